@@ -1,0 +1,32 @@
+# oddlens: strong lenses whose dark matter is odd. A snakemake workflow.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+# Jobs find the library without its being installed, under conda and on a cluster too. This replaces Snakemake's own
+# prefix, hence `set`.
+shell.prefix(f'set -euo pipefail; export PYTHONPATH="{workflow.current_basedir}/src"; ')
+
+
+include: "workflow/rules/simulate.smk"
+include: "workflow/rules/split.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/score.smk"
+include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+rule all:
+    default_target: True
+    input:
+        results("report.html"),

@@ -1,0 +1,110 @@
+"""Files that can be trusted: written under a temporary name and renamed, with a checksum that readers check."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pandas as pd
+
+
+class DamagedFile(ValueError):
+    """A file that is not what was written under its name."""
+
+    def __init__(self, path: Path | str, reason: str):
+        super().__init__(f"{path} is damaged: {reason}. Delete it and run snakemake again; it will be made anew.")
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """A temporary path beside `path`; renamed to it if the block succeeds, removed if it fails."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())  # on the disk before it carries its name
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def digest(arrays: dict[str, np.ndarray], *extra: str) -> str:
+    """SHA-256 over names, types, shapes and bytes of arrays, in the order of their names, and over further text."""
+    sha = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        sha.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        sha.update(array.data if array.size else b"")
+    for text in extra:
+        sha.update(text.encode())
+    return sha.hexdigest()
+
+
+def write_arrays(path: Path | str, arrays: dict[str, np.ndarray], **about: str | int | float) -> None:
+    """HDF5: arrays by name (with groups, `truth/flux`), what they are about as attributes, and a checksum of both."""
+    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
+        for name, array in sorted(arrays.items()):
+            file.create_dataset(name, data=array)
+        file.attrs.update({**about, "sha256": digest(arrays, json.dumps(about, sort_keys=True))})
+
+
+def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What `write_arrays` wrote.
+
+    Raises:
+        DamagedFile: if it is truncated, altered, or something else.
+    """
+    arrays: dict[str, np.ndarray] = {}
+
+    def collect(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    try:
+        with h5py.File(path, "r") as file:
+            file.visititems(collect)
+            about = {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()}
+    except FileNotFoundError:
+        raise
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise DamagedFile(path, f"it cannot be read as HDF5 ({error})") from error
+    if about.pop("sha256", None) != digest(arrays, json.dumps(about, sort_keys=True)):
+        raise DamagedFile(path, "its content does not agree with its checksum")
+    return arrays, about
+
+
+def write_table(path: Path | str, table: pd.DataFrame, **about: Any) -> None:
+    """A CSV whose first line is a comment of JSON: what the table is about, and the checksum of all that follows.
+
+    Read it elsewhere with `pandas.read_csv(path, comment="#")`. Floats have nine significant digits, which keeps every
+    float32 apart.
+    """
+    body = table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
+    header = json.dumps({**about, "sha256": hashlib.sha256(body.encode()).hexdigest()}, sort_keys=True)
+    with replacing(path) as temporary:
+        temporary.write_text(f"# {header}\n{body}")
+
+
+def read_table(path: Path | str) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A table of `write_table` and what it says it is about.
+
+    Raises:
+        DamagedFile: if the content does not agree with its checksum.
+    """
+    first, _, body = Path(path).read_text().partition("\n")
+    try:
+        about = json.loads(first.removeprefix("# "))
+        expected = about.pop("sha256")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DamagedFile(path, "its first line holds no checksum") from None
+    if hashlib.sha256(body.encode()).hexdigest() != expected:
+        raise DamagedFile(path, "its content does not agree with its checksum")
+    return pd.read_csv(StringIO(body)), about

@@ -1,0 +1,17 @@
+"""The names of training sets: a contaminant and its fraction, as in `none-0` or `mixed-0.05`."""
+
+CLEAN = "none"
+"""The contaminant of an uncontaminated training set."""
+MIXED = "mixed"
+"""The contaminant that is every anomaly class in equal parts."""
+
+
+def cell_name(contaminant: str, fraction: float) -> str:
+    """The name of a training set among those of a seed; a column of split tables, a part of file names."""
+    return f"{contaminant}-{fraction:g}"
+
+
+def parse_cell(name: str) -> tuple[str, float]:
+    """The contaminant and the fraction that a name holds."""
+    contaminant, _, fraction = name.rpartition("-")
+    return contaminant, float(fraction)

@@ -1,0 +1,31 @@
+"""The detectors, one file each. The folder is the registry: a file's name is the name of its detector."""
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from oddlens.detectors.base import Detector, read_model
+
+
+def detector(name: str) -> type[Detector]:
+    """The class that the file of a detector defines."""
+    module = importlib.import_module(f"{__name__}.{name}")
+    (found,) = (
+        c
+        for c in vars(module).values()
+        if isinstance(c, type) and issubclass(c, Detector) and c.__module__ == module.__name__
+    )
+    return found
+
+
+def load(path: Path | str) -> tuple[Detector, dict[str, Any]]:
+    """A saved detector, and what was said about it when it was saved.
+
+    Raises:
+        DamagedFile: if the file is truncated, altered, or no detector.
+    """
+    tensors, header = read_model(path)
+    model = detector(header["detector"]).build(header["pixels"], **header["settings"])
+    model.load_state_dict(tensors)
+    model.eval()
+    return model, header["about"]

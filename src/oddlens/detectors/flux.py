@@ -1,0 +1,14 @@
+"""Control: total flux. If it tells the classes apart, the simulation gives its labels away by brightness."""
+
+from torch import Tensor
+
+from oddlens.detectors.base import Detector
+from oddlens.detectors.blocks import mean_per_image
+
+
+class Flux(Detector):
+    """The mean pixel. An AUC on either side of 0.5 would be a leak."""
+
+    def anomaly(self, images: Tensor) -> Tensor:
+        """Mean brightness."""
+        return mean_per_image(images)

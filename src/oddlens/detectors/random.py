@@ -1,0 +1,17 @@
+"""Control: a number that has nothing to do with the image. Its AUC shows the scatter of a detector that knows nothing."""
+
+import hashlib
+
+import torch
+from torch import Tensor
+
+from oddlens.detectors.base import Detector
+
+
+class Random(Detector):
+    """A uniform number from the SHA-256 of the pixels: fixed for an image, and independent of its neighbours."""
+
+    def anomaly(self, images: Tensor) -> Tensor:
+        """Uniform in [0, 1)."""
+        digests = [hashlib.sha256(image.cpu().numpy().tobytes()).digest()[:6] for image in images]
+        return torch.tensor([int.from_bytes(d, "big") / 2**48 for d in digests], device=images.device)

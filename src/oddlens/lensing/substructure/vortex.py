@@ -1,0 +1,75 @@
+"""A vortex of superfluid dark matter as a uniform line of mass: Table I of Alexander et al. (arXiv:2008.12731).
+
+The papers' code chains point masses; here is the closed form of the line itself, softened by s. In a frame with x along
+the line, half length L, u+- = x +- L, w^2 = y^2 + s^2, and the line's mass given as area A (Einstein radius squared):
+
+    alpha_x = A / (4 L) ln[(u+^2 + w^2) / (u-^2 + w^2)]
+    alpha_y = A / (2 L) (y / w) [atan(u+ / w) - atan(u- / w)]
+
+which follows from integrating the softened point mass A/(2L) (r - r') / (|r - r'|^2 + s^2) along the line.
+"""
+
+from types import ModuleType
+from typing import Annotated
+
+import numpy as np
+from pydantic import PositiveFloat
+
+from oddlens.priors import Prior, within
+from oddlens.section import Section
+
+
+class Priors(Section):
+    """Where the vortex lies, how long it is, and which part of the lens mass it holds."""
+
+    x_arcsec: Prior
+    y_arcsec: Prior
+    length_arcsec: Annotated[Prior, within(1e-3)]
+    angle_deg: Prior
+    mass_fraction: Annotated[Prior, within(0, 1)]
+    softening_arcsec: PositiveFloat = 0.02
+
+
+def uniforms(priors: Priors) -> int:
+    return 5
+
+
+def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {
+        "vortex_x_arcsec": priors.x_arcsec.quantile(u[:, 0]),
+        "vortex_y_arcsec": priors.y_arcsec.quantile(u[:, 1]),
+        "vortex_length_arcsec": priors.length_arcsec.quantile(u[:, 2]),
+        "vortex_angle_deg": priors.angle_deg.quantile(u[:, 3]),
+        "vortex_area": priors.mass_fraction.quantile(u[:, 4]) * lens["area"],
+        "vortex_softening_arcsec": np.full(len(u), priors.softening_arcsec),
+    }
+
+
+def enclosed(q: dict[str, np.ndarray], radius: np.ndarray) -> np.ndarray:
+    """The part of the (unsoftened) line inside the circle, times its mass."""
+    angle = np.deg2rad(q["vortex_angle_deg"])
+    along = q["vortex_x_arcsec"] * np.cos(angle) + q["vortex_y_arcsec"] * np.sin(angle)
+    across = -q["vortex_x_arcsec"] * np.sin(angle) + q["vortex_y_arcsec"] * np.cos(angle)
+    half_chord = np.sqrt(np.maximum(radius**2 - across**2, 0.0))
+    half = q["vortex_length_arcsec"] / 2
+    inside = np.minimum(along + half, half_chord) - np.maximum(along - half, -half_chord)
+    return q["vortex_area"] * np.clip(inside, 0.0, None) / q["vortex_length_arcsec"]
+
+
+def deflections(q: dict, y, x, xp: ModuleType):
+    angle = xp.deg2rad(q["vortex_angle_deg"])
+    c, s = xp.cos(angle), xp.sin(angle)
+    dx, dy = x - q["vortex_x_arcsec"], y - q["vortex_y_arcsec"]
+    dx, dy = c * dx + s * dy, -s * dx + c * dy
+    half = q["vortex_length_arcsec"] / 2
+    w2 = dy * dy + q["vortex_softening_arcsec"] ** 2
+    w, plus, minus = xp.sqrt(w2), dx + half, dx - half
+    along = q["vortex_area"] / (4 * half) * xp.log((plus * plus + w2) / (minus * minus + w2))
+    # atan(u+ / w) - atan(u- / w) in one call
+    across = q["vortex_area"] / (2 * half) * (dy / w) * xp.arctan2(2 * half * w, w2 + plus * minus)
+    return s * along + c * across, c * along - s * across
+
+
+def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    mass = q["vortex_area"] / lens["area_per_msun"]
+    return {"substructure_mass_msun": mass, "heaviest_mass_msun": mass}

@@ -1,0 +1,51 @@
+"""How far a long piece of work is, in one line that a person can read."""
+
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `1h02m`, `3m05s` or `7s`."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+    return f"{whole // 60}m{whole % 60:02d}s" if whole >= 60 else f"{whole}s"
+
+
+def say(text: str) -> None:
+    """One line with the time of day, to standard error, at once: the log of the running job."""
+    print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
+
+
+class Progress:
+    """Counts images and tells their rate and the time left."""
+
+    def __init__(self, total: int):
+        self.total, self.done, self.start = total, 0, time.perf_counter()
+
+    def advance(self, count: int) -> None:
+        """`count` more images are done."""
+        self.done += count
+
+    @property
+    def rate(self) -> float:
+        """Images per second since the start."""
+        return self.done / max(time.perf_counter() - self.start, 1e-9)
+
+    def __str__(self) -> str:
+        left = (self.total - self.done) / max(self.rate, 1e-9)
+        return f"{self.rate:,.0f} images/s, {duration(left)} left"
+
+
+@contextmanager
+def log_to(path: str) -> Iterator[None]:
+    """Send all that the block prints to a log file, an uncaught error's traceback too."""
+    with open(path, "w", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
+        try:
+            yield
+        except BaseException:
+            traceback.print_exc()
+            raise

@@ -1,0 +1,25 @@
+"""The only seed logic: every random number comes from a master seed and the name of what it is for.
+
+A name is any sequence of strings and integers, for instance
+``(seed, "simulate", "model_a", "test", "noise", 17)``. Its SHA-256 seeds the generator, so a stream depends
+neither on the order of work nor on shards, cores or other streams.
+"""
+
+import hashlib
+import json
+
+import numpy as np
+
+
+def _digest(seed: int, names: tuple[str | int, ...]) -> bytes:
+    return hashlib.sha256(json.dumps([seed, *names]).encode()).digest()
+
+
+def stream(seed: int, *names: str | int) -> np.random.Generator:
+    """A NumPy generator that is a pure function of its name."""
+    return np.random.Generator(np.random.PCG64(int.from_bytes(_digest(seed, names), "big")))
+
+
+def torch_seed(seed: int, *names: str | int) -> int:
+    """A 63-bit seed for `torch.Generator`, a pure function of its name."""
+    return int.from_bytes(_digest(seed, names)[:8], "big") >> 1

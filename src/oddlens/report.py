@@ -1,0 +1,98 @@
+"""The report of a study: one HTML file that holds its tables and figures and needs nothing else."""
+
+import base64
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+import oddlens
+from oddlens.artefacts import replacing
+from oddlens.cells import CLEAN
+from oddlens.tables import ALL
+
+CONTROLS = ("random", "flux", "pca")
+"""Detectors that should fail: if they don't, the data give their labels away."""
+
+
+def report(
+    path: str | Path, *, tables: dict[str, str], figures: dict[str, dict[str, str]], study: dict[str, Any], versions: dict
+) -> None:
+    """Write the report.
+
+    Args:
+        tables: paths of `auc`, `comparison` and `published`.
+        figures: for each data set the paths of its figures, by name.
+        study: the validated config as plain data.
+    """
+    auc = pd.read_csv(tables["auc"])
+    clean = auc[auc["contaminant"] == CLEAN]
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    page = environment.get_template("report.html.j2").render(
+        study=study,
+        version=oddlens.__version__,
+        versions=versions,
+        config=yaml.safe_dump(study, sort_keys=False, allow_unicode=True),
+        clean=_clean_table(clean),
+        controls=_controls(clean),
+        best=_best(clean),
+        contaminated=_contaminated(auc),
+        published=_published(pd.read_csv(tables["published"])),
+        figures={name: {kind: _embedded(file) for kind, file in files.items()} for name, files in figures.items()},
+    )
+    with replacing(path) as temporary:
+        temporary.write_text(page)
+
+
+def _embedded(path: str) -> str:
+    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
+
+
+def _html(table: pd.DataFrame) -> str:
+    return table.to_html(index=False, border=0, na_rep="–", escape=True, float_format="{:.3f}".format)
+
+
+def _mean(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds, one row for each data set, training set, detector and anomaly, in order of appearance."""
+    keys = ["dataset", "contaminant", "contamination", "detector", "anomaly"]
+    return rows.groupby(keys, sort=False)[["auc", "auc_low", "auc_high", "tpr_at_fpr_01", "tpr_at_fpr_05"]].mean().reset_index()
+
+
+def _clean_table(clean: pd.DataFrame) -> str:
+    """Detectors in rows, anomalies of each data set in columns: AUC with its interval."""
+    rows = _mean(clean)
+    rows["cell"] = rows.apply(lambda r: f"{r['auc']:.3f} ({r['auc_low']:.3f}–{r['auc_high']:.3f})", axis=1)
+    rows["column"] = rows["dataset"] + ": " + rows["anomaly"]
+    wide = rows.pivot_table(index="detector", columns="column", values="cell", aggfunc="first", sort=False)
+    order = rows[rows["anomaly"] == ALL].groupby("detector")["auc"].mean().sort_values(ascending=False, kind="stable")
+    return _html(wide.loc[order.index].reset_index().rename_axis(columns=None))
+
+
+def _best(clean: pd.DataFrame) -> list[dict[str, Any]]:
+    """The best detector of each data set against all anomalies."""
+    rows = _mean(clean[clean["anomaly"] == ALL])
+    return rows.loc[rows.groupby("dataset", sort=False)["auc"].idxmax()].to_dict("records")
+
+
+def _controls(clean: pd.DataFrame) -> list[dict[str, Any]]:
+    """The controls after clean training, with whether their interval holds one half."""
+    rows = _mean(clean[clean["detector"].isin(CONTROLS) & (clean["anomaly"] == ALL)])
+    rows["blind"] = (rows["auc_low"] <= 0.5) & (rows["auc_high"] >= 0.5)
+    return rows.to_dict("records")
+
+
+def _contaminated(auc: pd.DataFrame) -> str:
+    """AUC against all anomalies: a row per data set and detector, a column per training set."""
+    rows = _mean(auc[auc["anomaly"] == ALL])
+    training = rows["contamination"].map("{:.0%} ".format) + rows["contaminant"]
+    rows["training"] = training.where(rows["contamination"] > 0, "clean")
+    wide = rows.pivot_table(index=["dataset", "detector"], columns="training", values="auc", sort=False)
+    return _html(wide.reset_index().rename_axis(columns=None))
+
+
+def _published(table: pd.DataFrame) -> str:
+    return _html(table[table["auc"].notna()].rename(columns={"published_auc": "published AUC", "auc": "our AUC"}))

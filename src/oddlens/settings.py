@@ -1,0 +1,253 @@
+"""The config as typed models: where its sections, defaults and ranges live (a data set's world: `lensing/world.py`).
+
+Two kinds of section are not written out here, because one file should be enough to add a member: the priors of a class
+are `Priors` in `lensing/substructure/<class>.py`, and the settings of a detector are the keyword-only arguments of its
+constructor in `detectors/<detector>.py`.
+"""
+
+import ast
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+from pydantic import (
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    create_model,
+    field_validator,
+    model_validator,
+)
+
+from oddlens.cells import CLEAN, MIXED, cell_name
+from oddlens.lensing import substructure
+from oddlens.lensing.world import World
+from oddlens.mistakes import ConfigError, nearest, validated
+from oddlens.section import Section
+
+_HERE = Path(__file__).parent
+PRESETS = _HERE.parents[1] / "config" / "presets"
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+
+
+# --- data sets ---------------------------------------------------------------------------------------------------
+
+
+class Images(Section):
+    """How many images the pools hold: per class, where a pool has several."""
+
+    train: PositiveInt
+    contaminant: NonNegativeInt
+    validation: PositiveInt
+    test: PositiveInt
+    per_shard: PositiveInt = 10_000
+
+
+class Dataset(World):
+    """One data set: a world, and how many images of it are in each pool."""
+
+    images: Images
+
+    @property
+    def classes(self) -> list[str]:
+        """All classes of the test pool, `smooth` first."""
+        return [substructure.SMOOTH, *self.substructure]
+
+    def pools(self) -> dict[str, list[str]]:
+        """The classes of each pool."""
+        anomalies = list(self.substructure)
+        return {
+            "train": [substructure.SMOOTH],
+            "contaminant": anomalies if self.images.contaminant else [],
+            "validation": [substructure.SMOOTH],
+            "test": self.classes,
+        }
+
+    def shards(self, pool: str) -> list[int]:
+        """The numbers of the shards of each class in a pool."""
+        return list(range(-(-getattr(self.images, pool) // self.images.per_shard)))
+
+
+# --- what is trained ---------------------------------------------------------------------------------------------
+
+
+class Training(Section):
+    """How the one loop trains; each detector row can override any of it."""
+
+    epochs: NonNegativeInt = 20
+    batch_size: PositiveInt = 128
+    precision: Literal["float32", "bfloat16"] = "float32"
+    gradient_clip: NonNegativeFloat = 0.0
+    checkpoint_s: NonNegativeFloat = 30.0
+
+
+class Contamination(Section):
+    """Which training sets are made: for each contaminant the fractions n_anomalous / n_total, for each seed.
+
+    The uncontaminated set is always there.
+    """
+
+    fractions: dict[str, list[Annotated[float, Field(gt=0, le=0.5)]]]
+    seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
+    images: PositiveInt
+
+    @field_validator("seeds", "fractions")
+    @classmethod
+    def _no_repeats(cls, value: Any) -> Any:
+        for entries in value.values() if isinstance(value, dict) else [value]:
+            if len(set(entries)) < len(entries):
+                raise ValueError(f"{entries!r} names something twice")
+        return value
+
+
+class Row(Section):
+    """One row of the comparison: a detector with its settings and its way of training."""
+
+    detector: str
+    training: Training
+    settings: dict[str, Any]
+
+
+class Study(Section):
+    """The whole config."""
+
+    study: Name
+    seed: NonNegativeInt
+    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    contamination: Contamination
+    training: Training
+    detectors: Annotated[dict[Name, Row], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _pools_suffice(self) -> "Study":
+        for name, dataset in self.datasets.items():
+            anomalies = list(dataset.substructure)
+            for contaminant, fractions in self.contamination.fractions.items():
+                if contaminant not in (*anomalies, MIXED):
+                    raise ValueError(
+                        f"contamination.fractions: unknown contaminant '{contaminant}' for data set '{name}'. "
+                        + nearest(contaminant, [*anomalies, MIXED])
+                    )
+                shares = len(anomalies) if contaminant == MIXED else 1
+                needed = max((-(-round(p * self.contamination.images) // shares) for p in fractions), default=0)
+                if needed > dataset.images.contaminant:
+                    raise ValueError(
+                        f"datasets.{name}.images.contaminant is {dataset.images.contaminant}, but contaminating "
+                        f"{self.contamination.images} images with {max(fractions):.0%} {contaminant} takes {needed} "
+                        "of a class: raise it or lower contamination.images"
+                    )
+            if self.contamination.images > dataset.images.train:
+                raise ValueError(
+                    f"contamination.images is {self.contamination.images}, more than datasets.{name}.images.train "
+                    f"= {dataset.images.train}: raise the pool or lower the set"
+                )
+        return self
+
+    def cells(self) -> list[str]:
+        """The names of the training sets of each seed, the clean one first."""
+        return [
+            cell_name(CLEAN, 0),
+            *(
+                cell_name(kind, p)
+                for kind, fractions in self.contamination.fractions.items()
+                for p in sorted(fractions)
+            ),
+        ]
+
+
+# --- detectors: settings are read from the constructor, without importing torch -------------------------------------
+
+_ANNOTATIONS = {
+    name: getattr(pydantic, name)
+    for name in ("Field", "PositiveInt", "PositiveFloat", "NonNegativeInt", "NonNegativeFloat")
+} | {"Annotated": Annotated, "Literal": Literal}
+
+
+def detectors() -> list[str]:
+    """The names of all detectors: the files of the folder."""
+    return sorted(f.stem for f in (_HERE / "detectors").glob("[!_]*.py") if f.stem not in ("base", "blocks"))
+
+
+def detector_settings(name: str) -> type[Section]:
+    """The settings of a detector as a model, made from the keyword-only arguments of its constructor.
+
+    The file is parsed, not imported: Snakemake's process checks the config and must not load torch for it, nor need it.
+    Annotations may use the types of `_ANNOTATIONS` and the builtin ones.
+    """
+    path = _HERE / "detectors" / f"{name}.py"
+    classes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    constructors = [
+        node for c in classes for node in c.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+    ]
+    fields: dict[str, Any] = {}
+    for argument, default in (
+        pair for init in constructors[-1:] for pair in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)
+    ):
+        if argument.annotation is None:
+            raise TypeError(f"{path}: annotate '{argument.arg}', the config is checked against it")
+        annotation = eval(ast.unparse(argument.annotation), dict(_ANNOTATIONS))
+        fields[argument.arg] = (annotation, ... if default is None else ast.literal_eval(default))
+    return create_model(f"{name} settings", __base__=Section, **fields)
+
+
+def _row(name: str, given: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
+    """A row as written, its own `training` laid over the common one and the other keys checked by the detector."""
+    given = dict(given)
+    detector = given.pop("detector", name)
+    if detector not in detectors():
+        raise ConfigError(f"detectors.{name}: unknown detector '{detector}'. {nearest(str(detector), detectors())}")
+    own = given.pop("training", {}) or {}
+    settings = validated(detector_settings(detector), given, f"detectors.{name}", extra=["detector", "training"])
+    return {"detector": detector, "training": {**training, **own}, "settings": settings.plain()}
+
+
+# --- from plain data to a study ------------------------------------------------------------------------------------
+
+
+def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """`above` laid over `below`, section by section.
+
+    A prior is replaced whole ({uniform: ...} over {normal: ...} is no union), and a null removes what lies below.
+    """
+    result = dict(below)
+    for key, value in above.items():
+        if isinstance(value, dict) and isinstance(result.get(key), dict) and not _is_prior(value):
+            result[key] = merged(result[key], value)
+        else:
+            result[key] = value
+    return {key: value for key, value in result.items() if value is not None}
+
+
+def _is_prior(value: dict[str, Any]) -> bool:
+    return len(value) == 1 and isinstance(next(iter(value.values())), list)
+
+
+def _with_preset(dataset: dict[str, Any], where: str) -> dict[str, Any]:
+    """A data set laid over the preset that it names, which may name one in turn."""
+    dataset = dict(dataset)
+    preset = dataset.pop("preset", None)
+    if preset is None:
+        return dataset
+    path = PRESETS / f"{preset}.yaml"
+    if not path.is_file():
+        known = sorted(f.stem for f in PRESETS.glob("*.yaml"))
+        raise ConfigError(f"{where}.preset: unknown preset '{preset}'. {nearest(str(preset), known)}")
+    return merged(_with_preset(yaml.safe_load(path.read_text()), str(path)), dataset)
+
+
+def study(config: dict[str, Any]) -> Study:
+    """The validated study of a config as YAML holds it.
+
+    Raises:
+        ConfigError: all mistakes found, one a line: the key, the value, what is allowed, and the nearest right name.
+    """
+    config = merged({}, config)
+    for key in ("datasets", "detectors"):
+        if not isinstance(config.get(key), dict) or not all(isinstance(v, dict) for v in config[key].values()):
+            raise ConfigError(f"{key}: must map names to their settings (got {config.get(key)!r})")
+    training = config.get("training", {})
+    config["datasets"] = {n: _with_preset(d, f"datasets.{n}") for n, d in config["datasets"].items()}
+    config["detectors"] = {n: _row(n, row, training) for n, row in config["detectors"].items()}
+    return validated(Study, config)

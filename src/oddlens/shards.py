@@ -1,0 +1,60 @@
+"""The schema of image shards (HDF5), in one place: write, read, verify.
+
+images          float32 [n, pixels, pixels]   sky-subtracted, noisy; row 0 is the top (+y), column 0 the left (-x)
+index           int64 [n]                     the image's number in its pool and class
+psf             float64 [k, k]
+truth/*         float64 [n]                   every drawn parameter and derived quantity; units are in the names
+substructure/*  float64 [n, ...]              what the class added
+attributes      dataset, pool, class, seed, world (JSON), versions (JSON), units, pixel_scale_arcsec, axes, sha256
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oddlens.artefacts import read_arrays, write_arrays
+
+UNITS = "electrons / s / pixel"
+AXES = "image, y (top to bottom), x (left to right)"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Images in memory: arrays by the names of the schema (`truth/...`, `substructure/...`), and attributes."""
+
+    arrays: dict[str, np.ndarray]
+    attributes: dict[str, Any]
+
+    @property
+    def images(self) -> np.ndarray:
+        """The images, float32 [n, pixels, pixels]."""
+        return self.arrays["images"]
+
+
+def write(path: Path | str, shard: Shard) -> None:
+    """Write a shard; it carries its final name only when it is whole."""
+    write_arrays(path, shard.arrays, **{**shard.attributes, "units": UNITS, "axes": AXES})
+
+
+def read(path: Path | str) -> Shard:
+    """Read and verify a shard.
+
+    Raises:
+        DamagedFile: if it is truncated, altered, or no shard.
+    """
+    return Shard(*read_arrays(path))
+
+
+def read_all(paths: list[str] | list[Path]) -> Shard:
+    """Shards of one data set as one, in the order of `paths`.
+
+    `images`, `index` and `truth/*` are stacked, `pool` and `class` become arrays. What only some classes have is left out.
+    """
+    shards = [read(path) for path in paths]
+    shared = [n for n in shards[0].arrays if n in ("images", "index") or n.startswith("truth/")]
+    arrays = {name: np.concatenate([shard.arrays[name] for shard in shards]) for name in shared}
+    for name in ("pool", "class"):
+        arrays[name] = np.concatenate([np.full(len(s.images), s.attributes[name], dtype=object) for s in shards])
+    return Shard(arrays, {k: v for k, v in shards[0].attributes.items() if k not in ("pool", "class")})

@@ -1,0 +1,79 @@
+"""Which images a detector is trained on: pools, a contaminant, a fraction and a seed to image ids. A pure function.
+
+A training set has a fixed size n; a fraction p of it is anomalous, p = n_anomalous / n. For one seed the sets are nested:
+the anomalies at 1 % are among those at 5 %, and the normal images at 5 % are among those at 1 %.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from oddlens.artefacts import DamagedFile, read_table, write_table
+from oddlens.cells import MIXED, parse_cell
+from oddlens.randomness import stream
+
+IDENTITY = ["pool", "class", "index"]
+"""The columns that name an image of a data set."""
+
+
+def split(
+    cells: Sequence[str],
+    *,
+    seed: int,
+    replica: int,
+    dataset: str,
+    images: int,
+    smooth: str,
+    train: int,
+    contaminants: Mapping[str, int],
+) -> pd.DataFrame:
+    """The training sets of one replica (a study's seed): a row for each image in use, a column of 0/1 for each cell.
+
+    Args:
+        cells: names such as `none-0`, `cdm-0.05`, `mixed-0.2`.
+        seed: the master seed.
+        images: the size of every set.
+        smooth: the class of the training pool.
+        train: how many images the training pool has.
+        contaminants: how many images the contaminant pool has of each anomaly class.
+    """
+
+    def shuffled(pool: str, cls: str, count: int) -> list[tuple[str, str, int]]:
+        order = stream(seed, "split", dataset, replica, pool, cls).permutation(count)
+        return [(pool, cls, int(index)) for index in order]
+
+    normal = shuffled("train", smooth, train)
+    odd = {cls: shuffled("contaminant", cls, count) for cls, count in contaminants.items()}
+    # Class by class in turn, so that any leading part of the mixture is balanced.
+    odd[MIXED] = [image for turn in zip(*odd.values(), strict=False) for image in turn]
+    members = {}
+    for cell in cells:
+        contaminant, fraction = parse_cell(cell)
+        count = round(fraction * images)
+        pool = odd[contaminant] if count else []
+        if count > len(pool) or images - count > len(normal):
+            raise ValueError(f"{dataset} {cell}: {images} images cannot be drawn from {len(normal)} + {len(pool)}")
+        members[cell] = set(normal[: images - count] + pool[:count])
+    used = sorted(set().union(*members.values()))
+    table = pd.DataFrame(used, columns=IDENTITY)
+    for cell in cells:
+        table[cell] = np.fromiter((image in members[cell] for image in used), dtype=np.int8, count=len(used))
+    return table
+
+
+def write(path: str, table: pd.DataFrame, **about) -> None:
+    """Write the splits of one replica."""
+    write_table(path, table, kind="splits", **about)
+
+
+def read(path: str) -> pd.DataFrame:
+    """Read and verify the splits of one replica.
+
+    Raises:
+        DamagedFile: if the file is altered or holds something else.
+    """
+    table, about = read_table(path)
+    if about.get("kind") != "splits":
+        raise DamagedFile(path, f"it holds {about.get('kind')!r} where splits are expected")
+    return table

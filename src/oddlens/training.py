@@ -1,0 +1,168 @@
+"""The one training loop: batches, optimisers, precision, checkpoints with resume, progress.
+
+It knows nothing of the model but its objectives. All randomness of an epoch comes from (seed, epoch), so a run that is
+resumed from the end of an epoch repeats the uninterrupted one bit for bit (on one machine and device type).
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from oddlens.artefacts import replacing
+from oddlens.progress import Progress
+from oddlens.randomness import torch_seed
+
+History = dict[str, list[float]]
+"""The mean loss of each epoch, by objective."""
+
+
+@dataclass(frozen=True)
+class Objective:
+    """One loss, the networks that it trains, and its learning rate as a function of progress in [0, 1]."""
+
+    name: str
+    networks: tuple[nn.Module, ...]
+    loss: Callable[[Tensor, torch.Generator], Tensor]
+    learning_rate: Callable[[float], float]
+    betas: tuple[float, float] = (0.9, 0.999)
+    weight_decay: float = 0.0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The plain record of one epoch."""
+
+    epoch: int
+    epochs: int
+    losses: dict[str, float]
+    progress: Progress
+
+    def __str__(self) -> str:
+        losses = ", ".join(f"{name} {value:.5g}" for name, value in self.losses.items())
+        return f"epoch {self.epoch}/{self.epochs}  {losses}  {self.progress}"
+
+
+def train(
+    model: nn.Module,
+    objectives: list[Objective],
+    images: Tensor,
+    *,
+    seed: int,
+    epochs: int = 20,
+    batch_size: int = 128,
+    precision: str = "float32",
+    gradient_clip: float = 0.0,
+    checkpoint: Path | None = None,
+    checkpoint_s: float = 30.0,
+    on_epoch: Callable[[Epoch], None] | None = None,
+) -> History:
+    """Train `model` on `images` [n, 1, h, w], which lie on its device.
+
+    Each batch serves every objective in turn: its loss, the gradient of its own networks alone, a step of Adam. The last
+    n mod batch_size images of an epoch's order are left out.
+
+    Raises:
+        FloatingPointError: a loss is no longer finite; the message names the objective.
+    """
+    if not objectives or not epochs:
+        return {}
+    device, count = images.device, len(images)
+    size = min(batch_size, count)
+    batches = count // size
+    parameters = {o.name: [p for net in o.networks for p in net.parameters()] for o in objectives}
+    optimisers = {
+        o.name: torch.optim.Adam(parameters[o.name], betas=o.betas, weight_decay=o.weight_decay) for o in objectives
+    }
+    history: History = {o.name: [] for o in objectives}
+    first = _resume(checkpoint, model, optimisers, history)
+    progress, saved = Progress((epochs - first) * batches * size), time.perf_counter()
+
+    for epoch in range(first, epochs):
+        model.train()
+        sums = {o.name: torch.zeros((), device=device) for o in objectives}
+        generator = torch.Generator(device).manual_seed(torch_seed(seed, "epoch", epoch))
+        order = torch.randperm(count, generator=generator, device=device)
+        with global_generators(torch_seed(seed, "global", epoch), device):
+            for step in range(batches):
+                batch = images[order[step * size : (step + 1) * size]]
+                for objective in objectives:
+                    optimiser = optimisers[objective.name]
+                    for group in optimiser.param_groups:
+                        group["lr"] = objective.learning_rate((epoch * batches + step) / (epochs * batches))
+                    with _autocast(precision, device):
+                        loss = objective.loss(batch, generator)
+                    _step(loss, parameters[objective.name], optimiser, gradient_clip)
+                    sums[objective.name] += loss.detach()
+        progress.advance(batches * size)
+        for name, total in sums.items():
+            history[name].append(total.item() / batches)
+        _must_be_finite(history, epoch)
+        last = epoch + 1 == epochs
+        if checkpoint and (last or time.perf_counter() - saved >= checkpoint_s):
+            _save(checkpoint, model, optimisers, history)
+            saved = time.perf_counter()
+        if on_epoch:
+            on_epoch(Epoch(epoch + 1, epochs, {name: losses[-1] for name, losses in history.items()}, progress))
+    return history
+
+
+def _step(loss: Tensor, parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer, clip: float) -> None:
+    # Not backward(): the networks of the other objectives must get no gradient from this one.
+    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+        parameter.grad = gradient
+    if clip:
+        nn.utils.clip_grad_norm_(parameters, clip)
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
+
+
+def _must_be_finite(history: History, epoch: int) -> None:
+    for name, losses in history.items():
+        if not math.isfinite(losses[-1]):
+            raise FloatingPointError(
+                f"objective '{name}' became {losses[-1]} in epoch {epoch + 1}: "
+                "lower its learning rate, or set training.gradient_clip (for instance to 1)"
+            )
+
+
+def _autocast(precision: str, device: torch.device) -> AbstractContextManager:
+    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+
+
+@contextmanager
+def global_generators(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
+    """Seeds PyTorch's global generators inside the block, for initial weights and dropout, and puts them back."""
+    with torch.random.fork_rng([torch.device(device)] if torch.device(device).type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+# --- checkpoints ---------------------------------------------------------------------------------------------------
+
+
+def _save(path: Path, model: nn.Module, optimisers: dict[str, torch.optim.Optimizer], history: History) -> None:
+    state = {
+        "model": model.state_dict(),
+        "optimisers": {name: optimiser.state_dict() for name, optimiser in optimisers.items()},
+        "history": history,
+    }
+    with replacing(path) as temporary:
+        torch.save(state, temporary)
+
+
+def _resume(path: Path | None, model: nn.Module, optimisers: dict[str, torch.optim.Optimizer], history: History) -> int:
+    """Put everything back as the checkpoint has it; the number of epochs that are done."""
+    if path is None or not path.exists():
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    model.load_state_dict(state["model"])
+    for name, optimiser in optimisers.items():
+        optimiser.load_state_dict(state["optimisers"][name])
+    history.update(state["history"])
+    return len(next(iter(history.values())))

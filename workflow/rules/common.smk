@@ -1,0 +1,107 @@
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+
+from oddlens import settings
+from oddlens.lensing.substructure import SMOOTH
+from oddlens.mistakes import ConfigError
+from oddlens.provenance import fingerprint
+
+try:
+    STUDY = settings.study(config)
+except ConfigError as error:
+    raise WorkflowError(f"The config has mistakes:\n{error}") from None
+
+DETECTORS = list(STUDY.detectors)
+REPLICAS = STUDY.contamination.seeds
+CELLS = STUDY.cells()
+FIGURES = ["roc", "contamination", "gallery", "losses"]
+
+
+wildcard_constraints:
+    dataset="|".join(STUDY.datasets),
+    detector="|".join(DETECTORS),
+    pool="train|contaminant|validation|test",
+    cls=r"\w+",
+    shard=r"\d+",
+    replica=r"\d+",
+
+
+def results(path):
+    """A path inside the study's folder."""
+    return f"results/{STUDY.study}/{path}"
+
+
+def log_of(path):
+    """The path of a log."""
+    return results(f"logs/{path}.log")
+
+
+def shards(dataset, *pools):
+    """The shards of some pools of a data set."""
+    found = STUDY.datasets[dataset]
+    return [
+        results(f"shards/{dataset}/{pool}/{cls}/{shard:03d}.h5")
+        for pool in pools
+        for cls in found.pools()[pool]
+        for shard in found.shards(pool)
+    ]
+
+
+def shard_range(wildcards):
+    """The first image of a shard, and how many it holds."""
+    images = STUDY.datasets[wildcards.dataset].images
+    first = int(wildcards.shard) * images.per_shard
+    return first, min(images.per_shard, getattr(images, wildcards.pool) - first)
+
+
+def world(wildcards):
+    """What the images of a shard depend on, besides their names."""
+    return STUDY.datasets[wildcards.dataset].only(wildcards.cls).plain()
+
+
+def simulate_source(wildcards):
+    return fingerprint("oddlens.lensing.simulate", f"oddlens.lensing.substructure.{wildcards.cls}")
+
+
+def training_shards(wildcards):
+    return shards(wildcards.dataset, "train", "contaminant")
+
+
+def test_shards(wildcards):
+    return shards(wildcards.dataset, "test", "validation")
+
+
+def contaminants(wildcards):
+    """The size of the contaminant pool of each anomaly class."""
+    dataset = STUDY.datasets[wildcards.dataset]
+    return {cls: dataset.images.contaminant for cls in dataset.pools()["contaminant"]}
+
+
+def train_images(wildcards):
+    return STUDY.datasets[wildcards.dataset].images.train
+
+
+def row(wildcards):
+    """A detector's row: its file, settings and training."""
+    return STUDY.detectors[wildcards.detector].plain()
+
+
+def train_source(wildcards):
+    return fingerprint("oddlens.train", f"oddlens.detectors.{row(wildcards)['detector']}")
+
+
+def score_source(wildcards):
+    return fingerprint("oddlens.score", f"oddlens.detectors.{row(wildcards)['detector']}")
+
+
+def growing_memory(base):
+    """Memory that doubles with every attempt."""
+
+    def mem_mb(wildcards, attempt):
+        return base * 2 ** (attempt - 1)
+
+    return mem_mb

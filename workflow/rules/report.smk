@@ -1,0 +1,18 @@
+rule report:
+    input:
+        tables=rules.aggregate.output,
+        figures=expand(results("figures/{dataset}/{figure}.png"), dataset=STUDY.datasets, figure=FIGURES),
+        template="src/oddlens/report.html.j2",
+    output:
+        report(results("report.html"), caption="../report/report.rst", category="Report", labels={"document": "the study"}),
+    params:
+        study=STUDY.plain(),
+        figures=FIGURES,
+        source=fingerprint("oddlens.report"),
+    log:
+        log_of("report"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
+    script:
+        "../scripts/report.py"

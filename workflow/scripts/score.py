@@ -1,0 +1,17 @@
+"""Score the test and validation images with all models of one detector."""
+
+from oddlens.progress import log_to
+
+with log_to(snakemake.log[0]):
+    from oddlens.score import score
+
+    score(
+        snakemake.input.models,
+        snakemake.input.shards,
+        snakemake.output.table,
+        snakemake.output.examples,
+        row=snakemake.wildcards.detector,
+        dataset=snakemake.wildcards.dataset,
+        smooth=snakemake.params.smooth,
+        threads=snakemake.threads,
+    )

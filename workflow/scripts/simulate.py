@@ -1,0 +1,20 @@
+"""Simulate one shard."""
+
+from oddlens.progress import log_to
+
+with log_to(snakemake.log[0]):
+    from oddlens import shards
+    from oddlens.lensing.simulate import simulate
+    from oddlens.lensing.world import World
+
+    names, (first, count) = snakemake.wildcards, snakemake.params.range
+    shard = simulate(
+        World.model_validate(snakemake.params.world),
+        seed=snakemake.params.seed,
+        dataset=names.dataset,
+        pool=names.pool,
+        cls=names.cls,
+        first=first,
+        count=count,
+    )
+    shards.write(snakemake.output[0], shard)

@@ -1,0 +1,19 @@
+"""Draw the training sets of one seed of one data set."""
+
+from oddlens.progress import log_to
+
+with log_to(snakemake.log[0]):
+    from oddlens import splits
+
+    names, params = snakemake.wildcards, snakemake.params
+    table = splits.split(
+        params.cells,
+        seed=params.seed,
+        replica=int(names.replica),
+        dataset=names.dataset,
+        images=params.images,
+        smooth=params.smooth,
+        train=params.train,
+        contaminants=params.contaminants,
+    )
+    splits.write(snakemake.output[0], table, dataset=names.dataset, seed=int(names.replica))

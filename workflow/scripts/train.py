@@ -1,0 +1,21 @@
+"""Train one detector on all training sets of one seed."""
+
+from oddlens.progress import log_to
+
+with log_to(snakemake.log[0]):
+    from oddlens.train import train
+
+    names, params = snakemake.wildcards, snakemake.params
+    train(
+        dict(zip(params.cells, snakemake.output.models, strict=True)),
+        snakemake.output.losses,
+        row=names.detector,
+        **params.row,
+        dataset=names.dataset,
+        shard_paths=snakemake.input.shards,
+        split_path=snakemake.input.splits,
+        seed=params.seed,
+        replica=int(names.replica),
+        source=params.source,
+        threads=snakemake.threads,
+    )
