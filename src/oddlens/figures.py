@@ -1,7 +1,8 @@
 """The figures of one data set. Reads score tables, loss tables and the examples beside them; no model, no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -17,7 +18,7 @@ from oddlens import metrics, tables
 from oddlens.artefacts import read_arrays, read_table, replacing
 from oddlens.cells import CLEAN, parse_cell
 
-STYLE = {
+STYLE: Any = {
     "figure.dpi": 110,
     "savefig.bbox": "tight",
     "font.size": 9,
@@ -64,11 +65,16 @@ def roc_curves(scores: Mapping[str, pd.DataFrame], smooth: str, title: str) -> F
 
 
 def contamination_curves(auc: pd.DataFrame, title: str) -> Figure:
-    """AUC against the contamination of the training set, a panel per contaminant and anomaly; bars are test intervals."""
+    """AUC against the contamination of the training set, a panel per contaminant and anomaly, with intervals."""
     kinds = [kind for kind in auc["contaminant"].unique() if kind != CLEAN] or [CLEAN]
     anomalies = list(auc["anomaly"].unique())
     figure, axes = plt.subplots(
-        len(anomalies), len(kinds), figsize=(3.1 * len(kinds), 2.3 * len(anomalies)), squeeze=False, sharex=True, sharey=True
+        len(anomalies),
+        len(kinds),
+        figsize=(3.1 * len(kinds), 2.3 * len(anomalies)),
+        squeeze=False,
+        sharex=True,
+        sharey=True,
     )
     colour = colours(list(auc["detector"].unique()))
     for row, anomaly in zip(axes, anomalies, strict=True):
@@ -94,7 +100,9 @@ def _curve(axis: Axes, rows: pd.DataFrame, colour: tuple, label: str) -> None:
     """Mean over seeds with the mean interval over test images, and each seed as a dot."""
     means = rows.groupby("contamination")[["auc", "auc_low", "auc_high"]].mean()
     below, above = means["auc"] - means["auc_low"], means["auc_high"] - means["auc"]
-    axis.errorbar(means.index, means["auc"], yerr=[below, above], color=colour, marker="o", ms=3, lw=1.3, capsize=2, label=label)
+    axis.errorbar(
+        means.index, means["auc"], yerr=[below, above], color=colour, marker="o", ms=3, lw=1.3, capsize=2, label=label
+    )
     axis.plot(rows["contamination"], rows["auc"], ".", color=colour, ms=3, alpha=0.6)
 
 
@@ -104,9 +112,16 @@ def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
     arrays, about = next(iter(loaded.values()))
     images, classes = arrays["images"], about["classes"].split(",")  # [class, example, pixels, pixels]
     rebuilt = {d: a["reconstructions"] for d, (a, _) in loaded.items() if "reconstructions" in a}
-    columns = ["smooth", "odd twin", "odd - smooth", *(f"{d}\n{what}" for d in rebuilt for what in ("rebuilt", "residual"))]
+    columns = [
+        "smooth",
+        "odd twin",
+        "odd - smooth",
+        *(f"{d}\n{what}" for d in rebuilt for what in ("rebuilt", "residual")),
+    ]
     pairs = [(c, k) for k in range(images.shape[1] // 2 or 1) for c in range(1, len(classes))]
-    figure, axes = plt.subplots(len(pairs), len(columns), figsize=(1.35 * len(columns), 1.42 * len(pairs)), squeeze=False)
+    figure, axes = plt.subplots(
+        len(pairs), len(columns), figsize=(1.35 * len(columns), 1.42 * len(pairs)), squeeze=False
+    )
     for row, (c, k) in zip(axes, pairs, strict=True):
         smooth, odd = images[0, k], images[c, k]
         top, span = float(smooth.max()), 0.25 * float(smooth.max())
@@ -114,7 +129,11 @@ def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
         for reconstruction in rebuilt.values():
             panels += [(reconstruction[c, k], False), (odd - reconstruction[c, k], True)]
         for axis, (panel, signed) in zip(row, panels, strict=True):
-            limits = {"cmap": DIFFERENCES, "vmin": -span, "vmax": span} if signed else {"cmap": IMAGES, "vmin": 0, "vmax": top}
+            limits = (
+                {"cmap": DIFFERENCES, "vmin": -span, "vmax": span}
+                if signed
+                else {"cmap": IMAGES, "vmin": 0, "vmax": top}
+            )
             axis.imshow(panel, **limits)
             axis.set(xticks=[], yticks=[])
         row[0].set_ylabel(classes[c])
@@ -125,8 +144,8 @@ def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
     return figure
 
 
-def loss_curves(losses: Mapping[str, list[Path | str]], title: str) -> Figure:
-    """Loss against epoch, a panel per detector that is trained by epochs, a line per training set, seed and objective."""
+def loss_curves(losses: Mapping[str, Sequence[Path | str]], title: str) -> Figure:
+    """Loss against epoch, a panel per detector trained by epochs, a line per training set, seed and objective."""
     by_detector = {d: [read_table(path)[0] for path in paths] for d, paths in losses.items()}
     trained = {d: found for d, found in by_detector.items() if any(len(table) for table in found)}
     figure, axes = plt.subplots(1, max(len(trained), 1), figsize=(3.6 * max(len(trained), 1), 2.8), squeeze=False)
@@ -154,13 +173,16 @@ def draw(
     auc_path: str,
     scores: Mapping[str, str],
     examples: Mapping[str, str],
-    losses: Mapping[str, list[str]],
+    losses: Mapping[str, Sequence[str]],
 ) -> None:
     """All figures of one data set; inputs are by detector, outputs by figure."""
     auc = pd.read_csv(auc_path)
     tabled = {detector: tables.read_scores(path)[0] for detector, path in scores.items()}
     with plt.rc_context(STYLE):
         save(roc_curves(tabled, smooth, f"{dataset}: clean training"), outputs["roc"])
-        save(contamination_curves(auc[auc["dataset"] == dataset], f"{dataset}: contaminated training"), outputs["contamination"])
+        save(
+            contamination_curves(auc[auc["dataset"] == dataset], f"{dataset}: contaminated training"),
+            outputs["contamination"],
+        )
         save(gallery(examples, f"{dataset}: twins"), outputs["gallery"])
         save(loss_curves(losses, f"{dataset}: training"), outputs["losses"])

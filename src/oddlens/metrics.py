@@ -1,4 +1,4 @@
-"""How well scores rank anomalies above normal images: ROC, AUC and its interval, precision, rates at fixed false alarms."""
+"""How well scores rank anomalies above normal images: ROC, AUC and its interval, precision, rates."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Mistakes in the config, told so that their writer can mend them: the key, the value, what is allowed, the nearest name."""
+"""Mistakes in the config, told so that they can be mended: the key, the value, what is allowed, the nearest name."""
 
 import difflib
 from collections.abc import Iterable
@@ -35,7 +35,7 @@ def validated[S: Section](model: type[S], data: Any, where: str = "", extra: Ite
 
 def _explain(model: type[Section], mistake: Any, where: str, extra: list[str]) -> list[str]:
     location = [part for part in mistake["loc"] if part != "[key]"]
-    place = ".".join(str(part) for part in [where, *location] if part != "") or "config"
+    place = ".".join(str(part) for part in [where, *location] if part != "")
     inner = mistake.get("ctx", {}).get("error")
     if isinstance(inner, ConfigError):  # a section validated inside a section
         return [f"{place}.{line}" for line in str(inner).splitlines()]
@@ -45,7 +45,7 @@ def _explain(model: type[Section], mistake: Any, where: str, extra: list[str]) -
         return [f"{place}: missing; it has no default"]
     message, value = mistake["msg"].removeprefix("Value error, "), mistake["input"]
     told = isinstance(value, dict | Section) or repr(value) in message
-    return [f"{place}: {message}" + ("" if told else f" (got {value!r})")]
+    return [": ".join(filter(None, [place, message])) + ("" if told else f" (got {value!r})")]
 
 
 def _fields(model: Any, location: list[Any]) -> list[str]:

@@ -18,7 +18,12 @@ CONTROLS = ("random", "flux", "pca")
 
 
 def report(
-    path: str | Path, *, tables: dict[str, str], figures: dict[str, dict[str, str]], study: dict[str, Any], versions: dict
+    path: str | Path,
+    *,
+    tables: dict[str, str],
+    figures: dict[str, dict[str, str]],
+    study: dict[str, Any],
+    versions: dict,
 ) -> None:
     """Write the report.
 
@@ -59,7 +64,11 @@ def _html(table: pd.DataFrame) -> str:
 def _mean(rows: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds, one row for each data set, training set, detector and anomaly, in order of appearance."""
     keys = ["dataset", "contaminant", "contamination", "detector", "anomaly"]
-    return rows.groupby(keys, sort=False)[["auc", "auc_low", "auc_high", "tpr_at_fpr_01", "tpr_at_fpr_05"]].mean().reset_index()
+    return (
+        rows.groupby(keys, sort=False)[["auc", "auc_low", "auc_high", "tpr_at_fpr_01", "tpr_at_fpr_05"]]
+        .mean()
+        .reset_index()
+    )
 
 
 def _clean_table(clean: pd.DataFrame) -> str:
@@ -72,13 +81,13 @@ def _clean_table(clean: pd.DataFrame) -> str:
     return _html(wide.loc[order.index].reset_index().rename_axis(columns=None))
 
 
-def _best(clean: pd.DataFrame) -> list[dict[str, Any]]:
+def _best(clean: pd.DataFrame) -> list[dict]:
     """The best detector of each data set against all anomalies."""
     rows = _mean(clean[clean["anomaly"] == ALL])
     return rows.loc[rows.groupby("dataset", sort=False)["auc"].idxmax()].to_dict("records")
 
 
-def _controls(clean: pd.DataFrame) -> list[dict[str, Any]]:
+def _controls(clean: pd.DataFrame) -> list[dict]:
     """The controls after clean training, with whether their interval holds one half."""
     rows = _mean(clean[clean["detector"].isin(CONTROLS) & (clean["anomaly"] == ALL)])
     rows["blind"] = (rows["auc_low"] <= 0.5) & (rows["auc_high"] >= 0.5)

@@ -123,6 +123,11 @@ class Study(Section):
     @model_validator(mode="after")
     def _pools_suffice(self) -> "Study":
         for name, dataset in self.datasets.items():
+            if self.contamination.images > dataset.images.train:
+                raise ValueError(
+                    f"contamination.images is {self.contamination.images}, more than datasets.{name}.images.train "
+                    f"= {dataset.images.train}: raise the pool or lower the set"
+                )
             anomalies = list(dataset.substructure)
             for contaminant, fractions in self.contamination.fractions.items():
                 if contaminant not in (*anomalies, MIXED):
@@ -138,11 +143,6 @@ class Study(Section):
                         f"{self.contamination.images} images with {max(fractions):.0%} {contaminant} takes {needed} "
                         "of a class: raise it or lower contamination.images"
                     )
-            if self.contamination.images > dataset.images.train:
-                raise ValueError(
-                    f"contamination.images is {self.contamination.images}, more than datasets.{name}.images.train "
-                    f"= {dataset.images.train}: raise the pool or lower the set"
-                )
         return self
 
     def cells(self) -> list[str]:
@@ -213,8 +213,8 @@ def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """
     result = dict(below)
     for key, value in above.items():
-        if isinstance(value, dict) and isinstance(result.get(key), dict) and not _is_prior(value):
-            result[key] = merged(result[key], value)
+        if isinstance(value, dict) and not _is_prior(value):
+            result[key] = merged(result[key] if isinstance(result.get(key), dict) else {}, value)
         else:
             result[key] = value
     return {key: value for key, value in result.items() if value is not None}

@@ -50,7 +50,8 @@ def read(path: Path | str) -> Shard:
 def read_all(paths: list[str] | list[Path]) -> Shard:
     """Shards of one data set as one, in the order of `paths`.
 
-    `images`, `index` and `truth/*` are stacked, `pool` and `class` become arrays. What only some classes have is left out.
+    `images`, `index` and `truth/*` are stacked, `pool` and `class` become arrays; what only some classes have is left
+    out.
     """
     shards = [read(path) for path in paths]
     shared = [n for n in shards[0].arrays if n in ("images", "index") or n.startswith("truth/")]

@@ -1,7 +1,7 @@
 """Which images a detector is trained on: pools, a contaminant, a fraction and a seed to image ids. A pure function.
 
-A training set has a fixed size n; a fraction p of it is anomalous, p = n_anomalous / n. For one seed the sets are nested:
-the anomalies at 1 % are among those at 5 %, and the normal images at 5 % are among those at 1 %.
+A training set has a fixed size n; a fraction p of it is anomalous, p = n_anomalous / n. For one seed the sets are
+nested: the anomalies at 1 % are among those at 5 %, and the normal images at 5 % are among those at 1 %.
 """
 
 from collections.abc import Mapping, Sequence

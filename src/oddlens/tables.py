@@ -21,8 +21,8 @@ PUBLISHED = Path(__file__).with_name("published.csv")
 def read_scores(path: Path | str) -> tuple[pd.DataFrame, dict]:
     """The scores of one detector on one data set, and what the file says about itself.
 
-    One row per image of the test and validation pools: `pool`, `class`, `index`, and a column of scores for each trained
-    model, named `<cell>/<seed>`.
+    One row per image of the test and validation pools: `pool`, `class`, `index`, and a column of scores for each
+    trained model, named `<cell>/<seed>`.
 
     Raises:
         DamagedFile: if the file is altered or holds something else.

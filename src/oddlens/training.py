@@ -6,7 +6,7 @@ resumed from the end of an epoch repeats the uninterrupted one bit for bit (on o
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from oddlens.randomness import torch_seed
 
 History = dict[str, list[float]]
 """The mean loss of each epoch, by objective."""
+Optimisers = Mapping[str, torch.optim.Optimizer]
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ def train(
 ) -> History:
     """Train `model` on `images` [n, 1, h, w], which lie on its device.
 
-    Each batch serves every objective in turn: its loss, the gradient of its own networks alone, a step of Adam. The last
-    n mod batch_size images of an epoch's order are left out.
+    Each batch serves every objective in turn: its loss, the gradient of its own networks alone, a step of Adam. The
+    last n mod batch_size images of an epoch's order are left out.
 
     Raises:
         FloatingPointError: a loss is no longer finite; the message names the objective.
@@ -146,7 +147,7 @@ def global_generators(seed: int, device: torch.device | str = "cpu") -> Iterator
 # --- checkpoints ---------------------------------------------------------------------------------------------------
 
 
-def _save(path: Path, model: nn.Module, optimisers: dict[str, torch.optim.Optimizer], history: History) -> None:
+def _save(path: Path, model: nn.Module, optimisers: Optimisers, history: History) -> None:
     state = {
         "model": model.state_dict(),
         "optimisers": {name: optimiser.state_dict() for name, optimiser in optimisers.items()},
@@ -156,7 +157,7 @@ def _save(path: Path, model: nn.Module, optimisers: dict[str, torch.optim.Optimi
         torch.save(state, temporary)
 
 
-def _resume(path: Path | None, model: nn.Module, optimisers: dict[str, torch.optim.Optimizer], history: History) -> int:
+def _resume(path: Path | None, model: nn.Module, optimisers: Optimisers, history: History) -> int:
     """Put everything back as the checkpoint has it; the number of epochs that are done."""
     if path is None or not path.exists():
         return 0

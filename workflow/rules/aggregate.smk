@@ -1,8 +1,17 @@
 rule aggregate:
     input:
-        expand(results("scores/{dataset}/{detector}.csv"), dataset=STUDY.datasets, detector=DETECTORS),
+        expand(
+            results("scores/{dataset}/{detector}.csv"),
+            dataset=STUDY.datasets,
+            detector=DETECTORS,
+        ),
     output:
-        auc=report(results("tables/auc.csv"), caption="../report/auc.rst", category="Tables", labels={"table": "AUC, tidy"}),
+        auc=report(
+            results("tables/auc.csv"),
+            caption="../report/auc.rst",
+            category="Tables",
+            labels={"table": "AUC, tidy"},
+        ),
         comparison=report(
             results("tables/comparison.csv"),
             caption="../report/comparison.rst",
@@ -15,14 +24,14 @@ rule aggregate:
             category="Tables",
             labels={"table": "beside published AUCs"},
         ),
-    params:
-        smooth=SMOOTH,
-        source=fingerprint("oddlens.aggregate"),
     log:
         log_of("aggregate"),
     localrule: True
     conda:
         "../../envs/analyse.yaml"
+    params:
+        smooth=SMOOTH,
+        source=fingerprint("oddlens.aggregate"),
     script:
         "../scripts/aggregate.py"
 
@@ -33,7 +42,9 @@ rule figures:
         scores=expand(results("scores/{{dataset}}/{detector}.csv"), detector=DETECTORS),
         examples=expand(results("scores/{{dataset}}/{detector}.h5"), detector=DETECTORS),
         losses=expand(
-            results("models/{{dataset}}/{detector}/seed-{replica}/losses.csv"), detector=DETECTORS, replica=REPLICAS
+            results("models/{{dataset}}/{detector}/seed-{replica}/losses.csv"),
+            detector=DETECTORS,
+            replica=REPLICAS,
         ),
     output:
         **{
@@ -45,15 +56,15 @@ rule figures:
             )
             for figure in FIGURES
         },
-    params:
-        detectors=DETECTORS,
-        replicas=len(REPLICAS),
-        smooth=SMOOTH,
-        source=fingerprint("oddlens.figures"),
     log:
         log_of("figures/{dataset}"),
     localrule: True
     conda:
         "../../envs/analyse.yaml"
+    params:
+        detectors=DETECTORS,
+        replicas=len(REPLICAS),
+        smooth=SMOOTH,
+        source=fingerprint("oddlens.figures"),
     script:
         "../scripts/figures.py"

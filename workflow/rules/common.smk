@@ -64,7 +64,9 @@ def world(wildcards):
 
 
 def simulate_source(wildcards):
-    return fingerprint("oddlens.lensing.simulate", f"oddlens.lensing.substructure.{wildcards.cls}")
+    return fingerprint(
+        "oddlens.lensing.simulate", f"oddlens.lensing.substructure.{wildcards.cls}"
+    )
 
 
 def training_shards(wildcards):
@@ -91,11 +93,15 @@ def row(wildcards):
 
 
 def train_source(wildcards):
-    return fingerprint("oddlens.train", f"oddlens.detectors.{row(wildcards)['detector']}")
+    return fingerprint(
+        "oddlens.train", f"oddlens.detectors.{row(wildcards)['detector']}"
+    )
 
 
 def score_source(wildcards):
-    return fingerprint("oddlens.score", f"oddlens.detectors.{row(wildcards)['detector']}")
+    return fingerprint(
+        "oddlens.score", f"oddlens.detectors.{row(wildcards)['detector']}"
+    )
 
 
 def growing_memory(base):

@@ -1,18 +1,27 @@
 rule report:
     input:
         tables=rules.aggregate.output,
-        figures=expand(results("figures/{dataset}/{figure}.png"), dataset=STUDY.datasets, figure=FIGURES),
+        figures=expand(
+            results("figures/{dataset}/{figure}.png"),
+            dataset=STUDY.datasets,
+            figure=FIGURES,
+        ),
         template="src/oddlens/report.html.j2",
     output:
-        report(results("report.html"), caption="../report/report.rst", category="Report", labels={"document": "the study"}),
-    params:
-        study=STUDY.plain(),
-        figures=FIGURES,
-        source=fingerprint("oddlens.report"),
+        report(
+            results("report.html"),
+            caption="../report/report.rst",
+            category="Report",
+            labels={"document": "the study"},
+        ),
     log:
         log_of("report"),
     localrule: True
     conda:
         "../../envs/analyse.yaml"
+    params:
+        study=STUDY.plain(),
+        figures=FIGURES,
+        source=fingerprint("oddlens.report"),
     script:
         "../scripts/report.py"

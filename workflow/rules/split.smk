@@ -1,6 +1,11 @@
 rule split:
     output:
         results("splits/{dataset}/seed-{replica}.csv"),
+    log:
+        log_of("split/{dataset}/seed-{replica}"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
     params:
         cells=CELLS,
         seed=STUDY.seed,
@@ -9,10 +14,5 @@ rule split:
         contaminants=contaminants,
         smooth=SMOOTH,
         source=fingerprint("oddlens.splits"),
-    log:
-        log_of("split/{dataset}/seed-{replica}"),
-    localrule: True
-    conda:
-        "../../envs/analyse.yaml"
     script:
         "../scripts/split.py"

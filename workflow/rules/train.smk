@@ -5,21 +5,28 @@ rule train:
         shards=training_shards,
         splits=results("splits/{dataset}/seed-{replica}.csv"),
     output:
-        models=update(expand(results("models/{{dataset}}/{{detector}}/seed-{{replica}}/{cell}.safetensors"), cell=CELLS)),
+        models=update(
+            expand(
+                results(
+                    "models/{{dataset}}/{{detector}}/seed-{{replica}}/{cell}.safetensors"
+                ),
+                cell=CELLS,
+            )
+        ),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
-    params:
-        cells=CELLS,
-        row=row,
-        seed=STUDY.seed,
-        source=train_source,
     log:
         log_of("train/{dataset}/{detector}/seed-{replica}"),
+    conda:
+        "../../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=growing_memory(4000),
         runtime=720,
         gpu=1,
-    conda:
-        "../../envs/train.yaml"
+    params:
+        cells=CELLS,
+        row=row,
+        seed=STUDY.seed,
+        source=train_source,
     script:
         "../scripts/train.py"

@@ -9,11 +9,11 @@ with log_to(snakemake.log[0]):
     from oddlens.report import report
 
     params, kinds = snakemake.params, snakemake.params.figures
-    files = batched(snakemake.input.figures, len(kinds))
+    by_dataset = zip(params.study["datasets"], batched(snakemake.input.figures, len(kinds)), strict=True)
     report(
         snakemake.output[0],
         tables=dict(zip(("auc", "comparison", "published"), snakemake.input.tables, strict=True)),
-        figures={name: dict(zip(kinds, batch, strict=True)) for name, batch in zip(params.study["datasets"], files, strict=True)},
+        figures={dataset: dict(zip(kinds, files, strict=True)) for dataset, files in by_dataset},
         study=params.study,
         versions=versions("snakemake", "numpy", "pandas", "scikit-learn", "matplotlib"),
     )

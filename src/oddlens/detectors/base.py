@@ -1,7 +1,8 @@
 """What a detector is. The methods in `Detector` that carry a body are written once, here, and never overridden.
 
 A detector writes a constructor whose keyword-only arguments are its settings in the config, `objectives` (what is
-trained), `anomaly` (the score), and what it needs of the hooks `prepare`, `conclude` and `reconstruct`. It never sees a label.
+trained), `anomaly` (the score), and what it needs of the hooks `prepare`, `conclude` and `reconstruct`.
+It never sees a label.
 """
 
 import json
@@ -45,7 +46,7 @@ class Detector(nn.Module):
         return []
 
     def anomaly(self, images: Tensor) -> Tensor:
-        """Scores [n] of scaled images [n, 1, pixels, pixels]; higher is more anomalous, each from its own image alone."""
+        """Scores [n] of scaled images [n, 1, pixels, pixels]; higher is odder, each from its own image alone."""
         raise NotImplementedError
 
     def prepare(self, images: Tensor, generator: torch.Generator) -> None:

@@ -1,4 +1,4 @@
-"""Control: a number that has nothing to do with the image. Its AUC shows the scatter of a detector that knows nothing."""
+"""Control: a number that has nothing to do with what the image shows. Its AUC is the scatter of knowing nothing."""
 
 import hashlib
 

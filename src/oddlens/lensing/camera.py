@@ -10,9 +10,9 @@ from scipy import special
 def poisson_quantile(u: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """The smallest k with P(K <= k) >= u for K ~ Poisson(mean), elementwise and exact.
 
-    Inversion, unlike rejection sampling, maps one uniform number to one count and is monotone in the mean, so twins keep
-    the same noise where their light differs. A normal start (Cornish-Fisher to second order) and single steps by the exact
-    distribution function take a tenth of the time of `scipy.stats.poisson.ppf`.
+    Inversion, unlike rejection sampling, maps one uniform number to one count and is monotone in the mean, so twins
+    keep the same noise where their light differs. A normal start (Cornish-Fisher to second order) and single steps by
+    the exact distribution function take a tenth of the time of `scipy.stats.poisson.ppf`.
     """
     u, mean = np.asarray(u, np.float64), np.asarray(mean, np.float64)
     z = special.ndtri(u)

@@ -9,9 +9,11 @@ import warnings
 from collections.abc import Callable
 from types import ModuleType
 
-# PyAutoLens looks for a workspace in the working directory, and keeps compiled functions in the home directory.
+# PyAutoLens looks for a workspace in the working directory and keeps compiled functions in the home directory; JAX
+# looks for accelerators, which nobody has timed here yet.
 os.environ.setdefault("PYAUTO_SKIP_WORKSPACE_VERSION_CHECK", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import autolens as al
 import jax
@@ -25,6 +27,7 @@ from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.world import Camera
 
 warnings.filterwarnings("ignore", message=".*blurring_image.*")
+warnings.filterwarnings("ignore", message=".*dtype float64 requested.*")  # float32 is meant, see `renderer`
 
 
 class SubstructureProfile(MassProfile):

@@ -45,9 +45,9 @@ def noise_stream(seed: int, dataset: str, pool: str, cls: str, index: int) -> np
 def draw(world: World, seed: int, dataset: str, pool: str, cls: str, indices: np.ndarray) -> Scenes:
     """The scenes of the images `indices` [n] of a class in a pool.
 
-    The mass inside the Einstein radius b of the whole lens is the same for every class (an isothermal sphere has no finite
-    total mass): a sphere of Einstein radius b' holds b' b of it (as area, arcsec^2) and the substructure the area a(<b), so
-    b' = b - a(<b) / b. Otherwise the ring's radius would tell the classes apart.
+    The mass inside the Einstein radius b of the whole lens is the same for every class (an isothermal sphere has no
+    finite total mass): a sphere of Einstein radius b' holds b' b of it (as area, arcsec^2) and the substructure the
+    area a(<b), so b' = b - a(<b) / b. Otherwise the ring's radius would tell the classes apart.
     """
     lens, source, camera = world.lens, world.source, world.camera
     priors = {

@@ -4,10 +4,10 @@ A module describes what is added to a smooth lens, for a batch of n images:
 
     Priors                     a `Section` with the class's priors
     uniforms(priors)           how many uniform numbers an image needs
-    draw(priors, u, lens)      u [n, uniforms] -> dict of float arrays [n] or [n, slots]; positions in arcsec, masses as
-                               `*_area` = Einstein radius squared (arcsec^2) of a point of that mass
+    draw(priors, u, lens)      u [n, uniforms] -> dict of float arrays [n] or [n, slots]; positions in arcsec, masses
+                               as `*_area` = Einstein radius squared (arcsec^2) of a point of that mass
     enclosed(q, radius)        area [n] within `radius` (arcsec, [n]) of the lens centre
-    deflections(q, y, x, xp)   one image's q; deflection (alpha_y, alpha_x) in arcsec at the positions (y, x); numpy or jax
+    deflections(q, y, x, xp)   one image's q; deflection (alpha_y, alpha_x) in arcsec at (y, x); numpy or jax
     truth(q, lens)             derived quantities for the truth table, dict of [n]; masses in solar masses
 
 `lens` holds the drawn lens parameters, arrays of shape [n]; `lens["area"]` is the Einstein radius squared of the whole

@@ -1,0 +1,51 @@
+# The few tasks of this project. `make study` and `make test` are all a newcomer needs.
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONPATH := $(CURDIR)/src
+
+.PHONY: study test setup smoke lint lock score-real bench clean
+
+study: setup        ## run the default study: results/default/report.html
+	snakemake --cores $(CORES)
+	snakemake --report results/default/workflow.html
+
+smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/report.html
+	snakemake --cores $(CORES) --configfile tests/config.yaml
+
+test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
+	pytest -n $(CORES)
+
+lint: setup
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+	mypy
+
+setup: .venv/.complete
+
+.venv/.complete: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 12))' \
+	  || { echo "oddlens needs Python 3.12 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	@command -v uv >/dev/null || $(BIN)/pip install -q uv || echo "no uv to be had: pip does it, more slowly"
+	@if command -v uv >/dev/null; \
+	  then uv pip sync -q --require-hashes --python $(BIN)/python requirements.lock; \
+	  else $(BIN)/pip install -q --require-hashes -r requirements.lock; fi
+	@echo "compiling" && $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
+	@touch $@
+
+lock:               ## pin everything anew after editing pyproject.toml
+	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --group dev pyproject.toml -o requirements.lock
+
+score-real: setup   ## percentiles of a real lens among simulated smooth ones: make score-real FITS=path
+	@python -m oddlens.real "$(FITS)" --study results/default
+
+bench: setup        ## images per second, beside the plain PyAutoLens loop
+	python benchmarks/simulate.py
+
+clean:              ## remove the environment, not the results
+	rm -rf .venv .snakemake .pytest_cache .mypy_cache .ruff_cache

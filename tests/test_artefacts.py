@@ -1,0 +1,128 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from oddlens import detectors, shards, splits, tables
+from oddlens.artefacts import DamagedFile, read_arrays, read_table, replacing, write_arrays, write_table
+
+
+def a_shard(path):
+    images = np.random.default_rng(0).normal(size=(5, 8, 8)).astype(np.float32)
+    shard = shards.Shard(
+        {"images": images, "index": np.arange(5), "truth/x": np.arange(5.0), "psf": np.ones((3, 3))},
+        {"dataset": "model_a", "pool": "test", "class": "smooth", "seed": 1},
+    )
+    shards.write(path, shard)
+
+
+def some_splits(path):
+    table = splits.split(
+        ["none-0"], seed=1, replica=1, dataset="model_a", images=20, smooth="smooth", train=30, contaminants={}
+    )
+    splits.write(path, table)
+
+
+def a_model(path):
+    model = detectors.detector("pca").build(8, components=3)
+    model.fit(np.random.default_rng(0).random((20, 8, 8)), seed=1)
+    model.save(path)
+
+
+def some_scores(path):
+    table = pd.DataFrame({"pool": "test", "class": "smooth", "index": range(9), "none-0/1": np.linspace(0, 1, 9)})
+    write_table(path, table, kind="scores", dataset="model_a", detector="pca")
+
+
+KINDS = {
+    "shard.h5": (a_shard, shards.read),
+    "splits.csv": (some_splits, splits.read),
+    "model.safetensors": (a_model, detectors.load),
+    "scores.csv": (some_scores, tables.read_scores),
+}
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_whole_is_read(name, tmp_path):
+    write, read = KINDS[name]
+    write(tmp_path / name)
+    read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("part", [0.0, 0.3, 0.9, 0.999])
+def test_what_is_truncated_is_refused_with_its_path(name, part, tmp_path):
+    write, read = KINDS[name]
+    write(tmp_path / name)
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: int(part * len(whole))])
+    with pytest.raises(DamagedFile, match=name):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_is_altered_is_refused_with_its_path(name, tmp_path):
+    write, read = KINDS[name]
+    write(tmp_path / name)
+    content = bytearray((tmp_path / name).read_bytes())
+    if name.endswith(".csv"):
+        place = content.rindex(b"1")
+        content[place : place + 1] = b"2"
+    elif name.endswith(".h5"):
+        place = bytes(content).index(shards.read(tmp_path / name).images.tobytes())
+        content[place] ^= 1
+    else:
+        content[-1] ^= 1
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DamagedFile, match=name):
+        read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_writing_twice_gives_equal_bytes(name, tmp_path):
+    write, _ = KINDS[name]
+    write(tmp_path / name)
+    first = (tmp_path / name).read_bytes()
+    write(tmp_path / name)
+    assert (tmp_path / name).read_bytes() == first
+
+
+def test_an_altered_attribute_is_refused(tmp_path):
+    import h5py
+
+    write_arrays(tmp_path / "a.h5", {"x": np.ones(3)}, dataset="model_a")
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        file.attrs["dataset"] = "model_b"
+    with pytest.raises(DamagedFile, match="checksum"):
+        read_arrays(tmp_path / "a.h5")
+
+
+def test_nothing_half_written_carries_the_final_name(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert (tmp_path / "a.txt").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.txt"]
+
+
+def test_a_missing_file_is_told_as_missing(tmp_path):
+    for name, (_, read) in KINDS.items():
+        with pytest.raises(FileNotFoundError):
+            read(tmp_path / name)
+
+
+def test_float32_scores_survive_the_table(tmp_path):
+    values = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    write_table(tmp_path / "t.csv", pd.DataFrame({"x": values}), kind="scores")
+    table, about = read_table(tmp_path / "t.csv")
+    assert (table["x"].to_numpy().astype(np.float32) == values).all()
+    assert about == {"kind": "scores"}
+
+
+def test_stacked_shards_keep_their_order_and_names(tmp_path):
+    for name in ("a.h5", "b.h5"):
+        a_shard(tmp_path / name)
+    both = shards.read_all([tmp_path / "a.h5", tmp_path / "b.h5"])
+    assert both.images.shape == (10, 8, 8)
+    assert list(both.arrays["index"]) == [*range(5), *range(5)]
+    assert set(both.arrays["class"]) == {"smooth"}

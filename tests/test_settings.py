@@ -1,0 +1,122 @@
+import inspect
+
+import pytest
+import yaml
+
+from conftest import ROOT
+from oddlens import detectors, settings
+from oddlens.mistakes import ConfigError, nearest
+
+
+def refused(config) -> str:
+    with pytest.raises(ConfigError) as error:
+        settings.study(config)
+    return str(error.value)
+
+
+def test_the_default_study_is_valid(config):
+    study = settings.study(config)
+    assert list(study.datasets) == ["model_a", "model_b"]
+    assert study.cells()[0] == "none-0"
+
+
+@pytest.mark.parametrize("name", ["config/paper.yaml", "tests/config.yaml"])
+def test_the_other_studies_are_valid_over_the_default(config, name):
+    over = yaml.safe_load((ROOT / name).read_text())
+    assert settings.study(settings.merged(config, over)).study == over["study"]
+
+
+def test_a_valid_study_survives_a_round_trip_through_plain_data(config):
+    plain = settings.study(config).plain()
+    again = settings.Study.model_validate(yaml.safe_load(yaml.safe_dump(plain)))
+    assert again.plain() == plain
+
+
+def test_a_preset_may_build_on_another(config):
+    study = settings.study(config)
+    a, b = study.datasets["model_a"], study.datasets["model_b"]
+    assert a.lens.redshift.kind == "fixed"
+    assert b.lens.redshift.parameters == (0.4, 0.6)
+    assert a.lens.shear == b.lens.shear
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("seeed", 1, ["seeed: unknown key", "Did you mean 'seed'?"]),
+        ("training.epoch", 3, ["training.epoch: unknown key", "Did you mean 'epochs'?"]),
+        ("training.epochs", "many", ["training.epochs", "'many'"]),
+        ("training.batch_size", 0, ["training.batch_size", "greater than 0", "0"]),
+        ("training.precision", "float16", ["training.precision", "'float32' or 'bfloat16'", "'float16'"]),
+        ("datasets.model_a.preset", "modle_a", ["datasets.model_a.preset", "Did you mean 'model_a'?"]),
+        ("datasets.model_a.camera.pixel", 3, ["datasets.model_a.camera.pixel: unknown key", "Did you mean 'pixels'?"]),
+        ("datasets.model_a.camera.psf_pixels", 20, ["psf_pixels", "even", "21"]),
+        ("datasets.model_a.substructure.cmd", {"a": 1}, ["unknown class 'cmd'", "Did you mean 'cdm'?"]),
+        (
+            "datasets.model_a.substructure.cdm.numbr",
+            3,
+            ["datasets.model_a.substructure.cdm.numbr: unknown key", "Did you mean 'number'?"],
+        ),
+        (
+            "datasets.model_a.source.axis_ratio",
+            {"uniform": [0.4, 1.5]},
+            ["datasets.model_a.source.axis_ratio", "[0.4, 1.5]", "[0.05, 1]"],
+        ),
+        ("datasets.model_a.source.axis_ratio", {"unifrom": [0.4, 1]}, ["unifrom", "uniform"]),
+        ("datasets.model_a.source.redshift", 0.4, ["lens.redshift must stay below source.redshift"]),
+        ("datasets.model_a.images.contaminant", 100, ["images.contaminant is 100", "takes 1600"]),
+        ("contamination.images", 9500, ["contamination.images is 9500", "raise the pool"]),
+        ("contamination.fractions.cdn", [0.1], ["unknown contaminant 'cdn'", "Did you mean 'cdm'?"]),
+        ("contamination.fractions.cdm", [0.7], ["contamination.fractions.cdm", "0.7", "0.5"]),
+        ("contamination.seeds", [], ["contamination.seeds", "at least 1"]),
+        ("contamination.seeds", [1, 1], ["twice"]),
+        ("detectors.dcea", {}, ["unknown detector 'dcea'", "Did you mean 'dcae'?"]),
+        ("detectors.dcae.latnt", 3, ["detectors.dcae.latnt: unknown key", "Did you mean 'latent'?"]),
+        ("detectors.dcae.latent", -3, ["detectors.dcae.latent", "greater than 0", "-3"]),
+        ("detectors.rbm.visible", "gauss", ["detectors.rbm.visible", "'gaussian' or 'bernoulli'"]),
+        ("detectors.dcae.training", {"epohs": 3}, ["detectors.dcae.training.epohs", "Did you mean 'epochs'?"]),
+        ("study", "my study", ["study", "my study"]),
+    ],
+)
+def test_a_mistake_is_told_with_its_key_its_value_and_what_is_allowed(config, path, value, told):
+    *parents, key = path.split(".")
+    section = config
+    for parent in parents:
+        section = section.setdefault(parent, {})
+    section[key] = value
+    message = refused(config)
+    for words in told:
+        assert words in message, message
+
+
+def test_all_mistakes_are_told_at_once(config):
+    config["seed"], config["training"]["epochs"] = -1, -1
+    assert len(refused(config).splitlines()) >= 2
+
+
+def test_null_removes_a_row(config):
+    config["detectors"]["rbm"] = None
+    assert "rbm" not in settings.study(config).detectors
+
+
+def test_a_row_may_be_a_variant_of_a_detector(config):
+    config["detectors"]["narrow"] = {"detector": "dcae", "latent": 4, "training": {"epochs": 7}}
+    row = settings.study(config).detectors["narrow"]
+    assert (row.detector, row.settings["latent"], row.training.epochs) == ("dcae", 4, 7)
+    assert row.training.batch_size == config["training"]["batch_size"]
+
+
+def test_a_prior_replaces_the_one_below_whole():
+    below = {"a": {"x": {"uniform": [0, 1]}, "y": 2}}
+    assert settings.merged(below, {"a": {"x": {"normal": [0, 1]}}}) == {"a": {"x": {"normal": [0, 1]}, "y": 2}}
+
+
+@pytest.mark.parametrize("name", settings.detectors())
+def test_settings_read_from_the_file_are_those_of_the_constructor(name):
+    arguments = inspect.signature(detectors.detector(name).__init__).parameters.values()
+    defaults = {a.name: a.default for a in arguments if a.kind is a.KEYWORD_ONLY}
+    assert settings.detector_settings(name)().plain() == defaults
+
+
+def test_nothing_near_is_no_suggestion():
+    assert "Did you mean" not in nearest("xyz", ["aae", "cvae"])

@@ -1,0 +1,85 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from oddlens import splits
+from oddlens.artefacts import DamagedFile, write_table
+from oddlens.cells import cell_name, parse_cell
+
+POOLS = {"smooth": "smooth", "train": 120, "contaminants": {"cdm": 40, "vortex": 40}, "dataset": "model_a"}
+
+
+def draw(cells, images=100, seed=1, replica=1):
+    return splits.split(cells, seed=seed, replica=replica, images=images, **POOLS)
+
+
+def members(table, cell, pool=None):
+    chosen = table[table[cell] == 1]
+    chosen = chosen if pool is None else chosen[chosen["pool"] == pool]
+    return set(chosen[splits.IDENTITY].itertuples(index=False, name=None))
+
+
+@given(
+    kind=st.sampled_from(["cdm", "vortex", "mixed"]),
+    fractions=st.lists(st.floats(0.01, 0.4), min_size=2, max_size=4, unique_by=lambda p: f"{p:g}"),
+    replica=st.integers(0, 99),
+)
+@hypothesis_settings(max_examples=30, deadline=None)
+def test_sets_have_their_size_their_fraction_and_are_nested(kind, fractions, replica):
+    cells = [cell_name(kind, p) for p in sorted(fractions)]
+    table = draw(cells, replica=replica)
+    for cell in cells:
+        assert len(members(table, cell)) == 100
+        assert len(members(table, cell, "contaminant")) == round(parse_cell(cell)[1] * 100)
+    for less, more in pairwise(cells):
+        assert members(table, less, "contaminant") <= members(table, more, "contaminant")
+        assert members(table, more, "train") <= members(table, less, "train")
+
+
+def test_the_mixture_is_balanced_at_every_fraction():
+    table = draw(["mixed-0.05", "mixed-0.2"])
+    for cell in ("mixed-0.05", "mixed-0.2"):
+        classes = [cls for _, cls, _ in members(table, cell, "contaminant")]
+        assert abs(classes.count("cdm") - classes.count("vortex")) <= 1
+
+
+def test_the_clean_set_is_clean():
+    table = draw(["none-0", "cdm-0.1"])
+    assert members(table, "none-0", "contaminant") == set()
+
+
+def test_a_set_does_not_depend_on_which_others_are_drawn():
+    alone, among = draw(["cdm-0.1"]), draw(["none-0", "cdm-0.1", "mixed-0.3"])
+    assert members(alone, "cdm-0.1") == members(among, "cdm-0.1")
+
+
+def test_seeds_draw_other_images():
+    assert members(draw(["none-0"], replica=1), "none-0") != members(draw(["none-0"], replica=2), "none-0")
+    assert members(draw(["none-0"], seed=1), "none-0") != members(draw(["none-0"], seed=2), "none-0")
+
+
+def test_too_small_a_pool_is_told():
+    with pytest.raises(ValueError, match=r"cdm-0\.5: 100 images cannot be drawn from 120 \+ 40"):
+        draw(["cdm-0.5"])
+
+
+def test_written_splits_are_read_back(tmp_path):
+    table = draw(["none-0", "mixed-0.2"])
+    splits.write(tmp_path / "s.csv", table)
+    assert splits.read(tmp_path / "s.csv").equals(table.astype(dict.fromkeys(("none-0", "mixed-0.2"), "int64")))
+
+
+def test_another_kind_of_table_is_no_split(tmp_path):
+    write_table(tmp_path / "s.csv", draw(["none-0"]), kind="scores")
+    with pytest.raises(DamagedFile, match=r"s\.csv.*'scores' where splits"):
+        splits.read(tmp_path / "s.csv")
+
+
+@given(st.sampled_from(["cdm", "mixed", "a_b"]), st.floats(1e-4, 0.5))
+def test_cell_names_are_parsed_back(kind, p):
+    contaminant, fraction = parse_cell(cell_name(kind, p))
+    assert contaminant == kind
+    assert fraction == pytest.approx(p, rel=1e-5)

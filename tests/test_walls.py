@@ -1,0 +1,92 @@
+"""Who may import whom (design: walls), and that fingerprints see all that a rule runs."""
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+from oddlens import settings
+from oddlens.lensing import substructure
+from oddlens.provenance import closure, fingerprint
+
+SRC = ROOT / "src" / "oddlens"
+FILES = sorted(SRC.rglob("*.py"))
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def importers(package):
+    return {f.relative_to(SRC).as_posix() for f in FILES if package in {name.split(".")[0] for name in imports(f)}}
+
+
+def test_only_render_imports_autolens():
+    assert importers("autolens") == {"lensing/render.py"}
+
+
+def test_nothing_imports_snakemake():
+    assert importers("snakemake") == set()
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["oddlens.training", "oddlens.train", "oddlens.score", "oddlens.metrics", "oddlens.splits"]
+    + [f"oddlens.detectors.{name}" for name in settings.detectors()],
+)
+def test_what_learns_does_not_know_lenses(module):
+    assert not [f for f in closure(module) if "lensing" in f.parts]
+
+
+@pytest.mark.parametrize("module", ["oddlens.aggregate", "oddlens.figures", "oddlens.report", "oddlens.settings"])
+def test_tables_figures_report_and_settings_start_without_torch(module):
+    code = f"import sys, {module}; sys.exit(bool({{'torch', 'autolens', 'jax'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", check=False).returncode == 0
+
+
+STAGES = {
+    "oddlens.aggregate": [],
+    "oddlens.figures": [],
+    "oddlens.report": [],
+    "oddlens.splits": [],
+    "oddlens.train": [f"oddlens.detectors.{name}" for name in settings.detectors()],
+    "oddlens.score": [f"oddlens.detectors.{name}" for name in settings.detectors()],
+    "oddlens.lensing.simulate": [f"oddlens.lensing.substructure.{name}" for name in substructure.names()],
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_fingerprint_sees_every_module_that_is_loaded(stage):
+    code = (
+        f"import sys, importlib; [importlib.import_module(m) for m in {[stage, *STAGES[stage]]!r}]; "
+        "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'oddlens'))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", capture_output=True, text=True, check=True)
+    loaded = {line for line in run.stdout.splitlines() if line.endswith(".py")}
+    assert loaded == {str(f) for f in closure(stage, *STAGES[stage])}
+
+
+def test_a_detector_is_in_its_own_fingerprint_only():
+    dcae = SRC / "detectors" / "dcae.py"
+    assert dcae in closure("oddlens.train", "oddlens.detectors.dcae")
+    assert dcae not in closure("oddlens.train", "oddlens.detectors.rbm")
+    assert fingerprint("oddlens.train", "oddlens.detectors.dcae") != fingerprint(
+        "oddlens.train", "oddlens.detectors.rbm"
+    )
+
+
+def test_config_holds_no_name_that_pyautolens_would_read():
+    names = {path.name for path in (ROOT / "config").iterdir()}
+    forbidden = {"general.yaml", "logging.yaml", "notation.yaml", "output.yaml", "latent.yaml"}
+    assert not names & (forbidden | {"visualize", "priors", "non_linear"})
+
+
+def test_scripts_are_thin():
+    for script in (ROOT / "workflow" / "scripts").glob("*.py"):
+        assert len(script.read_text().splitlines()) < 45, script
