@@ -30,3 +30,16 @@ rule all:
     default_target: True
     input:
         results("report.html"),
+
+
+# Beside the study's report: its whole config, and Snakemake's own report, browsable by data set and figure.
+onsuccess:
+    if Path(results("report.html")).exists():
+        Path(results("config.yaml")).write_text(
+            yaml.safe_dump(config, sort_keys=False)
+        )
+        shell(
+            "snakemake --nolock --configfile {} --report {} > {} 2>&1".format(
+                results("config.yaml"), results("workflow.html"), log_of("workflow")
+            )
+        )

@@ -1,0 +1,221 @@
+"""The whole DAG on 16 x 16 pixels, as users run it, in a fresh copy of the project."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+pytestmark = pytest.mark.workflow
+
+NEEDED = ["Snakefile", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
+SMOKE = ["--configfile", "tests/config.yaml"]
+COLUMNS = (
+    "dataset contaminant contamination detector seed anomaly n_normal n_anomalous auc auc_low auc_high "
+    "average_precision tpr_at_fpr_01 tpr_at_fpr_05"
+).split()
+
+
+def fresh_copy(folder: Path) -> Path:
+    for name in NEEDED:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_symlink():
+            target.symlink_to(os.readlink(source))
+        elif source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return folder
+
+
+def environment() -> dict[str, str]:
+    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
+    return clean | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+
+
+def snakemake(folder: Path, *arguments: str, fails: bool = False) -> str:
+    run = subprocess.run(
+        ["snakemake", *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=540,
+    )
+    assert (run.returncode != 0) == fails, run.stdout[-4000:]
+    return run.stdout
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """How often each rule would run."""
+    table = snakemake(folder, "-n", "--cores", "2", *arguments)
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """A copy of the project in which the small study has run once."""
+    folder = fresh_copy(tmp_path_factory.mktemp("project"))
+    snakemake(folder, "--cores", "2", *SMOKE)
+    return folder
+
+
+def test_tables_and_report_are_there(study):
+    auc = pd.read_csv(study / "results/smoke/tables/auc.csv")
+    assert list(auc.columns) == COLUMNS
+    # data sets x detectors x training sets x seeds x (cdm, vortex, all)
+    assert len(auc) == 2 * 5 * 5 * 2 * 3
+    assert not auc.duplicated(COLUMNS[:6]).any()
+    assert auc["auc"].between(0, 1).all()
+    assert (auc["auc_low"] <= auc["auc"]).all()
+    assert (auc["auc"] <= auc["auc_high"]).all()
+    assert (auc.loc[auc["anomaly"] == "all", "n_anomalous"] == 120).all()
+    page = (study / "results/smoke/report.html").read_text()
+    assert page.count("data:image/png;base64,") == 8
+    assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
+
+
+def test_snakemakes_own_report_is_made_too(study):
+    assert (study / "results/smoke/workflow.html").stat().st_size > 1e5
+
+
+def test_each_training_has_a_log_with_its_progress(study):
+    log = (study / "results/smoke/logs/train/model_a/dcae/seed-1.log").read_text()
+    assert re.search(r"epoch 3/3  reconstruction [\d.e-]+  [\d,]+ images/s, \d+s left", log)
+    log = (study / "results/smoke/logs/simulate/model_a/train/smooth/000.log").read_text()
+    assert re.search(r"200/200 images, [\d,]+ images/s, 0s left", log)
+
+
+def test_a_second_run_has_nothing_to_do(study):
+    assert "Nothing to be done" in snakemake(study, "-n", "--cores", "2", *SMOKE)
+
+
+def test_an_edited_detector_is_trained_again_and_nothing_else(study):
+    path = study / "src/oddlens/detectors/dcae.py"
+    source = path.read_text()
+    path.write_text(source + "\n# edited\n")
+    try:
+        assert planned(study, *SMOKE) == {
+            **{"train": 4, "score": 2, "aggregate": 1, "figures": 2, "report": 1, "all": 1, "total": 11}
+        }
+    finally:
+        path.write_text(source)
+
+
+def test_an_edited_figure_trains_nothing(study):
+    path = study / "src/oddlens/figures.py"
+    source = path.read_text()
+    path.write_text(source + "\n# edited\n")
+    try:
+        assert set(planned(study, *SMOKE)) == {"figures", "report", "all", "total"}
+    finally:
+        path.write_text(source)
+
+
+def test_another_training_of_one_row_leaves_the_others(study):
+    (study / "more.yaml").write_text("detectors: {rbm: {training: {epochs: 4}}}")
+    jobs = planned(study, "--configfile", "tests/config.yaml", "more.yaml")
+    assert (jobs["train"], jobs["score"]) == (4, 2)
+    assert "simulate" not in jobs
+
+
+def test_one_more_contamination_trains_only_what_is_new(study):
+    models = study / "results/smoke/models/model_a/dcae/seed-1"
+    before = {path.name: path.read_bytes() for path in models.glob("*.safetensors")}
+    (study / "more.yaml").write_text("contamination: {fractions: {mixed: [0.05, 0.1, 0.2]}}")
+    target = "results/smoke/models/model_a/dcae/seed-1/losses.csv"
+    snakemake(study, "--cores", "2", "--configfile", "tests/config.yaml", "more.yaml", "--", target)
+    log = (study / "results/smoke/logs/train/model_a/dcae/seed-1.log").read_text()
+    assert log.count("kept, nothing in its recipe has changed") == 5
+    assert "mixed-0.1, seed 1: 256 images" in log
+    after = {path.name: path.read_bytes() for path in models.glob("*.safetensors")}
+    assert after.pop("mixed-0.1.safetensors")
+    assert after == before
+
+
+def test_a_damaged_shard_is_refused_with_its_path_and_made_again(tmp_path, study):
+    folder = tmp_path / "copy"
+    shutil.copytree(study, folder, symlinks=True)
+    shard = folder / "results/smoke/shards/model_a/test/cdm/000.h5"
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[: len(whole) // 2])
+    scores = "results/smoke/scores/model_a/pca.csv"
+    told = snakemake(folder, "--cores", "2", *SMOKE, "--forcerun", "score", "--", scores, fails=True)
+    assert "test/cdm/000.h5 is damaged" in told
+    shard.unlink()
+    tables = {f.name: f.read_bytes() for f in (folder / "results/smoke/tables").iterdir()}
+    snakemake(folder, "--cores", "2", *SMOKE)
+    assert shard.read_bytes() == whole
+    assert {f.name: f.read_bytes() for f in (folder / "results/smoke/tables").iterdir()} == tables
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("trainig: {epochs: 3}", "trainig: unknown key. Known: study, seed, datasets, contamination, training, detectors"),
+        ("detectors: {dcea: {}}", "Did you mean 'dcae'?"),
+        ("training: {epochs: -1}", "training.epochs"),
+    ],
+)
+def test_a_wrong_config_stops_before_the_first_job(study, written, told):
+    (study / "wrong.yaml").write_text(written)
+    output = snakemake(study, "--cores", "2", "--configfile", "wrong.yaml", fails=True)
+    assert told in output
+    assert "Traceback" not in output
+    assert "rule simulate" not in output
+
+
+@pytest.mark.parametrize("arguments", [["--cores", "8", "--use-conda"], ["--profile", "slurm"]])
+def test_a_fresh_copy_plans_with_conda_and_slurm(tmp_path, arguments):
+    folder = fresh_copy(tmp_path)
+    assert re.search(r"^train\s+20$", snakemake(folder, "-n", *arguments), re.MULTILINE)
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
+    """Killed hard while training, with all its jobs; then started again; against a run that was left alone."""
+    small = """
+    datasets: {model_b: null}
+    contamination: {seeds: [1], fractions: {cdm: null, vortex: null}}
+    detectors: {rbm: null, flux: null, random: null, dcae: {training: {epochs: 150, checkpoint_s: 0}}}
+    """
+    tables = {}
+    for name in ("alone", "killed"):
+        folder = fresh_copy(tmp_path / name)
+        (folder / "small.yaml").write_text(small)
+        arguments = ["--cores", "2", "--configfile", "tests/config.yaml", "small.yaml"]
+        if name == "killed":
+            models = folder / "results/smoke/models/model_a/dcae/seed-1"
+            run = subprocess.Popen(
+                ["snakemake", *arguments],
+                cwd=folder,
+                env=environment(),
+                start_new_session=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            deadline = time.time() + 300
+            while not list(models.glob(".mixed-0.05*.checkpoint")) and time.time() < deadline and run.poll() is None:
+                time.sleep(0.05)
+            os.killpg(run.pid, signal.SIGKILL)
+            run.wait()
+            assert (models / "none-0.safetensors").exists()
+            assert not (models / "losses.csv").exists()
+            snakemake(folder, "--unlock", *arguments)
+        snakemake(folder, *arguments)
+        tables[name] = {f.name: f.read_bytes() for f in (folder / "results/smoke/tables").iterdir()}
+        log = (folder / "results/smoke/logs/train/model_a/dcae/seed-1.log").read_text()
+        first = re.findall(r"epoch (\d+)/150", log)
+        assert ("1" in first[:1]) == (name == "alone"), "the killed run did not go on from its checkpoint"
+        assert not list(folder.glob("results/**/.*.part"))
+        assert not list(folder.glob("results/**/.*.checkpoint"))
+    assert tables["alone"] == tables["killed"]
