@@ -165,26 +165,3 @@ def test_reconstructions_have_the_images_units(trained):
 def test_wrong_images_are_refused(images, told):
     with pytest.raises(ValueError, match=told):
         fitted("flux").score(images)
-
-
-def test_a_new_file_is_a_detector(tmp_path, monkeypatch):
-    """The recipe of CONTRIBUTING.md: one file, and nothing else."""
-    import oddlens.detectors as package
-
-    (tmp_path / "brightest.py").write_text(
-        "from torch import Tensor\n"
-        "from pydantic import PositiveFloat\n"
-        "from oddlens.detectors.base import Detector\n\n\n"
-        "class Brightest(Detector):\n"
-        "    def __init__(self, pixels: int, *, power: PositiveFloat = 1.0):\n"
-        "        super().__init__(pixels)\n"
-        "        self.power = power\n\n"
-        "    def anomaly(self, images: Tensor) -> Tensor:\n"
-        "        return images.flatten(1).amax(dim=1) ** self.power\n"
-    )
-    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
-    model = detectors.detector("brightest").build(PIXELS, power=2.0)
-    model.fit(toy(20), seed=1)
-    model.save(tmp_path / "b.safetensors")
-    loaded, _ = detectors.load(tmp_path / "b.safetensors")
-    assert (loaded.score(toy(5)) == model.score(toy(5))).all()

@@ -15,6 +15,7 @@ from oddlens.metrics import auc_with_variance
 from oddlens.settings import PRESETS, merged
 
 MODEL_A = yaml.safe_load((PRESETS / "model_a.yaml").read_text())
+MODEL_B = yaml.safe_load((PRESETS / "model_b.yaml").read_text()) | {"preset": None}
 WORLD = World.model_validate(MODEL_A)
 CLASSES = substructure.names()
 ANOMALIES = list(WORLD.substructure)
@@ -160,8 +161,8 @@ def lenstronomy_image(cls, camera, q, sub):
     return model.image(kwargs_lens, [light])[::-1]  # its row 0 is the bottom
 
 
-@pytest.mark.parametrize("cls", CLASSES)
-def test_deflections_agree_with_lenstronomy(cls):
+@pytest.mark.parametrize(("cls", "tolerance"), [("smooth", 1e-11), ("cdm", 1e-11), ("vortex", 1e-8)])
+def test_deflections_agree_with_lenstronomy(cls, tolerance):
     scenes = draw(cls, range(3), SHARP)
     for k in range(3):
         q, sub = one(scenes.lens, k), one(scenes.substructure, k)
@@ -171,12 +172,12 @@ def test_deflections_agree_with_lenstronomy(cls):
             x, y = x[far], y[far]
         lens, kwargs = lenstronomy_lens(cls, q, sub)
         expected = lens.alpha(x, y, kwargs)[::-1]
-        np.testing.assert_allclose(lens_deflections(scenes, cls, k, y, x), expected, atol=1e-8, rtol=0)
+        np.testing.assert_allclose(lens_deflections(scenes, cls, k, y, x), expected, atol=tolerance, rtol=0)
 
 
-# Interior pixels only: lenstronomy has no light beyond the border. Points agree to rounding times magnification; the
-# chain differs from the line where over-sampled points lie within a link (up to 5e-4 arcsec) of it, of one in a thousand.
-@pytest.mark.parametrize(("cls", "tolerance"), [("smooth", 1e-8), ("cdm", 1e-8), ("vortex", 1e-4)])
+# Interior pixels only: lenstronomy has no light beyond the border. Measured: 1e-15 of the peak, and 8e-7 for the
+# vortex, whose chain is no line to the few rays that pass it within a link (5e-4 arcsec).
+@pytest.mark.parametrize(("cls", "tolerance"), [("smooth", 1e-12), ("cdm", 1e-12), ("vortex", 1e-5)])
 def test_images_agree_with_lenstronomy(cls, tolerance):
     scenes = draw(cls, range(3), SHARP)
     border = SHARP.camera.psf_pixels // 2
@@ -184,6 +185,16 @@ def test_images_agree_with_lenstronomy(cls, tolerance):
     for k, image in enumerate(render.render_numpy(SHARP.camera, cls, scenes)):
         expected = lenstronomy_image(cls, SHARP.camera, one(scenes.lens, k), one(scenes.substructure, k))
         assert np.abs(image - expected)[inside].max() < tolerance * expected.max()
+
+
+# PyAutoLens does trace the rim from which the PSF brings light in, but over-samples it by 1: measured 4e-4 of the peak,
+# 0.06 sigma of the sky's noise.
+def test_light_from_beyond_the_border_comes_in():
+    scenes, border = draw("smooth", range(3)), WORLD.camera.psf_pixels // 2
+    wider = WORLD.camera.model_copy(update={"pixels": WORLD.camera.pixels + 2 * border})
+    for k, image in enumerate(render.render_numpy(WORLD.camera, "smooth", scenes)):
+        expected = lenstronomy_image("smooth", wider, one(scenes.lens, k), {})[border:-border, border:-border]
+        assert np.abs(image - expected).max() < 1e-3 * expected.max()
 
 
 # --- vortex and subhaloes ------------------------------------------------------------------------------------------
@@ -296,6 +307,13 @@ def test_subhaloes_deflect_as_point_masses():
     np.testing.assert_allclose(cdm.deflections(one(sub, 0), y, x, np), total.T, atol=1e-12)
 
 
+@pytest.mark.xfail(strict=True, reason="the slots are counted by int(), the subhaloes by round()")
+@pytest.mark.parametrize(("number", "most"), [({"uniform": [0, 2]}, 2), (2.7, 3)])
+def test_slots_suffice_for_any_prior_of_the_number(number, most):
+    world = World.model_validate(merged(MODEL_A, {"substructure": {"cdm": {"number": number}}}))
+    assert draw("cdm", range(100), world).truth["subhalo_number"].max() == most
+
+
 def test_cdm_encloses_its_subhaloes_inside():
     sub = draw("cdm", range(20)).substructure
     expected = [
@@ -310,7 +328,7 @@ def test_cdm_encloses_its_subhaloes_inside():
 
 # Points within 1e-3 arcsec of the circle are left out, the integral would need more angles. The softened vortex spreads
 # a little over the circle, which `enclosed` leaves out.
-@pytest.mark.parametrize(("cls", "tolerance"), [("smooth", 1e-9), ("cdm", 1e-7), ("vortex", 1e-3)])
+@pytest.mark.parametrize(("cls", "tolerance"), [("smooth", 1e-9), ("cdm", 1e-8), ("vortex", 1e-3)])
 def test_mass_inside_the_einstein_radius_is_the_same_for_every_class(cls, tolerance):
     scenes = draw(cls, range(20))
     b = scenes.lens["einstein_radius_arcsec"]
@@ -356,16 +374,23 @@ def test_area_agrees_with_integrated_distances(z_lens, z_source):
     near, far = comoving_mpc(z_lens), comoving_mpc(z_source)
     schwarzschild_mpc = 2.95325008 / 3.0856775815e19  # 2 G M_sun / c^2 in km, km in a Mpc
     expected = 2 * schwarzschild_mpc * (far - near) * (1 + z_lens) / (near * far) * (180 * 3600 / np.pi) ** 2
-    # 1e-4: astropy counts the radiation only if told its temperature
     assert area_per_msun(np.array([z_lens]), np.array([z_source]))[0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_area_agrees_with_the_critical_surface_density_of_autolens():
-    cosmology = render.al.cosmo.FlatLambdaCDM(H0=70, Om0=0.3)
-    critical = cosmology.critical_surface_density_between_redshifts_solar_mass_per_arcsec2_from(
-        redshift_0=0.5, redshift_1=1.0
-    )
-    assert area_per_msun(np.array([0.5]), np.array([1.0]))[0] == pytest.approx(1 / (np.pi * critical), rel=1e-3)
+    cosmology = render.al.cosmo.FlatLambdaCDM(H0=70, Om0=0.3, Tcmb0=0.0)
+    per_kpc2 = cosmology.critical_surface_density_between_redshifts_solar_mass_per_kpc2_from(0.5, 1.0)
+    kpc_per_arcsec = cosmology.angular_diameter_distance_to_earth_in_kpc_from(0.5) * np.deg2rad(1 / 3600)
+    expected = 1 / (np.pi * per_kpc2 * kpc_per_arcsec**2)
+    assert area_per_msun(np.array([0.5]), np.array([1.0]))[0] == pytest.approx(expected, rel=1e-4)
+
+
+def test_model_b_has_the_einstein_radii_its_preset_states():
+    model_b = World.model_validate(merged(MODEL_A, MODEL_B))
+    radius = draw("smooth", range(300), model_b).lens["einstein_radius_arcsec"]
+    assert radius.min() > 1.1
+    assert radius.max() < 2.1
+    assert np.ptp(radius) > 0.5
 
 
 # --- camera --------------------------------------------------------------------------------------------------------
@@ -384,6 +409,11 @@ def test_poisson_quantile_in_the_tails():
 
 def test_poisson_quantile_of_nothing_is_nothing():
     assert np.all(poisson_quantile(np.array([1e-9, 0.5, 1 - 1e-9]), np.zeros(3)) == 0)
+
+
+@pytest.mark.xfail(run=False, reason="does not end: the start is infinity minus infinity")
+def test_poisson_quantile_of_zero_is_zero():
+    assert poisson_quantile(np.zeros(1), np.ones(1)) == 0
 
 
 def test_poisson_quantile_is_monotone_in_the_mean():
@@ -424,7 +454,7 @@ def test_twins_share_their_noise(cls, pictures):
     ]
     left = (noisy[0] - noisy[1]) - (clean[0] - clean[1])
     independent = np.sqrt(sum(noise_sigma(image, EXPOSURE, SKY) ** 2 for image in clean))
-    assert np.sqrt(np.mean((left / independent) ** 2)) < 0.3
+    assert np.sqrt(np.mean((left / independent) ** 2)) < 0.1
 
 
 # --- no give-aways -------------------------------------------------------------------------------------------------
@@ -446,7 +476,9 @@ def test_brightness_and_ring_radius_tell_no_class_apart(cls, figure, pictures):
     assert auc == pytest.approx(0.5, abs=0.06)
 
 
-@pytest.mark.parametrize("cls", ANOMALIES)
-def test_twins_are_equally_bright(cls, pictures):
+# A compact mass magnifies less than the extended halo that it replaces: measured 0.9 % (cdm) and 2.8 % (vortex), and
+# 3.5 % for all of a vortex's mass at the centre. Brightness varies far more between lenses, as the AUC shows.
+@pytest.mark.parametrize(("cls", "tolerance"), [("cdm", 0.02), ("vortex", 0.04)])
+def test_twins_are_equally_bright(cls, tolerance, pictures):
     ratio = flux(pictures[cls][1]) / flux(pictures["smooth"][1])
-    assert ratio.mean() == pytest.approx(1, abs=0.02)
+    assert ratio.mean() == pytest.approx(1, abs=tolerance)

@@ -136,11 +136,11 @@ def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
             )
             axis.imshow(panel, **limits)
             axis.set(xticks=[], yticks=[])
-        row[0].set_ylabel(classes[c])
+        row[0].set_ylabel(f"{classes[c]}, {k}")
     for axis, name in zip(axes[0], columns, strict=True):
         axis.set_title(name, fontsize=8)
     figure.suptitle(title, fontsize=11)
-    figure.tight_layout(pad=0.3)
+    figure.tight_layout(pad=0.3, rect=(0, 0, 1, 0.97))
     return figure
 
 

@@ -1,8 +1,7 @@
 """Score a real lens with a study's detectors: `python -m oddlens.real PATH --study results/default`.
 
-A frame is made as like a data set's images as can be: the lens's own light and other objects removed, blurred to the data
-set's PSF, resampled to its pixels, scaled to its brightness, and given its noise. Frames are turned so that row 0 is
-the top, as in the shards.
+A frame is made as like a data set's images as can be: the lens's own light and other objects removed, blurred to the
+data set's PSF, resampled to its pixels, brought to its brightness and noise. Row 0 is the top, as in the shards.
 """
 
 import argparse
@@ -11,7 +10,6 @@ import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,6 +17,7 @@ from astropy.io import fits
 from astropy.modeling import fitting, models
 from matplotlib.figure import Figure
 from scipy import fft, ndimage
+from threadpoolctl import threadpool_limits
 
 from oddlens import detectors, figures, shards, tables
 from oddlens.cells import CLEAN, cell_name
@@ -30,12 +29,12 @@ from oddlens.train import pick_device
 
 CENTRE_ARCSEC = 0.7
 """The lens centre is the brightest point within this distance of the middle of the frame."""
-LIGHT_ARCSEC, CUSP_ARCSEC, LIGHT_PIXELS = 5.0, 0.2, 8000
+CUSP_ARCSEC, LIGHT_ARCSEC, LIGHT_PIXELS = 0.2, 5.0, 5000
 """The lens light is fitted between these radii, on a lattice of about so many pixels."""
 CORE_ARCSEC = 0.35
 """What is left of the lens light within this radius follows no Sersic profile and is set to zero."""
 BRIGHT_PERCENTILE = 99.5
-"""The brightness of an image: the value that this share of its pixels stays below."""
+"""The brightness of an image: the value that so many per cent of its pixels stay below."""
 SIBLINGS = {"psf": "psf.fits", "noise": "noise_map.fits", "mask": "mask_extra_galaxies.fits"}
 
 
@@ -50,9 +49,14 @@ class Frame:
     psf: np.ndarray | None
     pixel_scale_arcsec: float
 
+    def offsets_arcsec(self, centre: tuple[float, float]) -> np.ndarray:
+        """Distances of the pixels from a row and a column, [2, h, w]."""
+        return (np.indices(self.image.shape) - np.reshape(centre, (2, 1, 1))) * self.pixel_scale_arcsec
 
-class Target(NamedTuple):
-    """What the images of a data set look like; `images` [n, pixels, pixels] are its simulated smooth validation images."""
+
+@dataclass(frozen=True)
+class Target:
+    """What a data set looks like; `images` [n, pixels, pixels] are its smooth validation images."""
 
     dataset: str
     images: np.ndarray
@@ -60,13 +64,6 @@ class Target(NamedTuple):
     exposure_s: float
     sky: float  # electrons / s / pixel
     seed: int
-
-
-class Matched(NamedTuple):
-    """A real lens as a data set would show it, and the share of its pixels that are noisier than the simulated ones."""
-
-    image: np.ndarray  # [pixels, pixels], electrons / s / pixel
-    too_noisy: float
 
 
 # --- 1. read ---------------------------------------------------------------------------------------------------------
@@ -81,7 +78,6 @@ def read_frame(path: Path, pixel_scale_arcsec: float | None = None, **others: Pa
         FileNotFoundError, ValueError: if a file is missing or unfit, or no pixel scale is given anywhere.
     """
     path = path / "data.fits" if path.is_dir() else path
-    name = path.parent.resolve().name if path.name == "data.fits" else path.stem
     image, header = _read_image(path)
     found = {kind: others.get(kind) or path.with_name(file) for kind, file in SIBLINGS.items()}
     psf, noise, mask = (_read_image(p)[0] if others.get(k) or p.is_file() else None for k, p in found.items())
@@ -90,15 +86,22 @@ def read_frame(path: Path, pixel_scale_arcsec: float | None = None, **others: Pa
             raise ValueError(f"{found[kind]} has {array.shape} pixels and {path} has {image.shape}: they must agree")
     if psf is not None and not (np.isfinite(psf).all() and psf.sum() > 0):
         raise ValueError(f"{found['psf']} has pixels that are not finite, or no positive sum: it is no PSF")
-    masked = ~np.isfinite(image) | (np.zeros(image.shape, bool) if mask is None else ~(mask == 0))
-    if noise is not None:
-        masked |= ~(np.isfinite(noise) & (noise > 0))
+    masked = ~np.isfinite(image) | (False if mask is None else mask != 0)
+    masked |= False if noise is None else ~(np.isfinite(noise) & (noise > 0))
     if masked.all():
         raise ValueError(f"{path}: every pixel is masked or not finite")
     image = np.where(np.isfinite(image), image, 0.0)
-    sigma = np.full(image.shape, border_sigma(image, masked)) if noise is None else np.where(masked, 1.0, noise)
-    scale = _pixel_scale_arcsec(path, header, pixel_scale_arcsec)
-    return Frame(name, image, sigma, masked, None if psf is None else psf / psf.sum(), scale)
+    sigma = np.where(masked, 1.0, border_sigma(image, masked) if noise is None else noise)
+    if not sigma.all():
+        raise ValueError(f"{path} has a border without noise: give its noise map with --noise")
+    return Frame(
+        name=path.parent.resolve().name if path.name == "data.fits" else path.stem,
+        image=image,
+        sigma=sigma,
+        masked=masked,
+        psf=None if psf is None else psf / psf.sum(),
+        pixel_scale_arcsec=_pixel_scale_arcsec(path, header, pixel_scale_arcsec),
+    )
 
 
 def _read_image(path: Path) -> tuple[np.ndarray, fits.Header]:
@@ -116,31 +119,29 @@ def _read_image(path: Path) -> tuple[np.ndarray, fits.Header]:
 
 
 def _pixel_scale_arcsec(path: Path, header: fits.Header, given: float | None) -> float:
-    """Arcsec per pixel: as given, or else as header and info.json say, who must not disagree by more than 1 %."""
-    if given is not None:
-        return given
+    """Arcsec per pixel: as given, or else as header and info.json say, who must agree within 1 %."""
     degrees = np.hypot(header["CD1_1"], header.get("CD2_1", 0)) if "CD1_1" in header else abs(header.get("CDELT1", 0))
     info = path.with_name("info.json")
     said = {
         "header": float(header.get("PIXSCALE", 3600 * degrees)),
         "info.json": float(json.loads(info.read_text()).get("pixel_scale", 0)) if info.is_file() else 0.0,
     }
-    said = {where: scale for where, scale in said.items() if 0 < scale < 10}
+    said = {w: s for w, s in (said if given is None else {"--pixel-scale": given}).items() if 0 < s < 10}
     if not said:
         raise ValueError(
             f"{path}: no pixel scale. Give --pixel-scale in arcsec, or PIXSCALE (arcsec), CD1_1 or CDELT1 (degrees) in "
-            f'the header, or {{"pixel_scale": ...}} in {info}'
+            f'the header, or {{"pixel_scale": ...}} (arcsec) in {info}'
         )
     if max(said.values()) > 1.01 * min(said.values()):
-        raise ValueError(f"{path}: pixel scales disagree, {said} arcsec: say which with --pixel-scale")
+        raise ValueError(f"{path}: the pixel scales disagree, {said} arcsec: say which with --pixel-scale")
     return next(iter(said.values()))
 
 
 def border_sigma(image: np.ndarray, masked: np.ndarray) -> float:
     """The noise in the outer tenth of a frame on each side, from the median deviation; image's units."""
-    inside = np.zeros(image.shape, bool)
-    inside[tuple(slice(max(1, n // 10), n - max(1, n // 10)) for n in image.shape)] = True
-    border = image[~inside & ~masked] if (~inside & ~masked).any() else image[~masked]
+    outer = ~masked
+    outer[tuple(slice(max(1, n // 10), n - max(1, n // 10)) for n in image.shape)] = False
+    border = image[outer if outer.any() else ~masked]
     return 1.4826 * float(np.median(np.abs(border - np.median(border))))
 
 
@@ -150,24 +151,19 @@ def border_sigma(image: np.ndarray, masked: np.ndarray) -> float:
 def lens_centre(frame: Frame) -> tuple[int, int]:
     """Row and column of the brightest point, smoothed over 0.1 arcsec, near the middle of the frame."""
     smoothed = ndimage.gaussian_filter(np.where(frame.masked, 0, frame.image), 0.1 / frame.pixel_scale_arcsec)
-    middle = ((frame.image.shape[0] - 1) / 2, (frame.image.shape[1] - 1) / 2)
-    near = np.hypot(*_offsets_arcsec(frame, middle)) <= max(CENTRE_ARCSEC, frame.pixel_scale_arcsec)
+    height, width = frame.image.shape
+    near = np.hypot(*frame.offsets_arcsec(((height - 1) / 2, (width - 1) / 2))) <= CENTRE_ARCSEC
     row, column = np.unravel_index(np.argmax(np.where(near, smoothed, -np.inf)), smoothed.shape)
     return int(row), int(column)
 
 
-def _offsets_arcsec(frame: Frame, centre: tuple[float, float]) -> np.ndarray:
-    """Distances from a row and a column, [2, h, w]."""
-    return (np.indices(frame.image.shape) - np.reshape(centre, (2, 1, 1))) * frame.pixel_scale_arcsec
-
-
 def lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
-    """Two concentric Sersic profiles and a constant, fitted to the frame; its units.
+    """Two Sersic profiles and a constant, fitted to the frame; its units.
 
     Arcs lie above the fit, so pixels two sigma above it are left out and the fit is repeated until few change; sigma
     includes 3 % of the model, since no galaxy is two Sersic profiles.
     """
-    y, x = _offsets_arcsec(frame, centre)
+    y, x = frame.offsets_arcsec(centre)
     radius = np.hypot(y, x)
     usable = ~frame.masked & (radius > CUSP_ARCSEC) & (radius < LIGHT_ARCSEC)
     usable &= (np.indices(radius.shape) % max(1, round(np.sqrt(usable.sum() / LIGHT_PIXELS))) == 0).all(axis=0)
@@ -176,15 +172,12 @@ def lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
     unit = float(np.percentile(frame.image[usable], 99))
     image, sigma = frame.image / unit, frame.sigma / unit
     model = models.Const2D(0.0) + _sersic(0.1, 2.0, 1.0) + _sersic(1.0, 0.3, 3.0)
-    model.x_0_2.tied, model.y_0_2.tied = lambda m: m.x_0_1, lambda m: m.y_0_1
     used, total = usable, sigma
     for _ in range(8):
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # that it might converge better: whether it is good enough, the picture shows
+        with warnings.catch_warnings(), threadpool_limits(1):  # on a busy machine BLAS's threads wait for each other
+            warnings.simplefilter("ignore")  # that it might converge better: the picture shows whether it is good
             fitter = fitting.TRFLSQFitter()
-            model = fitter(model, x[used], y[used], image[used], weights=1 / total[used], maxiter=300, acc=1e-5)
+            model = fitter(model, x[used], y[used], image[used], weights=1 / total[used], maxiter=100, acc=1e-4)
         light = model(x, y)
         total = np.hypot(sigma, 0.03 * np.abs(light))
         before, used = used, usable & (image - light < 2 * total) & (image - light > -4.5 * total)
@@ -193,15 +186,15 @@ def lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
     return light * unit
 
 
-def _sersic(amplitude: float, radius_arcsec: float, index: float):
-    limits = {"amplitude": (0, None), "r_eff": (0.02, 20), "n": (0.3, 8), "ellip": (0, 0.8)}
-    bounds = limits | {"x_0": (-0.2, 0.2), "y_0": (-0.2, 0.2)}
+def _sersic(amplitude: float, radius_arcsec: float, index: float) -> models.Sersic2D:
+    bounds = {"amplitude": (0, None), "r_eff": (0.02, 20), "n": (0.3, 8), "ellip": (0, 0.8)}
+    bounds |= {"x_0": (-0.6, 0.6), "y_0": (-0.6, 0.6)}
     return models.Sersic2D(amplitude, radius_arcsec, index, 0, 0, 0.2, 1.0, bounds=bounds)
 
 
 def without_lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
     """The frame less its lens light, zero in the core and where it is masked."""
-    core = np.hypot(*_offsets_arcsec(frame, centre)) < CORE_ARCSEC
+    core = np.hypot(*frame.offsets_arcsec(centre)) < CORE_ARCSEC
     return np.where(core | frame.masked, 0.0, frame.image - lens_light(frame, centre))
 
 
@@ -209,7 +202,7 @@ def without_lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
 
 
 def airy(shape: tuple[int, int], pixel_scale_arcsec: float, camera: Camera) -> np.ndarray:
-    """The data set's PSF at another pixel scale, cut off at the same radius, summing to 1, centred on pixel (0, 0)."""
+    """The data set's PSF at another pixel scale, cut off at the same radius, sum 1, its peak on pixel (0, 0)."""
     y, x = (fft.fftfreq(n, 1 / n) * pixel_scale_arcsec for n in shape)
     half = camera.psf_pixels * camera.pixel_scale_arcsec / 2
     kernel = models.AiryDisk2D(1.0, 0.0, 0.0, camera.psf_first_zero_arcsec)(*np.meshgrid(x, y))
@@ -220,57 +213,49 @@ def airy(shape: tuple[int, int], pixel_scale_arcsec: float, camera: Camera) -> n
 def matching_kernel(psf: np.ndarray | None, target: np.ndarray, floor: float = 0.01) -> np.ndarray:
     """What turns images of one PSF into images of another, as `rfft2`; without a PSF, the target itself.
 
-    An Airy pattern has no power beyond 1.22 / first zero, so the quotient is tame; `floor` tames what lies below it.
+    An Airy pattern has no power beyond 1.22 / first zero, so the quotient is tame; `floor` tames what is left.
     """
     wanted = fft.rfft2(target)
     if psf is None:
         return wanted
     padded = np.zeros(target.shape)
     padded[: psf.shape[0], : psf.shape[1]] = psf
-    peak = np.unravel_index(np.argmax(padded), padded.shape)
-    had = fft.rfft2(np.roll(padded, (-int(peak[0]), -int(peak[1])), axis=(0, 1)))
+    row, column = np.unravel_index(np.argmax(padded), padded.shape)
+    had = fft.rfft2(np.roll(padded, (-int(row), -int(column)), axis=(0, 1)))
     return wanted * had.conj() * (1 + floor**2) / (np.abs(had) ** 2 + floor**2)
 
 
 def overlaps(count: int, centre: float, pixels: int, ratio: float) -> np.ndarray:
-    """Which share of each of `count` frame pixels lies in each of `pixels` larger or smaller ones, [pixels, count].
+    """Which share of each of `count` frame pixels lies in each of `pixels` pixels of another size, [pixels, count].
 
-    The new pixels are `ratio` frame pixels wide and their middle is at `centre`, where frame pixel k is [k - 1/2, k + 1/2].
+    The new ones are `ratio` frame pixels wide, their middle is at `centre`; frame pixel k is [k - 1/2, k + 1/2].
     """
     edges = centre + (np.arange(pixels + 1) - pixels / 2) * ratio
     left = np.arange(count) - 0.5
-    shared = np.minimum(edges[1:, None], left + 1) - np.maximum(edges[:-1, None], left)
-    return np.clip(shared, 0, None)
+    return np.clip(np.minimum(edges[1:, None], left + 1) - np.maximum(edges[:-1, None], left), 0, None)
 
 
 def to_camera(
-    image: np.ndarray,
-    variance: np.ndarray,
-    psf: np.ndarray | None,
-    scale: float,
-    centre: tuple[int, int],
-    camera: Camera,
+    frame: Frame, lensed: np.ndarray, centre: tuple[int, int], camera: Camera
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Image and variance [pixels, pixels] as the camera's PSF and pixels show them; `scale` is the frame's, arcsec.
+    """An image on the frame's pixels as the camera shows it, and its variance: both [pixels, pixels], flux conserved.
 
-    Flux is conserved. The variance takes the noise of neighbouring frame pixels as independent, and convolves with the
-    square of kernel times new pixel, averaged over where the new pixels' edges fall: approximate, and too small for
-    drizzled frames.
+    The variance is approximate: frame pixels count as independent, which they are not where a frame was drizzled, and
+    the square of (kernel times new pixel) is averaged over where in a frame pixel the new pixel's edges fall.
     """
-    ratio = camera.pixel_scale_arcsec / scale
-    reach = max(int(camera.psf_pixels * ratio / 2) + 2, *(() if psf is None else psf.shape))
-    shape = (fft.next_fast_len(image.shape[0] + reach), fft.next_fast_len(image.shape[1] + reach))
-    kernel = matching_kernel(psf, airy(shape, scale, camera))
-    height, width = image.shape
+    ratio = camera.pixel_scale_arcsec / frame.pixel_scale_arcsec
+    reach = max([int(camera.psf_pixels * ratio / 2) + 2, *(() if frame.psf is None else frame.psf.shape)])
+    (height, width), shape = lensed.shape, tuple(fft.next_fast_len(n + reach) for n in lensed.shape)
 
     def convolved(array: np.ndarray, transfer: np.ndarray) -> np.ndarray:
         return fft.irfft2(fft.rfft2(array, shape) * transfer, shape)[:height, :width]
 
-    box = [np.roll(overlaps(n, n // 2, 1, ratio)[0], -(n // 2)) for n in shape]
-    effective = fft.irfft2(kernel * fft.rfft2(np.outer(*box)), shape)
-    rows, columns = (overlaps(n, c, camera.pixels, ratio) for n, c in zip(image.shape, centre, strict=True))
-    spread = rows @ convolved(variance, fft.rfft2(effective**2)) @ columns.T / ratio**2
-    return rows @ convolved(image, kernel) @ columns.T, np.clip(spread, 0, None)
+    kernel = matching_kernel(frame.psf, airy(shape, frame.pixel_scale_arcsec, camera))
+    box = np.outer(*(np.roll(overlaps(n, n // 2, 1, ratio)[0], -(n // 2)) for n in shape))
+    squared = fft.rfft2(fft.irfft2(kernel * fft.rfft2(box), shape) ** 2)
+    rows, columns = (overlaps(n, c, camera.pixels, ratio) for n, c in zip(lensed.shape, centre, strict=True))
+    variance = rows @ convolved(np.where(frame.masked, 0.0, frame.sigma**2), squared) @ columns.T / ratio**2
+    return rows @ convolved(lensed, kernel) @ columns.T, np.clip(variance, 0, None)
 
 
 # --- 5. brightness and noise -----------------------------------------------------------------------------------------
@@ -284,19 +269,18 @@ def read_target(study: Path, dataset: str) -> Target:
     pool = shards.read_all(paths)
     camera = World.model_validate(json.loads(pool.attributes["world"])).camera
     exposure, sky = (float(np.median(pool.arrays[f"truth/{name}"])) for name in ("exposure_s", "sky_per_arcsec2"))
-    area = camera.pixel_scale_arcsec**2
-    return Target(dataset, pool.images, camera, exposure, sky * area, int(pool.attributes["seed"]))
+    return Target(
+        dataset, pool.images, camera, exposure, sky * camera.pixel_scale_arcsec**2, int(pool.attributes["seed"])
+    )
 
 
-def match(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], target: Target) -> Matched:
-    """A frame without its lens light as the data set would show it.
+def match(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], target: Target) -> tuple[np.ndarray, float]:
+    """A frame without its lens light as the data set would show it, and the share of pixels noisier than simulated.
 
     Raises:
-        ValueError: if the frame does not cover the data set's field of view, or shows no light there.
+        ValueError: if the frame shows no light there.
     """
-    _check_field(frame, centre, target)
-    variance = np.where(frame.masked, 0.0, frame.sigma**2)
-    image, variance = to_camera(lensed, variance, frame.psf, frame.pixel_scale_arcsec, centre, target.camera)
+    image, variance = to_camera(frame, lensed, centre, target.camera)
     bright = float(np.percentile(image, BRIGHT_PERCENTILE))
     if bright <= 0:
         raise ValueError(f"{frame.name}: no light is left around the lens when its own is removed")
@@ -305,13 +289,14 @@ def match(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], target: Tar
     wanted = noise_sigma(image, np.asarray(target.exposure_s), np.asarray(target.sky)) ** 2
     normal = stream(target.seed, "real", frame.name).standard_normal(image.shape)
     noisy = image + normal * np.sqrt(np.clip(wanted - variance, 0, None))
-    return Matched(noisy.astype(np.float32), float((variance > wanted).mean()))
+    return noisy.astype(np.float32), float((variance > wanted).mean())
 
 
-def _check_field(frame: Frame, centre: tuple[int, int], target: Target) -> None:
+def check_field(frame: Frame, centre: tuple[int, int], target: Target) -> None:
+    """Raise a ValueError if the frame does not cover the data set's field of view around the lens."""
     needed = target.camera.pixels * target.camera.pixel_scale_arcsec
-    rooms = [min(c + 0.5, n - c - 0.5) for c, n in zip(centre, frame.image.shape, strict=True)]
-    if 2 * min(rooms) * frame.pixel_scale_arcsec < needed - 1e-6:
+    room = min(min(c + 0.5, n - c - 0.5) for c, n in zip(centre, frame.image.shape, strict=True))
+    if 2 * room * frame.pixel_scale_arcsec < needed - 1e-6:
         height, width = (n * frame.pixel_scale_arcsec for n in frame.image.shape)
         raise ValueError(
             f'{frame.name} is {height:.2f}" x {width:.2f}" with the lens at row {centre[0]} from the top, column '
@@ -323,8 +308,8 @@ def _check_field(frame: Frame, centre: tuple[int, int], target: Target) -> None:
 
 
 def percentile(score: float, among: np.ndarray) -> float:
-    """How many per cent of the scores lie below this one; ties count half. 100: all of them."""
-    return 100 * float(((among < score) + 0.5 * (among == score)).mean())
+    """How many per cent of the scores lie below this one; ties count half."""
+    return 100 * float(np.sum(among < score) + np.sum(among <= score)) / (2 * len(among))
 
 
 def model_paths(study: Path, dataset: str) -> dict[str, list[Path]]:
@@ -332,124 +317,114 @@ def model_paths(study: Path, dataset: str) -> dict[str, list[Path]]:
     found = sorted((study / "models" / dataset).glob(f"*/seed-*/{cell_name(CLEAN, 0)}.safetensors"))
     if not found:
         raise FileNotFoundError(f"{study} has no trained models for '{dataset}': run `make study` first")
-    rows = sorted({path.parts[-3] for path in found})
-    return {row: [path for path in found if path.parts[-3] == row] for row in rows}
+    return {row: [p for p in found if p.parts[-3] == row] for row in dict.fromkeys(p.parts[-3] for p in found)}
 
 
 def percentiles(image: np.ndarray, target: Target, paths: dict[str, list[Path]]) -> pd.DataFrame:
     """The image's percentile among the simulated smooth ones: a row for each detector and seed."""
     rows = []
-    for detector, seeds in paths.items():
-        for path in seeds:
-            model, about = detectors.load(path)
-            scores = model.to(pick_device("auto")).score(np.concatenate([image[None], target.images]))
-            rows.append((target.dataset, detector, about["seed"], percentile(scores[0], scores[1:])))
+    for detector, path in ((detector, path) for detector, seeds in paths.items() for path in seeds):
+        model, about = detectors.load(path)
+        scores = model.to(pick_device("auto")).score(np.concatenate([image[None], target.images]))
+        rows.append((target.dataset, detector, about["seed"], percentile(scores[0], scores[1:])))
     return pd.DataFrame(rows, columns=["dataset", "detector", "seed", "percentile"])
 
 
-def rebuilt_by_best(study: Path, image: np.ndarray, dataset: str, paths: dict[str, list[Path]]):
-    """Of the detectors that rebuild images the one with the best clean AUC, and what it makes of this; or None."""
+def rebuilt(study: Path, image: np.ndarray, dataset: str, paths: dict[str, list[Path]]) -> dict[str, np.ndarray]:
+    """What the detector with the best clean AUC among those that rebuild images makes of this one, by its name."""
     order = list(paths)
     if (study / "tables" / "auc.csv").is_file():
         auc = pd.read_csv(study / "tables" / "auc.csv")
         clean = auc[(auc["dataset"] == dataset) & (auc["contaminant"] == CLEAN) & (auc["anomaly"] == tables.ALL)]
         means = clean.groupby("detector")["auc"].mean()
         order.sort(key=lambda detector: -means.get(detector, 0.0))
-    for detector in order:
-        rebuilt = detectors.load(paths[detector][0])[0].reconstructed(image[None])
-        if rebuilt is not None:
-            return detector, rebuilt[0]
-    return None
+    made = ((detector, detectors.load(paths[detector][0])[0].reconstructed(image[None])) for detector in order)
+    return next(({detector: images[0]} for detector, images in made if images is not None), {})
 
 
 # --- 7. picture and words --------------------------------------------------------------------------------------------
 
 
 def picture(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], rows: list[tuple]) -> Figure:
-    """A row for each (target, matched, rebuilt): frame, less lens light, as the data set shows it, a simulated one, rebuilt."""
+    """A row for each (target, image, rebuilt): frame, less lens light, as the data set shows it, simulated, rebuilt."""
     figure, axes = figures.plt.subplots(len(rows), 6, figsize=(12, 2.25 * len(rows)), squeeze=False)
-    for line, (target, matched, rebuilt) in zip(axes, rows, strict=True):
+    for line, (target, image, made) in zip(axes, rows, strict=True):
         half = target.camera.pixels * target.camera.pixel_scale_arcsec / 2 / frame.pixel_scale_arcsec
         view = tuple(slice(max(0, round(c - half)), round(c + half) + 1) for c in centre)
-        top, typical = float(matched.image.max()), target.images[0]
-        raw, arcs = np.arcsinh(frame.image / (3 * np.median(frame.sigma)))[view], lensed[view]
+        raw, arcs = np.arcsinh(frame.image / (3 * np.median(frame.sigma[~frame.masked])))[view], lensed[view]
         panels = [
-            ("frame (asinh)", raw, (raw.min(), raw.max())),
-            ("lens light removed", arcs, (0, np.percentile(arcs, 99.8))),
-            (f"as in {target.dataset}", matched.image, (0, top)),
-            ("a simulated one", typical, (0, float(typical.max()))),
+            (f"{frame.name} (asinh)", raw, raw.max()),
+            ("lens light removed", arcs, np.percentile(arcs, 99.8)),
+            (f"as in {target.dataset}", image, image.max()),
+            (f"one of {target.dataset}", target.images[0], target.images[0].max()),
         ]
-        if rebuilt is not None:
-            panels += [(f"rebuilt by {rebuilt[0]}", rebuilt[1], (0, top))]
-            panels += [("residual", matched.image - rebuilt[1], (-0.25 * top, 0.25 * top))]
-        for axis, (title, panel, (low, high)) in zip(line, panels, strict=False):
-            colours = figures.DIFFERENCES if title == "residual" else figures.IMAGES
+        for name, rebuilding in made.items():
+            panels += [(f"rebuilt by {name}", rebuilding, image.max()), ("residual", image - rebuilding, image.max())]
+        for axis, (title, panel, top) in zip(line, panels, strict=False):
+            colours, low, high = (figures.IMAGES, 0, top)
+            if title == "residual":
+                colours, low, high = (figures.DIFFERENCES, -top / 4, top / 4)
             axis.imshow(panel, cmap=colours, vmin=low, vmax=high)
             axis.set_title(title)
         for axis in line:
             axis.set_axis_off()
-    figure.suptitle(frame.name, fontsize=11)
     figure.tight_layout(pad=0.4)
     return figure
 
 
-def told(frame: Frame, target: Target, matched: Matched) -> str:
-    """What was done to the frame for one data set, and what was not as it should be."""
-    camera = target.camera
-    blur = "was unknown, so it was blurred twice," if frame.psf is None else "was matched"
-    text = (
-        f'{target.dataset}: lens light (two Sersic profiles) and the inner {CORE_ARCSEC}" removed, {frame.masked.mean():.1%} '
-        f'masked; the PSF {blur} to an Airy pattern of {camera.psf_first_zero_arcsec:g}"; {frame.pixel_scale_arcsec:g}" '
-        f'resampled to {camera.pixel_scale_arcsec:g}" pixels; brightness and noise brought to those of the data set.'
-    )
-    if matched.too_noisy:
-        text += f" In {matched.too_noisy:.1%} of the pixels the real noise was already larger than the simulated."
-    if frame.psf is not None:
-        at_scale = airy((99, 99), frame.pixel_scale_arcsec, camera).max()
-        text += (
-            " Its PSF is wider than the data set's: it was partly deconvolved." if frame.psf.max() < at_scale else ""
-        )
-    return text
-
-
 CAUTION = (
-    "A high percentile is not a detection. 100 means odder than every simulated smooth lens, and real lenses differ from "
-    "all simulated ones in much besides dark matter: source shapes, ring radii, what is left of the lens light, noise. "
-    "The percentiles measure that gap first."
+    "100 means odder than every simulated smooth lens. A high percentile is not a detection: real lenses differ from "
+    "simulated ones in much besides dark matter (source shapes, ring radii, what is left of the lens light, noise), "
+    "and the percentiles measure that gap first."
 )
 
 
+def told(frame: Frame, target: Target, too_noisy: float) -> str:
+    """What was done to the frame for one data set, and what is not as it should be."""
+    camera = target.camera
+    wide = frame.psf is not None and frame.psf.max() < airy((99, 99), frame.pixel_scale_arcsec, camera).max()
+    parts = [
+        f'{target.dataset}: lens light and the inner {CORE_ARCSEC}" removed, {frame.masked.mean():.1%} of the frame',
+        f"masked, {'blurred by' if frame.psf is None else 'PSF matched to'} an Airy pattern (first zero",
+        f'{camera.psf_first_zero_arcsec:g}"), pixels of {frame.pixel_scale_arcsec:g}" resampled to',
+        f'{camera.pixel_scale_arcsec:g}", brightness and noise brought to those of the data set.',
+        "No PSF was given, so the image is blurrier than simulated ones." if frame.psf is None else "",
+        "The frame's PSF is wider than the data set's: it was partly deconvolved." if wide else "",
+        f"In {too_noisy:.1%} of the pixels the real noise is larger than the simulated." if too_noisy else "",
+    ]
+    return " ".join(part for part in parts if part)
+
+
 def score_real(study: Path, frame: Frame, datasets: list[str]) -> str:
-    """Write `real/<name>.csv` and `.png` in the study's folder; what there is to say."""
+    """Write `real/<name>.csv` and `.png` in the study's folder; returns what there is to say."""
     centre = lens_centre(frame)
+    goals = [(read_target(study, dataset), model_paths(study, dataset)) for dataset in datasets]
+    for target, _ in goals:
+        check_field(frame, centre, target)
     lensed = without_lens_light(frame, centre)
     found, rows, texts = [], [], []
-    for dataset in datasets:
-        target, paths = read_target(study, dataset), model_paths(study, dataset)
-        matched = match(frame, lensed, centre, target)
-        found.append(percentiles(matched.image, target, paths))
-        rows.append((target, matched, rebuilt_by_best(study, matched.image, dataset, paths)))
-        texts.append(told(frame, target, matched))
+    for target, paths in goals:
+        image, too_noisy = match(frame, lensed, centre, target)
+        found.append(percentiles(image, target, paths))
+        rows.append((target, image, rebuilt(study, image, target.dataset, paths)))
+        texts.append(told(frame, target, too_noisy))
     table = pd.concat(found)
     place = study / "real" / frame.name
     tables.write(f"{place}.csv", table)
     with figures.plt.rc_context(figures.STYLE):
         figures.save(picture(frame, lensed, centre, rows), f"{place}.png")
-    means = table.pivot_table(index="detector", columns="dataset", values="percentile", sort=False).rename_axis(
-        columns=None
-    )
+    means = table.pivot_table(index="detector", columns="dataset", values="percentile").reset_index()
+    words = means.rename_axis(columns=None).to_string(index=False, float_format="{:.1f}".format)
     title = f"{frame.name}: percentile of its score among the simulated smooth lenses, mean over seeds"
-    return "\n\n".join(
-        [title, means.to_string(float_format="{:.1f}".format), *texts, CAUTION, f"{place}.png, {place}.csv"]
-    )
+    return "\n\n".join([title, words, *texts, CAUTION, f"Written: {place}.png, {place}.csv"])
 
 
 def main(argv: list[str] | None = None) -> None:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m oddlens.real", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m oddlens.real", description="Score a real lens.")
     parser.add_argument("path", help="a FITS file, or a folder with data.fits")
     parser.add_argument("--study", type=Path, default=Path("results/default"), help="a study's folder")
-    parser.add_argument("--dataset", action="append", help="score with this data set alone (may be repeated)")
+    parser.add_argument("--dataset", action="append", help="score by this data set alone (may be repeated)")
     for kind, file in SIBLINGS.items():
         parser.add_argument(f"--{kind}", type=Path, help=f"FITS; default: {file} beside the frame, if there")
     parser.add_argument("--pixel-scale", type=float, help="arcsec; default: from the header or from info.json")

@@ -1,0 +1,199 @@
+"""Priors: what their quantile functions keep, and what is rejected, with which words."""
+
+from typing import Annotated
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from scipy import integrate, stats
+
+from oddlens.priors import Prior, within
+from oddlens.section import Section
+
+common = settings(deadline=None, derandomize=True, database=None, max_examples=200)
+
+
+class Holder(Section):
+    prior: Prior
+
+
+class Bounded(Section):
+    prior: Annotated[Prior, within(0, 10)]
+
+
+def parsed(value):
+    return Holder(prior=value).prior
+
+
+number = st.floats(-1e6, 1e6)
+positive = st.floats(1e-3, 1e6)
+ratio = st.floats(1.01, 1e6)
+bounded = {
+    "uniform": st.tuples(number, positive).map(lambda p: [p[0], p[0] + p[1]]),
+    "loguniform": st.tuples(positive, ratio).map(lambda p: [p[0], p[0] * p[1]]),
+    "powerlaw": st.tuples(st.sampled_from([-1.9, -1, -0.9, 0, 2.5]), positive, ratio).map(
+        lambda p: [p[0], p[1], p[1] * p[2]]
+    ),
+}
+unbounded = {
+    "normal": st.tuples(number, positive).map(list),
+    "poisson": st.floats(0.01, 1000).map(lambda mean: [mean]),
+}
+
+
+def written(kinds):
+    """Priors as YAML holds them."""
+    return st.one_of([parameters.map(lambda p, kind=kind: {kind: p}) for kind, parameters in kinds.items()])
+
+
+def probabilities():
+    return st.lists(st.floats(1e-16, 1 - 1e-16), min_size=2, max_size=20).map(np.array)
+
+
+@common
+@given(written(bounded | unbounded), probabilities())
+def test_quantiles_never_fall(prior, u):
+    values = parsed(prior).quantile(np.sort(u))
+    assert np.all(np.diff(values) >= -1e-9 * np.abs(values[1:]))
+
+
+@common
+@given(written(bounded), probabilities())
+def test_values_lie_between_low_and_high(prior, u):
+    values = parsed(prior).quantile(u)
+    low, high = next(iter(prior.values()))[-2:]
+    slack = 1e-9 * max(abs(low), abs(high))
+    assert np.all((low - slack <= values) & (values <= high + slack))
+
+
+@common
+@given(written(bounded))
+def test_support_is_from_low_to_high(prior):
+    low, high = next(iter(prior.values()))[-2:]
+    assert parsed(prior).support() == pytest.approx((low, high), rel=1e-9, abs=1e-9)
+
+
+@common
+@given(written(unbounded))
+def test_unbounded_priors_say_so(prior):
+    low, high = parsed(prior).support()
+    assert high == np.inf
+    assert low == (0 if "poisson" in prior else -np.inf)
+
+
+@common
+@given(written(bounded | unbounded) | number)
+def test_round_trip_through_plain_data(prior):
+    holder = Holder(prior=prior)
+    assert Holder.model_validate(holder.plain()) == holder
+    assert holder.plain() == {"prior": prior}
+
+
+@common
+@given(number, probabilities())
+def test_a_number_is_always_itself(value, u):
+    assert np.all(parsed(value).quantile(u) == value)
+    assert parsed(value).support() == (value, value)
+
+
+@common
+@given(written(bounded | unbounded))
+def test_quantiles_keep_the_shape(prior):
+    assert parsed(prior).quantile(np.full((2, 3), 0.5)).shape == (2, 3)
+    assert parsed(prior).quantile(np.array(0.5)).shape == ()
+
+
+@pytest.mark.parametrize("exponent", [-2.5, -1.9, -1 - 1e-6, -1, -1 + 1e-6, -0.9, 0, 1])
+def test_powerlaw_inverts_its_distribution_function(exponent):
+    low, high = 2.0, 500.0
+
+    def mass(upper):  # in log x, where the integrand is tame
+        return integrate.quad(lambda t: np.exp((exponent + 1) * t), np.log(low), np.log(upper), epsabs=0)[0]
+
+    u = np.linspace(0.01, 0.99, 15)
+    values = parsed({"powerlaw": [exponent, low, high]}).quantile(u)
+    np.testing.assert_allclose([mass(value) / mass(high) for value in values], u, rtol=1e-8)
+
+
+@common
+@given(positive, ratio, probabilities())
+def test_powerlaw_of_exponent_minus_one_is_loguniform(low, ratio, u):
+    powerlaw = parsed({"powerlaw": [-1, low, low * ratio]}).quantile(u)
+    np.testing.assert_allclose(powerlaw, parsed({"loguniform": [low, low * ratio]}).quantile(u), rtol=1e-12)
+
+
+@common
+@given(positive, ratio, probabilities())
+def test_powerlaw_of_exponent_zero_is_uniform(low, ratio, u):
+    powerlaw = parsed({"powerlaw": [0, low, low * ratio]}).quantile(u)
+    np.testing.assert_allclose(powerlaw, parsed({"uniform": [low, low * ratio]}).quantile(u), rtol=1e-9)
+
+
+@pytest.mark.xfail(strict=True, reason="low**k + u * (high**k - low**k) cancels where high**k is small")
+@pytest.mark.filterwarnings("ignore:divide by zero")
+def test_a_steep_powerlaw_ends_at_high():
+    assert parsed({"powerlaw": [-4, 1, 1e6]}).support() == pytest.approx((1, 1e6))
+
+
+def test_normal_equals_scipy():
+    u = np.random.default_rng(0).random(1000)
+    np.testing.assert_allclose(parsed({"normal": [2, 3]}).quantile(u), stats.norm.ppf(u, 2, 3), atol=1e-10)
+
+
+@pytest.mark.parametrize("mean", [0.01, 0.5, 3, 25, 400])
+def test_poisson_equals_scipy(mean):
+    u = np.random.default_rng(1).random(20_000)
+    np.testing.assert_array_equal(parsed({"poisson": [mean]}).quantile(u), stats.poisson.ppf(u, mean))
+
+
+@pytest.mark.parametrize("mean", [0.01, 0.5, 3, 25, 400])
+def test_poisson_in_the_tails(mean):
+    u = np.array([1e-12, 1e-6, 1 - 1e-6, 1 - 1e-12])
+    np.testing.assert_array_equal(parsed({"poisson": [mean]}).quantile(u), stats.poisson.ppf(u, mean))
+
+
+KINDS = "fixed, uniform, normal, loguniform, powerlaw, poisson"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("0.5", f"write a number or one of {{{KINDS}"),
+        (None, "write a number or one of"),
+        (True, "write a number or one of"),
+        ([0, 1], "write a number or one of"),
+        ({}, f"exactly one of {KINDS}"),
+        ({"unifrom": [0, 1]}, f"exactly one of {KINDS}"),
+        ({"uniform": [0, 1], "normal": [0, 1]}, f"exactly one of {KINDS}"),
+        ({"uniform": [1]}, "uniform takes [low, high], got [1]"),
+        ({"uniform": 1}, "uniform takes [low, high], got 1"),
+        ({"powerlaw": [1, 2]}, "powerlaw takes [exponent, low, high]"),
+        ({"uniform": ["a", 2]}, "uniform takes finite numbers [low, high]"),
+        ({"normal": [0, float("inf")]}, "normal takes finite numbers [mean, sd]"),
+        (float("nan"), "fixed takes finite numbers [value]"),
+        ({"uniform": [2, 1]}, "uniform needs low < high, got [2, 1]"),
+        ({"uniform": [1, 1]}, "uniform needs low < high"),
+        ({"loguniform": [0, 1]}, "loguniform needs low > 0"),
+        ({"powerlaw": [-1, 0, 1]}, "powerlaw needs low > 0"),
+        ({"normal": [0, 0]}, "normal needs a positive sd"),
+        ({"poisson": [0]}, "poisson needs a positive mean"),
+    ],
+)
+def test_a_rejected_prior_is_told_what_is_allowed(value, words):
+    with pytest.raises(ValidationError) as caught:
+        parsed(value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [-1, 11, {"uniform": [-1, 5]}, {"uniform": [5, 11]}, {"normal": [5, 1e-3]}])
+def test_a_prior_outside_its_bounds_is_told_them(value):
+    with pytest.raises(ValidationError) as caught:
+        Bounded(prior=value)
+    assert "allowed is [0, 10]" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [0, 10, {"uniform": [0, 10]}, {"powerlaw": [-0.9, 1, 10]}])
+def test_the_bounds_themselves_are_allowed(value):
+    assert Bounded(prior=value).plain() == {"prior": value}
