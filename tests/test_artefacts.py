@@ -105,6 +105,13 @@ def test_nothing_half_written_carries_the_final_name(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "a.txt"]
 
 
+def test_what_a_killed_writer_left_is_cleared_away(tmp_path):
+    (tmp_path / ".a.txt.123.part").write_text("half")
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("whole")
+    assert list(tmp_path.iterdir()) == [tmp_path / "a.txt"]
+
+
 def test_a_missing_file_is_told_as_missing(tmp_path):
     for name, (_, read) in KINDS.items():
         with pytest.raises(FileNotFoundError):

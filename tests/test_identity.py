@@ -18,7 +18,13 @@ from oddlens.settings import PRESETS, merged
 SMALL = {"camera": {"pixels": 16, "pixel_scale_arcsec": 0.4, "over_sampling": 2, "psf_pixels": 5}}
 PRESET = {name: yaml.safe_load((PRESETS / f"{name}.yaml").read_text()) for name in ("model_a", "model_b")}
 WORLD = World.model_validate(merged(PRESET["model_a"], SMALL))
-MODEL_B = World.model_validate(merged(PRESET["model_a"], PRESET["model_b"] | {"preset": None}))
+# Model B with all the rest varied, too.
+VARIED = {
+    "lens": {"mass_msun": {"loguniform": [1e11, 1e12]}},
+    "source": {"sersic_index": {"uniform": [1, 4]}, "intensity_per_arcsec2": {"uniform": [5, 20]}},
+    "camera": {"exposure_s": {"uniform": [500, 2000]}, "sky_per_arcsec2": {"uniform": [1, 2]}},
+}
+DIVERSE = World.model_validate(merged(merged(PRESET["model_a"], PRESET["model_b"] | {"preset": None}), VARIED))
 CLASSES = substructure.names()
 ANOMALIES = list(WORLD.substructure)
 NAME = {"seed": 3, "dataset": "one", "pool": "train", "cls": "smooth"}
@@ -95,11 +101,11 @@ def test_another_name_is_another_noise(changes):
     assert not set(noise) & set(other)
 
 
-@pytest.mark.parametrize("changes", OTHER_NAMES[:2], ids=str)
+@pytest.mark.parametrize("changes", [{"seed": 4}, {"dataset": "two"}, {"pool": "contaminant"}], ids=str)
 @pytest.mark.parametrize("cls", ANOMALIES)
 def test_another_name_is_another_substructure(cls, changes):
     test = {"pool": "test", "cls": cls}
-    one, other = (drawn(**test, **name).truth["substructure_mass_msun"] for name in ({}, changes))
+    one, other = (drawn(**(test | name)).truth["substructure_mass_msun"] for name in ({}, changes))
     assert not set(one) & set(other)
 
 
@@ -164,17 +170,31 @@ def assert_from(prior, values):
         assert stats.ks_2samp(values, expected).pvalue > 1e-4
 
 
-@pytest.mark.parametrize("name", priors_by_column(MODEL_B))
+@pytest.mark.parametrize("name", priors_by_column(DIVERSE))
 def test_lenses_follow_their_priors(name):
-    columns = scene.draw(MODEL_B, **NAME, indices=np.arange(500)).lens
-    assert_from(priors_by_column(MODEL_B)[name], columns[name])
+    columns = scene.draw(DIVERSE, **NAME, indices=np.arange(500)).lens
+    assert_from(priors_by_column(DIVERSE)[name], columns[name])
 
 
-def test_parameters_are_drawn_independently():
-    columns = scene.draw(MODEL_B, **NAME, indices=np.arange(500)).lens
-    varied = [columns[name] for name, prior in priors_by_column(MODEL_B).items() if prior.kind != "fixed"]
-    correlation = np.corrcoef(varied)[np.triu_indices(len(varied), 1)]
-    assert np.abs(correlation).max() < 5 / np.sqrt(500)
+def assert_independent(columns):
+    correlation = np.corrcoef(columns)[np.triu_indices(len(columns), 1)]
+    assert np.abs(correlation).max() < 5 / np.sqrt(len(columns[0]))
+
+
+def test_lens_parameters_are_drawn_independently():
+    columns = scene.draw(DIVERSE, **NAME, indices=np.arange(500)).lens
+    assert_independent([columns[name] for name in priors_by_column(DIVERSE)])
+
+
+@pytest.mark.parametrize("cls", ANOMALIES)
+def test_substructure_parameters_are_drawn_independently(cls):
+    scenes = drawn(range(500), pool="test", cls=cls)
+    # of a population, the ten slots that nearly every lens fills
+    columns = [
+        column if column.ndim == 1 else column[:, k] for column in scenes.substructure.values() for k in range(10)
+    ]
+    varied = {column.tobytes(): column for column in columns if column.std() > 0}
+    assert_independent([*varied.values(), scenes.lens["source_angle_deg"], scenes.lens["shear_angle_deg"]])
 
 
 @pytest.mark.parametrize("name", ["x_arcsec", "y_arcsec", "length_arcsec", "angle_deg", "mass_fraction"])

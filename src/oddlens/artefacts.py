@@ -26,6 +26,8 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """A temporary path beside `path`; renamed to it if the block succeeds, removed if it fails."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left_behind in path.parent.glob(f".{path.name}.*.part"):  # by a process that was killed
+        left_behind.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary

@@ -25,7 +25,7 @@ def _powerlaw(u: np.ndarray, exponent: float, low: float, high: float) -> np.nda
     k = exponent + 1.0
     if abs(k) < 1e-12:
         return low * (high / low) ** u
-    return (low**k + u * (high**k - low**k)) ** (1.0 / k)
+    return ((1 - u) * low**k + u * high**k) ** (1.0 / k)
 
 
 def _poisson(u: np.ndarray, mean: float) -> np.ndarray:
@@ -60,28 +60,40 @@ class Distribution(Section):
         return float(low), float(high)
 
 
+def _number(value: Any) -> Any:
+    """Numbers as they are; YAML reads `1e12` and `1.0e6` (no sign in the exponent) as text, so that is turned."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
 def _parse(value: Any) -> Any:
     if isinstance(value, Distribution):
         return value
+    value = _number(value)
     if isinstance(value, bool) or not isinstance(value, (int, float, dict)):
         raise ValueError(f"{value!r} is no prior: write a number or one of {{{', '.join(_KINDS)}: [...]}}")
     if not isinstance(value, dict):
         value = {"fixed": [value]}
     if len(value) != 1 or next(iter(value)) not in _KINDS:
         raise ValueError(f"{value!r} is no prior: write a number or exactly one of {', '.join(_KINDS)}")
-    ((kind, parameters),) = value.items()
+    ((kind, given),) = value.items()
     names = _KINDS[kind][0]
-    if not isinstance(parameters, (list, tuple)) or len(parameters) != len(names):
-        raise ValueError(f"{kind} takes [{', '.join(names)}], got {parameters!r}")
-    if not all(isinstance(p, (int, float)) and np.isfinite(p) for p in parameters):
-        raise ValueError(f"{kind} takes finite numbers [{', '.join(names)}], got {parameters!r}")
+    if not isinstance(given, (list, tuple)) or len(given) != len(names):
+        raise ValueError(f"{kind} takes [{', '.join(names)}], got {given!r}")
+    parameters = [_number(p) for p in given]
+    if not all(isinstance(p, (int, float)) and not isinstance(p, bool) and np.isfinite(p) for p in parameters):
+        raise ValueError(f"{kind} takes finite numbers [{', '.join(names)}], got {given!r}")
     named = dict(zip(names, parameters, strict=True))
     if "low" in named and not named["low"] < named["high"]:
-        raise ValueError(f"{kind} needs low < high, got {parameters!r}")
+        raise ValueError(f"{kind} needs low < high, got {given!r}")
     if kind in ("loguniform", "powerlaw") and named["low"] <= 0:
-        raise ValueError(f"{kind} needs low > 0, got {parameters!r}")
+        raise ValueError(f"{kind} needs low > 0, got {given!r}")
     if named.get("sd", 1) <= 0 or (kind == "poisson" and named["mean"] <= 0):
-        raise ValueError(f"{kind} needs a positive {names[-1]}, got {parameters!r}")
+        raise ValueError(f"{kind} needs a positive {names[-1]}, got {given!r}")
     return Distribution(kind=kind, parameters=tuple(parameters))
 
 

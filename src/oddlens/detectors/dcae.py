@@ -46,14 +46,15 @@ class DCAE(Detector):
         return [Objective("reconstruction", networks, self._loss, cosine(self.learning_rate))]
 
     def _loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        return self._error(images, weigh_by=images).mean()
+        return self._error(images, self.reconstruct(images), weigh_by=images).mean()
 
     def anomaly(self, images: Tensor) -> Tensor:
         """Mean weighted squared error per pixel."""
-        return self._error(images, weigh_by=self.reconstruct(images))
+        rebuilt = self.reconstruct(images)
+        return self._error(images, rebuilt, weigh_by=rebuilt)
 
-    def _error(self, images: Tensor, weigh_by: Tensor) -> Tensor:
-        error = (images - self.reconstruct(images)).square()
+    def _error(self, images: Tensor, rebuilt: Tensor, weigh_by: Tensor) -> Tensor:
+        error = (images - rebuilt).square()
         if self.weighting == "poisson":
             error = error * poisson_weight(weigh_by, self.noise_floor)
         return mean_per_image(error)

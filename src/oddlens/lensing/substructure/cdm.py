@@ -26,7 +26,7 @@ class Priors(Section):
 
 
 def _slots(priors: Priors) -> int:
-    return int(priors.number.quantile(np.array(1 - _NEGLIGIBLE)))
+    return int(np.ceil(priors.number.quantile(np.array(1 - _NEGLIGIBLE))))
 
 
 def uniforms(priors: Priors) -> int:
