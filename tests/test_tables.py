@@ -118,6 +118,8 @@ def test_the_report_says_what_the_tables_say(drawn, study, config):
         tables={name: str(study / f"{name}.csv") for name in names},
         figures={"model_a": outputs, "model_b": outputs},
         study=settings.study(config).plain(),
+        detectors={"good": "One that sees", "random": "Control: one that does not"},
+        classes={"cdm": "Subhalos"},
         versions={"numpy": "1.2.3"},
     )
     page = (study / "report.html").read_text()
@@ -129,6 +131,8 @@ def test_the_report_says_what_the_tables_say(drawn, study, config):
     assert page.count("<img") == 8
     assert "numpy 1.2.3" in page
     assert "mass_fraction" in page
+    assert "uniform 0.4, 0.6" in page
+    assert "One that sees." in page
 
 
 def test_a_control_that_sees_is_reported():
@@ -137,8 +141,9 @@ def test_a_control_that_sees_is_reported():
     row = {"dataset": "a", "contaminant": "none", "contamination": 0.0, "detector": "flux", "anomaly": "all"}
     rates = {"auc": 0.7, "auc_low": 0.65, "auc_high": 0.75, "tpr_at_fpr_01": 0.1, "tpr_at_fpr_05": 0.2}
     seeing = pd.DataFrame([row | rates])
-    assert not _controls(seeing)[0]["blind"]
-    assert _controls(seeing.assign(auc_low=0.45))[0]["blind"]
+    assert not _controls(seeing, ["flux"])[0]["blind"]
+    assert _controls(seeing.assign(auc_low=0.45), ["flux"])[0]["blind"]
+    assert _controls(seeing, ["random"]) == []
 
 
 def test_models_are_the_columns_that_name_no_image():

@@ -13,8 +13,8 @@ from oddlens.artefacts import replacing
 from oddlens.cells import CLEAN
 from oddlens.tables import ALL
 
-CONTROLS = ("random", "flux", "pca")
-"""Detectors that should fail: if they don't, the data give their labels away."""
+CONTROL = "Control: "
+"""How the summary of a detector begins that should fail: if it doesn't, the data give their labels away."""
 
 
 def report(
@@ -23,7 +23,9 @@ def report(
     tables: dict[str, str],
     figures: dict[str, dict[str, str]],
     study: dict[str, Any],
-    versions: dict,
+    detectors: dict[str, str],
+    classes: dict[str, str],
+    versions: dict[str, str],
 ) -> None:
     """Write the report.
 
@@ -31,6 +33,8 @@ def report(
         tables: paths of `auc`, `comparison` and `published`.
         figures: for each data set the paths of its figures, by name.
         study: the validated config as plain data.
+        detectors: what each detector is, by row.
+        classes: what each class is.
     """
     auc = pd.read_csv(tables["auc"])
     clean = auc[auc["contaminant"] == CLEAN]
@@ -39,11 +43,14 @@ def report(
     )
     page = environment.get_template("report.html.j2").render(
         study=study,
+        prior=_prior,
         version=oddlens.__version__,
         versions=versions,
         config=yaml.safe_dump(study, sort_keys=False, allow_unicode=True),
         clean=_clean_table(clean),
-        controls=_controls(clean),
+        controls=_controls(clean, [row for row, what in detectors.items() if what.startswith(CONTROL)]),
+        detectors=detectors,
+        classes=classes,
         best=_best(clean),
         contaminated=_contaminated(auc),
         published=_published(pd.read_csv(tables["published"])),
@@ -51,6 +58,14 @@ def report(
     )
     with replacing(path) as temporary:
         temporary.write_text(page)
+
+
+def _prior(plain: float | dict[str, list[float]]) -> str:
+    """A prior as the config writes it, in words: `0.5`, `uniform 0.4, 0.6`."""
+    if not isinstance(plain, dict):
+        return f"{plain:g}"
+    ((kind, parameters),) = plain.items()
+    return f"{kind} {', '.join(f'{p:g}' for p in parameters)}"
 
 
 def _embedded(path: str) -> str:
@@ -87,9 +102,9 @@ def _best(clean: pd.DataFrame) -> list[dict]:
     return rows.loc[rows.groupby("dataset", sort=False)["auc"].idxmax()].to_dict("records")
 
 
-def _controls(clean: pd.DataFrame) -> list[dict]:
+def _controls(clean: pd.DataFrame, controls: list[str]) -> list[dict]:
     """The controls after clean training, with whether their interval holds one half."""
-    rows = _mean(clean[clean["detector"].isin(CONTROLS) & (clean["anomaly"] == ALL)])
+    rows = _mean(clean[clean["detector"].isin(controls) & (clean["anomaly"] == ALL)])
     rows["blind"] = (rows["auc_low"] <= 0.5) & (rows["auc_high"] >= 0.5)
     return rows.to_dict("records")
 

@@ -170,6 +170,12 @@ def detectors() -> list[str]:
     return sorted(f.stem for f in (_HERE / "detectors").glob("[!_]*.py") if f.stem not in ("base", "blocks"))
 
 
+def summary(name: str, folder: str = "detectors") -> str:
+    """The first sentence of the file of a detector (or of a class, in `lensing/substructure`): what it is."""
+    text = ast.get_docstring(ast.parse((_HERE / folder / f"{name}.py").read_text())) or name
+    return " ".join(text.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+
+
 def detector_settings(name: str) -> type[Section]:
     """The settings of a detector as a model, made from the keyword-only arguments of its constructor.
 

@@ -19,6 +19,9 @@ except ConfigError as error:
 DETECTORS = list(STUDY.detectors)
 REPLICAS = STUDY.contamination.seeds
 CELLS = STUDY.cells()
+ALL_CLASSES = list(
+    dict.fromkeys(cls for dataset in STUDY.datasets.values() for cls in dataset.classes)
+)
 FIGURES = ["roc", "contamination", "gallery", "losses"]
 
 

@@ -21,6 +21,13 @@ rule report:
         "../../envs/analyse.yaml"
     params:
         study=STUDY.plain(),
+        detectors={
+            row: settings.summary(entry.detector)
+            for row, entry in STUDY.detectors.items()
+        },
+        classes={
+            cls: settings.summary(cls, "lensing/substructure") for cls in ALL_CLASSES
+        },
         figures=FIGURES,
         source=fingerprint("oddlens.report"),
     script:

@@ -15,5 +15,7 @@ with log_to(snakemake.log[0]):
         tables=dict(zip(("auc", "comparison", "published"), snakemake.input.tables, strict=True)),
         figures={dataset: dict(zip(kinds, files, strict=True)) for dataset, files in by_dataset},
         study=params.study,
+        detectors=params.detectors,
+        classes=params.classes,
         versions=versions("snakemake", "numpy", "pandas", "scikit-learn", "matplotlib"),
     )

@@ -129,9 +129,10 @@ class Detector(nn.Module):
             "settings": self.settings,
             "about": about,
         }
-        text = json.dumps(header, sort_keys=True)
+        checksum = _checksum(tensors, header)
         with replacing(path) as temporary:
-            save_file(tensors, temporary, {"oddlens": text, "sha256": _checksum(tensors, text)})
+            # One entry: safetensors writes several in an order that changes from run to run.
+            save_file(tensors, temporary, {"oddlens": json.dumps({**header, "sha256": checksum}, sort_keys=True)})
 
     @torch.no_grad()
     def _map(self, images: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
@@ -163,14 +164,14 @@ def read_model(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            header = json.loads((file.metadata() or {})["oddlens"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no iterator
-    except SafetensorError as error:
-        raise DamagedFile(path, f"it cannot be read as safetensors ({error})") from error
-    if metadata.get("sha256") != _checksum(tensors, metadata.get("oddlens", "")):
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise DamagedFile(path, f"it cannot be read as a saved detector ({error})") from error
+    if header.pop("sha256", None) != _checksum(tensors, header):
         raise DamagedFile(path, "its content does not agree with its checksum")
-    return tensors, json.loads(metadata["oddlens"])
+    return tensors, header
 
 
-def _checksum(tensors: dict[str, Tensor], header: str) -> str:
-    return digest({name: tensor.numpy() for name, tensor in tensors.items()}, header)
+def _checksum(tensors: dict[str, Tensor], header: dict[str, Any]) -> str:
+    return digest({name: tensor.numpy() for name, tensor in tensors.items()}, json.dumps(header, sort_keys=True))

@@ -1,7 +1,8 @@
-"""Subhalos of cold dark matter as point masses: Table I of Alexander et al. (arXiv:2008.12731).
+"""Subhalos of cold dark matter as point masses.
 
-A Poisson number of points, uniform in radius (so their mean surface density falls as 1/r, like that of the isothermal
-halo which they replace) and in angle, with masses from a power law dN/dm ~ m^exponent.
+After Table I of Alexander et al. (arXiv:2008.12731): a Poisson number of points, uniform in radius (so their mean
+surface density falls as 1/r, like that of the isothermal halo which they replace) and in angle, with masses from a
+power law dN/dm ~ m^exponent.
 """
 
 from types import ModuleType

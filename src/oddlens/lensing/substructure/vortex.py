@@ -1,7 +1,8 @@
-"""A vortex of superfluid dark matter as a uniform line of mass: Table I of Alexander et al. (arXiv:2008.12731).
+"""A vortex of superfluid dark matter as a uniform line of mass.
 
-The papers' code chains point masses; here is the closed form of the line itself, softened by s. In a frame with x along
-the line, half length L, u+- = x +- L, w^2 = y^2 + s^2, and the line's mass given as area A (Einstein radius squared):
+After Table I of Alexander et al. (arXiv:2008.12731). The papers' code chains point masses; here is the closed form of
+the line itself, softened by s. In a frame with x along the line, half length L, u+- = x +- L, w^2 = y^2 + s^2, and the
+line's mass given as area A (Einstein radius squared):
 
     alpha_x = A / (4 L) ln[(u+^2 + w^2) / (u-^2 + w^2)]
     alpha_y = A / (2 L) (y / w) [atan(u+ / w) - atan(u- / w)]
