@@ -25,7 +25,7 @@ from oddlens.lensing.camera import noise_sigma
 from oddlens.lensing.substructure import SMOOTH
 from oddlens.lensing.world import Camera, World
 from oddlens.randomness import stream
-from oddlens.train import pick_device
+from oddlens.training import pick_device
 
 CENTRE_ARCSEC = 0.7
 """The lens centre is the brightest point within this distance of the middle of the frame."""

@@ -9,7 +9,7 @@ import torch
 from oddlens import detectors, shards, splits
 from oddlens.artefacts import write_arrays, write_table
 from oddlens.progress import Progress, say
-from oddlens.train import pick_device
+from oddlens.training import pick_device
 
 EXAMPLES = 4
 """Twins whose images go into the gallery."""

@@ -19,6 +19,7 @@ from oddlens.detectors.base import read_model
 from oddlens.progress import say
 from oddlens.provenance import versions
 from oddlens.randomness import torch_seed
+from oddlens.training import pick_device
 
 
 def train(
@@ -94,11 +95,6 @@ def train(
     for path in models.values():
         for checkpoint in Path(path).parent.glob(f".{Path(path).stem}-*.checkpoint"):
             checkpoint.unlink()
-
-
-def pick_device(device: str) -> str:
-    """`auto` as `cuda` where there is a GPU, else `cpu`."""
-    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
 
 
 def _losses_of(path: str | Path, recipe: str) -> dict[str, list[float]] | None:

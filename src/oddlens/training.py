@@ -144,6 +144,11 @@ def global_generators(seed: int, device: torch.device | str = "cpu") -> Iterator
         yield
 
 
+def pick_device(device: str) -> str:
+    """`auto` as `cuda` where there is a GPU, else `cpu`."""
+    return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+
+
 # --- checkpoints ---------------------------------------------------------------------------------------------------
 
 
