@@ -1,4 +1,5 @@
 # The few tasks of this project. `make study` and `make test` are all a newcomer needs.
+SHELL := /bin/bash
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin

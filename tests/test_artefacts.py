@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,10 +108,24 @@ def test_nothing_half_written_carries_the_final_name(tmp_path):
 
 
 def test_what_a_killed_writer_left_is_cleared_away(tmp_path):
-    (tmp_path / ".a.txt.123.part").write_text("half")
+    (tmp_path / ".a.txt.99999999.part").write_text("half")  # above the largest process id
     with replacing(tmp_path / "a.txt") as temporary:
         temporary.write_text("whole")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.txt"]
+
+
+def test_another_living_writer_keeps_its_file(tmp_path):
+    theirs = tmp_path / f".a.txt.{os.getppid()}.part"
+    theirs.write_text("half")
+    with replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("whole")
+    assert theirs.exists()
+
+
+def test_hdf5_of_another_kind_is_no_shard(tmp_path):
+    write_arrays(tmp_path / "a.h5", {"images": np.ones((1, 8, 8))}, dataset="model_a")
+    with pytest.raises(DamagedFile, match=r"a\.h5.*no shard"):
+        shards.read(tmp_path / "a.h5")
 
 
 def test_a_missing_file_is_told_as_missing(tmp_path):

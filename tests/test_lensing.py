@@ -485,3 +485,9 @@ def test_brightness_and_ring_radius_tell_no_class_apart(cls, figure, pictures):
 def test_twins_are_equally_bright(cls, tolerance, pictures):
     ratio = flux(pictures[cls][1]) / flux(pictures["smooth"][1])
     assert ratio.mean() == pytest.approx(1, abs=tolerance)
+
+
+def test_substructure_heavier_than_its_lens_is_refused():
+    world = World.model_validate(merged(MODEL_A, {"substructure": {"cdm": {"mass_msun": 1.0e11}}}))
+    with pytest.raises(ValueError, match=r"cdm \d+: the substructure weighs more than the lens"):
+        draw("cdm", range(20), world)

@@ -76,6 +76,14 @@ def test_a_preset_may_build_on_another(config):
         ("detectors.rbm.visible", "gauss", ["detectors.rbm.visible", "'gaussian' or 'bernoulli'"]),
         ("detectors.dcae.training", {"epohs": 3}, ["detectors.dcae.training.epohs", "Did you mean 'epochs'?"]),
         ("study", "my study", ["study", "my study"]),
+        ("training", [1], ["training: must map names", "[1]"]),
+        ("detectors.dcae.training", "fast", ["detectors.dcae.training: must map names", "'fast'"]),
+        ("detectors", None, ["detectors: must map names"]),
+        ("datasets.model_a.images.test", 1, ["images.test", "2"]),
+        ("datasets.model_a.substructure", None, ["datasets.model_a.substructure: missing"]),
+        ("datasets.model_a.camera.pixel_scale_arcsec", float("inf"), ["pixel_scale_arcsec", "finite"]),
+        ("contamination.fractions.cdm", [1e-5], ["contamination.fractions.cdm", "1e-05"]),
+        ("contamination.fractions.cdm", [0.1, 0.1000001], ["two fractions agree"]),
     ],
 )
 def test_a_mistake_is_told_with_its_key_its_value_and_what_is_allowed(config, path, value, told):
@@ -97,6 +105,21 @@ def test_all_mistakes_are_told_at_once(config):
 def test_null_removes_a_row(config):
     config["detectors"]["rbm"] = None
     assert "rbm" not in settings.study(config).detectors
+
+
+def test_null_removes_what_a_preset_gives(config):
+    config["datasets"]["model_a"]["substructure"] = {"vortex": None}
+    config["contamination"]["fractions"].pop("vortex")
+    study = settings.study(config | {"datasets": {"model_a": config["datasets"]["model_a"]}})
+    assert study.datasets["model_a"].classes == ["smooth", "cdm"]
+
+
+def test_a_preset_that_builds_on_itself_is_told(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(settings, "PRESETS", tmp_path)
+    (tmp_path / "one.yaml").write_text("preset: two")
+    (tmp_path / "two.yaml").write_text("preset: one")
+    config["datasets"]["model_a"]["preset"] = "one"
+    assert "'one' builds on itself (one -> two -> one)" in refused(config)
 
 
 def test_a_row_may_be_a_variant_of_a_detector(config):

@@ -142,7 +142,7 @@ def test_a_control_that_sees_is_reported():
     rates = {"auc": 0.7, "auc_low": 0.65, "auc_high": 0.75, "tpr_at_fpr_01": 0.1, "tpr_at_fpr_05": 0.2}
     seeing = pd.DataFrame([row | rates])
     assert not _controls(seeing, ["flux"])[0]["blind"]
-    assert _controls(seeing.assign(auc_low=0.45), ["flux"])[0]["blind"]
+    assert _controls(seeing.assign(auc=0.49), ["flux"])[0]["blind"]
     assert _controls(seeing, ["random"]) == []
 
 

@@ -102,6 +102,17 @@ def test_a_checkpoint_of_the_last_epoch_trains_no_more(tmp_path):
     assert torch.equal(again.weight, model.weight)
 
 
+def test_a_damaged_checkpoint_starts_the_training_anew(tmp_path):
+    model, objective = line()
+    settings = {"seed": 1, "epochs": 2, "batch_size": 16, "checkpoint": tmp_path / "c"}
+    history = train(model, [objective], data(), **settings)
+    content = (tmp_path / "c").read_bytes()
+    (tmp_path / "c").write_bytes(content[: len(content) // 2])
+    again, objective = line()
+    assert train(again, [objective], data(), **settings) == history
+    assert torch.equal(again.weight, model.weight)
+
+
 def test_seeded_blocks_repeat_and_put_the_state_back():
     before = torch.get_rng_state()
     with global_generators(7):

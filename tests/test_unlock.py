@@ -23,8 +23,8 @@ def test_the_lock_of_a_dead_run_is_taken_away(locked):
 
 
 def test_the_lock_of_a_living_run_stays(locked):
-    code = "import time; print('up', flush=True); time.sleep(60)"
-    with subprocess.Popen([sys.executable, "-c", code, "snakemake"], cwd=locked, stdout=subprocess.PIPE) as run:
+    (locked / "snakemake").write_text("import time; print('up', flush=True); time.sleep(60)")
+    with subprocess.Popen([sys.executable, "snakemake"], cwd=locked, stdout=subprocess.PIPE) as run:
         run.stdout.readline()
         try:
             assert not unlock(locked)

@@ -16,8 +16,8 @@ def at_work() -> bool:
     """Whether another Snakemake runs in the working directory."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
-        command = " ".join(process.info["cmdline"] or [])
-        if process.info["pid"] not in own and process.info["cwd"] == os.getcwd() and "snakemake" in command:
+        program = [Path(word).name for word in (process.info["cmdline"] or [])[:3]]  # python [-m] snakemake
+        if process.info["pid"] not in own and process.info["cwd"] == os.getcwd() and "snakemake" in program:
             return True
     return False
 

@@ -1,5 +1,6 @@
 """Files that can be trusted: written under a temporary name and renamed, with a checksum that readers check."""
 
+import glob
 import hashlib
 import json
 import os
@@ -12,6 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pandas as pd
+import psutil
 
 
 class DamagedFile(ValueError):
@@ -26,8 +28,9 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """A temporary path beside `path`; renamed to it if the block succeeds, removed if it fails."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    for left_behind in path.parent.glob(f".{path.name}.*.part"):  # by a process that was killed
-        left_behind.unlink(missing_ok=True)
+    for left_behind in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+        if not psutil.pid_exists(int(left_behind.suffixes[-2][1:])):  # its writer was killed
+            left_behind.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
@@ -101,8 +104,9 @@ def read_table(path: Path | str) -> tuple[pd.DataFrame, dict[str, Any]]:
     Raises:
         DamagedFile: if the content does not agree with its checksum.
     """
-    first, _, body = Path(path).read_text().partition("\n")
+    content = Path(path).read_bytes()
     try:
+        first, _, body = content.decode().partition("\n")
         about = json.loads(first.removeprefix("# "))
         expected = about.pop("sha256")
     except (ValueError, KeyError, TypeError, AttributeError):

@@ -152,10 +152,9 @@ def loss_curves(losses: Mapping[str, Sequence[Path | str]], title: str) -> Figur
     for axis, (detector, found) in zip(axes[0], trained.items(), strict=False):
         cells = list(dict.fromkeys(cell for table in found for cell in table["cell"]))
         for cell, colour in zip(cells, plt.get_cmap("viridis")(np.linspace(0, 0.85, len(cells))), strict=True):
-            for table in found:
-                for _, line in table[table["cell"] == cell].groupby("objective"):
-                    axis.plot(line["epoch"], line["loss"], color=colour, lw=1, label=cell)
-                    cell = "_" + cell  # one entry in the legend
+            lines = [line for t in found for _, line in t[t["cell"] == cell].groupby("objective")]
+            for k, line in enumerate(lines):  # one entry in the legend
+                axis.plot(line["epoch"], line["loss"], color=colour, lw=1, label=None if k else cell)
         axis.set(title=detector, xlabel="epoch", ylabel="loss")
         positive = all((table["loss"] > 0).all() for table in found)
         axis.set_yscale("log" if positive else "symlog")

@@ -113,7 +113,7 @@ def _read_image(path: Path) -> tuple[np.ndarray, fits.Header]:
             for unit in units:
                 if unit.is_image and unit.data is not None and unit.data.ndim == 2:
                     return np.flipud(unit.data).astype(np.float64), unit.header
-    except OSError as error:
+    except (OSError, TypeError) as error:  # TypeError: a truncated file
         raise ValueError(f"{path} cannot be read as FITS ({error})") from error
     raise ValueError(f"{path} holds no image of two dimensions")
 
@@ -432,7 +432,9 @@ def main(argv: list[str] | None = None) -> None:
     try:
         if not given.path:
             raise ValueError("no frame given: make score-real FITS=path")
-        datasets = given.dataset or sorted(folder.name for folder in (given.study / "shards").glob("*"))
+        datasets = given.dataset or sorted(
+            folder.name for folder in (given.study / "shards").glob("[!.]*") if folder.is_dir()
+        )
         if not datasets:
             raise FileNotFoundError(f"{given.study} has no images and models: run `make study` first")
         others = {kind: getattr(given, kind) for kind in SIBLINGS}

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """A validated piece of the config. Unknown keys are errors; `plain()` gives back what YAML can hold."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def plain(self) -> dict:
         """The section as nested dicts, lists, strings and numbers."""

@@ -41,7 +41,7 @@ class Images(Section):
     train: PositiveInt
     contaminant: NonNegativeInt
     validation: PositiveInt
-    test: PositiveInt
+    test: Annotated[int, Field(ge=2)]
     per_shard: PositiveInt = 10_000
 
 
@@ -89,7 +89,7 @@ class Contamination(Section):
     The uncontaminated set is always there.
     """
 
-    fractions: dict[str, list[Annotated[float, Field(gt=0, le=0.5)]]]
+    fractions: dict[str, list[Annotated[float, Field(ge=1e-4, le=0.5)]]]
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
     images: PositiveInt
 
@@ -129,6 +129,8 @@ class Study(Section):
                     f"= {dataset.images.train}: raise the pool or lower the set"
                 )
             anomalies = list(dataset.substructure)
+            if not anomalies:
+                raise ValueError(f"datasets.{name}.substructure: there is no anomaly class left to be found")
             for contaminant, fractions in self.contamination.fractions.items():
                 if contaminant not in (*anomalies, MIXED):
                     raise ValueError(
@@ -143,6 +145,15 @@ class Study(Section):
                         f"{self.contamination.images} images with {max(fractions):.0%} {contaminant} takes {needed} "
                         "of a class: raise it or lower contamination.images"
                     )
+        rounded = [
+            p for ps in self.contamination.fractions.values() for p in ps if round(p * self.contamination.images) < 1
+        ]
+        if rounded:
+            raise ValueError(
+                f"contamination.fractions: {min(rounded):g} of {self.contamination.images} images is none: raise either"
+            )
+        if len(set(self.cells())) < len(self.cells()):
+            raise ValueError("contamination.fractions: two fractions agree to six digits, so their files would collide")
         return self
 
     def cells(self) -> list[str]:
@@ -183,13 +194,17 @@ def detector_settings(name: str) -> type[Section]:
     Annotations may use the types of `_ANNOTATIONS` and the builtin ones.
     """
     path = _HERE / "detectors" / f"{name}.py"
-    classes = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
+    classes = [
+        node
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and "Detector" in [ast.unparse(base) for base in node.bases]
+    ]
     constructors = [
         node for c in classes for node in c.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"
     ]
     fields: dict[str, Any] = {}
     for argument, default in (
-        pair for init in constructors[-1:] for pair in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)
+        pair for init in constructors for pair in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)
     ):
         if argument.annotation is None:
             raise TypeError(f"{path}: annotate '{argument.arg}', the config is checked against it")
@@ -204,7 +219,7 @@ def _row(name: str, given: dict[str, Any], training: dict[str, Any]) -> dict[str
     detector = given.pop("detector", name)
     if detector not in detectors():
         raise ConfigError(f"detectors.{name}: unknown detector '{detector}'. {nearest(str(detector), detectors())}")
-    own = given.pop("training", {}) or {}
+    own = _mapping(given.pop("training", {}), f"detectors.{name}.training")
     settings = validated(detector_settings(detector), given, f"detectors.{name}", extra=["detector", "training"])
     return {"detector": detector, "training": {**training, **own}, "settings": settings.plain()}
 
@@ -230,17 +245,26 @@ def _is_prior(value: dict[str, Any]) -> bool:
     return len(value) == 1 and isinstance(next(iter(value.values())), list)
 
 
-def _with_preset(dataset: dict[str, Any], where: str) -> dict[str, Any]:
+def _mapping(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{where}: must map names to their settings (got {value!r})")
+    return value
+
+
+def _with_preset(dataset: dict[str, Any], where: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """A data set laid over the preset that it names, which may name one in turn."""
     dataset = dict(dataset)
     preset = dataset.pop("preset", None)
     if preset is None:
         return dataset
+    if preset in above:
+        raise ConfigError(f"{where}.preset: '{preset}' builds on itself ({' -> '.join((*above, preset))})")
     path = PRESETS / f"{preset}.yaml"
     if not path.is_file():
         known = sorted(f.stem for f in PRESETS.glob("*.yaml"))
         raise ConfigError(f"{where}.preset: unknown preset '{preset}'. {nearest(str(preset), known)}")
-    return merged(_with_preset(yaml.safe_load(path.read_text()), str(path)), dataset)
+    below = _with_preset(yaml.safe_load(path.read_text()), f"presets.{preset}", (*above, preset))
+    return merged(below, dataset)
 
 
 def study(config: dict[str, Any]) -> Study:
@@ -249,11 +273,12 @@ def study(config: dict[str, Any]) -> Study:
     Raises:
         ConfigError: all mistakes found, one a line: the key, the value, what is allowed, and the nearest right name.
     """
-    config = merged({}, config)
+    config = dict(config)
     for key in ("datasets", "detectors"):
-        if not isinstance(config.get(key), dict) or not all(isinstance(v, dict) for v in config[key].values()):
-            raise ConfigError(f"{key}: must map names to their settings (got {config.get(key)!r})")
-    training = config.get("training", {})
+        config[key] = {n: _mapping(v, f"{key}.{n}") for n, v in _mapping(config.get(key), key).items() if v is not None}
+    # Presets first: a null in a data set removes what its preset gives.
     config["datasets"] = {n: _with_preset(d, f"datasets.{n}") for n, d in config["datasets"].items()}
+    config = merged({}, config)
+    training = _mapping(config.get("training", {}), "training")
     config["detectors"] = {n: _row(n, row, training) for n, row in config["detectors"].items()}
     return validated(Study, config)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from oddlens.artefacts import read_arrays, write_arrays
+from oddlens.artefacts import DamagedFile, read_arrays, write_arrays
 
 UNITS = "electrons / s / pixel"
 AXES = "image, y (top to bottom), x (left to right)"
@@ -35,7 +35,7 @@ class Shard:
 
 def write(path: Path | str, shard: Shard) -> None:
     """Write a shard; it carries its final name only when it is whole."""
-    write_arrays(path, shard.arrays, **{**shard.attributes, "units": UNITS, "axes": AXES})
+    write_arrays(path, shard.arrays, **{**shard.attributes, "kind": "shard", "units": UNITS, "axes": AXES})
 
 
 def read(path: Path | str) -> Shard:
@@ -44,7 +44,10 @@ def read(path: Path | str) -> Shard:
     Raises:
         DamagedFile: if it is truncated, altered, or no shard.
     """
-    return Shard(*read_arrays(path))
+    arrays, attributes = read_arrays(path)
+    if attributes.pop("kind", None) != "shard":
+        raise DamagedFile(path, "it is HDF5, but no shard")
+    return Shard(arrays, attributes)
 
 
 def read_all(paths: list[str] | list[Path]) -> Shard:

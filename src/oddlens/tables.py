@@ -78,10 +78,11 @@ def comparison_table(auc: pd.DataFrame) -> pd.DataFrame:
     """
     means = auc.groupby([*CELL[:-1], "anomaly"], sort=False)["auc"].mean().reset_index()
     training = means["contaminant"].where(
-        means["contamination"] == 0, means["contaminant"] + means["contamination"].map(" {:.0%}".format)
+        means["contamination"] == 0, means["contaminant"] + means["contamination"].map(lambda p: f" {100 * p:g}%")
     )
     means["training"] = training.where(means["contamination"] > 0, "clean")
-    wide = means.pivot_table(index="detector", columns=["dataset", "training", "anomaly"], values="auc", sort=False)
+    wide = means.pivot(index="detector", columns=["dataset", "training", "anomaly"], values="auc")
+    wide = wide[list(dict.fromkeys(means[["dataset", "training", "anomaly"]].itertuples(index=False, name=None)))]
     clean = [c for c in wide.columns if c[1:] == ("clean", ALL)]
     wide = wide.loc[wide[clean].mean(axis=1).sort_values(ascending=False, kind="stable").index]
     wide.columns = [" | ".join(column) for column in wide.columns]

@@ -64,7 +64,7 @@ def train(
             "dataset": dataset,
             "cell": cell,
             "seed": replica,
-            "training": dict(training),
+            "training": {k: v for k, v in training.items() if k != "checkpoint_s"},  # it changes no result
             "source": source,
             "images": digest({"images": images}),
         }

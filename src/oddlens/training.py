@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.artefacts import replacing
-from oddlens.progress import Progress
+from oddlens.progress import Progress, say
 from oddlens.randomness import torch_seed
 
 History = dict[str, list[float]]
@@ -89,7 +89,7 @@ def train(
         sums = {o.name: torch.zeros((), device=device) for o in objectives}
         generator = torch.Generator(device).manual_seed(torch_seed(seed, "epoch", epoch))
         order = torch.randperm(count, generator=generator, device=device)
-        with global_generators(torch_seed(seed, "global", epoch), device):
+        with global_generators(torch_seed(seed, "global", epoch), device), _deterministic():
             for step in range(batches):
                 batch = images[order[step * size : (step + 1) * size]]
                 for objective in objectives:
@@ -132,6 +132,10 @@ def _must_be_finite(history: History, epoch: int) -> None:
             )
 
 
+def _deterministic() -> AbstractContextManager:
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+
+
 def _autocast(precision: str, device: torch.device) -> AbstractContextManager:
     return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
 
@@ -139,8 +143,11 @@ def _autocast(precision: str, device: torch.device) -> AbstractContextManager:
 @contextmanager
 def global_generators(seed: int, device: torch.device | str = "cpu") -> Iterator[None]:
     """Seeds PyTorch's global generators inside the block, for initial weights and dropout, and puts them back."""
-    with torch.random.fork_rng([torch.device(device)] if torch.device(device).type == "cuda" else []):
-        torch.manual_seed(seed)
+    gpu = torch.device(device).type == "cuda"
+    with torch.random.fork_rng([torch.device(device)] if gpu else []):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would reseed GPUs that are not forked
+        if gpu:
+            torch.cuda.manual_seed(seed)
         yield
 
 
@@ -166,7 +173,12 @@ def _resume(path: Path | None, model: nn.Module, optimisers: Optimisers, history
     """Put everything back as the checkpoint has it; the number of epochs that are done."""
     if path is None or not path.exists():
         return 0
-    state = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # whatever a damaged file makes of it, it must not stop every further try
+        say(f"the checkpoint {path} cannot be read ({type(error).__name__}): training starts anew")
+        path.unlink()
+        return 0
     model.load_state_dict(state["model"])
     for name, optimiser in optimisers.items():
         optimiser.load_state_dict(state["optimisers"][name])

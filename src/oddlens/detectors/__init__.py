@@ -10,12 +10,14 @@ from oddlens.detectors.base import Detector, read_model
 def detector(name: str) -> type[Detector]:
     """The class that the file of a detector defines."""
     module = importlib.import_module(f"{__name__}.{name}")
-    (found,) = (
+    found = [
         c
         for c in vars(module).values()
         if isinstance(c, type) and issubclass(c, Detector) and c.__module__ == module.__name__
-    )
-    return found
+    ]
+    if len(found) != 1:
+        raise TypeError(f"{module.__file__} defines {len(found)} detectors; a file must define one")
+    return found[0]
 
 
 def load(path: Path | str) -> tuple[Detector, dict[str, Any]]:

@@ -110,7 +110,12 @@ class Detector(nn.Module):
     @final
     def score(self, images: np.ndarray) -> np.ndarray:
         """Anomaly scores [n], float32, of images [n, pixels, pixels]; higher is more anomalous."""
-        return self._map(images, self.anomaly)
+        scores = self._map(images, self.anomaly)
+        if not np.isfinite(scores).all():
+            raise FloatingPointError(
+                f"{type(self).__name__} scores {np.sum(~np.isfinite(scores))} images as not finite"
+            )
+        return scores
 
     @final
     def reconstructed(self, images: np.ndarray) -> np.ndarray | None:

@@ -79,6 +79,12 @@ def draw(world: World, seed: int, dataset: str, pool: str, cls: str, indices: np
     q["halo_einstein_radius_arcsec"] = (
         q["einstein_radius_arcsec"] - module.enclosed(sub, q["einstein_radius_arcsec"]) / q["einstein_radius_arcsec"]
     )
+    if not np.all(q["halo_einstein_radius_arcsec"] > 0):  # NaN too
+        index = indices[np.argmin(np.nan_to_num(q["halo_einstein_radius_arcsec"], nan=-np.inf))]
+        raise ValueError(
+            f"{dataset} {pool} {cls} {index}: the substructure weighs more than the lens, its halo gets nothing. "
+            f"Lower the masses of substructure.{cls} or raise lens.mass_msun"
+        )
     # The same columns for every class, so that truth tables can be stacked.
     truth = {
         name: np.zeros(len(indices)) for name in ("substructure_mass_msun", "heaviest_mass_msun", "subhalo_number")
