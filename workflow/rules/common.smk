@@ -108,10 +108,14 @@ def score_source(wildcards):
     )
 
 
-def growing_memory(base):
-    """Memory that doubles with every attempt."""
+def simulation_memory(wildcards, attempt):
+    """Memory in MB; it doubles with every attempt."""
+    return 2000 * 2 ** (attempt - 1)
 
-    def mem_mb(wildcards, attempt):
-        return base * 2 ** (attempt - 1)
 
-    return mem_mb
+def detector_memory(wildcards, attempt):
+    """Memory in MB: the program, the images a few times over, and the pixel covariance that some detectors take."""
+    dataset = STUDY.datasets[wildcards.dataset]
+    pixels, counts = dataset.camera.pixels**2, dataset.images
+    images = max(counts.train + counts.contaminant * (len(dataset.classes) - 1), counts.test * len(dataset.classes))
+    return round(1500 + 6 * images * pixels * 4e-6 + 3 * pixels**2 * 8e-6) * 2 ** (attempt - 1)

@@ -17,7 +17,7 @@ rule score:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=growing_memory(4000),
+        mem_mb=detector_memory,
         runtime=60,
         gpu=1,
     params:

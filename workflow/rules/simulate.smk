@@ -7,7 +7,7 @@ rule simulate:
         "../../envs/simulate.yaml"
     threads: 1
     resources:
-        mem_mb=growing_memory(2000),
+        mem_mb=simulation_memory,
         runtime=60,
     params:
         world=world,

@@ -20,7 +20,7 @@ rule train:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=growing_memory(4000),
+        mem_mb=detector_memory,
         runtime=720,
         gpu=1,
     params:
