@@ -117,5 +117,10 @@ def detector_memory(wildcards, attempt):
     """Memory in MB: the program, the images a few times over, and the pixel covariance that some detectors take."""
     dataset = STUDY.datasets[wildcards.dataset]
     pixels, counts = dataset.camera.pixels**2, dataset.images
-    images = max(counts.train + counts.contaminant * (len(dataset.classes) - 1), counts.test * len(dataset.classes))
-    return round(1500 + 6 * images * pixels * 4e-6 + 3 * pixels**2 * 8e-6) * 2 ** (attempt - 1)
+    images = max(
+        counts.train + counts.contaminant * (len(dataset.classes) - 1),
+        counts.test * len(dataset.classes),
+    )
+    return round(1500 + 6 * images * pixels * 4e-6 + 3 * pixels**2 * 8e-6) * 2 ** (
+        attempt - 1
+    )
