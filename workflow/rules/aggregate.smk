@@ -1,10 +1,11 @@
 rule aggregate:
     input:
-        expand(
+        scores=expand(
             results("scores/{dataset}/{detector}.csv"),
             dataset=STUDY.datasets,
             detector=DETECTORS,
         ),
+        published="src/oddlens/published.csv",
     output:
         auc=report(
             results("tables/auc.csv"),
