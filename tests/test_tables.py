@@ -108,6 +108,21 @@ def test_figures_are_drawn_and_equal_when_drawn_again(drawn, study):
     assert {name: Path(path).read_bytes() for name, path in outputs.items()} == first
 
 
+def test_the_loss_figure_has_a_line_for_every_training_set_and_seed(drawn):
+    _, inputs = drawn
+    axes = figures.loss_curves(inputs["losses"], "training").axes
+    assert [axis.get_title() for axis in axes] == ["good", "dcae"]
+    assert [len(axis.lines) for axis in axes] == [len(CELLS) * 2] * 2
+    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == CELLS
+
+
+def test_near_fractions_keep_columns_of_their_own(study):
+    auc = pd.read_csv(study / "auc.csv")
+    near = auc[auc["contaminant"] == "cdm"].assign(contamination=0.025)
+    columns = tables.comparison_table(pd.concat([auc.replace({"contamination": {0.2: 0.02}}), near])).columns
+    assert {"model_a | cdm 2% | all", "model_a | cdm 2.5% | all"} <= set(columns)
+
+
 def test_the_report_says_what_the_tables_say(drawn, study, config):
     from oddlens import settings
 

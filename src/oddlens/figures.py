@@ -118,7 +118,7 @@ def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
         "odd - smooth",
         *(f"{d}\n{what}" for d in rebuilt for what in ("rebuilt", "residual")),
     ]
-    pairs = [(c, k) for k in range(images.shape[1] // 2 or 1) for c in range(1, len(classes))]
+    pairs = [(c, k) for k in range(images.shape[1]) for c in range(1, len(classes))]
     figure, axes = plt.subplots(
         len(pairs), len(columns), figsize=(1.35 * len(columns), 1.42 * len(pairs)), squeeze=False
     )

@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 import oddlens
 from oddlens.artefacts import replacing
 from oddlens.cells import CLEAN
-from oddlens.tables import ALL
+from oddlens.tables import ALL, training_labels
 
 BLIND = 0.02
 """How far from one half the AUC of a control may lie. Twins share all but their substructure, so the faint dimming that
@@ -115,9 +115,10 @@ def _controls(clean: pd.DataFrame, controls: list[str]) -> list[dict]:
 def _contaminated(auc: pd.DataFrame) -> str:
     """AUC against all anomalies: a row per data set and detector, a column per training set."""
     rows = _mean(auc[auc["anomaly"] == ALL])
-    training = rows["contamination"].map(lambda p: f"{100 * p:g}% ") + rows["contaminant"]
-    rows["training"] = training.where(rows["contamination"] > 0, "clean")
-    wide = rows.pivot_table(index=["dataset", "detector"], columns="training", values="auc", sort=False)
+    rows["training"] = training_labels(rows)
+    wide = rows.pivot(index=["dataset", "detector"], columns="training", values="auc")
+    pairs = rows[["dataset", "detector"]].drop_duplicates().itertuples(index=False, name=None)
+    wide = wide.loc[list(pairs), list(rows["training"].unique())]
     return _html(wide.reset_index().rename_axis(columns=None))
 
 

@@ -11,7 +11,7 @@ from oddlens.artefacts import write_arrays, write_table
 from oddlens.progress import Progress, say
 from oddlens.training import pick_device
 
-EXAMPLES = 4
+EXAMPLES = 2
 """Twins whose images go into the gallery."""
 
 

@@ -121,7 +121,7 @@ class Study(Section):
     detectors: Annotated[dict[Name, Row], Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _pools_suffice(self) -> "Study":
+    def _pieces_fit(self) -> "Study":
         for name, dataset in self.datasets.items():
             if self.contamination.images > dataset.images.train:
                 raise ValueError(

@@ -71,16 +71,19 @@ def auc_table(paths: list[Path] | list[str], smooth: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def training_labels(rows: pd.DataFrame) -> pd.Series:
+    """What the training set of each row held, in words: `clean`, `cdm 20%`."""
+    contaminated = rows["contaminant"] + rows["contamination"].map(lambda p: f" {100 * p:g}%")
+    return contaminated.where(rows["contamination"] > 0, "clean")
+
+
 def comparison_table(auc: pd.DataFrame) -> pd.DataFrame:
     """The wide table: a row per detector, a column per data set, anomaly and training set; mean AUC over seeds.
 
     The best detectors against all anomalies after clean training come first.
     """
     means = auc.groupby([*CELL[:-1], "anomaly"], sort=False)["auc"].mean().reset_index()
-    training = means["contaminant"].where(
-        means["contamination"] == 0, means["contaminant"] + means["contamination"].map(lambda p: f" {100 * p:g}%")
-    )
-    means["training"] = training.where(means["contamination"] > 0, "clean")
+    means["training"] = training_labels(means)
     wide = means.pivot(index="detector", columns=["dataset", "training", "anomaly"], values="auc")
     wide = wide[list(dict.fromkeys(means[["dataset", "training", "anomaly"]].itertuples(index=False, name=None)))]
     clean = [c for c in wide.columns if c[1:] == ("clean", ALL)]
