@@ -15,7 +15,7 @@ from oddlens.priors import Distribution
 from oddlens.randomness import stream
 from oddlens.settings import PRESETS, merged
 
-SMALL = {"camera": {"pixels": 16, "pixel_scale_arcsec": 0.4, "over_sampling": 2, "psf_pixels": 5}}
+SMALL = {"camera": {"pixels": 16, "pixel_scale_arcsec": 0.4, "psf": {"pixels": 5}}}
 PRESET = {name: yaml.safe_load((PRESETS / f"{name}.yaml").read_text()) for name in ("model_a", "model_b")}
 WORLD = World.model_validate(merged(PRESET["model_a"], SMALL))
 # Model B with all the rest varied, too.

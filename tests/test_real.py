@@ -113,10 +113,10 @@ def test_flux_is_conserved(world, pixel_scale):
 
 def test_airy_is_the_shards_kernel(world):
     camera = world.camera
-    first_zero, size = camera.psf_first_zero_arcsec / camera.pixel_scale_arcsec, camera.psf_pixels
-    expected = AiryDisk2DKernel(first_zero, x_size=size, y_size=size).array
-    kernel = np.roll(real.airy((40, 41), camera.pixel_scale_arcsec, camera), (size // 2, size // 2), axis=(0, 1))
-    np.testing.assert_allclose(kernel[:size, :size], expected / expected.sum(), atol=1e-12)
+    size = camera.psf.pixels  # its first zero lies at 1 arcsec
+    expected = AiryDisk2DKernel(1 / camera.pixel_scale_arcsec, x_size=size, y_size=size).array
+    kernel = np.roll(real.target_psf((40, 41), camera.pixel_scale_arcsec, camera), (size // 2, size // 2), axis=(0, 1))
+    np.testing.assert_allclose(kernel[:size, :size], expected / expected.sum(), atol=1e-6)
     assert kernel[:size, :size].sum() == pytest.approx(1)
 
 
@@ -126,9 +126,11 @@ def test_a_point_becomes_an_airy_pattern(world, shape):
     psf = 0.8 * gaussian(shape, centre, 0.12) + 0.2 * gaussian(shape, centre + np.array([1, 3]), 0.12)
     image = np.zeros((201, 201))
     image[100 - shape[0] // 2 :, 100 - shape[1] // 2 :][: shape[0], : shape[1]] = psf
-    camera = world.camera.model_copy(update={"pixels": 31, "pixel_scale_arcsec": SCALE, "psf_pixels": 83})
+    camera = world.camera.model_copy(
+        update={"pixels": 31, "pixel_scale_arcsec": SCALE, "psf": world.camera.psf.model_copy(update={"pixels": 83})}
+    )
     matched, _ = real.to_camera(frame_of(image, psf), image, (100, 100), camera)
-    expected = np.roll(real.airy((201, 201), SCALE, camera), (100, 100), axis=(0, 1))[85:116, 85:116]
+    expected = np.roll(real.target_psf((201, 201), SCALE, camera), (100, 100), axis=(0, 1))[85:116, 85:116]
     np.testing.assert_allclose(matched, expected, atol=2e-3 * expected.max())
 
 
@@ -260,6 +262,7 @@ def study(tmp_path_factory, world):
     rings = np.exp(-0.5 * ((np.hypot(x, y) - rng.uniform(1, 1.4, (50, 1, 1))) / 0.3) ** 2)
     images = (rings + rng.normal(0, 0.01, rings.shape)).astype(np.float32)
     truth = {"truth/exposure_s": np.full(50, 1000.0), "truth/sky_per_arcsec2": np.ones(50)}
+    truth |= {"truth/zero_point_mag": np.full(50, 25.0)}
     arrays = {"images": images, "index": np.arange(50), **truth}
     about = {"dataset": "toy", "pool": "validation", "class": "smooth", "seed": 1}
     shard = shards.Shard(arrays, about | {"world": json.dumps(world.only("smooth").plain())})

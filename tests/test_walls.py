@@ -27,8 +27,8 @@ def importers(package):
     return {f.relative_to(SRC).as_posix() for f in FILES if package in {name.split(".")[0] for name in imports(f)}}
 
 
-def test_only_render_imports_autolens():
-    assert importers("autolens") == {"lensing/render.py"}
+def test_only_the_reference_imports_autolens():
+    assert importers("autolens") == {"lensing/reference.py"}
 
 
 def test_nothing_imports_snakemake():

@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from oddlens import detectors, figures, shards, tables
 from oddlens.cells import CLEAN, cell_name
-from oddlens.lensing.camera import noise_sigma
+from oddlens.lensing.camera import noise_sigma, psf_profile
+from oddlens.lensing.camera import sky as sky_of
 from oddlens.lensing.substructure import SMOOTH
 from oddlens.lensing.world import Camera, World
 from oddlens.randomness import stream
@@ -201,11 +202,12 @@ def without_lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
 # --- 3. and 4. PSF and pixels ----------------------------------------------------------------------------------------
 
 
-def airy(shape: tuple[int, int], pixel_scale_arcsec: float, camera: Camera) -> np.ndarray:
-    """The data set's PSF at another pixel scale, cut off at the same radius, sum 1, its peak on pixel (0, 0)."""
+def target_psf(shape: tuple[int, int], pixel_scale_arcsec: float, camera: Camera) -> np.ndarray:
+    """The data set's (median) PSF at another pixel scale, cut off at the same size, sum 1, its peak on pixel (0, 0)."""
     y, x = (fft.fftfreq(n, 1 / n) * pixel_scale_arcsec for n in shape)
-    half = camera.psf_pixels * camera.pixel_scale_arcsec / 2
-    kernel = models.AiryDisk2D(1.0, 0.0, 0.0, camera.psf_first_zero_arcsec)(*np.meshgrid(x, y))
+    psf, half = camera.psf, camera.psf.pixels * camera.pixel_scale_arcsec / 2
+    fwhm, beta = (float(p.quantile(np.array(0.5))) if p else 0.0 for p in (psf.fwhm_arcsec, psf.moffat_beta))
+    kernel = psf_profile(psf.profile, np.hypot(y[:, None], x) / fwhm, beta)
     kernel *= np.outer(np.abs(y) < half, np.abs(x) < half)
     return kernel / kernel.sum()
 
@@ -213,7 +215,7 @@ def airy(shape: tuple[int, int], pixel_scale_arcsec: float, camera: Camera) -> n
 def matching_kernel(psf: np.ndarray | None, target: np.ndarray, floor: float = 0.01) -> np.ndarray:
     """What turns images of one PSF into images of another, as `rfft2`; without a PSF, the target itself.
 
-    An Airy pattern has no power beyond 1.22 / first zero, so the quotient is tame; `floor` tames what is left.
+    A PSF wide beside the frame's has little power where the frame's has none; `floor` tames what is left.
     """
     wanted = fft.rfft2(target)
     if psf is None:
@@ -244,13 +246,13 @@ def to_camera(
     the square of (kernel times new pixel) is averaged over where in a frame pixel the new pixel's edges fall.
     """
     ratio = camera.pixel_scale_arcsec / frame.pixel_scale_arcsec
-    reach = max([int(camera.psf_pixels * ratio / 2) + 2, *(() if frame.psf is None else frame.psf.shape)])
+    reach = max([int(camera.psf.pixels * ratio / 2) + 2, *(() if frame.psf is None else frame.psf.shape)])
     (height, width), shape = lensed.shape, tuple(fft.next_fast_len(n + reach) for n in lensed.shape)
 
     def convolved(array: np.ndarray, transfer: np.ndarray) -> np.ndarray:
         return fft.irfft2(fft.rfft2(array, shape) * transfer, shape)[:height, :width]
 
-    kernel = matching_kernel(frame.psf, airy(shape, frame.pixel_scale_arcsec, camera))
+    kernel = matching_kernel(frame.psf, target_psf(shape, frame.pixel_scale_arcsec, camera))
     box = np.outer(*(np.roll(overlaps(n, n // 2, 1, ratio)[0], -(n // 2)) for n in shape))
     squared = fft.rfft2(fft.irfft2(kernel * fft.rfft2(box), shape) ** 2)
     rows, columns = (overlaps(n, c, camera.pixels, ratio) for n, c in zip(lensed.shape, centre, strict=True))
@@ -268,10 +270,10 @@ def read_target(study: Path, dataset: str) -> Target:
         raise FileNotFoundError(f"{study} has no validation images of '{dataset}': run `make study` first")
     pool = shards.read_all(paths)
     camera = World.model_validate(json.loads(pool.attributes["world"])).camera
-    exposure, sky = (float(np.median(pool.arrays[f"truth/{name}"])) for name in ("exposure_s", "sky_per_arcsec2"))
-    return Target(
-        dataset, pool.images, camera, exposure, sky * camera.pixel_scale_arcsec**2, int(pool.attributes["seed"])
-    )
+    columns = ("exposure_s", "sky_per_arcsec2", "zero_point_mag")
+    typical = {name: np.median(pool.arrays[f"truth/{name}"]) for name in columns}
+    sky = float(sky_of(camera, typical))
+    return Target(dataset, pool.images, camera, float(typical["exposure_s"]), sky, int(pool.attributes["seed"]))
 
 
 def match(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], target: Target) -> tuple[np.ndarray, float]:
@@ -382,11 +384,11 @@ CAUTION = (
 def told(frame: Frame, target: Target, too_noisy: float) -> str:
     """What was done to the frame for one data set, and what is not as it should be."""
     camera = target.camera
-    wide = frame.psf is not None and frame.psf.max() < airy((99, 99), frame.pixel_scale_arcsec, camera).max()
+    wide = frame.psf is not None and frame.psf.max() < target_psf((99, 99), frame.pixel_scale_arcsec, camera).max()
     parts = [
         f'{target.dataset}: lens light and the inner {CORE_ARCSEC}" removed, {frame.masked.mean():.1%} of the frame',
-        f"masked, {'blurred by' if frame.psf is None else 'PSF matched to'} an Airy pattern (first zero",
-        f'{camera.psf_first_zero_arcsec:g}"), pixels of {frame.pixel_scale_arcsec:g}" resampled to',
+        f"masked, {'blurred by' if frame.psf is None else 'PSF matched to'} the data set's",
+        f'({camera.psf.profile}), pixels of {frame.pixel_scale_arcsec:g}" resampled to',
         f'{camera.pixel_scale_arcsec:g}", brightness and noise brought to those of the data set.',
         "No PSF was given, so the image is blurrier than simulated ones." if frame.psf is None else "",
         "The frame's PSF is wider than the data set's: it was partly deconvolved." if wide else "",

@@ -251,20 +251,24 @@ def _mapping(value: Any, where: str) -> dict[str, Any]:
     return value
 
 
-def _with_preset(dataset: dict[str, Any], where: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
-    """A data set laid over the preset that it names, which may name one in turn."""
-    dataset = dict(dataset)
-    preset = dataset.pop("preset", None)
-    if preset is None:
-        return dataset
-    if preset in above:
-        raise ConfigError(f"{where}.preset: '{preset}' builds on itself ({' -> '.join((*above, preset))})")
-    path = PRESETS / f"{preset}.yaml"
-    if not path.is_file():
-        known = sorted(f.stem for f in PRESETS.glob("*.yaml"))
-        raise ConfigError(f"{where}.preset: unknown preset '{preset}'. {nearest(str(preset), known)}")
-    below = _with_preset(yaml.safe_load(path.read_text()), f"presets.{preset}", (*above, preset))
-    return merged(below, dataset)
+def _laid(below: dict[str, Any], section: dict[str, Any], where: str, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A data set laid over `below` and the presets that it names, each over those before; presets may name presets."""
+    section = dict(section)
+    named = section.pop("preset", [])
+    for preset in named if isinstance(named, list) else [named]:
+        if preset in above:
+            raise ConfigError(f"{where}.preset: '{preset}' builds on itself ({' -> '.join((*above, preset))})")
+        path = PRESETS / f"{preset}.yaml"
+        if not path.is_file():
+            known = sorted(f.stem for f in PRESETS.glob("*.yaml"))
+            raise ConfigError(f"{where}.preset: unknown preset '{preset}'. {nearest(str(preset), known)}")
+        below = _laid(below, yaml.safe_load(path.read_text()), f"presets.{preset}", (*above, preset))
+    return merged(below, section)
+
+
+def world(*presets: str, above: dict[str, Any] | None = None) -> World:
+    """The world of some presets, each laid over those before it, and of what is laid over them all."""
+    return validated(World, _laid({}, {"preset": list(presets), **(above or {})}, "world"))
 
 
 def study(config: dict[str, Any]) -> Study:
@@ -277,7 +281,7 @@ def study(config: dict[str, Any]) -> Study:
     for key in ("datasets", "detectors"):
         config[key] = {n: _mapping(v, f"{key}.{n}") for n, v in _mapping(config.get(key), key).items() if v is not None}
     # Presets first: a null in a data set removes what its preset gives.
-    config["datasets"] = {n: _with_preset(d, f"datasets.{n}") for n, d in config["datasets"].items()}
+    config["datasets"] = {n: _laid({}, d, f"datasets.{n}") for n, d in config["datasets"].items()}
     config = merged({}, config)
     training = _mapping(config.get("training", {}), "training")
     config["detectors"] = {n: _row(n, row, training) for n, row in config["detectors"].items()}

@@ -2,10 +2,12 @@
 
 images          float32 [n, pixels, pixels]   sky-subtracted, noisy; row 0 is the top (+y), column 0 the left (-x)
 index           int64 [n]                     the image's number in its pool and class
-psf             float64 [k, k]
+psf             float64 [k, k]                where all images share one
 truth/*         float64 [n]                   every drawn parameter and derived quantity; units are in the names
+source/*        float64 [n, slots]            clumps of the source, where the world has any
 substructure/*  float64 [n, ...]              what the class added
-attributes      dataset, pool, class, seed, world (JSON), versions (JSON), units, pixel_scale_arcsec, axes, sha256
+attributes      dataset, pool, class, seed, world (JSON), versions (JSON), units, pixel_scale_arcsec, axes, sha256, and
+                pyautolens_disagreement_sigma: how far its first image lies from PyAutoLens's, at worst, in noise
 """
 
 from dataclasses import dataclass
@@ -53,12 +55,12 @@ def read(path: Path | str) -> Shard:
 def read_all(paths: list[str] | list[Path]) -> Shard:
     """Shards of one data set as one, in the order of `paths`.
 
-    `images`, `index` and `truth/*` are stacked, `pool` and `class` become arrays; what only some classes have is left
-    out.
+    `images`, `index` and `truth/*` are stacked, `pool` and `class` become arrays. A truth that a class does not have
+    (the length of a vortex, for a smooth lens) is zero. What else only some classes have is left out.
     """
     shards = [read(path) for path in paths]
-    shared = [n for n in shards[0].arrays if n in ("images", "index") or n.startswith("truth/")]
-    arrays = {name: np.concatenate([shard.arrays[name] for shard in shards]) for name in shared}
+    names = dict.fromkeys(n for s in shards for n in s.arrays if n in ("images", "index") or n.startswith("truth/"))
+    arrays = {n: np.concatenate([s.arrays.get(n, np.zeros(len(s.images))) for s in shards]) for n in names}
     for name in ("pool", "class"):
         arrays[name] = np.concatenate([np.full(len(s.images), s.attributes[name], dtype=object) for s in shards])
     return Shard(arrays, {k: v for k, v in shards[0].attributes.items() if k not in ("pool", "class")})

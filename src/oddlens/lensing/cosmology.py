@@ -12,11 +12,22 @@ from astropy.cosmology import FlatLambdaCDM
 COSMOLOGY = FlatLambdaCDM(H0=70, Om0=0.3)
 
 
-def area_per_msun(z_lens: np.ndarray, z_source: np.ndarray) -> np.ndarray:
-    """Einstein radius squared of a point of one solar mass, arcsec^2: 4 G M_sun / c^2 * D_ls / (D_l D_s)."""
+def planes(z_lens: np.ndarray, z_source: np.ndarray) -> dict[str, np.ndarray]:
+    """What the redshifts [n] fix, arrays [n].
+
+    area_per_msun                       Einstein radius squared of a point of one solar mass, arcsec^2:
+                                        4 G M_sun / c^2 * D_ls / (D_l D_s)
+    lens_kpc_per_arcsec                 the scale in the lens plane
+    lens_critical_msun_per_kpc3         the critical density of the universe at the lens
+    """
     # Many lenses share their redshifts in a fixed-redshift data set: integrate each pair once.
     pairs, where = np.unique(np.stack([z_lens, z_source]), axis=1, return_inverse=True)
     d_l, d_s = (COSMOLOGY.angular_diameter_distance(z) for z in pairs)
     d_ls = COSMOLOGY.angular_diameter_distance(*pairs)
     area = 4 * constants.G * constants.M_sun / constants.c**2 * d_ls / (d_l * d_s)
-    return (area.to_value(u.dimensionless_unscaled) * u.rad.to(u.arcsec) ** 2)[where.ravel()]
+    found = {
+        "area_per_msun": area.to_value(u.dimensionless_unscaled) * u.rad.to(u.arcsec) ** 2,
+        "lens_kpc_per_arcsec": d_l.to_value(u.kpc) * u.arcsec.to(u.rad),
+        "lens_critical_msun_per_kpc3": COSMOLOGY.critical_density(pairs[0]).to_value(u.M_sun / u.kpc**3),
+    }
+    return {name: values[where.ravel()] for name, values in found.items()}

@@ -1,142 +1,278 @@
-"""From numbers to noise-free images, by PyAutoLens's own Galaxy -> Tracer -> SimulatorImaging chain, traced by JAX.
+"""From numbers to noise-free images, traced by JAX: rays where they are needed, then the point-spread function.
 
-The only file that imports autolens. What is traced and what is not, and why `lax.map`: on a CPU `vmap` leaves the cache
-and takes twice as long.
+A pixel shows the mean brightness over its area. Every pixel, and the rim from which the PSF brings light in, gets
+`camera.over_sampling` rays a side. Where `camera.error_sigma` is given, the second differences S'' of neighbouring rays
+say two things. The mean of rays at the centres of cells of side h errs by -h^2/24 (I_xx + I_yy) to second order, which
+is -S''/24 summed over both directions: it is added back. And where the sum of their sizes, which is what remains where
+the brightness has a cusp, exceeds `error_sigma` of the pixel's own noise (after the PSF has spread it), the pixel is
+drawn again with 4 times as many rays a side, and once more with 12 times as many. So the numerical error stays a small
+part of the noise, whatever lens, source or substructure is in the pixel, at a third of the rays.
+
+One image at a time under `lax.map`: on a CPU its arrays stay in the cache, and images that need few rays cost less.
+Held against the plain Tracer of PyAutoLens by `reference.py`.
 """
 
 import os
-import warnings
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
-# PyAutoLens looks for a workspace in the working directory and keeps compiled functions in the home directory; JAX
-# looks for accelerators, which nobody has timed here yet.
-os.environ.setdefault("PYAUTO_SKIP_WORKSPACE_VERSION_CHECK", "1")
-os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
+# On the CPU unless the environment asks for another platform (JAX_PLATFORMS=cuda), and on one core a process: images are
+# drawn one by one, so that more cores serve best as more jobs.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("NPROC", "1")
 
-import autolens as al
 import jax
 import jax.numpy as jnp
 import numpy as np
-from autoarray import decorators
-from autogalaxy.profiles.mass.abstract.abstract import MassProfile
+from scipy import fft
 
-from oddlens.lensing import substructure
+from oddlens.lensing import camera as cameras
+from oddlens.lensing import profiles, substructure
 from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.world import Camera
 
-warnings.filterwarnings("ignore", message=".*blurring_image.*")
-warnings.filterwarnings("ignore", message=".*dtype float64 requested.*")  # float32 is meant, see `renderer`
+FINER = ((4, 16), (12, 2), (36, 1))
+"""How many times as many rays a side a pixel gets when it is drawn again, and how many pixels are drawn at a time."""
+
+Parameters = dict[str, Any]
+"""One image's (or, with a leading axis, a batch's) parameters: `lens`, `clumps` and `substructure` of its scene."""
 
 
-class SubstructureProfile(MassProfile):
-    """A substructure module of ours as a mass profile of PyAutoLens."""
-
-    def __init__(self, module: ModuleType, q: Columns):
-        super().__init__(centre=(0.0, 0.0), ell_comps=(0.0, 0.0))
-        self.module, self.q = module, q
-
-    @decorators.to_vector_yx
-    def deflections_yx_2d_from(self, grid, xp=np, **kwargs):
-        """Deflections, arcsec, [points, (y, x)]."""
-        points = grid.array if hasattr(grid, "array") else grid
-        return xp.stack(self.module.deflections(self.q, points[:, 0], points[:, 1], xp), axis=-1)
+def parameters(scenes: Scenes) -> Parameters:
+    """What the brightness of an image depends on."""
+    return {"lens": scenes.lens, "clumps": scenes.clumps, "substructure": scenes.substructure}
 
 
-def psf_kernel(camera: Camera) -> np.ndarray:
-    """An Airy pattern sampled at pixel centres, summing to 1, [psf_pixels, psf_pixels].
-
-    Not averaged over pixels: the image is, and once is enough.
-    """
-    from astropy.convolution import AiryDisk2DKernel
-
-    size = camera.psf_pixels
-    kernel = AiryDisk2DKernel(camera.psf_first_zero_arcsec / camera.pixel_scale_arcsec, x_size=size, y_size=size).array
-    return kernel / kernel.sum()
+# --- physics: functions of one image's parameters and of positions (arcsec), in NumPy or JAX -----------------------------
 
 
-def tracer_from(q: Columns, module: ModuleType, sub: Columns, pixel_area: float, xp: ModuleType) -> al.Tracer:
-    """One image's lens and source. Sersic intensity is per pixel for PyAutoLens and per arcsec^2 for us.
+def deflections(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
+    """Deflection (alpha_y, alpha_x) of halo, shear and substructure, arcsec."""
+    q, b = p["lens"], p["lens"]["halo_einstein_radius_arcsec"]
+    if "lens_axis_ratio" in q:
+        parts = [profiles.isothermal_ellipsoid(y, x, b, q["lens_axis_ratio"], xp.deg2rad(q["lens_angle_deg"]), xp)]
+    else:
+        parts = [profiles.isothermal_sphere(y, x, b, xp)]
+    for m in (3, 4):
+        if f"multipole_{m}_strength" in q:
+            strength, angle = q[f"multipole_{m}_strength"], xp.deg2rad(q[f"multipole_{m}_angle_deg"])
+            parts.append(profiles.multipole(y, x, m, b, strength, angle, xp))
+    parts.append(profiles.shear(y, x, q["shear_magnitude"], xp.deg2rad(q["shear_angle_deg"]), xp))
+    if p["substructure"]:
+        parts.append(module.deflections(p["substructure"], y, x, xp))
+    return sum(part[0] for part in parts), sum(part[1] for part in parts)
 
-    Redshifts only order the two planes here: the Einstein radius already holds the distances.
-    """
 
-    def components(axis_ratio, angle_deg):
-        f, angle = (1 - axis_ratio) / (1 + axis_ratio), xp.deg2rad(angle_deg)
-        return f * xp.sin(2 * angle), f * xp.cos(2 * angle)
+def source_brightness(p: Parameters, y, x, xp: ModuleType):
+    """Surface brightness of the source at positions in its own plane, flux / arcsec^2."""
+    q, clumps = p["lens"], p["clumps"]
+    centre_y, centre_x = profiles.polar(q["source_offset_arcsec"], q["source_offset_angle_deg"], xp)
+    main = _sersic(q, "source_", y - centre_y, x - centre_x, xp)
+    if not clumps:
+        return main
 
-    shear_angle, offset_angle = xp.deg2rad(q["shear_angle_deg"]), xp.deg2rad(q["source_offset_angle_deg"])
-    mass = {
-        # `Isothermal` at zero ellipticity: JAX traces `IsothermalSph` to something eight times dearer.
-        "halo": al.mp.Isothermal(
-            centre=(0.0, 0.0), ell_comps=(0.0, 0.0), einstein_radius=q["halo_einstein_radius_arcsec"]
-        ),
-        "shear": al.mp.ExternalShear(
-            gamma_1=q["shear_magnitude"] * xp.cos(2 * shear_angle),
-            gamma_2=q["shear_magnitude"] * xp.sin(2 * shear_angle),
-        ),
+    def add(total, clump_y, clump_x, intensity, radius, index, axis_ratio, angle_deg):
+        angle = xp.deg2rad(angle_deg)
+        return total + profiles.sersic(y - clump_y, x - clump_x, intensity, radius, index, axis_ratio, angle, xp)
+
+    fields = ("intensity_per_arcsec2", "effective_radius_arcsec", "sersic_index", "axis_ratio", "angle_deg")
+    slots = [clumps[f"clump_{name}"] for name in ("y_arcsec", "x_arcsec", *fields)]
+    used = profiles.last_used(clumps["clump_intensity_per_arcsec2"], xp)
+    return profiles.accumulated(add, main, slots, used, xp, block=1)
+
+
+def lens_light(p: Parameters, y, x, xp: ModuleType):
+    """Surface brightness of the lens galaxy, flux / arcsec^2."""
+    return _sersic(p["lens"], "light_", y, x, xp)
+
+
+def subtracted_light(p: Parameters, y, x, xp: ModuleType):
+    """The model of the lens galaxy's light that is subtracted again, flux / arcsec^2."""
+    q = p["lens"]
+    model = {
+        **q,
+        "light_intensity_per_arcsec2": q["light_intensity_per_arcsec2"] * q["subtraction_intensity_ratio"],
+        "light_effective_radius_arcsec": q["light_effective_radius_arcsec"] * q["subtraction_radius_ratio"],
     }
-    if sub:
-        mass["substructure"] = SubstructureProfile(module, sub)
-    light = al.lp.Sersic(
-        centre=(
-            q["source_offset_arcsec"] * xp.sin(offset_angle),
-            q["source_offset_arcsec"] * xp.cos(offset_angle),
-        ),
-        ell_comps=components(q["source_axis_ratio"], q["source_angle_deg"]),
-        intensity=q["source_intensity_per_arcsec2"] * pixel_area,
-        effective_radius=q["source_effective_radius_arcsec"],
-        sersic_index=q["source_sersic_index"],
+    return lens_light({"lens": model}, y, x, xp)
+
+
+def brightness(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
+    """Surface brightness of the sky behind the lens, and of the lens galaxy, flux / arcsec^2."""
+    alpha_y, alpha_x = deflections(p, module, y, x, xp)
+    seen = source_brightness(p, y - alpha_y, x - alpha_x, xp)
+    return seen + lens_light(p, y, x, xp) if "light_intensity_per_arcsec2" in p["lens"] else seen
+
+
+def _sersic(q: Columns, prefix: str, y, x, xp: ModuleType):
+    fields = ("intensity_per_arcsec2", "effective_radius_arcsec", "sersic_index", "axis_ratio")
+    return profiles.sersic(y, x, *(q[prefix + name] for name in fields), xp.deg2rad(q[f"{prefix}angle_deg"]), xp)
+
+
+# --- rays to pixels ------------------------------------------------------------------------------------------------------
+
+
+def centres(count: int, side: float) -> np.ndarray:
+    """Centres of `count` equal cells that fill the interval of length `side` about 0."""
+    return ((np.arange(count) + 0.5) / count - 0.5) * side
+
+
+def grid(count: int, side: float) -> tuple[np.ndarray, np.ndarray]:
+    """y and x of the centres of count x count cells of a square, float32; row 0 is the top (+y)."""
+    y, x = np.meshgrid(-centres(count, side), centres(count, side), indexing="ij")
+    return y.astype(np.float32), x.astype(np.float32)
+
+
+def padded_pixels(camera: Camera) -> int:
+    """The side of an image with the rim from which the PSF brings light in."""
+    return camera.pixels + camera.psf.pixels - 1
+
+
+def _bend(s):
+    """Second differences of [..., m, m] along both axes, over 24; a border takes its neighbour's."""
+    lead = [(0, 0)] * (s.ndim - 2)
+    along_y = s[..., 2:, :] - 2 * s[..., 1:-1, :] + s[..., :-2, :]
+    along_x = s[..., :, 2:] - 2 * s[..., :, 1:-1] + s[..., :, :-2]
+    return (
+        jnp.pad(along_y, [*lead, (1, 1), (0, 0)], mode="edge") / 24,
+        jnp.pad(along_x, [*lead, (0, 0), (1, 1)], mode="edge") / 24,
     )
-    return al.Tracer(galaxies=[al.Galaxy(redshift=0.5, **mass), al.Galaxy(redshift=1.0, light=light)])
 
 
-def _chain(camera: Camera, module: ModuleType, use_jax: bool) -> Callable:
-    """A function from one image's parameters to its noise-free image [pixels, pixels], electrons / s / pixel."""
-    shape, scale = (camera.pixels, camera.pixels), camera.pixel_scale_arcsec
-    grid = al.Grid2D.uniform(shape_native=shape, pixel_scales=scale, over_sample_size=camera.over_sampling)
-    psf = al.Convolver(kernel=al.Array2D.no_mask(psf_kernel(camera), pixel_scales=scale))
-    simulator = al.SimulatorImaging(
-        exposure_time=1.0,  # unused: the noise is ours (camera.py)
-        psf=psf,
-        use_real_space_convolution=False,  # by FFT: the same to rounding, and a tenth of the time
-        add_poisson_noise_to_data=False,
-        include_poisson_noise_in_noise_map=False,
-        use_jax=use_jax,
-    )
-
-    def image(parameters):
-        q, sub = parameters
-        tracer = tracer_from(q, module, sub, scale**2, jnp if use_jax else np)
-        return simulator.via_tracer_from(tracer=tracer, grid=grid).data.native.array
-
-    return image
+def _pooled(s, side: int, operation: Callable):
+    """[side * n, side * n] to [n, n]. Slices, as XLA's own reductions over two inner axes take five times as long."""
+    parts = [s[row::side, column::side] for row in range(side) for column in range(side)]
+    result = parts[0]
+    for part in parts[1:]:
+        result = operation(result, part)
+    return result
 
 
-def renderer(camera: Camera, cls: str) -> Callable[[Scenes], np.ndarray]:
-    """A compiled function from scenes to noise-free images, float32 [n, pixels, pixels], electrons / s / pixel.
+def _dilated(s):
+    """The largest value of each cell and its eight neighbours."""
+    s = jnp.pad(s, 1, mode="edge")
+    s = jnp.maximum(jnp.maximum(s[:-2], s[1:-1]), s[2:])
+    return jnp.maximum(jnp.maximum(s[:, :-2], s[:, 1:-1]), s[:, 2:])
 
-    Row 0 is the top (+y). It traces in float32, within 1e-5 of the peak of `render_numpy`; x64, which importing
-    autolens switches on, is off afterwards.
+
+# XLA would otherwise compute the brightness anew for each of its uses, and positions broadcast from two axes keep it from
+# using vector instructions.
+_kept = jax.lax.optimization_barrier
+
+
+def _pixel_means(camera: Camera, surface: Callable, noise_variance: Callable):
+    """Mean brightness of the pixels of the padded image, [padded, padded], and the rays per pixel side of each.
+
+    Args:
+        surface: brightness at (y, x).
+        noise_variance: of pixels of a brightness, in the units of brightness squared, before the PSF's peak divides it.
+    """
+    n, scale, rays = padded_pixels(camera), camera.pixel_scale_arcsec, camera.over_sampling
+    s = _kept(surface(*(jnp.asarray(a) for a in grid(n * rays, n * scale))))
+    if camera.error_sigma is None:
+        return _pooled(s, rays, jnp.add) / rays**2, jnp.full((n, n), rays)
+    bend = _bend(s)
+    mean = (_pooled(s + sum(bend), rays, jnp.add) / rays**2).ravel()
+    error = _pooled(_dilated(_kept(sum(jnp.abs(b) for b in bend))), rays, jnp.maximum).ravel()
+    allowed = _kept(camera.error_sigma * jnp.sqrt(noise_variance(mean)))
+    centre_y, centre_x = (jnp.asarray(a.ravel()) for a in grid(n, n * scale))
+
+    # Pixels to be drawn again, as a list of their numbers filled up with n * n, which no pixel has.
+    size = n * n + FINER[0][1]
+    todo, count = jnp.nonzero(error > allowed, size=size, fill_value=n * n)[0], jnp.sum(error > allowed)
+    level = jnp.full(n * n, rays)
+    for times, block in FINER:
+        offset_y, offset_x = grid(rays * times, scale)
+
+        def redraw(k, state, todo=todo, block=block, times=times, offset_y=offset_y, offset_x=offset_x):
+            mean, level, again, found = state
+            pixels = jax.lax.dynamic_slice(todo, (k * block,), (block,))
+            y, x = (
+                jnp.take(c, pixels, mode="clip")[:, None, None] + o
+                for c, o in ((centre_y, offset_y), (centre_x, offset_x))
+            )
+            s = _kept(surface(*_kept((y, x))))  # [block, rays, rays]
+            bend = _bend(s)
+            error = sum(jnp.abs(b) for b in bend).mean(axis=(1, 2))
+            worse = (error > jnp.take(allowed, pixels, mode="clip")) & (pixels < n * n)
+            place = jnp.where(worse, found + jnp.cumsum(worse) - 1, size)
+            return (
+                mean.at[pixels].set((s + sum(bend)).mean(axis=(1, 2)), mode="drop"),
+                level.at[pixels].set(rays * times, mode="drop"),
+                again.at[place].set(pixels, mode="drop"),
+                found + jnp.sum(worse),
+            )
+
+        start = (mean, level, jnp.full(size, n * n, todo.dtype), jnp.zeros((), count.dtype))
+        mean, level, todo, count = jax.lax.fori_loop(0, (count + block - 1) // block, redraw, start)
+    return mean.reshape(n, n), level.reshape(n, n)
+
+
+def _convolved(image, kernel, camera: Camera):
+    """The padded image under the PSF, without the rim, [pixels, pixels]."""
+    side = fft.next_fast_len(padded_pixels(camera), real=True)
+    transfer = jnp.fft.rfft2(kernel, (side, side))
+    seen = jnp.fft.irfft2(jnp.fft.rfft2(image, (side, side)) * transfer, (side, side))
+    rim = camera.psf.pixels - 1
+    return seen[rim : rim + camera.pixels, rim : rim + camera.pixels]
+
+
+def _chain(camera: Camera, module: ModuleType, fixed_kernel: np.ndarray | None) -> Callable:
+    """A function from one image's parameters to its noise-free picture, see `renderer`."""
+    area = camera.pixel_scale_arcsec**2
+
+    def picture(p: Parameters):
+        kernel = p["psf"] if fixed_kernel is None else jnp.asarray(fixed_kernel, jnp.float32)
+        exposure, sky, read = (p["noise"][name] for name in ("exposure_s", "sky", "read_electrons"))
+        electrons = p["noise"]["electrons_per_flux"] * area  # per unit of brightness
+
+        def noise_variance(brightness):
+            light = jnp.maximum(brightness, 0) * electrons + sky
+            return (light / exposure + (read / exposure) ** 2) / (electrons * jnp.max(kernel)) ** 2
+
+        def seen(surface):
+            means, level = _pixel_means(camera, surface, noise_variance)
+            return electrons * _convolved(means, kernel, camera), level
+
+        image, level = seen(lambda y, x: brightness(p, module, y, x, jnp))
+        result = {"image": image, "rays": level}
+        if "subtraction_intensity_ratio" in p["lens"]:
+            result["subtracted"], _ = seen(lambda y, x: subtracted_light(p, y, x, jnp))
+        return result
+
+    return picture
+
+
+def renderer(camera: Camera, cls: str) -> Callable[[Scenes], Columns]:
+    """A compiled function from scenes to what the camera sees before noise, arrays of float32, electrons / s / pixel.
+
+    image       [n, pixels, pixels]     all light; row 0 is the top (+y)
+    subtracted  [n, pixels, pixels]     the part of it that is subtracted again, where the world has such a model
+    rays        [n, padded, padded]     rays per pixel side, with the rim from which the PSF brings light in
     """
     jax.config.update("jax_enable_x64", False)
-    chain = _chain(camera, substructure.module(cls), use_jax=True)
-    batch = jax.jit(lambda parameters: jax.lax.map(chain, parameters))
+    module, compiled = substructure.module(cls), {}
 
-    def render(scenes: Scenes) -> np.ndarray:
-        single = jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), (scenes.lens, scenes.substructure))
-        return np.asarray(batch(single))
+    def render(scenes: Scenes) -> Columns:
+        q = scenes.lens
+        kernels = cameras.psf_kernels(camera, q)
+        shared = len(kernels) == 1
+        if not compiled:  # by the first call, which knows the kernel
+            chain = _chain(camera, module, kernels[0] if shared else None)
+            compiled["batch"] = jax.jit(lambda p: jax.lax.map(chain, p))
+        p = parameters(scenes)
+        p["noise"] = {
+            "exposure_s": q["exposure_s"],
+            "sky": cameras.sky(camera, q),
+            "read_electrons": q.get("read_noise_electrons", np.zeros_like(q["exposure_s"])),
+            "electrons_per_flux": cameras.electrons_per_flux(q),
+        }
+        if not shared:
+            p["psf"] = kernels
+        return {
+            name: np.asarray(array)
+            for name, array in compiled["batch"](jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), p)).items()
+        }
 
     return render
-
-
-def render_numpy(camera: Camera, cls: str, scenes: Scenes) -> np.ndarray:
-    """The same images by PyAutoLens in plain NumPy and float64, one by one: the oracle of the tests."""
-    chain = _chain(camera, substructure.module(cls), use_jax=False)
-    count = len(scenes.lens["area"])
-    rows = [
-        ({k: v[i] for k, v in scenes.lens.items()}, {k: v[i] for k, v in scenes.substructure.items()})
-        for i in range(count)
-    ]
-    return np.stack([np.asarray(chain(row)) for row in rows])

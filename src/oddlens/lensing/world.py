@@ -1,8 +1,12 @@
-"""The world that a data set's images come from: the priors of its lenses, sources and dark matter, and its camera."""
+"""The world that a data set's images come from: the priors of its lenses, sources and dark matter, and its camera.
 
-from typing import Annotated, Any
+Sections that are left out (ellipticity, multipoles, lens light, clumps) are not there at all: nothing about a prior is
+decided here but the bounds that its values must keep.
+"""
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveFloat, ValidationInfo, field_validator, model_validator
 
 from oddlens.lensing import substructure
 from oddlens.mistakes import nearest, validated
@@ -17,20 +21,23 @@ class Shear(Section):
     angle_deg: Prior
 
 
-class Lens(Section):
-    """A singular isothermal sphere with external shear, centred on the image."""
+class Ellipticity(Section):
+    """Shape of the halo's isodensity contours."""
 
-    redshift: Annotated[Prior, within(1e-3)]
-    mass_msun: Annotated[Prior, within(1e6)]
-    shear: Shear
+    axis_ratio: Annotated[Prior, within(0.2, 1)]
+    angle_deg: Prior
 
 
-class Source(Section):
-    """An elliptical Sersic source; `intensity` is its surface brightness at the effective radius."""
+class Multipole(Section):
+    """Relative deviation of the halo's isodensity contours from an ellipse: r ~ 1 + strength cos(m (phi - angle))."""
 
-    redshift: Annotated[Prior, within(1e-3)]
-    offset_arcsec: Annotated[Prior, within(0)]
-    offset_angle_deg: Prior
+    strength: Annotated[Prior, within(0, 0.2)]
+    angle_deg: Prior
+
+
+class Sersic(Section):
+    """An elliptical Sersic profile; `intensity` is its surface brightness at the effective radius."""
+
     axis_ratio: Annotated[Prior, within(0.05, 1)]
     angle_deg: Prior
     effective_radius_arcsec: Annotated[Prior, within(1e-3)]
@@ -38,23 +45,101 @@ class Source(Section):
     intensity_per_arcsec2: Annotated[Prior, within(0)]
 
 
-class Camera(Section):
-    """Pixels, point-spread function, exposure and sky."""
+class Subtraction(Section):
+    """The model of the lens's light that is subtracted again: the light itself with another brightness and size."""
 
-    pixels: Annotated[int, Field(ge=8, le=512)]
-    pixel_scale_arcsec: PositiveFloat
-    over_sampling: Annotated[int, Field(ge=1, le=32)]
-    psf_first_zero_arcsec: PositiveFloat
-    psf_pixels: Annotated[int, Field(ge=3, le=101)]
-    exposure_s: Annotated[Prior, within(1e-3)]
-    sky_per_arcsec2: Annotated[Prior, within(0)]
+    intensity_ratio: Annotated[Prior, within(0)]
+    radius_ratio: Annotated[Prior, within(0.1, 10)]
 
-    @field_validator("psf_pixels")
+
+class Light(Sersic):
+    """The light of the lens galaxy, at its centre."""
+
+    subtraction: Subtraction | None = None
+
+
+class Lens(Section):
+    """A singular isothermal halo, centred on the image, with what disturbs it."""
+
+    redshift: Annotated[Prior, within(1e-3)]
+    mass_msun: Annotated[Prior, within(1e6)]
+    conserve_mass: bool = True
+    ellipticity: Ellipticity | None = None
+    multipole_3: Multipole | None = None
+    multipole_4: Multipole | None = None
+    shear: Shear
+    light: Light | None = None
+
+
+class Clumps(Section):
+    """Further Sersic components of the source; ratios are to its main one."""
+
+    number: Annotated[Prior, within(0, 20)]
+    offset_ratio: Annotated[Prior, within(0)]
+    offset_angle_deg: Prior
+    radius_ratio: Annotated[Prior, within(1e-2)]
+    intensity_ratio: Annotated[Prior, within(0)]
+    axis_ratio: Annotated[Prior, within(0.05, 1)]
+    angle_deg: Prior
+    sersic_index: Annotated[Prior, within(0.3, 8)]
+
+
+class Source(Sersic):
+    """The lensed galaxy."""
+
+    redshift: Annotated[Prior, within(1e-3)]
+    offset_arcsec: Annotated[Prior, within(0)]
+    offset_angle_deg: Prior
+    clumps: Clumps | None = None
+
+
+class Psf(Section):
+    """The point-spread function: a profile, its full width at half maximum, and the side of its kernel in pixels."""
+
+    profile: Literal["airy", "gaussian", "moffat"]
+    fwhm_arcsec: Annotated[Prior, within(1e-3)]
+    moffat_beta: Annotated[Prior, within(1.01, 100)] | None = None
+    pixels: Annotated[int, Field(ge=3, le=201)]
+
+    @field_validator("pixels")
     @classmethod
     def _odd(cls, value: int) -> int:
         if value % 2 == 0:
             raise ValueError(f"{value} is even; the kernel needs a central pixel: take {value + 1}")
         return value
+
+    @model_validator(mode="after")
+    def _beta_is_of_moffat(self) -> "Psf":
+        if (self.profile == "moffat") != (self.moffat_beta is not None):
+            raise ValueError(f"moffat_beta goes with profile moffat, which needs it; the profile is {self.profile}")
+        return self
+
+
+class Camera(Section):
+    """Pixels, rays, point-spread function, exposure, sky and noise."""
+
+    pixels: Annotated[int, Field(ge=8, le=512)]
+    pixel_scale_arcsec: PositiveFloat
+    over_sampling: Annotated[int, Field(ge=1, le=32)]
+    error_sigma: Annotated[float, Field(gt=0, le=1)] | None = None
+    psf: Psf
+    zero_point_mag: Prior
+    exposure_s: Annotated[Prior, within(1e-3)]
+    sky_per_arcsec2: Annotated[Prior, within(0)]
+    read_noise_electrons: Annotated[Prior, within(0)] | None = None
+    noise: Literal["poisson", "none"]
+    noise_correlation_pixels: Annotated[Prior, within(0, 10)] | None = None
+
+    @field_validator("psf")
+    @classmethod
+    def _psf_is_seen(cls, psf: Psf, info: ValidationInfo) -> Psf:
+        scale = info.data.get("pixel_scale_arcsec")
+        if scale and psf.fwhm_arcsec.support()[1] > psf.pixels * scale:
+            raise ValueError(
+                f"a full width at half maximum of up to {psf.fwhm_arcsec.support()[1]:g} arcsec does not fit into "
+                f"{psf.pixels} pixels of {scale:g} arcsec: raise psf.pixels"
+            )
+        return psf
 
 
 class World(Section):

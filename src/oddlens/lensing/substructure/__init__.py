@@ -3,7 +3,7 @@
 A module describes what is added to a smooth lens, for a batch of n images:
 
     Priors                     a `Section` with the class's priors
-    uniforms(priors)           how many uniform numbers an image needs
+    uniforms(priors, mass)     how many uniform numbers an image needs; mass is the heaviest that a lens may be, Msun
     draw(priors, u, lens)      u [n, uniforms] -> dict of float arrays [n] or [n, slots]; positions in arcsec, masses
                                as `*_area` = Einstein radius squared (arcsec^2) of a point of that mass
     enclosed(q, radius)        area [n] within `radius` (arcsec, [n]) of the lens centre

@@ -1,81 +1,145 @@
-"""Subhalos of cold dark matter as point masses.
+"""Subhalos of cold dark matter, as point masses or as truncated NFW halos.
 
 After Table I of Alexander et al. (arXiv:2008.12731): a Poisson number of points, uniform in radius (so their mean
 surface density falls as 1/r, like that of the isothermal halo which they replace) and in angle, with masses from a
-power law dN/dm ~ m^exponent.
+power law dN/dm ~ m^exponent. How many there are is given as a number, or as the mean fraction of the lens's mass that
+they hold; then the number is Poisson with mean fraction * lens mass / mean subhalo mass.
+
+A truncated NFW halo (Baltz, Marshall & Oguri 2009, JCAP 01, 015, with n = 1) has the density of an NFW halo of scale
+radius r_s times tau^2 / (tau^2 + (r / r_s)^2), and a finite mass, which is what `mass_msun` means. Its r_s follows from the
+concentration r_200 / r_s of the halo before truncation.
 """
 
 from types import ModuleType
 from typing import Annotated
 
 import numpy as np
+from pydantic import model_validator
 
-from oddlens.priors import Prior, within
+from oddlens.lensing import profiles
+from oddlens.priors import Prior, most, poisson, within
 from oddlens.section import Section
 
 _FAR_ARCSEC = 50.0  # unused slots lie here: they have no mass, and the distance avoids 0/0
-_NEGLIGIBLE = 1e-6  # chance that a lens would have had more subhalos than there are slots
+
+
+class Truncated(Section):
+    """What makes truncated NFW halos of the point masses."""
+
+    concentration: Annotated[Prior, within(1, 100)]
+    truncation_scale_radii: Annotated[Prior, within(0.1, 1000)]
 
 
 class Priors(Section):
-    """How many subhalos, where, and how heavy."""
+    """How many subhalos (or which part of the lens's mass), where, how heavy, and how extended."""
 
-    number: Annotated[Prior, within(0)]
+    number: Annotated[Prior, within(0)] | None = None
+    mass_fraction: Annotated[Prior, within(0, 1)] | None = None
     radius_arcsec: Annotated[Prior, within(0)]
     angle_deg: Prior
     mass_msun: Annotated[Prior, within(0)]
+    truncated_nfw: Truncated | None = None
+
+    @model_validator(mode="after")
+    def _one_normalisation(self) -> "Priors":
+        if (self.number is None) == (self.mass_fraction is None):
+            raise ValueError("give number or mass_fraction, one of them; remove what a preset gives with null")
+        return self
 
 
-def _slots(priors: Priors) -> int:
-    return int(np.ceil(priors.number.quantile(np.array(1 - _NEGLIGIBLE))))
+def _per_slot(priors: Priors) -> int:
+    return 3 if priors.truncated_nfw is None else 5
 
 
-def uniforms(priors: Priors) -> int:
-    return 1 + 3 * _slots(priors)
+def _mean_number(priors: Priors, fraction, lens_mass_msun):
+    return fraction * lens_mass_msun / priors.mass_msun.mean()
+
+
+def uniforms(priors: Priors, heaviest_lens_msun: float) -> int:
+    if priors.number is not None:
+        slots = most(priors.number)
+    else:
+        assert priors.mass_fraction is not None
+        slots = int(poisson(1 - 1e-6, _mean_number(priors, priors.mass_fraction.support()[1], heaviest_lens_msun)))
+    return 1 + _per_slot(priors) * slots + (priors.number is None)
 
 
 def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    number = np.round(priors.number.quantile(u[:, :1]))  # [n, 1]
-    u = u[:, 1:].reshape(len(u), _slots(priors), 3)  # slots last drawn are the ones dropped
+    if priors.number is not None:
+        number = np.round(priors.number.quantile(u[:, :1]))  # [n, 1]
+    else:
+        assert priors.mass_fraction is not None
+        fraction, u = priors.mass_fraction.quantile(u[:, -1:]), u[:, :-1]
+        number = poisson(u[:, :1], _mean_number(priors, fraction, lens["lens_mass_msun"][:, None]))
+    u = u[:, 1:].reshape(len(u), -1, _per_slot(priors))  # slots last drawn are the ones dropped
     there = np.arange(u.shape[1]) < number  # [n, slots]
     radius = np.where(there, priors.radius_arcsec.quantile(u[..., 0]), _FAR_ARCSEC)
-    angle = np.deg2rad(priors.angle_deg.quantile(u[..., 1]))
+    y, x = profiles.polar(radius, priors.angle_deg.quantile(u[..., 1]), np)
     mass = np.where(there, priors.mass_msun.quantile(u[..., 2]), 0.0)
-    return {
-        "subhalo_x_arcsec": radius * np.cos(angle),
-        "subhalo_y_arcsec": radius * np.sin(angle),
+    drawn = {
+        "subhalo_x_arcsec": x,
+        "subhalo_y_arcsec": y,
         "subhalo_area": mass * lens["area_per_msun"][:, None],
     }
+    if priors.truncated_nfw is None:
+        return drawn
+    concentration = priors.truncated_nfw.concentration.quantile(u[..., 3])
+    tau = priors.truncated_nfw.truncation_scale_radii.quantile(u[..., 4])
+    untruncated = mass * (np.log1p(concentration) - concentration / (1 + concentration)) / _nfw_total(tau, np)
+    per_kpc3 = 4 / 3 * np.pi * 200 * lens["lens_critical_msun_per_kpc3"][:, None]
+    scale_kpc = np.cbrt(untruncated / per_kpc3) / concentration
+    scale = np.where(there, scale_kpc / lens["lens_kpc_per_arcsec"][:, None], 1.0)
+    return drawn | {"subhalo_scale_arcsec": np.maximum(scale, 1e-6), "subhalo_truncation_scale_radii": tau}
 
 
 def enclosed(q: dict[str, np.ndarray], radius: np.ndarray) -> np.ndarray:
-    inside = np.hypot(q["subhalo_x_arcsec"], q["subhalo_y_arcsec"]) < radius[:, None]
-    return np.sum(q["subhalo_area"], axis=1, where=inside)
+    distance = np.hypot(q["subhalo_x_arcsec"], q["subhalo_y_arcsec"])
+    if "subhalo_scale_arcsec" not in q:
+        return np.sum(q["subhalo_area"], axis=1, where=distance < radius[:, None])
+    area, scale, tau = (q[f"subhalo_{name}"][..., None] for name in ("area", "scale_arcsec", "truncation_scale_radii"))
+    return profiles.mass_in_circle(lambda r: _nfw_area(r, area, scale, tau, np), distance, radius[:, None]).sum(axis=1)
 
 
 def deflections(q: dict, y, x, xp: ModuleType):
-    """Sum over points of area * (r - r_i) / |r - r_i|^2."""
+    """Sum over subhalos of area(< r) * (r - r_i) / |r - r_i|^2."""
+    extended = "subhalo_scale_arcsec" in q
 
-    def add(total, subhalo):
-        sub_y, sub_x, area = subhalo
+    def add(total, sub_y, sub_x, area, *shape):
         dy, dx = y - sub_y, x - sub_x
-        pull = area / (dy * dy + dx * dx + 1e-20)
-        return (total[0] + pull * dy, total[1] + pull * dx), None
+        r2 = dy * dy + dx * dx + 1e-20
+        pull = (_nfw_area(xp.sqrt(r2), area, *shape, xp) if extended else area) / r2
+        return total[0] + pull * dy, total[1] + pull * dx
 
-    total, subhalos = (0.0 * y, 0.0 * x), (q["subhalo_y_arcsec"], q["subhalo_x_arcsec"], q["subhalo_area"])
-    if xp is np:
-        for subhalo in zip(*subhalos, strict=True):
-            total, _ = add(total, subhalo)
-        return total
-    import jax
-
-    return jax.lax.scan(add, total, subhalos, unroll=8)[0]
+    names = ["y_arcsec", "x_arcsec", "area", *(("scale_arcsec", "truncation_scale_radii") if extended else ())]
+    slots = [q[f"subhalo_{name}"] for name in names]
+    used = profiles.last_used(q["subhalo_area"], xp)
+    return profiles.accumulated(add, (0.0 * y, 0.0 * x), slots, used, xp, block=1 if extended else 8)
 
 
 def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     mass = q["subhalo_area"] / lens["area_per_msun"][:, None]
+    inside = np.hypot(q["subhalo_x_arcsec"], q["subhalo_y_arcsec"]) < lens["einstein_radius_arcsec"][:, None]
     return {
-        "subhalo_number": np.sum(mass > 0, axis=1),
+        "subhalo_number": np.sum(mass > 0, axis=1).astype(np.float64),
+        "subhalo_number_inside": np.sum((mass > 0) & inside, axis=1).astype(np.float64),
         "substructure_mass_msun": mass.sum(axis=1),
         "heaviest_mass_msun": mass.max(axis=1, initial=0.0),
     }
+
+
+def _nfw_total(tau, xp: ModuleType):
+    """The mass of a truncated NFW halo over 4 pi rho_s r_s^3 (Baltz et al., eq. A4)."""
+    t2 = tau * tau
+    return t2 / (t2 + 1) ** 2 * ((t2 - 1) * xp.log(tau) + tau * np.pi - (t2 + 1))
+
+
+def _nfw_area(r, area, scale, tau, xp: ModuleType):
+    """The part of `area` that lies within a distance r (> 0) of the centre, in projection (Baltz et al., eq. A10)."""
+    x, t2 = r / scale, tau * tau
+    s = xp.sqrt(xp.maximum(xp.abs((x - 1) * (x + 1)), 1e-8))  # at x = 1 both branches tend to 1
+    # arctanh(s) for x < 1, in a form that rounding spares at both ends; arctan(s) beyond
+    f = xp.where(x < 1, xp.log1p(xp.maximum(s + 1 - x, 0) / x), xp.arctan(s)) / s
+    root = xp.sqrt(t2 + x * x)
+    within = (t2 + 1 + 2 * (x * x - 1)) * f + tau * np.pi + (t2 - 1) * xp.log(tau)
+    within = within + root * ((t2 - 1) / tau * xp.log(x / (tau + root)) - np.pi)
+    return area * t2 / (t2 + 1) ** 2 * within / _nfw_total(tau, xp)

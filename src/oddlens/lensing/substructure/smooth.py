@@ -11,7 +11,7 @@ class Priors(Section):
     """Nothing to draw."""
 
 
-def uniforms(priors: Priors) -> int:
+def uniforms(priors: Priors, heaviest_lens_msun: float) -> int:
     return 0
 
 

@@ -8,41 +8,68 @@ line's mass given as area A (Einstein radius squared):
     alpha_y = A / (2 L) (y / w) [atan(u+ / w) - atan(u- / w)]
 
 which follows from integrating the softened point mass A/(2L) (r - r') / (|r - r'|^2 + s^2) along the line.
+
+The length is drawn, or follows from the mass of the axion whose de Broglie wavelength it is (as in DeepLenseSim): it is
+inversely proportional to it.
 """
 
 from types import ModuleType
 from typing import Annotated
 
 import numpy as np
-from pydantic import PositiveFloat
+from pydantic import model_validator
 
 from oddlens.priors import Prior, within
 from oddlens.section import Section
 
 
 class Priors(Section):
-    """Where the vortex lies, how long it is, and which part of the lens mass it holds."""
+    """Where the vortex lies, how long it is, and which part of the lens mass it holds.
+
+    Its length is given by `length_arcsec`, or by `axion_mass_ev` and the length for an axion of 1e-22 eV.
+    """
 
     x_arcsec: Prior
     y_arcsec: Prior
-    length_arcsec: Annotated[Prior, within(1e-3)]
+    length_arcsec: Annotated[Prior, within(1e-3)] | None = None
+    axion_mass_ev: Annotated[Prior, within(1e-30)] | None = None
+    length_at_1e22_ev_arcsec: Annotated[Prior, within(1e-3)] | None = None
     angle_deg: Prior
     mass_fraction: Annotated[Prior, within(0, 1)]
-    softening_arcsec: PositiveFloat = 0.02
+    softening_arcsec: Annotated[Prior, within(1e-4)]
+
+    @model_validator(mode="after")
+    def _one_length(self) -> "Priors":
+        axion = (self.axion_mass_ev is not None, self.length_at_1e22_ev_arcsec is not None)
+        if axion != (self.length_arcsec is None,) * 2:
+            raise ValueError(
+                "the length needs either length_arcsec, or axion_mass_ev and length_at_1e22_ev_arcsec; "
+                "remove what a preset gives with null"
+            )
+        return self
 
 
-def uniforms(priors: Priors) -> int:
-    return 5
+def uniforms(priors: Priors, heaviest_lens_msun: float) -> int:
+    return 7
 
 
 def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    if priors.length_arcsec is not None:
+        length = {"vortex_length_arcsec": priors.length_arcsec.quantile(u[:, 2])}
+    else:
+        assert priors.axion_mass_ev is not None and priors.length_at_1e22_ev_arcsec is not None
+        axion = priors.axion_mass_ev.quantile(u[:, 2])
+        length = {
+            "vortex_length_arcsec": priors.length_at_1e22_ev_arcsec.quantile(u[:, 6]) * 1e-22 / axion,
+            "axion_mass_1e22_ev": axion / 1e-22,  # float32 would hold the mass itself as zero
+        }
     return {
+        **length,
         "vortex_x_arcsec": priors.x_arcsec.quantile(u[:, 0]),
         "vortex_y_arcsec": priors.y_arcsec.quantile(u[:, 1]),
-        "vortex_length_arcsec": priors.length_arcsec.quantile(u[:, 2]),
         "vortex_angle_deg": priors.angle_deg.quantile(u[:, 3]),
         "vortex_area": priors.mass_fraction.quantile(u[:, 4]) * lens["area"],
-        "vortex_softening_arcsec": np.full(len(u), priors.softening_arcsec),
+        "vortex_softening_arcsec": priors.softening_arcsec.quantile(u[:, 5]),
     }
 
 
@@ -73,4 +100,5 @@ def deflections(q: dict, y, x, xp: ModuleType):
 
 def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     mass = q["vortex_area"] / lens["area_per_msun"]
-    return {"substructure_mass_msun": mass, "heaviest_mass_msun": mass}
+    derived = {"substructure_mass_msun": mass, "heaviest_mass_msun": mass}
+    return derived | {name: q[name] for name in ("vortex_length_arcsec", "axion_mass_1e22_ev") if name in q}

@@ -1,0 +1,135 @@
+"""The same lens in PyAutoLens's own objects: what the images are held against, and a door to PyAutoLens for users.
+
+The only file that imports autolens. The first image of every shard is drawn again by the plain NumPy Tracer in float64
+before the shard is written, so that a wrong formula, a wrong version or a broken compiler cannot pass unseen.
+"""
+
+import os
+from types import ModuleType
+
+# PyAutoLens looks for a workspace in the working directory and keeps compiled functions in the home directory.
+os.environ.setdefault("PYAUTO_SKIP_WORKSPACE_VERSION_CHECK", "1")
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
+
+import autolens as al
+import jax
+import numpy as np
+from autoarray import decorators
+from autogalaxy.profiles.mass.abstract.abstract import MassProfile
+from scipy import signal
+
+from oddlens.lensing import camera as cameras
+from oddlens.lensing import render, substructure
+from oddlens.lensing.scene import Columns, Scenes
+from oddlens.lensing.world import Camera
+
+jax.config.update("jax_enable_x64", False)  # importing autolens switches it on
+
+RAYS = 16
+"""Rays per pixel side of the reference where ours chooses its own; fewer for images so large that it would take minutes."""
+MOST_RAYS = 4_000_000
+"""In all of a reference image."""
+AGREEMENT = 0.25
+"""How far, in noise, a pixel may lie from the reference, which errs itself: a wrong formula shows by far more."""
+
+
+class Substructure(MassProfile):
+    """One image's substructure, of a module of ours, as a mass profile of PyAutoLens."""
+
+    def __init__(self, module: ModuleType, q: Columns):
+        super().__init__(centre=(0.0, 0.0), ell_comps=(0.0, 0.0))
+        self.module, self.q = module, q
+
+    @decorators.to_vector_yx
+    def deflections_yx_2d_from(self, grid, xp=np, **kwargs):
+        """Deflections, arcsec, [points, (y, x)]."""
+        points = grid.array if hasattr(grid, "array") else grid
+        return xp.stack(self.module.deflections(self.q, points[:, 0], points[:, 1], xp), axis=-1)
+
+
+def _components(axis_ratio: float, angle_deg: float) -> tuple[float, float]:
+    f, angle = (1 - axis_ratio) / (1 + axis_ratio), np.deg2rad(angle_deg)
+    return f * np.sin(2 * angle), f * np.cos(2 * angle)
+
+
+def _sersic(q: Columns, prefix: str, centre: tuple[float, float]) -> al.lp.Sersic:
+    return al.lp.Sersic(
+        centre=centre,
+        ell_comps=_components(q[f"{prefix}axis_ratio"], q[f"{prefix}angle_deg"]),
+        intensity=q[f"{prefix}intensity_per_arcsec2"],
+        effective_radius=q[f"{prefix}effective_radius_arcsec"],
+        sersic_index=q[f"{prefix}sersic_index"],
+    )
+
+
+def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
+    """Image k of a batch as a Tracer of PyAutoLens; its brightness is in flux / arcsec^2 (1: AB magnitude 25).
+
+    Angles and radii hold the distances, so that PyAutoLens needs the redshifts to order the planes only.
+    """
+    one = scenes[k : k + 1]
+    q, clumps, sub = ({n: c[0] for n, c in part.items()} for part in (one.lens, one.clumps, one.substructure))
+    b, axis_ratio = q["halo_einstein_radius_arcsec"], q.get("lens_axis_ratio", 1.0)
+    shear = 2 * np.deg2rad(q["shear_angle_deg"])
+    lens = {
+        # PyAutoLens's Einstein radius is that of the major and minor axes' mean, ours of their geometric mean.
+        "halo": al.mp.Isothermal(
+            ell_comps=_components(axis_ratio, q.get("lens_angle_deg", 0.0)),
+            einstein_radius=b * (1 + axis_ratio) / (2 * np.sqrt(axis_ratio)),
+        ),
+        "shear": al.mp.ExternalShear(
+            gamma_1=q["shear_magnitude"] * np.cos(shear), gamma_2=q["shear_magnitude"] * np.sin(shear)
+        ),
+    }
+    for m in (3, 4):
+        if f"multipole_{m}_strength" in q:
+            strength, angle = q[f"multipole_{m}_strength"], m * np.deg2rad(q[f"multipole_{m}_angle_deg"])
+            lens[f"multipole_{m}"] = al.mp.PowerLawMultipole(
+                m=m, einstein_radius=b, multipole_comps=(strength * np.sin(angle), strength * np.cos(angle))
+            )
+    if sub:
+        lens["substructure"] = Substructure(substructure.module(cls), sub)
+    if "light_intensity_per_arcsec2" in q:
+        lens["light"] = _sersic(q, "light_", (0.0, 0.0))
+    angle = np.deg2rad(q["source_offset_angle_deg"])
+    centre = q["source_offset_arcsec"] * np.sin(angle), q["source_offset_arcsec"] * np.cos(angle)
+    source = {"main": _sersic(q, "source_", centre)}
+    for slot in np.nonzero(clumps.get("clump_intensity_per_arcsec2", np.zeros(0)))[0]:
+        own = {name: column[slot] for name, column in clumps.items()}
+        source[f"clump_{slot}"] = _sersic(own, "clump_", (own["clump_y_arcsec"], own["clump_x_arcsec"]))
+    redshifts = (float(q["lens_redshift"]), float(q["source_redshift"]))
+    return al.Tracer([al.Galaxy(redshift=z, **parts) for z, parts in zip(redshifts, (lens, source), strict=True)])
+
+
+def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int) -> np.ndarray:
+    """All light of image k before noise, by PyAutoLens in NumPy and float64: [pixels, pixels], electrons / s / pixel."""
+    n = render.padded_pixels(camera)
+    grid = al.Grid2D.uniform(shape_native=(n, n), pixel_scales=camera.pixel_scale_arcsec, over_sample_size=rays)
+    mean = np.asarray(tracer(scenes, k, cls).image_2d_from(grid=grid).native.array)
+    kernels = cameras.psf_kernels(camera, scenes.lens)
+    electrons = cameras.electrons_per_flux(scenes.lens)[k] * camera.pixel_scale_arcsec**2
+    return electrons * signal.fftconvolve(mean, kernels[k % len(kernels)], mode="valid")
+
+
+def disagreement(camera: Camera, cls: str, scenes: Scenes, k: int, ours: np.ndarray) -> float:
+    """How far our image k [pixels, pixels] lies from PyAutoLens's, at worst, in units of the pixel's own noise.
+
+    Raises:
+        ArithmeticError: if that is more than rays and rounding explain.
+    """
+    if camera.error_sigma is None:
+        rays = camera.over_sampling
+    else:
+        rays = int(np.clip(np.sqrt(MOST_RAYS) // render.padded_pixels(camera), camera.over_sampling, RAYS))
+    expected, q = image(camera, cls, scenes, k, rays), scenes.lens
+    sigma = cameras.noise_sigma(
+        expected, q["exposure_s"][k], cameras.sky(camera, q)[k], q.get("read_noise_electrons", np.zeros(k + 1))[k]
+    )
+    worst = float(np.max(np.abs(ours - expected) / sigma))
+    if not worst < AGREEMENT:
+        raise ArithmeticError(
+            f"the first image lies {worst:.3g} sigma of its noise from what PyAutoLens {al.__version__} makes of it with "
+            f"{rays} x {rays} rays per pixel; allowed is {AGREEMENT}. One of the two is wrong: please report it with "
+            "the config"
+        )
+    return worst

@@ -1,0 +1,59 @@
+"""One massive subhalo, as gravitational imaging finds them: a truncated isothermal sphere (pseudo-Jaffe).
+
+Its projected density ~ 1/R - 1/sqrt(R^2 + a^2), with which Vegetti et al. (2010, MNRAS 408, 1969) describe the perturber
+of SDSSJ0946+1006. The mass inside R is that of the whole times 1 - a / (R + sqrt(R^2 + a^2)).
+"""
+
+from types import ModuleType
+from typing import Annotated
+
+import numpy as np
+
+from oddlens.lensing import profiles
+from oddlens.priors import Prior, within
+from oddlens.section import Section
+
+
+class Priors(Section):
+    """Where the subhalo lies, how heavy it is in all, and where its density steepens."""
+
+    radius_arcsec: Annotated[Prior, within(0)]
+    angle_deg: Prior
+    mass_msun: Annotated[Prior, within(0)]
+    truncation_arcsec: Annotated[Prior, within(1e-3)]
+
+
+def uniforms(priors: Priors, heaviest_lens_msun: float) -> int:
+    return 4
+
+
+def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    y, x = profiles.polar(priors.radius_arcsec.quantile(u[:, 0]), priors.angle_deg.quantile(u[:, 1]), np)
+    return {
+        "subhalo_x_arcsec": x,
+        "subhalo_y_arcsec": y,
+        "subhalo_area": priors.mass_msun.quantile(u[:, 2]) * lens["area_per_msun"],
+        "subhalo_truncation_arcsec": priors.truncation_arcsec.quantile(u[:, 3]),
+    }
+
+
+def _area(r, area, truncation, xp: ModuleType):
+    return area * (1 - truncation / (r + xp.sqrt(r * r + truncation * truncation)))
+
+
+def enclosed(q: dict[str, np.ndarray], radius: np.ndarray) -> np.ndarray:
+    area, truncation = q["subhalo_area"][:, None], q["subhalo_truncation_arcsec"][:, None]
+    distance = np.hypot(q["subhalo_x_arcsec"], q["subhalo_y_arcsec"])
+    return profiles.mass_in_circle(lambda r: _area(r, area, truncation, np), distance, radius)
+
+
+def deflections(q: dict, y, x, xp: ModuleType):
+    dy, dx = y - q["subhalo_y_arcsec"], x - q["subhalo_x_arcsec"]
+    r = xp.sqrt(dy * dy + dx * dx + 1e-12)
+    pull = _area(r, q["subhalo_area"], q["subhalo_truncation_arcsec"], xp) / (r * r)
+    return pull * dy, pull * dx
+
+
+def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    mass = q["subhalo_area"] / lens["area_per_msun"]
+    return {"substructure_mass_msun": mass, "heaviest_mass_msun": mass, "subhalo_number": np.ones(len(mass))}
