@@ -49,7 +49,7 @@ def sky(camera: Camera, q: Columns) -> np.ndarray:
 
 
 def noise_sigma(image: np.ndarray, exposure_s: np.ndarray, sky: np.ndarray, read_electrons: np.ndarray | float = 0.0):
-    """Standard deviation of the noise of a pixel whose light is `image`; electrons / s / pixel, read noise in electrons.
+    """Standard deviation of a pixel's noise, electrons / s / pixel like its light `image`; read noise in electrons.
 
     Correlated noise (`camera.noise_correlation_pixels`) has the same variance, averaged over the correlation length.
     """
@@ -102,7 +102,7 @@ def poisson_quantile(u: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """The smallest k with P(K <= k) >= u for K ~ Poisson(mean), elementwise and exact.
 
     Inversion, unlike rejection sampling, maps one uniform number to one count and is monotone in the mean, so twins
-    keep the same noise where their light differs. The expansion of Giles (2016, ACM TOMS 42, 10, eq. 9) in 1 / sqrt(mean)
+    keep the same noise where their light differs. The expansion of Giles (2016, ACM TOMS 42, 10) in 1 / sqrt(mean)
     comes so close that its integer part is the answer, but where it is near a whole number or the mean is small; there
     single steps by the exact distribution function end at it.
     """

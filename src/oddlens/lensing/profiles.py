@@ -1,8 +1,9 @@
 """Deflections and surface brightness in closed form: pure functions of arrays, in NumPy or JAX (`xp`).
 
-Positions and deflections are in arcsec, y up and x right, angles in radians (but `polar`) counter-clockwise from +x, and the axis ratio
-q is minor over major. An elliptical radius is R^2 = q u^2 + v^2 / q with u along the major axis, so that the ellipse of
-radius R has the area pi R^2. `tests/test_profiles.py` holds each function against PyAutoLens and lenstronomy.
+Positions and deflections are in arcsec, y up and x right; angles are counter-clockwise from +x, in radians (`polar`
+takes degrees); the axis ratio q is minor over major. An elliptical radius is R^2 = q u^2 + v^2 / q with u along the
+major axis, so that the ellipse of radius R has the area pi R^2. `tests/test_profiles.py` holds each function against
+PyAutoLens and lenstronomy.
 """
 
 from collections.abc import Callable, Sequence
@@ -79,8 +80,8 @@ def sersic_b(index):
 def sersic(y, x, intensity, radius, index, q, angle, xp: ModuleType):
     """Surface brightness I exp(-b(n) [(R / R_e)^(1/n) - 1]); I is the brightness at the effective radius R_e."""
     v, u = rotated(y, x, angle, xp)
-    R2 = (q * u * u + v * v / q + _TINY) / (radius * radius)
-    return intensity * xp.exp(-sersic_b(index) * (xp.power(R2, 0.5 / index) - 1))
+    squared = (q * u * u + v * v / q + _TINY) / (radius * radius)  # (R / R_e)^2
+    return intensity * xp.exp(-sersic_b(index) * (xp.power(squared, 0.5 / index) - 1))
 
 
 def accumulated(add: Callable, start: Any, slots: Sequence, used, xp: ModuleType, block: int = 8):
@@ -115,10 +116,10 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 
 def mass_in_circle(enclosed: Callable, distance, radius):
-    """What a round mass whose centre lies at a distance from a circle's centre puts inside it, arrays of equal shape.
+    """What a round mass puts inside a circle whose centre lies at a distance from its own, arrays of equal shape.
 
-    By Gauss's theorem the mean of b alpha_r over the circle of radius b; `enclosed(r)` is the mass (as area) within r of
-    its own centre, for r with one axis more. Half of the circle, with more nodes near the mass.
+    By Gauss's theorem the mean of b alpha_r over the circle of radius b; `enclosed(r)` is the mass (as area) within r
+    of its own centre, for r with one axis more. Half of the circle, with more nodes near the mass.
     """
     t = (_NODES + 1) / 2
     angle, weight = np.pi * t * t, _WEIGHTS * t  # d angle = 2 pi t dt, dt = half the Gauss weight, over pi

@@ -26,11 +26,11 @@ from oddlens.lensing.world import Camera
 jax.config.update("jax_enable_x64", False)  # importing autolens switches it on
 
 RAYS = 16
-"""Rays per pixel side of the reference where ours chooses its own; fewer for images so large that it would take minutes."""
+"""Rays per pixel side of the reference where ours chooses its own; fewer where an image would take it minutes."""
 MOST_RAYS = 4_000_000
 """In all of a reference image."""
 AGREEMENT = 0.25
-"""How far, in noise, a pixel may lie from the reference, which errs itself: a wrong formula shows by far more."""
+"""How far, in noise, a pixel may lie from the reference, which errs itself; a wrong formula shows by far more."""
 
 
 class Substructure(MassProfile):
@@ -47,7 +47,7 @@ class Substructure(MassProfile):
         return xp.stack(self.module.deflections(self.q, points[:, 0], points[:, 1], xp), axis=-1)
 
 
-def _components(axis_ratio: float, angle_deg: float) -> tuple[float, float]:
+def _components(axis_ratio, angle_deg) -> tuple[float, float]:
     f, angle = (1 - axis_ratio) / (1 + axis_ratio), np.deg2rad(angle_deg)
     return f * np.sin(2 * angle), f * np.cos(2 * angle)
 
@@ -72,7 +72,7 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
     b, axis_ratio = q["halo_einstein_radius_arcsec"], q.get("lens_axis_ratio", 1.0)
     shear = 2 * np.deg2rad(q["shear_angle_deg"])
     lens = {
-        # PyAutoLens's Einstein radius is that of the major and minor axes' mean, ours of their geometric mean.
+        # PyAutoLens's Einstein radius is the arithmetic mean of the ellipse's axes, ours the geometric one.
         "halo": al.mp.Isothermal(
             ell_comps=_components(axis_ratio, q.get("lens_angle_deg", 0.0)),
             einstein_radius=b * (1 + axis_ratio) / (2 * np.sqrt(axis_ratio)),
@@ -102,7 +102,7 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
 
 
 def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int) -> np.ndarray:
-    """All light of image k before noise, by PyAutoLens in NumPy and float64: [pixels, pixels], electrons / s / pixel."""
+    """All light of image k before noise by PyAutoLens in NumPy, float64 [pixels, pixels], electrons / s / pixel."""
     n = render.padded_pixels(camera)
     grid = al.Grid2D.uniform(shape_native=(n, n), pixel_scales=camera.pixel_scale_arcsec, over_sample_size=rays)
     mean = np.asarray(tracer(scenes, k, cls).image_2d_from(grid=grid).native.array)
@@ -128,7 +128,7 @@ def disagreement(camera: Camera, cls: str, scenes: Scenes, k: int, ours: np.ndar
     worst = float(np.max(np.abs(ours - expected) / sigma))
     if not worst < AGREEMENT:
         raise ArithmeticError(
-            f"the first image lies {worst:.3g} sigma of its noise from what PyAutoLens {al.__version__} makes of it with "
+            f"image {k} lies {worst:.3g} sigma of its noise from what PyAutoLens {al.__version__} makes of it with "
             f"{rays} x {rays} rays per pixel; allowed is {AGREEMENT}. One of the two is wrong: please report it with "
             "the config"
         )

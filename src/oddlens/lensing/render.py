@@ -5,8 +5,9 @@ A pixel shows the mean brightness over its area. Every pixel, and the rim from w
 say two things. The mean of rays at the centres of cells of side h errs by -h^2/24 (I_xx + I_yy) to second order, which
 is -S''/24 summed over both directions: it is added back. And where the sum of their sizes, which is what remains where
 the brightness has a cusp, exceeds `error_sigma` of the pixel's own noise (after the PSF has spread it), the pixel is
-drawn again with 4 times as many rays a side, and once more with 12 times as many. So the numerical error stays a small
-part of the noise, whatever lens, source or substructure is in the pixel, at a third of the rays.
+drawn again with 4 times as many rays a side, and where their mean size still does, with 12 and 36 times as many. So the
+numerical error stays a small part of the noise, whatever lens, source or substructure is in the pixel, and few pixels
+need many rays.
 
 One image at a time under `lax.map`: on a CPU its arrays stay in the cache, and images that need few rays cost less.
 Held against the plain Tracer of PyAutoLens by `reference.py`.
@@ -17,8 +18,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-# On the CPU unless the environment asks for another platform (JAX_PLATFORMS=cuda), and on one core a process: images are
-# drawn one by one, so that more cores serve best as more jobs.
+# On the CPU unless the environment asks for another platform (JAX_PLATFORMS=cuda), and on one core a process: images
+# are drawn one by one, so that more cores serve best as more jobs.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("NPROC", "1")
 
@@ -44,7 +45,7 @@ def parameters(scenes: Scenes) -> Parameters:
     return {"lens": scenes.lens, "clumps": scenes.clumps, "substructure": scenes.substructure}
 
 
-# --- physics: functions of one image's parameters and of positions (arcsec), in NumPy or JAX -----------------------------
+# --- physics: functions of one image's parameters and of positions (arcsec), in NumPy or JAX --------------------------
 
 
 def deflections(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
@@ -106,11 +107,19 @@ def brightness(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
 
 
 def _sersic(q: Columns, prefix: str, y, x, xp: ModuleType):
-    fields = ("intensity_per_arcsec2", "effective_radius_arcsec", "sersic_index", "axis_ratio")
-    return profiles.sersic(y, x, *(q[prefix + name] for name in fields), xp.deg2rad(q[f"{prefix}angle_deg"]), xp)
+    return profiles.sersic(
+        y,
+        x,
+        q[f"{prefix}intensity_per_arcsec2"],
+        q[f"{prefix}effective_radius_arcsec"],
+        q[f"{prefix}sersic_index"],
+        q[f"{prefix}axis_ratio"],
+        xp.deg2rad(q[f"{prefix}angle_deg"]),
+        xp,
+    )
 
 
-# --- rays to pixels ------------------------------------------------------------------------------------------------------
+# --- rays to pixels ---------------------------------------------------------------------------------------------------
 
 
 def centres(count: int, side: float) -> np.ndarray:
@@ -156,8 +165,8 @@ def _dilated(s):
     return jnp.maximum(jnp.maximum(s[:, :-2], s[:, 1:-1]), s[:, 2:])
 
 
-# XLA would otherwise compute the brightness anew for each of its uses, and positions broadcast from two axes keep it from
-# using vector instructions.
+# XLA would otherwise compute the brightness anew for each of its uses, and positions broadcast from two axes keep it
+# from using vector instructions.
 _kept = jax.lax.optimization_barrier
 
 
@@ -172,9 +181,9 @@ def _pixel_means(camera: Camera, surface: Callable, noise_variance: Callable):
     s = _kept(surface(*(jnp.asarray(a) for a in grid(n * rays, n * scale))))
     if camera.error_sigma is None:
         return _pooled(s, rays, jnp.add) / rays**2, jnp.full((n, n), rays)
-    bend = _bend(s)
-    mean = (_pooled(s + sum(bend), rays, jnp.add) / rays**2).ravel()
-    error = _pooled(_dilated(_kept(sum(jnp.abs(b) for b in bend))), rays, jnp.maximum).ravel()
+    bend_y, bend_x = _bend(s)
+    mean = (_pooled(s + bend_y + bend_x, rays, jnp.add) / rays**2).ravel()
+    error = _pooled(_dilated(_kept(jnp.abs(bend_y) + jnp.abs(bend_x))), rays, jnp.maximum).ravel()
     allowed = _kept(camera.error_sigma * jnp.sqrt(noise_variance(mean)))
     centre_y, centre_x = (jnp.asarray(a.ravel()) for a in grid(n, n * scale))
 
@@ -193,12 +202,12 @@ def _pixel_means(camera: Camera, surface: Callable, noise_variance: Callable):
                 for c, o in ((centre_y, offset_y), (centre_x, offset_x))
             )
             s = _kept(surface(*_kept((y, x))))  # [block, rays, rays]
-            bend = _bend(s)
-            error = sum(jnp.abs(b) for b in bend).mean(axis=(1, 2))
+            bend_y, bend_x = _bend(s)
+            error = (jnp.abs(bend_y) + jnp.abs(bend_x)).mean(axis=(1, 2))
             worse = (error > jnp.take(allowed, pixels, mode="clip")) & (pixels < n * n)
             place = jnp.where(worse, found + jnp.cumsum(worse) - 1, size)
             return (
-                mean.at[pixels].set((s + sum(bend)).mean(axis=(1, 2)), mode="drop"),
+                mean.at[pixels].set((s + bend_y + bend_x).mean(axis=(1, 2)), mode="drop"),
                 level.at[pixels].set(rays * times, mode="drop"),
                 again.at[place].set(pixels, mode="drop"),
                 found + jnp.sum(worse),
@@ -252,7 +261,8 @@ def renderer(camera: Camera, cls: str) -> Callable[[Scenes], Columns]:
     rays        [n, padded, padded]     rays per pixel side, with the rim from which the PSF brings light in
     """
     jax.config.update("jax_enable_x64", False)
-    module, compiled = substructure.module(cls), {}
+    module = substructure.module(cls)
+    compiled: dict[str, Callable] = {}
 
     def render(scenes: Scenes) -> Columns:
         q = scenes.lens

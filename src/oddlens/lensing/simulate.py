@@ -65,7 +65,8 @@ def picture(world: World, rendered, seed: int, dataset: str, pool: str, cls: str
 
 def simulate(world: World, *, seed: int, dataset: str, pool: str, cls: str, first: int, count: int) -> shards.Shard:
     """Images first ... first + count - 1 of a class in a pool, each a function of (seed, dataset, pool, cls, index)."""
-    indices, rendered, checked = np.arange(first, first + count), render.renderer(world.camera, cls), {}
+    indices, rendered = np.arange(first, first + count), render.renderer(world.camera, cls)
+    checked: dict[str, float] = {}
     parts, progress = [], Progress(len(indices))
     for start in range(0, len(indices), BATCH):
         batch = indices[start : start + BATCH]

@@ -6,8 +6,8 @@ power law dN/dm ~ m^exponent. How many there are is given as a number, or as the
 they hold; then the number is Poisson with mean fraction * lens mass / mean subhalo mass.
 
 A truncated NFW halo (Baltz, Marshall & Oguri 2009, JCAP 01, 015, with n = 1) has the density of an NFW halo of scale
-radius r_s times tau^2 / (tau^2 + (r / r_s)^2), and a finite mass, which is what `mass_msun` means. Its r_s follows from the
-concentration r_200 / r_s of the halo before truncation.
+radius r_s times tau^2 / (tau^2 + (r / r_s)^2), and a finite mass, which is what `mass_msun` means. Its r_s follows from
+the concentration r_200 / r_s of the halo before truncation.
 """
 
 from types import ModuleType
@@ -107,7 +107,7 @@ def deflections(q: dict, y, x, xp: ModuleType):
     def add(total, sub_y, sub_x, area, *shape):
         dy, dx = y - sub_y, x - sub_x
         r2 = dy * dy + dx * dx + 1e-20
-        pull = (_nfw_area(xp.sqrt(r2), area, *shape, xp) if extended else area) / r2
+        pull = (_nfw_area(xp.sqrt(r2), area, shape[0], shape[1], xp) if extended else area) / r2
         return total[0] + pull * dy, total[1] + pull * dx
 
     names = ["y_arcsec", "x_arcsec", "area", *(("scale_arcsec", "truncation_scale_radii") if extended else ())]

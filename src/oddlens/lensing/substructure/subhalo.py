@@ -1,7 +1,7 @@
 """One massive subhalo, as gravitational imaging finds them: a truncated isothermal sphere (pseudo-Jaffe).
 
-Its projected density ~ 1/R - 1/sqrt(R^2 + a^2), with which Vegetti et al. (2010, MNRAS 408, 1969) describe the perturber
-of SDSSJ0946+1006. The mass inside R is that of the whole times 1 - a / (R + sqrt(R^2 + a^2)).
+Its projected density ~ 1/R - 1/sqrt(R^2 + a^2), with which Vegetti et al. (2010, MNRAS 408, 1969) describe the
+perturber of SDSSJ0946+1006. The mass inside R is that of the whole times 1 - a / (R + sqrt(R^2 + a^2)).
 """
 
 from types import ModuleType

@@ -57,7 +57,8 @@ def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str
     if priors.length_arcsec is not None:
         length = {"vortex_length_arcsec": priors.length_arcsec.quantile(u[:, 2])}
     else:
-        assert priors.axion_mass_ev is not None and priors.length_at_1e22_ev_arcsec is not None
+        assert priors.axion_mass_ev is not None  # as validated
+        assert priors.length_at_1e22_ev_arcsec is not None
         axion = priors.axion_mass_ev.quantile(u[:, 2])
         length = {
             "vortex_length_arcsec": priors.length_at_1e22_ev_arcsec.quantile(u[:, 6]) * 1e-22 / axion,
