@@ -81,6 +81,22 @@ def test_shards(wildcards):
     return shards(wildcards.dataset, "test", "validation")
 
 
+def other_shards(wildcards):
+    return shards(wildcards.dataset, "contaminant", "validation", "test")
+
+
+def first_test_shards(wildcards):
+    """The shards that hold the first test images of each class, smooth first."""
+    return [
+        results(f"shards/{wildcards.dataset}/test/{cls}/000.h5")
+        for cls in STUDY.datasets[wildcards.dataset].classes
+    ]
+
+
+def smooth_shards(wildcards):
+    return shards(wildcards.dataset, "train")
+
+
 def contaminants(wildcards):
     """The size of the contaminant pool of each anomaly class."""
     dataset = STUDY.datasets[wildcards.dataset]
@@ -109,8 +125,10 @@ def score_source(wildcards):
 
 
 def simulation_memory(wildcards, attempt):
-    """Memory in MB; it doubles with every attempt."""
-    return 2000 * 2 ** (attempt - 1)
+    """Memory in MB: the program and the images of a shard, however many shards there are; twice that when it failed."""
+    dataset = STUDY.datasets[wildcards.dataset]
+    shard = dataset.images.per_shard * dataset.camera.pixels**2 * 4e-6
+    return round(1500 + 3 * shard) * 2 ** (attempt - 1)
 
 
 def detector_memory(wildcards, attempt):

@@ -9,7 +9,6 @@ drawn again with 4 times as many rays a side, and where their mean size still do
 numerical error stays a small part of the noise, whatever lens, source or substructure is in the pixel, and few pixels
 need many rays.
 
-One image at a time under `lax.map`: on a CPU its arrays stay in the cache, and images that need few rays cost less.
 Held against the plain Tracer of PyAutoLens by `reference.py`.
 """
 
@@ -253,6 +252,11 @@ def _chain(camera: Camera, module: ModuleType, fixed_kernel: np.ndarray | None) 
     return picture
 
 
+def _over_images(chain: Callable) -> Callable:
+    """One image after the other on a CPU, whose cache holds the arrays of one; all at once on an accelerator."""
+    return (lambda p: jax.lax.map(chain, p)) if jax.default_backend() == "cpu" else jax.vmap(chain)
+
+
 def renderer(camera: Camera, cls: str) -> Callable[[Scenes], Columns]:
     """A compiled function from scenes to what the camera sees before noise, arrays of float32, electrons / s / pixel.
 
@@ -270,7 +274,7 @@ def renderer(camera: Camera, cls: str) -> Callable[[Scenes], Columns]:
         shared = len(kernels) == 1
         if not compiled:  # by the first call, which knows the kernel
             chain = _chain(camera, module, kernels[0] if shared else None)
-            compiled["batch"] = jax.jit(lambda p: jax.lax.map(chain, p))
+            compiled["batch"] = jax.jit(_over_images(chain))
         p = parameters(scenes)
         p["noise"] = {
             "exposure_s": q["exposure_s"],

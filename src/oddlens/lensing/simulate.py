@@ -13,8 +13,8 @@ from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.world import World
 from oddlens.progress import Progress, say
 
-BATCH = 256
-"""Images rendered per call: the speed does not depend on it, the memory hardly, the progress lines do."""
+BATCH, BATCH_PIXELS = 256, 2**22
+"""Most images, and most pixels, rendered per call: the speed does not depend on it, memory and progress lines do."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,21 @@ def simulate(world: World, *, seed: int, dataset: str, pool: str, cls: str, firs
     """Images first ... first + count - 1 of a class in a pool, each a function of (seed, dataset, pool, cls, index)."""
     indices, rendered = np.arange(first, first + count), render.renderer(world.camera, cls)
     checked: dict[str, float] = {}
-    parts, progress = [], Progress(len(indices))
-    for start in range(0, len(indices), BATCH):
-        batch = indices[start : start + BATCH]
+    arrays: Columns = {}
+    size, progress = max(1, min(BATCH, BATCH_PIXELS // world.camera.pixels**2)), Progress(count)
+    for start in range(0, count, size):
+        batch = indices[start : start + size]
         # A short last batch is filled up, so that one compiled function serves all.
-        made = picture(world, rendered, seed, dataset, pool, cls, np.pad(batch, (0, BATCH - len(batch)), mode="edge"))
+        made = picture(world, rendered, seed, dataset, pool, cls, np.pad(batch, (0, size - len(batch)), mode="edge"))
         if not checked:
             worst = reference.disagreement(world.camera, cls, made.scenes, 0, made.rendered["image"][0])
             checked = {"pyautolens_disagreement_sigma": worst}
             say(f"{dataset} {pool} {cls}: agrees with PyAutoLens within {worst:.3g} sigma of the noise")
-        parts.append(_arrays(made, batch))
+        for name, part in arrays_of(made, batch).items():
+            whole = arrays.setdefault(name, np.empty((count, *part.shape[1:]), part.dtype))
+            whole[start : start + len(batch)] = part
         progress.advance(len(batch))
         say(f"{dataset} {pool} {cls}: {progress.done}/{progress.total} images, {progress}")
-    arrays = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     if len(kernels := cameras.psf_kernels(world.camera, made.scenes.lens)) == 1:
         arrays["psf"] = kernels[0]
     packages = ("numpy", "scipy", "astropy", "autolens", "jax")
@@ -96,7 +98,7 @@ def simulate(world: World, *, seed: int, dataset: str, pool: str, cls: str, firs
     return shards.Shard(arrays, attributes)
 
 
-def _arrays(made: Pictures, indices: np.ndarray) -> Columns:
+def arrays_of(made: Pictures, indices: np.ndarray) -> Columns:
     """What a shard keeps of a batch, whose images after the given ones only fill it up."""
     count, scenes = len(indices), made.scenes
     truth = {

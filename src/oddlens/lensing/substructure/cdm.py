@@ -71,8 +71,10 @@ def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str
         assert priors.mass_fraction is not None
         fraction, u = priors.mass_fraction.quantile(u[:, -1:]), u[:, :-1]
         number = poisson(u[:, :1], _mean_number(priors, fraction, lens["lens_mass_msun"][:, None]))
-    u = u[:, 1:].reshape(len(u), -1, _per_slot(priors))  # slots last drawn are the ones dropped
-    there = np.arange(u.shape[1]) < number  # [n, slots]
+    slots = (u.shape[1] - 1) // _per_slot(priors)
+    shape = u[:, 1 + 3 * slots :].reshape(len(u), slots, -1)  # apart, so that points and halos lie at the same places
+    u = u[:, 1 : 1 + 3 * slots].reshape(len(u), slots, 3)  # slots last drawn are the ones dropped
+    there = np.arange(slots) < number  # [n, slots]
     radius = np.where(there, priors.radius_arcsec.quantile(u[..., 0]), _FAR_ARCSEC)
     y, x = profiles.polar(radius, priors.angle_deg.quantile(u[..., 1]), np)
     mass = np.where(there, priors.mass_msun.quantile(u[..., 2]), 0.0)
@@ -83,8 +85,8 @@ def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str
     }
     if priors.truncated_nfw is None:
         return drawn
-    concentration = priors.truncated_nfw.concentration.quantile(u[..., 3])
-    tau = priors.truncated_nfw.truncation_scale_radii.quantile(u[..., 4])
+    concentration = priors.truncated_nfw.concentration.quantile(shape[..., 0])
+    tau = priors.truncated_nfw.truncation_scale_radii.quantile(shape[..., 1])
     untruncated = mass * (np.log1p(concentration) - concentration / (1 + concentration)) / _nfw_total(tau, np)
     per_kpc3 = 4 / 3 * np.pi * 200 * lens["lens_critical_msun_per_kpc3"][:, None]
     scale_kpc = np.cbrt(untruncated / per_kpc3) / concentration
@@ -138,7 +140,7 @@ def _nfw_area(r, area, scale, tau, xp: ModuleType):
     x, t2 = r / scale, tau * tau
     s = xp.sqrt(xp.maximum(xp.abs((x - 1) * (x + 1)), 1e-8))  # at x = 1 both branches tend to 1
     # arctanh(s) for x < 1, in a form that rounding spares at both ends; arctan(s) beyond
-    f = xp.where(x < 1, xp.log1p(xp.maximum(s + 1 - x, 0) / x), xp.arctan(s)) / s
+    f = xp.where(x < 1, xp.log1p((s + s * s / (1 + x)) / x), xp.arctan(s)) / s
     root = xp.sqrt(t2 + x * x)
     within = (t2 + 1 + 2 * (x * x - 1)) * f + tau * np.pi + (t2 - 1) * xp.log(tau)
     within = within + root * ((t2 - 1) / tau * xp.log(x / (tau + root)) - np.pi)
