@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: study test setup smoke lint lock score-real bench clean
+.PHONY: study test setup smoke lint lock image export score-real bench clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -46,8 +46,22 @@ lock:               ## pin everything anew after editing pyproject.toml
 score-real: setup   ## percentiles of a real lens among simulated smooth ones: make score-real FITS=path
 	@python -m oddlens.real "$(FITS)" --study results/default
 
-bench: setup        ## images per second, beside the plain PyAutoLens loop
-	python benchmarks/simulate.py
+image: setup        ## one image again, alone, with its truth: make image ID=model_a/test/vortex/17 [CONFIG=my.yaml]
+	@python -m oddlens.lensing.image "$(ID)" $(if $(CONFIG),--configfile $(CONFIG))
+
+export: setup       ## a data set as PNG and FITS: make export DATASET=model_a [CONFIG=my.yaml STUDY=its_name]
+	snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) -- results/$(or $(STUDY),default)/export/$(or $(DATASET),model_a)
+
+bench: .venv-bench/.complete   ## images per second and errors, beside PyAutoLens, lenstronomy and caustics: ten minutes
+	.venv-bench/bin/python -W ignore benchmarks/simulate.py
+
+.venv-bench/.complete: requirements.lock benchmarks/requirements.txt
+	$(PYTHON) -m venv --clear .venv-bench
+	@command -v uv >/dev/null || .venv-bench/bin/pip install -q uv
+	@export PATH=$(CURDIR)/.venv-bench/bin:$$PATH; set -e; \
+	  uv pip sync -q --require-hashes --python .venv-bench/bin/python requirements.lock; \
+	  uv pip install -q --python .venv-bench/bin/python -c requirements.lock -r benchmarks/requirements.txt
+	@touch $@
 
 clean:              ## remove the environment, not the results
 	rm -rf .venv .snakemake .pytest_cache .mypy_cache .ruff_cache

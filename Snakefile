@@ -16,6 +16,8 @@ shell.prefix(f'set -euo pipefail; export PYTHONPATH="{workflow.current_basedir}/
 
 
 include: "workflow/rules/simulate.smk"
+include: "workflow/rules/preview.smk"
+include: "workflow/rules/export.smk"
 include: "workflow/rules/split.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/score.smk"

@@ -18,7 +18,7 @@ from oddlens.provenance import closure
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 LOCKED = dict(re.findall(r"^([\w.-]+)==([\w.+]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 CONDA_NAMES = {"pytorch": "torch"}
-IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml", "pytorch": "torch"}
+IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml", "pytorch": "torch", "pillow": "PIL"}
 RULES = "\n".join(f.read_text() for f in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
 
 
@@ -49,9 +49,13 @@ def test_every_rule_names_an_environment_that_exists_and_every_environment_is_us
 
 
 MODULES = {
-    "simulate": ["oddlens.lensing.simulate", *(f"oddlens.lensing.substructure.{n}" for n in substructure.names())],
+    "simulate": [
+        "oddlens.lensing.simulate",
+        "oddlens.export",
+        *(f"oddlens.lensing.substructure.{n}" for n in substructure.names()),
+    ],
     "train": ["oddlens.train", "oddlens.score", *(f"oddlens.detectors.{n}" for n in settings.detectors())],
-    "analyse": ["oddlens.splits", "oddlens.aggregate", "oddlens.figures", "oddlens.report"],
+    "analyse": [f"oddlens.{name}" for name in ("splits", "aggregate", "figures", "preview", "report")],
 }
 
 

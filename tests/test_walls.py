@@ -54,6 +54,8 @@ STAGES = {
     "oddlens.aggregate": [],
     "oddlens.figures": [],
     "oddlens.report": [],
+    "oddlens.preview": [],
+    "oddlens.export": [],
     "oddlens.splits": [],
     "oddlens.train": [f"oddlens.detectors.{name}" for name in settings.detectors()],
     "oddlens.score": [f"oddlens.detectors.{name}" for name in settings.detectors()],

@@ -90,7 +90,7 @@ def test_tables_and_report_are_there(study):
     assert (auc["auc"] <= auc["auc_high"]).all()
     assert (auc.loc[auc["anomaly"] == "all", "n_anomalous"] == 120).all()
     page = (study / "results/smoke/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 8
+    assert page.count("data:image/png;base64,") == 10
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
 
 
@@ -125,7 +125,7 @@ def test_an_edited_figure_trains_nothing(study):
     source = path.read_text()
     path.write_text(source + "\n# edited\n")
     try:
-        assert set(planned(study, *SMOKE)) == {"figures", "report", "all", "total"}
+        assert set(planned(study, *SMOKE)) == {"figures", "preview", "report", "all", "total"}
     finally:
         path.write_text(source)
 

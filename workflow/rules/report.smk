@@ -4,7 +4,7 @@ rule report:
         figures=expand(
             results("figures/{dataset}/{figure}.png"),
             dataset=STUDY.datasets,
-            figure=FIGURES,
+            figure=["preview", *FIGURES],
         ),
         template="src/oddlens/report.html.j2",
     output:
@@ -28,7 +28,7 @@ rule report:
         classes={
             cls: settings.summary(cls, "lensing/substructure") for cls in ALL_CLASSES
         },
-        figures=FIGURES,
+        figures=["preview", *FIGURES],
         source=fingerprint("oddlens.report"),
     script:
         "../scripts/report.py"

@@ -1,0 +1,20 @@
+# Only on request: snakemake results/<study>/export/<data set>
+rule export:
+    input:
+        train=smooth_shards,
+        others=other_shards,
+    output:
+        directory(results("export/{dataset}")),
+    log:
+        log_of("export/{dataset}"),
+    conda:
+        "../../envs/simulate.yaml"
+    threads: 1
+    resources:
+        mem_mb=simulation_memory,
+        runtime=720,
+    params:
+        smooth=SMOOTH,
+        source=fingerprint("oddlens.export"),
+    script:
+        "../scripts/export.py"

@@ -1,0 +1,20 @@
+rule preview:
+    input:
+        first_test_shards,
+    output:
+        report(
+            results("figures/{dataset}/preview.png"),
+            caption="../report/preview.rst",
+            category="Figures",
+            labels={"data set": "{dataset}", "figure": "preview"},
+        ),
+    log:
+        log_of("preview/{dataset}"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        smooth=SMOOTH,
+        source=fingerprint("oddlens.preview"),
+    script:
+        "../scripts/preview.py"

@@ -1,0 +1,14 @@
+"""Write one data set as PNG and FITS files."""
+
+from oddlens.progress import log_to
+
+with log_to(snakemake.log[0]):
+    from oddlens.export import export
+
+    export(
+        snakemake.output[0],
+        dataset=snakemake.wildcards.dataset,
+        smooth=snakemake.params.smooth,
+        train=snakemake.input.train,
+        others=snakemake.input.others,
+    )
