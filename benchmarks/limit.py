@@ -85,7 +85,7 @@ def operations(camera: Camera, cls: str, scenes: Scenes, levels: np.ndarray) -> 
 # --- the core --------------------------------------------------------------------------------------------------------
 
 
-def _fastest(call: Callable, rounds: int = 7) -> float:
+def fastest(call: Callable, rounds: int = 25) -> float:
     """CPU seconds of the fastest of some calls, after one to warm up."""
     call()
     spent = []
@@ -99,7 +99,7 @@ def _fastest(call: Callable, rounds: int = 7) -> float:
 def matrix_rate(side: int = 1024) -> float:
     """Floating-point operations per second of a product of float32 matrices."""
     a = np.random.default_rng(1).random((side, side), np.float32)
-    return 2 * side**3 / _fastest(lambda: a @ a)
+    return 2 * side**3 / fastest(lambda: a @ a)
 
 
 def slow_rates(size: int = 4096, repeats: int = 500) -> dict[str, float]:
@@ -107,7 +107,7 @@ def slow_rates(size: int = 4096, repeats: int = 500) -> dict[str, float]:
     x, rates = jnp.linspace(0.1, 1.9, size), {}
     for name, function in SLOW.items():
         loop = jax.jit(lambda x, f=function: jax.lax.fori_loop(0, repeats, lambda _, v: f(v), x))
-        rates[name] = size * repeats / _fastest(lambda loop=loop: loop(x).block_until_ready())
+        rates[name] = size * repeats / fastest(lambda loop=loop: loop(x).block_until_ready())
     return rates
 
 

@@ -39,6 +39,7 @@ CLASSES = ("smooth", "cdm", "vortex")
 WORLD = settings.world("model_a")
 NAMES = {"seed": 1, "dataset": "model_a", "pool": "test"}
 TRUTH_RAYS = 32
+ALIKE = 1.2
 FULL = {"rounds": 5, "checked": 12, "bursts": 5}
 QUICK = {"rounds": 2, "checked": 2, "bursts": 1}
 
@@ -173,13 +174,13 @@ def table(cls: str, found: list[Entry]) -> None:
 
 
 def _verdict(found: list[Entry]) -> None:
-    """Ours beside the fastest of those that err no more than ours, in the median image."""
+    """Ours beside the fastest of those whose median error is as small, or up to ALIKE times ours: in their favour."""
     full, clean = (next(e for e in found if e.name.startswith(f"oddlens, {n}")) for n in ("noise and", "noise-free"))
     peer = [e for e in found if e.milliseconds and not e.name.startswith(("oddlens", "PyAutoLens"))]
-    equal = [e for e in peer if e.error[0] <= clean.error[0]]
+    equal = [e for e in peer if e.error[0] <= ALIKE * clean.error[0]]
     if equal:
         best = min(equal, key=lambda e: statistics.median(e.milliseconds))
-        said = f"fastest peer that errs no more: {best.name} with {best.rays}"
+        said = f"fastest peer that errs as little: {best.name} with {best.rays}"
     else:
         best = min(peer, key=lambda e: e.error[0])
         said = f"no peer errs as little; nearest: {best.name} with {best.rays}"
@@ -201,10 +202,8 @@ def parts(cls: str, scenes: Scenes, folder: Path, rounds: int) -> dict[str, floa
         "picture": lambda: simulate.picture(world, rendered, cls=cls, indices=indices, **NAMES),
         "all": lambda: end_to_end(cls, rendered, folder)(scenes),
     }
-    spent = {
-        name: statistics.median([limit._fastest(step, 1) for _ in range(rounds)]) * 1e3 / count
-        for name, step in steps.items()
-    }
+    taken = [{name: limit.fastest(step, 1) for name, step in steps.items()} for _ in range(rounds)]  # interleaved
+    spent = {name: min(one[name] for one in taken) * 1e3 / count for name in steps}
     noise, rest = spent["picture"] - spent["draw"] - spent["rays"], spent["all"] - spent["picture"]
     return {"draw": spent["draw"], "rays": spent["rays"], "noise": noise, "shard": rest}
 
@@ -228,7 +227,7 @@ def limits(drawn: dict[str, Scenes], folder: Path, rounds: int) -> None:
             f"{speed / 1e9:8.1f}  | {speed / matrix:12.1%}  | {least:6.3f} {least / spent['rays']:9.0%}"
         )
     print(
-        "Mslow: millions of divisions, roots, exponentials, logarithms, powers, arc tangents; each is a flop in GFLOP/s."
+        "Mslow: millions of divisions, roots, exponentials, logarithms, powers, arc tangents; a flop each in GFLOP/s."
     )
 
 
@@ -236,23 +235,23 @@ def limits(drawn: dict[str, Scenes], folder: Path, rounds: int) -> None:
 
 
 def _worker(core: int, cls: str, pipe) -> None:
-    """Make images whenever asked how many, and answer with the seconds it took."""
+    """Make images whenever asked how many, and answer with the seconds that it took, of wall and of CPU."""
     pin(core)
     rendered = render.renderer(WORLD.camera, cls)
     scenes = scene.draw(WORLD.only(cls), cls=cls, indices=np.arange(simulate.BATCH), **NAMES)
     with tempfile.TemporaryDirectory() as folder:
         call = end_to_end(cls, rendered, Path(folder))
         call(scenes)
-        pipe.send(0.0)
+        pipe.send(None)
         while calls := pipe.recv():
-            start = time.perf_counter()
+            start = np.array([time.perf_counter(), time.process_time()])
             for _ in range(calls):
                 call(scenes)
-            pipe.send(time.perf_counter() - start)
+            pipe.send(np.array([time.perf_counter(), time.process_time()]) - start)
 
 
 def scaling(bursts: int, available: list[int], cls: str = "cdm", calls: int = 8) -> None:
-    """Images per second (wall) of two pinned processes at once, over those of one."""
+    """Images per second of two pinned processes at once, over those of one; CPU time holds on a busy machine too."""
     if len(available) < 2:
         print("\nOne core only: how two processes scale cannot be measured here.")
         return
@@ -273,10 +272,11 @@ def scaling(bursts: int, available: list[int], cls: str = "cdm", calls: int = 8)
     for pipe, process in zip(pipes, processes, strict=True):
         pipe.send(0)
         process.join()
-    alone, together = statistics.median(one), statistics.median(two)
+    alone, together = np.median(one, axis=0), np.median(two, axis=0)  # each [wall, CPU]
+    wall, cpu = together / alone
     print(
-        f"\nTwo pinned processes ({cls}, noise and HDF5): {together:.0f} images/s; one: {alone:.0f}; "
-        f"ratio {together / alone:.2f}"
+        f"\nTwo pinned processes ({cls}, noise and HDF5): {together[0]:.0f} images/s, one {alone[0]:.0f}: "
+        f"x {wall:.2f} by the wall, x {cpu:.2f} by CPU time"
     )
 
 

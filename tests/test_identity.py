@@ -4,31 +4,42 @@ from functools import cache
 
 import numpy as np
 import pytest
-import yaml
 from scipy import stats
 
+from oddlens import settings, shards
 from oddlens.lensing import render, scene, substructure
 from oddlens.lensing import simulate as simulation
 from oddlens.lensing.substructure import cdm, vortex
-from oddlens.lensing.world import World
-from oddlens.priors import Distribution
 from oddlens.randomness import stream
-from oddlens.settings import PRESETS, merged
 
 SMALL = {"camera": {"pixels": 16, "pixel_scale_arcsec": 0.4, "psf": {"pixels": 5}}}
-PRESET = {name: yaml.safe_load((PRESETS / f"{name}.yaml").read_text()) for name in ("model_a", "model_b")}
-WORLD = World.model_validate(merged(PRESET["model_a"], SMALL))
-# Model B with all the rest varied, too.
+WORLD = settings.world("model_a", "subhalo", above=SMALL)
+# Model C with all the rest varied, too.
 VARIED = {
-    "lens": {"mass_msun": {"loguniform": [1e11, 1e12]}},
-    "source": {"sersic_index": {"uniform": [1, 4]}, "intensity_per_arcsec2": {"uniform": [5, 20]}},
-    "camera": {"exposure_s": {"uniform": [500, 2000]}, "sky_per_arcsec2": {"uniform": [1, 2]}},
+    "lens": {"mass_msun": {"loguniform": [1e11, 1e12]}, "shear": {"magnitude": {"uniform": [0, 0.3]}}},
+    "source": {"intensity_per_arcsec2": {"uniform": [5, 20]}},
+    "camera": {
+        "psf": {"fwhm_arcsec": {"uniform": [0.5, 1]}},
+        "zero_point_mag": {"normal": [25, 0.1]},
+        "exposure_s": {"uniform": [500, 2000]},
+        "sky_per_arcsec2": {"uniform": [1, 2]},
+        "read_noise_electrons": {"uniform": [0, 5]},
+        "noise_correlation_pixels": {"uniform": [0, 1]},
+    },
 }
-DIVERSE = World.model_validate(merged(merged(PRESET["model_a"], PRESET["model_b"] | {"preset": None}), VARIED))
+DIVERSE = settings.world("model_c", above=VARIED)
 CLASSES = substructure.names()
 ANOMALIES = list(WORLD.substructure)
 NAME = {"seed": 3, "dataset": "one", "pool": "train", "cls": "smooth"}
 OTHER_NAMES = [{"seed": 4}, {"dataset": "two"}, {"pool": "validation"}, {"pool": "contaminant", "cls": "vortex"}]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_batches():
+    """A shard fills its last batch up, and these have six images."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulation, "BATCH", 8)
+        yield
 
 
 def simulated(cls, first, count, pool="test"):
@@ -80,7 +91,7 @@ def test_renderings_are_the_same_in_any_order():
     order = [5, 0, 3, 1, 4, 2]
     rendered = render.renderer(WORLD.camera, "cdm")
     ordered, shuffled = (rendered(drawn(indices, pool="test", cls="cdm")) for indices in (range(6), order))
-    np.testing.assert_array_equal(ordered[order], shuffled)
+    same({name: array[order] for name, array in ordered.items()}, shuffled)
 
 
 def test_images_of_a_shard_are_all_different():
@@ -150,16 +161,100 @@ def test_the_truth_table_is_finite(cls):
     assert all(np.isfinite(column).all() for column in truth_of(cls).values())
 
 
-@pytest.mark.parametrize("cls", ANOMALIES)
-def test_truth_tables_have_the_same_columns_for_every_class(cls):
-    assert truth_of(cls).keys() == truth_of("smooth").keys()
+def test_every_class_has_the_truth_of_a_smooth_lens():
+    for cls in ANOMALIES:
+        assert truth_of("smooth").keys() <= truth_of(cls).keys()
+        assert {"truth/substructure_mass_msun", "truth/heaviest_mass_msun"} <= truth_of(cls).keys()
+
+
+def test_shards_of_several_classes_are_read_as_one_with_zero_for_what_a_class_lacks(tmp_path):
+    paths = [tmp_path / f"{cls}.h5" for cls in ("smooth", "vortex")]
+    for path, cls in zip(paths, ("smooth", "vortex"), strict=True):
+        made = simulation.simulate(WORLD, seed=3, dataset="one", pool="test", cls=cls, first=0, count=6)
+        shards.write(path, made)
+    both = shards.read_all(paths)
+    length = both.arrays["truth/vortex_length_arcsec"]
+    assert np.all(length[:6] == 0)
+    np.testing.assert_array_equal(length[6:], shard("vortex", 0, 6)["truth/vortex_length_arcsec"])
+    assert list(both.arrays["class"]) == ["smooth"] * 6 + ["vortex"] * 6
+    assert len(both.images) == 12
+
+
+def test_a_shard_records_how_far_it_lies_from_pyautolens(tmp_path):
+    path = tmp_path / "shard.h5"
+    shards.write(path, simulation.simulate(WORLD, seed=3, dataset="one", pool="test", cls="cdm", first=0, count=2))
+    assert 0 < shards.read(path).attributes["pyautolens_disagreement_sigma"] < 0.1
+
+
+def test_a_shard_whose_first_image_pyautolens_disowns_is_not_made(monkeypatch):
+    renderer = render.renderer
+
+    def brighter(camera, cls):
+        rendered = renderer(camera, cls)
+        return lambda scenes: {name: 1.05 * array for name, array in rendered(scenes).items()}
+
+    monkeypatch.setattr(render, "renderer", brighter)
+    with pytest.raises(ArithmeticError, match="image 0 lies"):
+        simulated("smooth", 0, 2)
+
+
+def test_a_shard_states_how_many_rays_its_images_took():
+    rays = shard("cdm", 0, 6)["truth/rays_per_pixel"]
+    assert np.all(rays >= WORLD.camera.over_sampling**2)
+    assert len(set(rays)) == 6
+
+
+def pictured(world, cls, count=3):
+    camera = world.camera.model_copy(update={"error_sigma": None})
+    world = world.model_copy(update={"camera": camera})
+    rendered = render.renderer(camera, cls)
+    return simulation.picture(world, rendered, 3, "one", "test", cls, np.arange(count))
+
+
+def test_without_noise_an_image_is_what_the_camera_sees():
+    made = pictured(settings.world("model_c", above=settings.merged(SMALL, {"camera": {"noise": "none"}})), "smooth")
+    np.testing.assert_array_equal(made.images, made.noise_free)
+    np.testing.assert_array_equal(made.noise_free, made.rendered["image"] - made.rendered["subtracted"])
+
+
+def test_subtraction_takes_the_model_of_the_light_away_and_leaves_its_noise():
+    """Twins of subtraction: the same noise, whether or not the lens galaxy's light is subtracted."""
+    none = {"lens": {"light": {"subtraction": None}}}
+    subtracted = pictured(settings.world("model_c", above=SMALL), "smooth")
+    left = pictured(settings.world("model_c", above=SMALL | none), "smooth")
+    model = subtracted.rendered["subtracted"]
+    assert model.max() > 1
+    np.testing.assert_allclose(left.images - subtracted.images, model, atol=1e-4 * model.max())
+    np.testing.assert_allclose(subtracted.sigma, left.sigma, rtol=1e-5)
+    dark = pictured(settings.world("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
+    assert np.all(subtracted.sigma > dark.sigma)
+    centre = np.s_[:, 7:9, 7:9]
+    assert np.all(subtracted.sigma[centre] > 1.5 * dark.sigma[centre])
+
+
+def test_a_model_of_the_light_that_fits_leaves_the_arcs_alone():
+    exact = {"lens": {"light": {"subtraction": {"intensity_ratio": 1, "radius_ratio": 1}}}}
+    subtracted = pictured(settings.world("model_c", above=SMALL | exact), "smooth")
+    dark = pictured(settings.world("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
+    np.testing.assert_allclose(subtracted.noise_free, dark.noise_free, atol=1e-5 * subtracted.rendered["image"].max())
 
 
 def priors_by_column(world):
     """The priors of lens, source and camera under the names of the columns drawn from them."""
-    sections = {"lens_": world.lens, "shear_": world.lens.shear, "source_": world.source, "": world.camera}
-    fields = [(prefix + name, getattr(s, name)) for prefix, s in sections.items() for name in type(s).model_fields]
-    return {name: value for name, value in fields if isinstance(value, Distribution)}
+    return {name: prior for _, group in scene.priors(world) for name, prior in group.items()}
+
+
+def test_every_prior_of_the_world_has_a_column():
+    def count(section):
+        return sum(count(value) if isinstance(value, dict) and len(value) > 1 else 1 for value in section.values())
+
+    given = DIVERSE.plain()
+    lens = {key: value for key, value in given["lens"].items() if key != "conserve_mass" and value is not None}
+    source = {key: value for key, value in given["source"].items() if key != "clumps"}
+    camera = given["camera"]
+    plain = ("pixels", "pixel_scale_arcsec", "over_sampling", "error_sigma", "noise", "psf")
+    named = {key for key, value in camera.items() if key not in plain and value is not None} | {"psf_fwhm_arcsec"}
+    assert len(priors_by_column(DIVERSE)) == count(lens) + count(source) + len(named)
 
 
 def assert_from(prior, values):

@@ -9,18 +9,17 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-import yaml
 
 import oddlens
+from oddlens import settings
 from oddlens.lensing import render, scene, substructure
-from oddlens.lensing.world import World
 from oddlens.section import Section
-from oddlens.settings import PRESETS
 
 PACKAGE = Path(oddlens.__file__).parent
 CLASSES = substructure.names()
-WORLD = World.model_validate(yaml.safe_load((PRESETS / "model_a.yaml").read_text()))
+WORLD = settings.world("model_a", *(["subhalo"] if "subhalo" in CLASSES else []))
 COUNT = 3
+HEAVIEST = 1e12
 LENS = scene.draw(WORLD, 5, "contract", "test", "smooth", np.arange(COUNT)).lens
 
 
@@ -29,7 +28,9 @@ def priors(cls):
 
 
 def uniforms(cls, seed=0):
-    return np.random.default_rng(seed).uniform(1e-9, 1, (COUNT, substructure.module(cls).uniforms(priors(cls))))
+    return np.random.default_rng(seed).uniform(
+        1e-9, 1, (COUNT, substructure.module(cls).uniforms(priors(cls), HEAVIEST))
+    )
 
 
 def drawn(cls, seed=0):
@@ -67,7 +68,7 @@ def test_a_new_file_is_a_new_class(tmp_path):
 import yaml, numpy as np
 from oddlens.lensing import scene, substructure
 from oddlens.lensing.world import World
-raw = yaml.safe_load(open({str(PRESETS / "model_a.yaml")!r}))
+raw = yaml.safe_load(open({str(settings.PRESETS / "model_a.yaml")!r}))
 raw["substructure"] = {{"string": raw["substructure"]["vortex"]}}
 drawn = scene.draw(World.model_validate(raw), 1, "d", "test", "string", np.arange(2))
 print(*substructure.names(), *drawn.substructure)
@@ -90,7 +91,7 @@ def test_priors_are_a_section(cls):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_uniforms_is_a_count(cls):
-    count = substructure.module(cls).uniforms(priors(cls))
+    count = substructure.module(cls).uniforms(priors(cls), HEAVIEST)
     assert isinstance(count, int)
     assert count >= 0
 
@@ -123,18 +124,18 @@ def test_draw_treats_each_image_alone(cls):
 def test_extreme_numbers_draw_finite_columns(cls):
     module = substructure.module(cls)
     for u in (1e-16, 1 - 2**-53):
-        q = module.draw(priors(cls), np.full((COUNT, module.uniforms(priors(cls))), u), LENS)
+        q = module.draw(priors(cls), np.full((COUNT, module.uniforms(priors(cls), HEAVIEST)), u), LENS)
         assert all(np.isfinite(column).all() for column in q.values())
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_enclosed_grows_from_nothing_to_all(cls):
     q, module = drawn(cls), substructure.module(cls)
-    areas = [module.enclosed(q, np.full(COUNT, radius)) for radius in (1e-6, 0.5, 1.0, 1.66, 1e3)]
+    areas = [module.enclosed(q, np.full(COUNT, radius)) for radius in (1e-6, 0.5, 1.0, 1.66, 1e7)]
     assert all(area.shape == (COUNT,) for area in areas)
     assert np.all(np.diff(areas, axis=0) >= -1e-12)
     np.testing.assert_allclose(areas[0], 0, atol=1e-5)
-    np.testing.assert_allclose(areas[-1], total_area(q), rtol=1e-12)
+    np.testing.assert_allclose(areas[-1], total_area(q), rtol=1e-7)
 
 
 # A softened mass spreads a little over the circle, which `enclosed` may leave out.
@@ -192,8 +193,11 @@ def test_truth_states_the_mass_of_the_areas(cls):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_scene_of_the_class_renders(cls):
-    camera = WORLD.camera.model_copy(update={"pixels": 8, "over_sampling": 1, "psf_pixels": 3})
+    psf = WORLD.camera.psf.model_copy(update={"pixels": 3})
+    camera = WORLD.camera.model_copy(update={"pixels": 8, "over_sampling": 1, "error_sigma": None, "psf": psf})
     scenes = scene.draw(WORLD, 5, "contract", "test", cls, np.arange(COUNT))
-    images = render.renderer(camera, cls)(scenes)
-    assert images.shape == (COUNT, 8, 8)
-    assert np.isfinite(images).all()
+    rendered = render.renderer(camera, cls)(scenes)
+    assert rendered.keys() == {"image", "rays"}
+    assert rendered["image"].shape == (COUNT, 8, 8)
+    assert rendered["rays"].shape == (COUNT, 10, 10)
+    assert np.isfinite(rendered["image"]).all()
