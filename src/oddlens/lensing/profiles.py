@@ -81,7 +81,8 @@ def sersic(y, x, intensity, radius, index, q, angle, xp: ModuleType):
     """Surface brightness I exp(-b(n) [(R / R_e)^(1/n) - 1]); I is the brightness at the effective radius R_e."""
     v, u = rotated(y, x, angle, xp)
     squared = (q * u * u + v * v / q + _TINY) / (radius * radius)  # (R / R_e)^2
-    return intensity * xp.exp(-sersic_b(index) * (xp.power(squared, 0.5 / index) - 1))
+    power = xp.exp(xp.log(squared) * (0.5 / index))  # which XLA does four times as fast as a power
+    return intensity * xp.exp(-sersic_b(index) * (power - 1))
 
 
 def accumulated(add: Callable, start: Any, slots: Sequence, used, xp: ModuleType, block: int = 8):
