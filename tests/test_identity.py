@@ -183,7 +183,7 @@ def test_shards_of_several_classes_are_read_as_one_with_zero_for_what_a_class_la
 def test_a_shard_records_how_far_it_lies_from_pyautolens(tmp_path):
     path = tmp_path / "shard.h5"
     shards.write(path, simulation.simulate(WORLD, seed=3, dataset="one", pool="test", cls="cdm", first=0, count=2))
-    assert 0 < shards.read(path).attributes["pyautolens_disagreement_sigma"] < 0.1
+    assert 0 < shards.read(path).attributes["pyautolens_disagreement_sigma"] < 0.25
 
 
 def test_a_shard_whose_first_image_pyautolens_disowns_is_not_made(monkeypatch):

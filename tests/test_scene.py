@@ -315,6 +315,19 @@ def test_clumps_lie_within_reach_of_the_source_they_belong_to():
     assert stats.kstest(ratio.ravel(), stats.uniform(0, 1.5).cdf).pvalue > 1e-4
 
 
+def test_clumps_are_sized_by_the_source_they_belong_to():
+    scenes, priors = drawn("model_c"), WORLDS["model_c"].source.clumps
+    there = scenes.clumps["clump_intensity_per_arcsec2"] > 0
+    for name, prior in {
+        "effective_radius_arcsec": priors.radius_ratio,
+        "intensity_per_arcsec2": priors.intensity_ratio,
+    }.items():
+        ratio = (scenes.clumps[f"clump_{name}"] / scenes.lens[f"source_{name}"][:, None])[there]
+        low, high = prior.support()
+        assert low * (1 - 1e-9) <= ratio.min() < 1.1 * low
+        assert 0.9 * high < ratio.max() <= high * (1 + 1e-9)
+
+
 # --- sections that come and go ---------------------------------------------------------------------------------------
 
 SECTIONS = {

@@ -77,7 +77,11 @@ def _bare(axis: Axes) -> None:
 
 def _pieces(axis: Axes, shard: Shard, k: int) -> None:
     """Where the substructure is, as far as its columns tell: heavier pieces as rings, those with a length as lines."""
-    own = {n.removeprefix("substructure/"): np.atleast_1d(a[k]) for n, a in shard.arrays.items() if n[:4] == "subs"}
+    own = {
+        n.removeprefix("substructure/"): np.atleast_1d(a[k])
+        for n, a in shard.arrays.items()
+        if n.startswith("substructure/")
+    }
     half, scale = (shard.images.shape[-1] - 1) / 2, shard.attributes["pixel_scale_arcsec"]
     for piece in [name.removesuffix("_area") for name in own if name.endswith("_area")]:
         if not {f"{piece}_x_arcsec", f"{piece}_y_arcsec"} <= own.keys():
