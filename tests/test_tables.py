@@ -131,7 +131,7 @@ def test_the_report_says_what_the_tables_say(drawn, study, config):
     report(
         study / "report.html",
         tables={name: str(study / f"{name}.csv") for name in names},
-        figures={"model_a": outputs, "model_b": outputs},
+        figures=dict.fromkeys(("model_a", "model_b"), outputs | {"preview": outputs["gallery"]}),
         study=settings.study(config).plain(),
         detectors={"good": "One that sees", "random": "Control: one that does not"},
         classes={"cdm": "Subhalos"},
