@@ -76,6 +76,28 @@ def test_a_source_above_right_is_seen_above_right():
     assert -render.centres(32, 6.4)[row] == pytest.approx(distance, abs=0.1)
 
 
+def turned(scenes):
+    """The same scenes a quarter turn counter-clockwise."""
+    parts = []
+    for part in (scenes.lens, scenes.clumps, scenes.substructure, scenes.truth):
+        own = {name: column + 90 if name.endswith("angle_deg") else column for name, column in part.items()}
+        for x in [name for name in part if name.endswith("_x_arcsec")]:
+            y = x.replace("_x_", "_y_")
+            own[x], own[y] = -part[y], part[x]
+        parts.append(own)
+    return scene.Scenes(*parts)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_turned_lens_is_a_turned_image(cls):
+    world = settings.world("model_c", "subhalo")
+    scenes, rendered = draw(cls, range(2), world), render.renderer(world.camera, cls)
+    upright, on_its_side = rendered(scenes)["image"], rendered(turned(scenes))["image"]
+    error = np.abs(np.rot90(upright, axes=(1, 2)) - on_its_side).max() / upright.max()
+    assert error < 1e-4  # pixels at the edge of being drawn again may differ
+    assert error < 0.01 * np.abs(upright - on_its_side).max() / upright.max()
+
+
 def test_flux_is_kept_from_the_surface_to_the_image():
     """A small source hardly behind a lens to speak of: brightness times area times electrons."""
     above = {
