@@ -127,7 +127,7 @@ def test_the_header_holds_identity_and_all_digits_of_the_truth(exported, odd_sha
         2020,
     ]
     assert header["BUNIT"] == "electron/s"
-    truth = export.truth(odd_shard, 3)
+    truth = odd_shard.one("truth", 3)
     assert len(truth) > 20
     assert {name: header[name] for name in truth} == truth
 
@@ -220,7 +220,7 @@ def test_an_image_drawn_alone_is_the_one_in_the_shard(tiny, odd_shard):
     seen = image.observation(tiny, "model_a", "test", "cdm", 2)
     np.testing.assert_array_equal(seen.image, odd_shard.images[2])
     assert seen.image.dtype == np.float32
-    assert dict(seen.truth) == export.truth(odd_shard, 2)
+    assert dict(seen.truth) == odd_shard.one("truth", 2)
 
 
 def test_an_image_comes_with_what_only_a_simulator_knows(config_path, tiny, shard_paths, monkeypatch, tmp_path, capsys):

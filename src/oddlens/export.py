@@ -51,19 +51,9 @@ def greys(train_paths: Sequence[str | Path]) -> Greys:
     return Greys(float(np.median(lowest)), float(np.percentile(highest, BRIGHTEST)))
 
 
-def truth(shard: Shard, k: int) -> dict[str, float]:
-    """The scalars that were drawn or derived for image k of a shard."""
-    names = [name for name in shard.arrays if name.startswith("truth/")]
-    return {name.removeprefix("truth/"): float(shard.arrays[name][k]) for name in names}
-
-
-def _part(shard: Shard, group: str, k: int) -> dict[str, np.ndarray]:
-    return {n.removeprefix(group): a[k] for n, a in shard.arrays.items() if n.startswith(group)}
-
-
 def observation(shard: Shard, k: int, camera: Camera, psf: np.ndarray) -> fitsfile.Observation:
     """Image k of a shard with its noise map, its point-spread function and all that is known of it."""
-    about, scalars = shard.attributes, truth(shard, k)
+    about, scalars = shard.attributes, {name: float(value) for name, value in shard.one("truth", k).items()}
     identity = {name: about[name] for name in ("dataset", "pool", "class")}
     return fitsfile.Observation(
         image=shard.images[k],
@@ -71,7 +61,7 @@ def observation(shard: Shard, k: int, camera: Camera, psf: np.ndarray) -> fitsfi
         identity={**identity, "index": int(shard.arrays["index"][k]), "seed": about["seed"]},
         truth=scalars,
         maps={"NOISE": noisemap.noise_map(shard.images[k], scalars, camera, psf), "PSF": psf},
-        tables={"SUBSTRUCTURE": _part(shard, "substructure/", k), "CLUMPS": _part(shard, "source/", k)},
+        tables={"SUBSTRUCTURE": shard.one("substructure", k), "CLUMPS": shard.one("source", k)},
         comments=noisemap.COMMENTS,
     )
 
@@ -79,7 +69,7 @@ def observation(shard: Shard, k: int, camera: Camera, psf: np.ndarray) -> fitsfi
 def _export_shard(shard: Shard, folder: Path, scale: Greys, smooth: str) -> None:
     about = shard.attributes
     camera = Camera.model_validate(json.loads(about["world"])["camera"])
-    psfs = cameras.psf_kernels(camera, {n.removeprefix("truth/"): a for n, a in shard.arrays.items()})
+    psfs = cameras.psf_kernels(camera, shard.group("truth"))
     pngs = folder / "png" / about["pool"] / (GOOD if about["class"] == smooth else about["class"])
     files = folder / "fits" / about["pool"] / about["class"]
     for place in (pngs, files):
@@ -134,7 +124,7 @@ def export(
 def _dark_noise(shard: Shard) -> float:
     """The noise where there is no light, electrons / s: the median over a shard's images."""
     camera = Camera.model_validate(json.loads(shard.attributes["world"])["camera"])
-    q = {n.removeprefix("truth/"): a for n, a in shard.arrays.items()}
+    q = shard.group("truth")
     read = q.get("read_noise_electrons", np.zeros(len(shard.images)))
     dark = np.zeros(len(shard.images))
     return float(np.median(cameras.noise_sigma(dark, q["exposure_s"], cameras.sky(camera, q), read)))

@@ -25,7 +25,7 @@ def stretched(image: np.ndarray, peak: float) -> np.ndarray:
 
 def words(shard: Shard, k: int, smooth: str) -> str:
     """The truth about image k that says most, for a line beneath it."""
-    value = {name.removeprefix("truth/"): array[k] for name, array in shard.arrays.items() if name.startswith("truth/")}
+    value = shard.one("truth", k)
     if shard.attributes["class"] == smooth:
         return f"{value['einstein_radius_arcsec']:.2f}″, S/N {value['peak_signal_to_noise']:.0f}"
     part = f"{100 * value['substructure_fraction']:.1f} %"
@@ -77,11 +77,7 @@ def _bare(axis: Axes) -> None:
 
 def _pieces(axis: Axes, shard: Shard, k: int) -> None:
     """Where the substructure is, as far as its columns tell: heavier pieces as rings, those with a length as lines."""
-    own = {
-        n.removeprefix("substructure/"): np.atleast_1d(a[k])
-        for n, a in shard.arrays.items()
-        if n.startswith("substructure/")
-    }
+    own = {name: np.atleast_1d(value) for name, value in shard.one("substructure", k).items()}
     half, scale = (shard.images.shape[-1] - 1) / 2, shard.attributes["pixel_scale_arcsec"]
     for piece in [name.removesuffix("_area") for name in own if name.endswith("_area")]:
         if not {f"{piece}_x_arcsec", f"{piece}_y_arcsec"} <= own.keys():

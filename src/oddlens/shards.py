@@ -34,6 +34,14 @@ class Shard:
         """The images, float32 [n, pixels, pixels]."""
         return self.arrays["images"]
 
+    def group(self, name: str) -> dict[str, np.ndarray]:
+        """The arrays of a group (`truth`, `source`, `substructure`) by their own names."""
+        return {n.removeprefix(f"{name}/"): array for n, array in self.arrays.items() if n.startswith(f"{name}/")}
+
+    def one(self, name: str, k: int) -> dict[str, np.ndarray]:
+        """A group's values for image k."""
+        return {column: array[k] for column, array in self.group(name).items()}
+
 
 def write(path: Path | str, shard: Shard) -> None:
     """Write a shard; it carries its final name only when it is whole."""

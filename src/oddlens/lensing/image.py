@@ -17,11 +17,11 @@ from oddlens.artefacts import replacing
 from oddlens.fitsfile import Observation
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import convergence, render, scene
-from oddlens.lensing.scene import Columns
 from oddlens.lensing.simulate import Pictures, arrays_of, picture
 from oddlens.lensing.substructure import SMOOTH
 from oddlens.mistakes import nearest
 from oddlens.settings import Study
+from oddlens.shards import Shard
 
 FORM = "an image is named dataset/pool/class/index, as in model_a/test/vortex/17"
 Name = tuple[str, str, str, int]
@@ -69,21 +69,16 @@ def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> 
         maps["KAPPADIF"] = convergence.difference(camera, cls, made.scenes, 0)
     if cls != SMOOTH and pool == "test":
         maps["TWIN"] = draw(study, dataset, pool, SMOOTH, index).images[0]
-    kept = arrays_of(made, np.array([index]))
+    kept = Shard(arrays_of(made, np.array([index])), {})
     return Observation(
         image=made.images[0],
         pixel_scale_arcsec=camera.pixel_scale_arcsec,
         identity={"dataset": dataset, "pool": pool, "class": cls, "index": index, "seed": study.seed},
-        truth={name: float(value) for name, value in _part(kept, "truth/").items()},
+        truth={name: float(value) for name, value in kept.one("truth", 0).items()},
         maps=maps,
-        tables={"SUBSTRUCTURE": _part(kept, "substructure/"), "CLUMPS": _part(kept, "source/")},
+        tables={"SUBSTRUCTURE": kept.one("substructure", 0), "CLUMPS": kept.one("source", 0)},
         comments=("NOISE is the standard deviation of the noise that this image was given, from its light.",),
     )
-
-
-def _part(arrays: Columns, group: str) -> Columns:
-    """The columns of a group, for the first image."""
-    return {name.removeprefix(group): array[0] for name, array in arrays.items() if name.startswith(group)}
 
 
 # --- command line ----------------------------------------------------------------------------------------------------
