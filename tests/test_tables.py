@@ -145,6 +145,7 @@ def test_the_report_says_what_the_tables_say(drawn, study, config):
     assert f"On model_a the best is <b>good</b> with {best:.3f}" in page
     assert page.count("<img") == 10
     assert "numpy 1.2.3" in page
+    assert "The Einstein mass is the same in all of them." in page
     assert "mass_fraction" in page
     assert "uniform 0.4, 0.6" in page
     assert "One that sees." in page
