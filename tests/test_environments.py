@@ -18,7 +18,13 @@ from oddlens.provenance import closure
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 LOCKED = dict(re.findall(r"^([\w.-]+)==([\w.+]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
 CONDA_NAMES = {"pytorch": "torch"}
-IMPORT_NAMES = {"scikit-learn": "sklearn", "pyyaml": "yaml", "pytorch": "torch", "pillow": "PIL"}
+IMPORT_NAMES = {
+    "scikit-learn": "sklearn",
+    "scikit-posthocs": "scikit_posthocs",
+    "pyyaml": "yaml",
+    "pytorch": "torch",
+    "pillow": "PIL",
+}
 RULES = "\n".join(f.read_text() for f in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
 
 
@@ -55,7 +61,10 @@ MODULES = {
         *(f"oddlens.lensing.substructure.{n}" for n in substructure.names()),
     ],
     "train": ["oddlens.train", "oddlens.score", *(f"oddlens.detectors.{n}" for n in settings.detectors())],
-    "analyse": [f"oddlens.{name}" for name in ("splits", "aggregate", "figures", "preview", "report")],
+    "analyse": [
+        f"oddlens.{name}"
+        for name in ("splits", "truth", "aggregate", "figures.draw", "figures.ranks", "preview", "report")
+    ],
 }
 
 

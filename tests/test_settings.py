@@ -131,7 +131,7 @@ def test_a_preset_may_build_on_another(config):
         ),
         ("datasets.model_a.source.axis_ratio", {"unifrom": [0.4, 1]}, ["unifrom", "uniform"]),
         ("datasets.model_a.source.redshift", 0.4, ["lens.redshift must stay below source.redshift"]),
-        ("datasets.model_a.images.contaminant", 100, ["images.contaminant is 100", "takes 1600"]),
+        ("datasets.model_a.images.contaminant", 100, ["images.contaminant is 100", "takes 800"]),
         ("contamination.images", 9500, ["contamination.images is 9500", "raise the pool"]),
         ("contamination.fractions.cdn", [0.1], ["unknown contaminant 'cdn'", "Did you mean 'cdm'?"]),
         ("contamination.fractions.cdm", [0.7], ["contamination.fractions.cdm", "0.7", "0.5"]),

@@ -1,166 +1,327 @@
-"""Tables, figures and report from scores that are made up, so that every number can be known."""
+"""Result tables from scores that are made up, so that every number can be known."""
 
-from pathlib import Path
+from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from oddlens import aggregate, figures, metrics, tables
-from oddlens.artefacts import write_arrays, write_table
-from oddlens.report import report
+import made_up
+from oddlens import metrics, tables
+from oddlens.artefacts import DamagedFile, write_table
+from oddlens.tables.alarms import alarms_table
+from oddlens.tables.bins import bins_table
+from oddlens.tables.contamination import break_point
+from oddlens.tables.published import published_table
+from oddlens.tables.ranks import ranks_table, wilcoxon_table
+from oddlens.tables.scored import Scored
 
-SHIFT = {"smooth": 0.0, "cdm": 0.5, "vortex": 1.5}
-CELLS = ["none-0", "cdm-0.2", "mixed-0.05"]
-DETECTORS = {"good": 1.0, "dcae": 0.5, "random": 0.0}
-
-
-def scores(strength, dataset, detector):
-    """Normal scores, shifted for anomalies, less so after contaminated training; and a validation pool to ignore."""
-    rng = np.random.default_rng(len(detector))
-    blocks = [("test", cls, SHIFT[cls]) for cls in SHIFT] + [("validation", "smooth", 100.0)]
-    table = pd.concat(
-        pd.DataFrame({"pool": pool, "class": cls, "index": range(80), "shift": shift}) for pool, cls, shift in blocks
-    )
-    for cell in CELLS:
-        weaker = 1.0 if cell == "none-0" else 0.3
-        for seed in (1, 2):
-            table[f"{cell}/{seed}"] = rng.normal(strength * weaker * table["shift"], 1).round(4)
-    return table.drop(columns="shift")
+DIVERGED = {"dcae": ["cdm-0.2/1"], "dcae_published": ["cdm-0.2/1", "cdm-0.2/2", "cdm-0.2/3"]}
 
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tables")
-    paths = []
-    for dataset in ("model_a", "model_b"):
-        for detector, strength in DETECTORS.items():
-            path = folder / f"{dataset}-{detector}.csv"
-            about = {"kind": "scores", "dataset": dataset, "detector": detector}
-            write_table(path, scores(strength, dataset, detector), **about)
-            paths.append(path)
-    outputs = {name: folder / f"{name}.csv" for name in ("auc", "comparison", "published")}
-    aggregate.aggregate([str(p) for p in paths], outputs, "smooth")
-    return folder
+def made(tmp_path_factory):
+    return made_up.study(tmp_path_factory.mktemp("tables"), seeds=(1, 2, 3), diverged=DIVERGED)
 
 
-def test_each_row_is_the_auc_of_its_scores(study):
-    auc = pd.read_csv(study / "auc.csv")
-    assert len(auc) == 2 * 3 * 3 * 2 * 3
-    raw = scores(0.5, "model_b", "dcae")
-    raw = raw[raw["pool"] == "test"]
-    smooth = raw["class"] == "smooth"
-    column = raw["mixed-0.05/2"].to_numpy()
-    expected, _ = metrics.auc_with_variance(column[smooth], column[~smooth])
+@pytest.fixture(scope="module")
+def read(made, tmp_path_factory):
+    outputs = made_up.aggregated(tmp_path_factory.mktemp("made"), made)
+    return {name: pd.read_csv(path) for name, path in outputs.items()}
+
+
+@pytest.fixture(scope="module")
+def scored(made):
+    return Scored.read(made["scores"]["model_b"].values(), "smooth")
+
+
+def column(scored, row, cell, seed):
+    contaminant, fraction = cell.split("-")
+    names = scored.models
+    at = (
+        (names["detector"] == row) & (names["contaminant"] == contaminant) & (names["contamination"] == float(fraction))
+    )
+    return scored.values[np.flatnonzero(at & (names["seed"] == seed))[0]]
+
+
+def areas(scored, anomaly, *columns):
+    """The areas of some columns by the function of the metrics alone."""
+    values, lens = np.stack(columns), scored.images["index"].to_numpy()
+    normal, odd = scored.positions("smooth"), scored.positions(anomaly)
+    return metrics.areas(values[:, normal], values[:, odd], lens[normal], lens[odd])
+
+
+# --- auc, summary, comparison ----------------------------------------------------------------------------------------
+
+
+def test_each_line_is_the_auc_of_its_scores(read, scored):
+    auc = read["auc"]
+    ordinary = 2 * len(made_up.CELLS) * 4 + 2 * 2  # rows with all training sets, and those with one
+    assert len(auc) == ordinary * 3 * 3
     found = auc.query(
         "dataset == 'model_b' and detector == 'dcae' and contaminant == 'mixed' and contamination == 0.05 "
         "and seed == 2 and anomaly == 'all'"
+    ).iloc[0]
+    expected = areas(scored, "all", column(scored, "dcae", "mixed-0.05", 2))
+    low, high = metrics.interval(expected.auc, expected.variance)
+    assert (found["auc"], found["auc_low"], found["auc_high"]) == pytest.approx(
+        (expected.auc[0], low[0], high[0]), abs=1e-6
     )
-    assert found["auc"].item() == pytest.approx(expected, abs=1e-6)
-    assert found["n_normal"].item() == 80
-    assert found["n_anomalous"].item() == 160
+    assert (found["n_normal"], found["n_anomalous"], found["status"]) == (80, 160, "ok")
 
 
-def test_the_comparison_has_the_best_detector_first_and_means_over_seeds(study):
-    wide, auc = pd.read_csv(study / "comparison.csv"), pd.read_csv(study / "auc.csv")
-    assert list(wide["detector"]) == ["good", "dcae", "random"]
-    chosen = auc.query("dataset == 'model_a' and detector == 'good' and contamination == 0 and anomaly == 'cdm'")
-    assert wide["model_a | clean | cdm"][0] == pytest.approx(chosen["auc"].mean(), abs=1e-6)
-    assert "model_b | mixed 5% | all" in wide.columns
+def test_models_that_diverged_have_a_line_and_no_figures(read):
+    lost = read["auc"][read["auc"]["status"] == "diverged"]
+    assert len(lost) == 2 * 3 * (1 + 3)
+    assert lost[["auc", "auc_low", "average_precision"]].isna().all().all()
+    assert read["auc"].query("status == 'ok'")["auc"].notna().all()
+    counts = read["summary"].query("detector == 'dcae' and contaminant == 'cdm'")
+    assert set(zip(counts["seeds"], counts["diverged"], strict=True)) == {(2, 1)}
+    none = read["summary"].query("detector == 'dcae_published' and contaminant == 'cdm'")
+    assert (none["seeds"] == 0).all()
+    assert none["auc"].isna().all()
 
 
-def test_published_figures_stand_beside_ours_where_we_have_any(study):
-    table = pd.read_csv(study / "published.csv").set_index(["dataset", "detector", "anomaly"])
-    assert table.loc[("model_a", "dcae", "vortex"), "published_auc"] == 0.774
-    assert table.loc[("model_a", "dcae", "vortex"), "auc"] > 0.5
-    assert np.isnan(table.loc[("model_a", "aae", "all"), "auc"])
+def test_the_summary_keeps_the_two_kinds_of_interval_apart(read, scored):
+    summary, auc = read["summary"], read["auc"]
+    here = "dataset == 'model_b' and detector == 'good' and contaminant == 'mixed' and anomaly == 'cdm'"
+    found, seeds = summary.query(here).iloc[0], auc.query(here)["auc"]
+    assert found["auc"] == pytest.approx(seeds.mean(), abs=1e-6)
+    spread = stats.ttest_1samp(seeds, 0).confidence_interval()
+    assert (found["seed_low"], found["seed_high"]) == pytest.approx((spread.low, spread.high), abs=1e-5)
+    mean = areas(scored, "cdm", *(column(scored, "good", "mixed-0.05", s) for s in (1, 2, 3))).combined(
+        np.full((1, 3), 1 / 3)
+    )
+    assert found["auc_low"] == pytest.approx(metrics.interval(mean.auc, mean.variance)[0][0], abs=1e-6)
+    clean = summary.query(here.replace("mixed", "none")).iloc[0]
+    assert found["change"] == pytest.approx(found["auc"] - clean["auc"], abs=2e-6)
+    assert found["change_low"] < found["change"] < found["change_high"]
+    assert np.isnan(clean["change"])
+
+
+def test_the_comparison_has_the_best_first_and_a_column_for_every_training_set(read):
+    wide = read["comparison"]
+    assert list(wide["detector"])[:3] == ["supervised", "good", "good_mse"]
+    assert list(wide["detector"])[-1] == "random"
+    columns = [
+        f"{d} | {t} | {a}"
+        for d, t, a in product(
+            ("model_a", "model_b"), ("clean", "cdm 20%", "mixed 5%", "labelled"), ("cdm", "vortex", "all")
+        )
+    ]
+    assert list(wide.columns[1:]) == columns
+    wide = wide.set_index("detector")
+    assert np.isnan(wide.loc["supervised", "model_a | clean | all"])
+    assert wide.loc["supervised", "model_a | labelled | all"] > wide.loc["good", "model_a | clean | all"]
+
+
+def test_near_fractions_keep_columns_of_their_own(read):
+    from oddlens.tables.auc import comparison_table
+
+    summary = read["summary"].query("contaminant != 'labelled'")
+    near = summary[summary["contaminant"] == "cdm"].assign(contamination=0.025)
+    both = pd.concat([summary, near]).assign(training=tables.training_labels)
+    assert {"model_a | cdm 20% | all", "model_a | cdm 2.5% | all"} <= set(comparison_table(both).columns)
+
+
+def test_scores_of_other_images_are_refused(made, tmp_path):
+    first = made["scores"]["model_a"]["good"]
+    table, about = tables.read_scores(first)
+    write_table(tmp_path / "other.csv", table.iloc[::-1], **about)
+    with pytest.raises(DamagedFile, match="not those of the other detectors"):
+        Scored.read([first, tmp_path / "other.csv"], "smooth")
+    with pytest.raises(DamagedFile, match="holds 'scores' where pixels"):
+        tables.read_pixels(first)
+
+
+def test_models_are_the_columns_that_name_no_image(made):
+    table, _ = tables.read_scores(made["scores"]["model_a"]["good"])
+    assert tables.models(table) == [f"{cell}/{seed}" for cell in made_up.CELLS for seed in (1, 2, 3)]
+
+
+# --- pairs, ablations, ranks -----------------------------------------------------------------------------------------
+
+
+def test_pairs_are_paired_on_the_same_images_and_seeds(read, scored):
+    found = read["pairs"].query("dataset == 'model_b' and training == 'clean' and anomaly == 'vortex' and b == 'dcae'")
+    found = found.query("a == 'good'").iloc[0]
+    columns = [column(scored, row, "none-0", s) for row in ("good", "dcae") for s in (1, 2, 3)]
+    both = areas(scored, "vortex", *columns)
+    less = both.combined(np.repeat([[1 / 3, -1 / 3]], 3, axis=1))
+    low, high, p = metrics.difference(less.auc, less.variance)
+    assert (found["difference"], found["low"], found["high"]) == pytest.approx((less.auc[0], low[0], high[0]), abs=2e-6)
+    assert found["p"] == pytest.approx(p[0], abs=1e-8)
+    by_seed = stats.ttest_rel(both.auc[:3], both.auc[3:])
+    assert found["seed_p"] == pytest.approx(by_seed.pvalue, rel=1e-4)
+    assert found["seeds"] == 3
+
+
+def test_a_family_of_pairs_is_one_training_set_and_anomaly(read):
+    pairs = read["pairs"]
+    assert set(pairs["training"]) == {"clean", "cdm 20%", "mixed 5%"}
+    clean = pairs.query("dataset == 'model_a' and training == 'clean' and anomaly == 'all'")
+    assert len(clean) == 5 * 4 / 2  # a ceiling stands among the clean, ablations don't
+    assert (clean["difference"] >= 0).all()
+    assert clean["p_holm"].min() == pytest.approx(min(1, 10 * clean["p"].min()), rel=1e-4, abs=1e-8)
+    assert (clean["p_holm"] >= clean["p"]).all()
+    cdm = pairs.query("dataset == 'model_a' and training == 'cdm 20%' and anomaly == 'all'")
+    assert set(cdm["a"]) | set(cdm["b"]) == {"good", "dcae", "random"}  # dcae_published diverged with every seed
+    assert set(cdm.query("a == 'good' and b == 'dcae'")["seeds"]) == {2}
+
+
+def test_ablations_stand_beside_their_base(read):
+    found, auc = read["ablations"], read["summary"]
+    assert len(found) == 2 * 3
+    line = found.query("dataset == 'model_a' and anomaly == 'all'").iloc[0]
+    aucs = auc.query("dataset == 'model_a' and anomaly == 'all' and contaminant == 'none'").set_index("detector")["auc"]
+    assert (line["base"], line["ablation"]) == ("good", "good_mse")
+    assert line["gain"] == pytest.approx(aucs["good"] - aucs["good_mse"], abs=2e-6)
+    assert line["low"] < line["gain"] < line["high"]
+
+
+def test_ranks_by_hand():
+    tasks = [("a", "clean", x) for x in ("cdm", "vortex")] + [("a", "cdm 20%", x) for x in ("cdm", "vortex")]
+    auc = {"first": [0.9, 0.8, 0.7, 0.9], "second": [0.8, 0.7, 0.8, 0.6], "third": [0.5, 0.5, 0.5, 0.5]}
+    rows = [
+        {"dataset": d, "training": t, "anomaly": x, "detector": row, "role": "detector", "contaminant": "any", "auc": v}
+        for row, values in auc.items()
+        for (d, t, x), v in zip(tasks, values, strict=True)
+    ]
+    lines = pd.DataFrame(rows)
+    lacking = lines[lines["detector"] == "third"].iloc[:3].assign(detector="lacking")
+    ceiling = lines[lines["detector"] == "first"].assign(detector="top", role="ceiling")
+    lines = pd.concat([lines, lacking, ceiling, lines.assign(anomaly="all")])
+    ranks = ranks_table(lines).set_index("detector")
+    assert list(ranks.index) == ["first", "second", "third", "lacking"]
+    assert list(ranks["mean_rank"][:3]) == [1.25, 1.75, 3.0]
+    assert np.isnan(ranks.loc["lacking", "mean_rank"])
+    assert ranks.loc["lacking", "tasks"] == 3
+    # Demsar 2006, section 3.2.2: 12 N / (k (k + 1)) (sum R^2 - k (k + 1)^2 / 4)
+    assert ranks["friedman_chi2"].iloc[0] == pytest.approx(12 * 4 / 12 * (1.25**2 + 1.75**2 + 9 - 12))
+    pairs = wilcoxon_table(lines).set_index(["a", "b"])
+    assert pairs.loc[("first", "third"), "p"] == pytest.approx(2 / 2**4)
+    assert pairs.loc[("first", "third"), "p_holm"] == pytest.approx(3 * 2 / 2**4)
+    assert pairs.loc[("first", "second"), "mean_difference"] == pytest.approx(0.1)
+
+
+# --- contamination, alarms, bins, pixels, published ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("auc", "point", "words"),
+    [
+        ([0.9, 0.88, 0.80], 0.125, "12.5 %"),  # 0.86 lies a quarter of the way from 0.88 to 0.80
+        ([0.9, 0.85, 0.89], 0.08, "8.0 %"),  # the first crossing counts
+        ([0.9, 0.89, 0.87], np.nan, "none up to 20 %"),
+    ],
+)
+def test_the_break_point_is_where_a_tenth_of_the_excess_is_lost(auc, point, words):
+    found = break_point(np.array([0, 0.1, 0.2]), np.array(auc))
+    assert found[0] == pytest.approx(point, nan_ok=True)
+    assert found[1] == words
+
+
+def test_the_slope_is_that_of_a_straight_line_and_blind_rows_have_no_break_point(read):
+    curve = read["summary"].query("dataset == 'model_a' and detector == 'good' and anomaly == 'all'")
+    curve = curve[curve["contaminant"].isin(["none", "mixed"])]
+    found = (
+        read["contamination"].query("dataset == 'model_a' and anomaly == 'all'").set_index(["detector", "contaminant"])
+    )
+    line = found.loc[("good", "mixed")]
+    assert line["slope_per_10"] == pytest.approx(
+        0.1 * stats.linregress(curve["contamination"], curve["auc"]).slope, abs=1e-5
+    )
+    assert line["slope_low"] < line["slope_per_10"] < line["slope_high"]
+    assert 0 < line["break_point"] < 0.05
+    assert found.loc[("random", "mixed"), "verdict"] == "blind even when clean"
+    assert {"supervised", "good_mse"}.isdisjoint(found.index.get_level_values(0))
+
+
+def alarming():
+    """Two models of one row: the contaminated one has the same ranks, and scores half as high."""
+    lenses, rng = 1000, np.random.default_rng(0)
+    images = pd.concat(
+        pd.DataFrame({"pool": pool, "class": cls, "index": range(lenses)})
+        for pool, cls in (("validation", "smooth"), ("test", "smooth"), ("test", "cdm"))
+    ).reset_index(drop=True)
+    clean = rng.random(len(images)) + (images["class"] == "cdm") * 0.5
+    names = [("none", 0.0, "row", 1, "ok"), ("cdm", 0.1, "row", 1, "ok"), ("cdm", 0.2, "row", 1, "diverged")]
+    models = pd.DataFrame(names, columns=[*tables.MODEL, "status"])
+    return Scored("a", "smooth", images, models, np.stack([clean, clean / 2, np.full(len(images), np.nan)]))
+
+
+def test_alarms_at_ones_own_threshold_and_at_one_that_was_carried():
+    found = alarms_table(alarming()).set_index(["calibration", "contamination", "anomaly"])
+    own = found.loc[("own", 0.0, "cdm")]
+    assert 300 < own["alarms"] < 2000
+    assert own["alarms_low"] < own["alarms"] < own["alarms_high"]
+    assert own["tpr"] == pytest.approx(0.5, abs=0.05)
+    assert list(found.loc[("own", 0.1, "cdm")][["alarms", "tpr"]]) == list(own[["alarms", "tpr"]])
+    carried = found.loc[("carried", 0.1, "cdm")]
+    assert (carried["alarms"], carried["tpr"]) == (0, 0)
+    assert carried["alarms_high"] == pytest.approx(1e5 * (1 - 0.025 ** (1 / 1000)))  # none of 1000
+    assert found.loc[("own", 0.2, "cdm"), ["alarms", "tpr", "tpr_low"]].isna().all()
+    assert ("carried", 0.0, "cdm") not in found.index
+
+
+def test_bins_of_the_lens_pair_twins_and_bins_of_the_substructure_do_not(made, scored):
+    truth = tables.read_truth(made["truths"]["model_b"])
+    found = bins_table(scored, truth)
+    mine = found.query("detector == 'good' and anomaly == 'cdm'").set_index(["truth", "bin"])
+    assert (mine["n_anomalous"] == 20).all()
+    assert mine.loc[("substructure_mass_msun", 1), "n_normal"] == 80
+    assert mine.loc[("peak_signal_to_noise", 1), "n_normal"] == 20
+    assert mine.loc[("substructure_mass_msun", 4), "auc"] > mine.loc[("substructure_mass_msun", 1), "auc"]
+    assert set(found.query("anomaly == 'cdm'")["truth"]) == set(truth.columns[3:]) - {"vortex_length_arcsec"}
+    assert set(found["detector"]) == set(made_up.ROWS)  # ceilings and ablations after their own training
+    # the twins' bin is of the smooth image's truth, whatever the odd image's
+    other = truth.assign(peak_signal_to_noise=truth["peak_signal_to_noise"].where(truth["class"] == "smooth", 1.0))
+    pd.testing.assert_frame_equal(bins_table(scored, other), found)
+
+
+def test_a_truth_that_is_the_same_as_another_has_no_bins_of_its_own(made, scored):
+    truth = tables.read_truth(made["truths"]["model_b"])
+    truth["heaviest_mass_msun"] = truth["substructure_mass_msun"]
+    assert "heaviest_mass_msun" not in set(bins_table(scored, truth)["truth"])
+
+
+def test_pixels_are_collected_with_their_names(read):
+    pixels = read["pixels"]
+    assert set(pixels["detector"]) == {"good", "dcae", "dcae_published", "good_mse"}
+    assert set(pixels["anomaly"]) == {"cdm", "vortex"}
+    assert set(zip(pixels["contaminant"], pixels["contamination"], strict=True)) == {
+        ("none", 0),
+        ("cdm", 0.2),
+        ("mixed", 0.05),
+    }
+    assert not pixels.duplicated(["dataset", *tables.MODEL, "anomaly"]).any()
+
+
+def test_published_figures_stand_beside_both_of_our_rows(read):
+    table = read["published"].set_index(["dataset", "published", "anomaly", "detector"])
+    for row in ("dcae", "dcae_published"):
+        line = table.loc[("model_a", "dcae", "all", row)]
+        assert (line["published_auc"], line["published_tpr_01"]) == (0.73034, 0.062)
+        assert line["difference"] == pytest.approx(line["auc"] - 0.73034, abs=1e-5)
+    assert table.loc[("model_a", "supervised", "all", "supervised"), "training"] == "labelled"
+    without = read["published"].query("published == 'aae'")
+    assert without["detector"].isna().all()
+    assert len(without) == 6
     assert table["source"].notna().all()
 
 
-def examples(path, detector):
-    images = np.random.default_rng(0).random((3, 4, 16, 16)).astype(np.float32)
-    arrays = {"images": images} | ({} if detector == "random" else {"reconstructions": images})
-    write_arrays(path, arrays, dataset="model_a", detector=detector, classes="smooth,cdm,vortex")
+def test_published_figures_need_no_row_of_ours(read):
+    none = published_table(read["summary"].query("detector == 'random'"))
+    assert none["detector"].isna().all()
 
 
-@pytest.fixture(scope="module")
-def drawn(study):
-    inputs = {"scores": {}, "examples": {}, "losses": {}}
-    for detector in DETECTORS:
-        inputs["scores"][detector] = str(study / f"model_a-{detector}.csv")
-        inputs["examples"][detector] = str(study / f"{detector}.h5")
-        examples(study / f"{detector}.h5", detector)
-        rows = [(c, "loss", e, 1 / e) for c in CELLS for e in (1, 2, 3)] if detector != "random" else []
-        write_table(
-            study / f"{detector}-losses.csv", pd.DataFrame(rows, columns=["cell", "objective", "epoch", "loss"])
-        )
-        inputs["losses"][detector] = [str(study / f"{detector}-losses.csv")] * 2
-    outputs = {name: str(study / f"{name}.png") for name in ("roc", "contamination", "gallery", "losses")}
-    figures.draw(outputs, dataset="model_a", smooth="smooth", auc_path=str(study / "auc.csv"), **inputs)
-    return outputs, inputs
+def test_what_is_not_known_is_empty_and_rounding_is_not_written(tmp_path):
+    tables.write(tmp_path / "t.csv", pd.DataFrame({"a": [-3e-17, 0.1234567, np.nan], "b": ["x", "y", "z"]}))
+    assert (tmp_path / "t.csv").read_text() == "a,b\n0,x\n0.123457,y\n,z\n"
 
 
-def test_figures_are_drawn_and_equal_when_drawn_again(drawn, study):
-    outputs, inputs = drawn
-    first = {name: Path(path).read_bytes() for name, path in outputs.items()}
-    assert all(content.startswith(b"\x89PNG") for content in first.values())
-    figures.draw(outputs, dataset="model_a", smooth="smooth", auc_path=str(study / "auc.csv"), **inputs)
-    assert {name: Path(path).read_bytes() for name, path in outputs.items()} == first
-
-
-def test_the_loss_figure_has_a_line_for_every_training_set_and_seed(drawn):
-    _, inputs = drawn
-    axes = figures.loss_curves(inputs["losses"], "training").axes
-    assert [axis.get_title() for axis in axes] == ["good", "dcae"]
-    assert [len(axis.lines) for axis in axes] == [len(CELLS) * 2] * 2
-    assert [text.get_text() for text in axes[0].get_legend().get_texts()] == CELLS
-
-
-def test_near_fractions_keep_columns_of_their_own(study):
-    auc = pd.read_csv(study / "auc.csv")
-    near = auc[auc["contaminant"] == "cdm"].assign(contamination=0.025)
-    columns = tables.comparison_table(pd.concat([auc.replace({"contamination": {0.2: 0.02}}), near])).columns
-    assert {"model_a | cdm 2% | all", "model_a | cdm 2.5% | all"} <= set(columns)
-
-
-def test_the_report_says_what_the_tables_say(drawn, study, config):
-    from oddlens import settings
-
-    outputs, _ = drawn
-    names = ("auc", "comparison", "published")
-    report(
-        study / "report.html",
-        tables={name: str(study / f"{name}.csv") for name in names},
-        figures=dict.fromkeys(("model_a", "model_b"), outputs | {"preview": outputs["gallery"]}),
-        study=settings.study(config).plain(),
-        detectors={"good": "One that sees", "random": "Control: one that does not"},
-        classes={"cdm": "Subhalos"},
-        versions={"numpy": "1.2.3"},
-    )
-    page = (study / "report.html").read_text()
-    auc = pd.read_csv(study / "auc.csv")
-    best = auc.query("dataset == 'model_a' and detector == 'good' and contamination == 0 and anomaly == 'all'")[
-        "auc"
-    ].mean()
-    assert f"On model_a the best is <b>good</b> with {best:.3f}" in page
-    assert page.count("<img") == 10
-    assert "numpy 1.2.3" in page
-    assert "The Einstein mass is the same in all of them." in page
-    assert "mass_fraction" in page
-    assert "uniform 0.4, 0.6" in page
-    assert "One that sees." in page
-
-
-def test_a_control_that_sees_is_reported():
-    from oddlens.report import _controls
-
-    row = {"dataset": "a", "contaminant": "none", "contamination": 0.0, "detector": "flux", "anomaly": "all"}
-    rates = {"auc": 0.7, "auc_low": 0.65, "auc_high": 0.75, "tpr_at_fpr_01": 0.1, "tpr_at_fpr_05": 0.2}
-    seeing = pd.DataFrame([row | rates])
-    assert not _controls(seeing, ["flux"])[0]["blind"]
-    assert _controls(seeing.assign(auc=0.49), ["flux"])[0]["blind"]
-    assert _controls(seeing, ["random"]) == []
-
-
-def test_models_are_the_columns_that_name_no_image():
-    assert tables.models(scores(1, "model_a", "good")) == [f"{cell}/{seed}" for cell in CELLS for seed in (1, 2)]
+def test_scores_that_are_all_alike_raise_no_alarm():
+    scored = alarming()
+    found = alarms_table(Scored("a", "smooth", scored.images, scored.models.iloc[:1], np.ones_like(scored.values[:1])))
+    assert (found[["alarms", "tpr"]] == 0).all().all()

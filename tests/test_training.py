@@ -1,7 +1,10 @@
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from oddlens.images import Images
+from oddlens.robust import mean_loss
 from oddlens.training import Objective, global_generators, train
 
 
@@ -11,14 +14,16 @@ def line(**changes):
     with torch.no_grad():
         model.weight.fill_(0.0)
 
-    def loss(batch, generator):
-        return (model(batch) - 3 * batch).square().mean()
+    def loss(batch):
+        return (model(batch.images) - 3 * batch.images).square().mean(dim=(1, 2, 3))
 
     return model, Objective("fit", (model,), changes.get("loss", loss), changes.get("rate", lambda p: 0.1))
 
 
-def data(count=64):
-    return torch.randn(count, 1, generator=torch.Generator().manual_seed(0))
+def data(count=64, factor=1.0):
+    """Images of one pixel."""
+    pixels = factor * np.random.default_rng(0).normal(size=(count, 1, 1)).astype(np.float32)
+    return Images(pixels, np.arange(count), None, "cpu")
 
 
 def test_the_loop_minimises():
@@ -32,14 +37,14 @@ def test_the_loop_minimises():
 def test_each_objective_trains_its_own_networks_alone():
     one, two = nn.Linear(1, 1), nn.Linear(1, 1)
     before = one.weight.item()
-    objective = Objective("two", (two,), lambda batch, g: (two(one(batch)) - 1).square().mean(), lambda p: 0.1)
+    objective = Objective("two", (two,), lambda batch: (two(one(batch.images)) - 1).square().mean(), lambda p: 0.1)
     train(nn.ModuleList([one, two]), [objective], data(), seed=1, epochs=2, batch_size=16)
     assert one.weight.item() == before
     assert one.weight.grad is None
 
 
 def test_a_loss_that_is_not_finite_names_its_objective():
-    model, objective = line(loss=lambda batch, g: model_loss(batch))
+    model, objective = line(loss=lambda batch: model_loss(batch))
 
     def model_loss(batch):
         return model.weight.sum() * float("nan")
@@ -57,9 +62,62 @@ def test_the_learning_rate_sees_progress_from_zero_to_nearly_one():
     assert seen[-1] == pytest.approx(11 / 12)
 
 
-def test_a_batch_larger_than_the_data_is_the_data():
+def test_a_batch_larger_than_the_data_is_refused():
     model, objective = line()
-    assert len(train(model, [objective], data(5), seed=1, epochs=2, batch_size=100)["fit"]) == 2
+    with pytest.raises(ValueError, match="5 training images are fewer than training.batch_size = 100"):
+        train(model, [objective], data(5), seed=1, epochs=2, batch_size=100)
+
+
+def test_labels_and_progress_reach_the_loss():
+    seen = []
+    model = nn.Linear(1, 1)
+
+    def loss(batch):
+        seen.append((batch.labels, batch.progress))
+        assert (batch.labels == (batch.images[:, 0, 0, 0] > 0)).all()
+        return model(batch.images).square().mean()
+
+    pixels = data()[slice(0, 64)].numpy()[:, 0]
+    images = Images(pixels, np.arange(64), pixels[:, 0, 0] > 0, "cpu")
+    train(model, [Objective("fit", (model,), loss, lambda p: 0.1)], images, seed=1, epochs=2, batch_size=16)
+    assert [p for _, p in seen] == [k / 8 for k in range(8)]
+
+
+def test_images_are_read_from_a_file_as_they_are_asked_for(tmp_path):
+    pixels = np.random.default_rng(0).normal(size=(50, 4, 4)).astype(np.float32)
+    mapped = np.memmap(tmp_path / "images", np.float32, "w+", shape=pixels.shape)
+    mapped[:] = pixels
+    rows = np.array([3, 40, 7, 9])
+    images = Images(mapped, rows, None, "cpu")
+    assert images._pool.data_ptr() == mapped.ctypes.data  # no copy
+    assert len(images) == 4
+    assert np.array_equal(images[torch.tensor([1, 0])].numpy()[:, 0], pixels[[40, 3]])
+    assert np.array_equal(torch.cat(list(images.batches(3))).numpy()[:, 0], pixels[rows])
+    assert np.array_equal(images.some(2).numpy()[:, 0], pixels[[3, 9]])
+    images.scale = torch.tensor(2.0)
+    assert np.array_equal(images[slice(0, 2)].numpy()[:, 0], pixels[[3, 40]] / 2)
+
+
+@pytest.mark.parametrize(
+    ("robust", "expected"),
+    [
+        ("none", (1 + 2 + 4 + 8) / 4),
+        ("refine", (1 + 2 + 4 + 8) / 4),
+        ("trim", (1 + 2 + 4) / 3),
+        ("loe_hard", (1 + 2 + 4 + 1 / 8) / 4),
+        ("loe_soft", (1 + 2 + 4 + 0.5 * 8 + 0.5 / 8) / 4),
+    ],
+)
+def test_the_worst_quarter_gets_what_each_way_gives_it(robust, expected):
+    losses = torch.tensor([4.0, 1.0, 8.0, 2.0])
+    assert mean_loss(losses, robust, 0.25, epoch=5).item() == pytest.approx(expected)
+    assert mean_loss(losses, robust, 0.25, epoch=0).item() == pytest.approx(3.75)  # blind while warming up
+    assert mean_loss(losses.mean(), robust, 0.25, epoch=5).item() == pytest.approx(3.75)  # no loss per image
+
+
+def test_exposure_refuses_losses_that_have_no_inverse():
+    with pytest.raises(ValueError, match="loe_soft inverts the loss.*use trim or refine"):
+        mean_loss(torch.tensor([1.0, -1.0]), "loe_soft", 0.5, epoch=5)
 
 
 def test_clipping_bounds_the_gradient():
@@ -74,7 +132,7 @@ def test_clipping_bounds_the_gradient():
     torch.optim.Adam.step, kept = watch, torch.optim.Adam.step
     try:
         hook = kept
-        train(model, [objective], 100 * data(), seed=1, epochs=1, batch_size=16, gradient_clip=0.5)
+        train(model, [objective], data(factor=100), seed=1, epochs=1, batch_size=16, gradient_clip=0.5)
     finally:
         torch.optim.Adam.step = kept
     assert max(norms) <= 0.5 + 1e-6

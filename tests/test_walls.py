@@ -44,7 +44,17 @@ def test_what_learns_does_not_know_lenses(module):
     assert not [f for f in closure(module) if "lensing" in f.parts]
 
 
-@pytest.mark.parametrize("module", ["oddlens.aggregate", "oddlens.figures", "oddlens.report", "oddlens.settings"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "oddlens.aggregate",
+        "oddlens.figures.draw",
+        "oddlens.figures.ranks",
+        "oddlens.report",
+        "oddlens.settings",
+        "oddlens.truth",
+    ],
+)
 def test_tables_figures_report_and_settings_start_without_torch(module):
     code = f"import sys, {module}; sys.exit(bool({{'torch', 'autolens', 'jax'}} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", check=False).returncode == 0
@@ -52,7 +62,9 @@ def test_tables_figures_report_and_settings_start_without_torch(module):
 
 STAGES = {
     "oddlens.aggregate": [],
-    "oddlens.figures": [],
+    "oddlens.figures.draw": [],
+    "oddlens.figures.ranks": [],
+    "oddlens.truth": [],
     "oddlens.report": [],
     "oddlens.preview": [],
     "oddlens.export": [],

@@ -1,13 +1,66 @@
 """All result tables of a study, from its score tables."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from oddlens import tables
+from oddlens.tables.alarms import alarms_table
+from oddlens.tables.auc import auc_table, comparison_table, summary_table
+from oddlens.tables.bins import bins_table
+from oddlens.tables.contamination import contamination_table
+from oddlens.tables.pairs import ablation_table, pairs_table
+from oddlens.tables.pixels import pixels_table
+from oddlens.tables.published import published_table
+from oddlens.tables.ranks import ranks_table, wilcoxon_table
+from oddlens.tables.scored import Scored
 
 
-def aggregate(scores: list[str], outputs: dict[str, str | Path], smooth: str) -> None:
-    """Write `auc`, `comparison` and `published`; see `oddlens.tables`."""
-    auc = tables.auc_table(scores, smooth)
-    tables.write(outputs["auc"], auc)
-    tables.write(outputs["comparison"], tables.comparison_table(auc))
-    tables.write(outputs["published"], tables.published_table(auc))
+def aggregate(
+    outputs: Mapping[str, str | Path],
+    *,
+    scores: Mapping[str, Sequence[str | Path]],
+    truths: Mapping[str, str | Path],
+    pixels: Mapping[str, Sequence[str | Path]],
+    rows: Mapping[str, Mapping],
+    smooth: str,
+) -> None:
+    """Write all tables; each is described where it is made, in `oddlens.tables`. Inputs are by data set.
+
+    Args:
+        rows: of each detector row its `role` and the row it `ablates`, if any.
+    """
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for dataset, paths in scores.items():
+        for name, table in _of_dataset(Scored.read(paths, smooth), tables.read_truth(truths[dataset]), rows):
+            parts.setdefault(name, []).append(table)
+    made = {name: _joined(found) for name, found in parts.items()}
+    summary = made["summary"]
+    made |= {
+        "comparison": comparison_table(summary),
+        "published": published_table(summary),
+        "ranks": ranks_table(summary),
+        "wilcoxon": wilcoxon_table(summary),
+        "pixels": pixels_table(path for paths in pixels.values() for path in paths),
+    }
+    for name, path in outputs.items():
+        tables.write(path, made[name])
+
+
+def _of_dataset(scored: Scored, truth: pd.DataFrame, rows: Mapping[str, Mapping]):
+    """The tables of one data set by name, in pieces."""
+    for block in scored.blocks():
+        auc = auc_table(scored, block)
+        yield "auc", auc
+        yield "summary", summary_table(block, auc, rows)
+        yield "pairs", pairs_table(block, rows)
+        yield "ablations", ablation_table(block, rows)
+        yield "contamination", contamination_table(block)
+    yield "bins", bins_table(scored, truth)
+    yield "alarms", alarms_table(scored)
+
+
+def _joined(found: list[pd.DataFrame]) -> pd.DataFrame:
+    """One below the other; empty ones have no types of their own to bring."""
+    return pd.concat([table for table in found if len(table)] or found[:1], ignore_index=True)

@@ -2,6 +2,8 @@
 
 CLEAN = "none"
 """The contaminant of an uncontaminated training set."""
+LABELLED = "labelled"
+"""The contaminant of the training set of those that are told the labels: every anomaly there is, and as many normal."""
 MIXED = "mixed"
 """The contaminant that is every anomaly class in equal parts."""
 

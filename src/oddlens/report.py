@@ -1,6 +1,7 @@
 """The report of a study: one HTML file that holds its tables and figures and needs nothing else."""
 
 import base64
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,57 +11,88 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import oddlens
 from oddlens.artefacts import replacing
-from oddlens.cells import CLEAN
-from oddlens.tables import ALL, training_labels
+from oddlens.cells import LABELLED, MIXED
+from oddlens.tables import ALL, BLIND, HOME, training_labels
+from oddlens.tables.auc import ranking
 
-BLIND = 0.02
-"""How far from one half the AUC of a control may lie. Twins share all but their substructure, so the faint dimming that
-substructure does bring is significant long before it is of any use; the size of the effect is what counts."""
-CONTROL = "Control: "
-"""How the summary of a detector begins that should fail: if it doesn't, the data give their labels away."""
+ALPHA = 0.05
+"""Differences whose corrected p is larger aren't called differences."""
+EXAMPLE = 0.1
+"""The contaminated fraction that the text speaks of, or the nearest that the study has."""
 
 
 def report(
     path: str | Path,
     *,
-    tables: dict[str, str],
-    figures: dict[str, dict[str, str]],
+    tables: Mapping[str, str | Path],
+    figures: Mapping[str, Mapping[str, str | Path]],
+    ranks: str | Path,
     study: dict[str, Any],
-    detectors: dict[str, str],
-    classes: dict[str, str],
-    versions: dict[str, str],
+    rows: Mapping[str, Mapping],
+    classes: Mapping[str, str],
+    versions: Mapping[str, str],
 ) -> None:
     """Write the report.
 
     Args:
-        tables: paths of `auc`, `comparison` and `published`.
+        tables: paths of the result tables, by name.
         figures: for each data set the paths of its figures, by name.
+        ranks: the path of the critical-difference diagram.
         study: the validated config as plain data.
-        detectors: what each detector is, by row.
+        rows: of each detector row its `role`, the row it `ablates`, and `what` it is.
         classes: what each class is.
     """
-    auc = pd.read_csv(tables["auc"])
-    clean = auc[auc["contaminant"] == CLEAN]
+    read = {name: pd.read_csv(file) for name, file in tables.items() if name != "comparison"}
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     page = environment.get_template("report.html.j2").render(
         study=study,
         prior=_prior,
+        change=_change,
+        blind=BLIND,
         version=oddlens.__version__,
         versions=versions,
         config=yaml.safe_dump(study, sort_keys=False, allow_unicode=True),
-        clean=_clean_table(clean),
-        controls=_controls(clean, [row for row, what in detectors.items() if what.startswith(CONTROL)]),
-        detectors=detectors,
+        described=_described(rows),
         classes=classes,
-        best=_best(clean),
-        contaminated=_contaminated(auc),
-        published=_published(pd.read_csv(tables["published"])),
+        seeds=len(study["contamination"]["seeds"]),
         figures={name: {kind: _embedded(file) for kind, file in files.items()} for name, files in figures.items()},
+        ranks=_embedded(ranks),
+        **facts(read, rows, study),
     )
     with replacing(path) as temporary:
         temporary.write_text(page)
+
+
+def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: dict[str, Any]) -> dict[str, Any]:
+    """All that the template says of the results: numbers for its sentences, and tables as HTML (None where empty)."""
+    summary, datasets = read["summary"], list(read["summary"]["dataset"].unique())
+    judged = summary[summary["contaminant"].isin(HOME)]
+    best = [_best(judged[judged["dataset"] == d], read["pairs"], read["published"]) for d in datasets]
+    duels = {b["dataset"]: _duels(read["pairs"][read["pairs"]["dataset"] == b["dataset"]], b["detector"]) for b in best}
+    own = read["alarms"][read["alarms"]["calibration"] == "own"]
+    return {
+        "best": best,
+        "scoreboards": _each(datasets, judged, lambda t: _scoreboard(t, ["ceiling", "detector"])),
+        "others": _each(datasets, judged, lambda t: _scoreboard(t, ["reference", "control"])),
+        "controls": _controls(judged),
+        "contaminated": _each(datasets, summary, _contaminated),
+        "slopes": _each(datasets, read["contamination"], lambda t: _slopes(t, rows)),
+        "examples": [e for d in datasets if (e := _example(summary[summary["dataset"] == d]))],
+        "remedies": _each(datasets, read["pairs"], lambda t: _remedies(t, study, summary["training"].unique())),
+        "alarms": _each(datasets, read["alarms"], lambda t: _alarms(t, summary, ("carried", "own"))),
+        "own_alarms": _each(datasets, own, lambda t: _alarms(t, summary, ("own",))),
+        "duels": {dataset: html for dataset, html in duels.items() if html},
+        "friedman": _friedman(read["ranks"]),
+        "pixels": _pixels(read["pixels"]),
+        "ablations": _each(datasets, read["ablations"], _ablations),
+        "published": _each(datasets, read["published"], _published),
+        "diverged": _diverged(read["auc"]),
+    }
+
+
+# --- pieces of text --------------------------------------------------------------------------------------------------
 
 
 def _prior(plain: float | dict[str, list[float]]) -> str:
@@ -71,56 +103,287 @@ def _prior(plain: float | dict[str, list[float]]) -> str:
     return f"{kind} {', '.join(f'{p:g}' for p in parameters)}"
 
 
-def _embedded(path: str) -> str:
+def _described(rows: Mapping[str, Mapping]) -> dict[str, list[tuple[str, str]]]:
+    """For each role the rows that are the same thing, by name, and what they are."""
+    found: dict[str, dict[str, list[str]]] = {role: {} for role in ("detector", "ceiling", "reference", "control")}
+    for row, entry in rows.items():
+        found.get(entry["role"], {}).setdefault(entry["what"], []).append(row)
+    return {role: [(", ".join(names), what) for what, names in same.items()] for role, same in found.items()}
+
+
+def _embedded(path: str | Path) -> str:
     return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
 
 
-def _html(table: pd.DataFrame) -> str:
+def _html(table: pd.DataFrame) -> str | None:
+    if not len(table):
+        return None
     return table.to_html(index=False, border=0, na_rep="–", escape=True, float_format="{:.3f}".format)
 
 
-def _mean(rows: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds, one row for each data set, training set, detector and anomaly, in order of appearance."""
-    keys = ["dataset", "contaminant", "contamination", "detector", "anomaly"]
-    return (
-        rows.groupby(keys, sort=False)[["auc", "auc_low", "auc_high", "tpr_at_fpr_01", "tpr_at_fpr_05"]]
-        .mean()
-        .reset_index()
-    )
+def _each(datasets: Iterable[str], table: pd.DataFrame, make) -> dict[str, str]:
+    """What `make` makes of the part of each data set, where it makes anything."""
+    parts = {dataset: table[table["dataset"] == dataset] for dataset in datasets}
+    made = {dataset: make(part) for dataset, part in parts.items() if len(part)}
+    return {dataset: html for dataset, html in made.items() if html}
 
 
-def _clean_table(clean: pd.DataFrame) -> str:
-    """Detectors in rows, anomalies of each data set in columns: AUC with its interval."""
-    rows = _mean(clean)
-    rows["cell"] = rows.apply(lambda r: f"{r['auc']:.3f} ({r['auc_low']:.3f}–{r['auc_high']:.3f})", axis=1)
-    rows["column"] = rows["dataset"] + ": " + rows["anomaly"]
-    wide = rows.pivot_table(index="detector", columns="column", values="cell", aggfunc="first", sort=False)
-    order = rows[rows["anomaly"] == ALL].groupby("detector")["auc"].mean().sort_values(ascending=False, kind="stable")
-    return _html(wide.loc[order.index].reset_index().rename_axis(columns=None))
+def _change(value: float) -> str:
+    """A change with its sign: `+0.012`, `−0.003`."""
+    return f"{value:+.3f}".replace("-", "−")
 
 
-def _best(clean: pd.DataFrame) -> list[dict]:
-    """The best detector of each data set against all anomalies."""
-    rows = _mean(clean[clean["anomaly"] == ALL])
-    return rows.loc[rows.groupby("dataset", sort=False)["auc"].idxmax()].to_dict("records")
+def _signed(values: pd.Series) -> pd.Series:
+    return values.map(_change)
 
 
-def _controls(clean: pd.DataFrame, controls: list[str]) -> list[dict]:
+def _span(rows: pd.DataFrame, low: str, high: str, write=_change) -> pd.Series:
+    """Intervals in words; a dash where there is none."""
+    spans = [f"{write(a)} to {write(b)}" for a, b in zip(rows[low], rows[high], strict=True)]
+    return pd.Series(spans, rows.index).where(rows[low].notna(), "–")
+
+
+def _uncertain(values: pd.Series, rows: pd.DataFrame, *spans: tuple[str, str]) -> pd.Series:
+    """Values with half the width of each interval: `+0.012 ± 0.004 ± 0.009`; without those that there are not."""
+    words = _signed(values)
+    for low, high in spans:
+        half = (rows[high] - rows[low]) / 2
+        words = (words + half.map(" ± {:.3f}".format)).where(half.notna(), words)
+    return words
+
+
+def _p(values: pd.Series) -> pd.Series:
+    return values.map(lambda p: "–" if pd.isna(p) else "< 0.001" if p < 0.001 else f"{p:.3f}")
+
+
+def _wide(table: pd.DataFrame, index: list[str], column: str, value: str) -> pd.DataFrame:
+    """A pivot that keeps the order in which lines and columns come."""
+    wide = table.pivot(index=index, columns=column, values=value)
+    lines = pd.MultiIndex.from_frame(table[index].drop_duplicates()) if len(index) > 1 else table[index[0]].unique()
+    return wide.loc[lines, list(table[column].unique())].reset_index().rename_axis(columns=None)
+
+
+# --- how well --------------------------------------------------------------------------------------------------------
+
+
+def _best(judged: pd.DataFrame, pairs: pd.DataFrame, published: pd.DataFrame) -> dict:
+    """The best detector of a data set against all anomalies, beside its equals, the ceilings and what was published."""
+    every = judged[judged["anomaly"] == ALL].dropna(subset="auc").sort_values("auc", ascending=False, kind="stable")
+    found = every[every["role"] == "detector"] if (every["role"] == "detector").any() else every
+    if not len(found):
+        return {"dataset": judged["dataset"].iloc[0], "detector": None}
+    best = found.iloc[0].to_dict()
+    every_pair = _both_ways(pairs[(pairs["training"] == "clean") & (pairs["anomaly"] == ALL)])
+    ours = (every_pair["dataset"] == best["dataset"]) & (every_pair["a"] == best["detector"])
+    known = published[
+        (published["dataset"] == best["dataset"]) & (published["anomaly"] == ALL) & (published["training"] == "clean")
+    ].sort_values("published_auc", ascending=False)
+    return best | {
+        "equals": list(every_pair.loc[ours & (every_pair["p_holm"] > ALPHA), "b"]),
+        "ceilings": every[every["role"] == "ceiling"].to_dict("records"),
+        "published": known.iloc[0].to_dict() if len(known) else None,
+    }
+
+
+def _scoreboard(judged: pd.DataFrame, roles: list[str]) -> str | None:
+    """The rows of some roles on one data set, best first, with both kinds of interval."""
+    chosen = judged[judged["role"].isin(roles)]
+    every = chosen[chosen["anomaly"] == ALL].sort_values("auc", ascending=False, kind="stable").set_index("detector")
+    if not len(every):
+        return None
+    table = pd.DataFrame({"row": every.index, "kind": every["role"], "AUC": every["auc"]}, index=every.index)
+    table["95 % over test images"] = _span(every, "auc_low", "auc_high", "{:.3f}".format)
+    table["95 % over seeds"] = _span(every, "seed_low", "seed_high", "{:.3f}".format)
+    for anomaly in [a for a in chosen["anomaly"].unique() if a != ALL]:
+        table[f"AUC, {anomaly}"] = chosen[chosen["anomaly"] == anomaly].set_index("detector")["auc"]
+    table["average precision"] = every["average_precision"]
+    table["found at 1 % false alarms"] = every["tpr_at_fpr_01"]
+    table["at 5 %"] = every["tpr_at_fpr_05"]
+    return _html(table)
+
+
+def _controls(judged: pd.DataFrame) -> list[dict]:
     """The controls after clean training, and whether they are as good as blind."""
-    rows = _mean(clean[clean["detector"].isin(controls) & (clean["anomaly"] == ALL)])
-    rows["blind"] = (rows["auc"] - 0.5).abs() < BLIND
-    return rows.to_dict("records")
+    found = judged[(judged["role"] == "control") & (judged["anomaly"] == ALL)].dropna(subset="auc")
+    return found.assign(blind=(found["auc"] - 0.5).abs() < BLIND).to_dict("records")
 
 
-def _contaminated(auc: pd.DataFrame) -> str:
-    """AUC against all anomalies: a row per data set and detector, a column per training set."""
-    rows = _mean(auc[auc["anomaly"] == ALL])
-    rows["training"] = training_labels(rows)
-    wide = rows.pivot(index=["dataset", "detector"], columns="training", values="auc")
-    pairs = rows[["dataset", "detector"]].drop_duplicates().itertuples(index=False, name=None)
-    wide = wide.loc[list(pairs), list(rows["training"].unique())]
-    return _html(wide.reset_index().rename_axis(columns=None))
+def _published(published: pd.DataFrame) -> str | None:
+    """One data set of `published.csv`, where we have rows of that detector."""
+    found = published[published["detector"].notna() & published["auc"].notna()]
+    if not len(found):
+        return None
+    shown = found[["published", "anomaly", "published_auc", "detector", "auc"]].rename(
+        columns={"published_auc": "published AUC", "detector": "our row", "auc": "our AUC"}
+    )
+    shown["95 % over test images"] = _span(found, "auc_low", "auc_high", "{:.3f}".format)
+    shown["95 % over seeds"] = _span(found, "seed_low", "seed_high", "{:.3f}".format)
+    shown["ours less published"] = _signed(found["difference"])
+    for whose, names in (("published", "published_tpr_{}"), ("ours", "tpr_at_fpr_{}")):
+        one, five = (found[names.format(rate)].map("{:.3f}".format) for rate in ("01", "05"))
+        known = found[names.format("01")].notna() & found["published_tpr_01"].notna()
+        shown[f"found at 1 % / 5 %, {whose}"] = (one + " / " + five).where(known, "–")
+    return _html(shown.assign(source=found["source"]))
 
 
-def _published(table: pd.DataFrame) -> str:
-    return _html(table[table["auc"].notna()].rename(columns={"published_auc": "published AUC", "auc": "our AUC"}))
+# --- contamination ---------------------------------------------------------------------------------------------------
+
+
+def _contaminated(summary: pd.DataFrame) -> str | None:
+    """AUC against all anomalies: a line per row, a column per training set; none if all training was clean."""
+    chosen = summary[
+        (summary["anomaly"] == ALL) & (summary["contaminant"] != LABELLED) & (summary["role"] != "ablation")
+    ]
+    if chosen["contaminant"].isin(HOME).all():
+        return None
+    order = {row: k for k, row in enumerate(ranking(summary))}
+    chosen = chosen.sort_values("detector", key=lambda column: column.map(order), kind="stable")
+    return _html(_wide(chosen.rename(columns={"detector": "row"}), ["row"], "training", "auc"))
+
+
+def _slopes(table: pd.DataFrame, rows: Mapping[str, Mapping]) -> str | None:
+    """What 10 % of odd training images cost, and where detectors break; against all anomalies, best clean first."""
+    table = table[(table["anomaly"] == ALL) & table["detector"].map(lambda row: rows[row]["role"] == "detector")]
+    table = table.sort_values("clean_auc", ascending=False, kind="stable")
+    if not len(table):
+        return None
+    shown = table.drop_duplicates("detector")[["detector", "clean_auc"]].set_index("detector")
+    shown.columns = ["clean AUC"]
+    for contaminant, own in table.groupby("contaminant", sort=False):
+        own = own.set_index("detector")
+        spans = ("slope_low", "slope_high"), ("seed_slope_low", "seed_slope_high")
+        shown[f"{contaminant}: slope per 10 %"] = _uncertain(own["slope_per_10"], own, *spans)
+        shown[f"{contaminant}: breaks at"] = own["verdict"]
+    return _html(shown.rename_axis("row").reset_index())
+
+
+def _example(summary: pd.DataFrame) -> dict | None:
+    """One contaminated training set of a data set: who is best after it, and who lost least of those that see."""
+    chosen = summary[
+        (summary["anomaly"] == ALL) & (summary["role"] == "detector") & ~summary["contaminant"].isin(HOME)
+    ].dropna(subset=["auc", "change"])
+    if not len(chosen):
+        return None
+    mixed = chosen[chosen["contaminant"] == MIXED] if (chosen["contaminant"] == MIXED).any() else chosen
+    fraction = min(mixed["contamination"].unique(), key=lambda p: abs(p - EXAMPLE))
+    there = mixed[mixed["contamination"] == fraction].drop_duplicates("detector")
+    seeing = there[there["auc"] - there["change"] > 0.5 + BLIND]
+    best = there.loc[there["auc"].idxmax()].to_dict()
+    return best | {"steadiest": seeing.loc[seeing["change"].idxmax()].to_dict() if len(seeing) else None}
+
+
+def remedies(study: dict[str, Any]) -> dict[str, str]:
+    """Rows that are trained to withstand contamination, and the row that is the same without the remedy."""
+
+    def without(entry: dict[str, Any]) -> dict[str, Any]:
+        kept = {k: v for k, v in entry["training"].items() if k not in ("robust", "assumed_contamination")}
+        return {"detector": entry["detector"], "settings": entry.get("settings"), "training": kept}
+
+    plain = {row: e for row, e in study["detectors"].items() if e["training"].get("robust", "none") == "none"}
+    robust = {row: e for row, e in study["detectors"].items() if row not in plain}
+    pairs = {row: [base for base, b in plain.items() if without(b) == without(e)] for row, e in robust.items()}
+    return {row: bases[0] for row, bases in pairs.items() if bases}
+
+
+def _remedies(pairs: pd.DataFrame, study: dict[str, Any], trainings: Iterable[str]) -> str | None:
+    """What each remedy changes at each contamination, against all anomalies; a star where it is significant."""
+    every = _both_ways(pairs[pairs["anomaly"] == ALL])
+    named = [every[(every["a"] == row) & (every["b"] == base)] for row, base in remedies(study).items()]
+    if not named:
+        return None
+    found = pd.concat(named).assign(row=lambda t: t["a"] + " over " + t["b"])
+    cells = _uncertain(found["difference"], found, ("low", "high"), ("seed_low", "seed_high"))
+    found["cell"] = cells.where(found["p_holm"] > ALPHA, cells + " *")
+    order = {training: k for k, training in enumerate(trainings)}
+    return _html(_wide(found.sort_values("training", key=lambda t: t.map(order)), ["row"], "training", "cell"))
+
+
+def _both_ways(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Each pair also as the other sees it."""
+    names = ["a", "b", "a_auc", "b_auc"]
+    turned = pairs.rename(columns=dict(zip(names, ["b", "a", "b_auc", "a_auc"], strict=True)))
+    for low, high in (("low", "high"), ("seed_low", "seed_high"), ("difference", "difference")):
+        turned[low], turned[high] = -turned[high], -turned[low]
+    return pd.concat([pairs, turned[pairs.columns]])
+
+
+def _chances(found: pd.DataFrame) -> dict[str, pd.Series]:
+    """The columns that say how sure differences are."""
+    return {
+        "95 % over test images": _span(found, "low", "high"),
+        "p (Holm)": _p(found["p_holm"]),
+        "95 % over seeds": _span(found, "seed_low", "seed_high"),
+    }
+
+
+def _alarms(alarms: pd.DataFrame, summary: pd.DataFrame, calibrations: tuple[str, ...]) -> str | None:
+    """False alarms per 100,000 and the part of all odd lenses found, means over seeds; the detectors, best first.
+
+    Of several calibrations the first that a training set has. `summary` has the order of rows and training sets.
+    """
+    detectors = [row for row in ranking(summary) if row in set(summary["detector"][summary["role"] == "detector"])]
+    chosen = alarms[(alarms["anomaly"] == ALL) & alarms["detector"].isin(detectors)].dropna(subset="alarms")
+    chosen = chosen.assign(training=training_labels(chosen), order=chosen["calibration"].map(calibrations.index))
+    chosen = chosen.sort_values("order").drop_duplicates(["training", "detector", "seed"])
+    means = chosen.groupby(["training", "detector"])[["alarms", "tpr"]].mean().reset_index()
+    cells = [f"{a:,.0f} ({100 * t:.0f} %)" for a, t in zip(means["alarms"], means["tpr"], strict=True)]
+    wide = means.assign(cell=cells).pivot(index="detector", columns="training", values="cell")
+    wide = wide.reindex(index=detectors, columns=[t for t in summary["training"].unique() if t in wide])
+    return _html(wide.rename_axis(index="row", columns=None).reset_index())
+
+
+# --- statistics, maps, ablations, training ---------------------------------------------------------------------------
+
+
+def _duels(pairs: pd.DataFrame, best: str | None) -> str | None:
+    """The best detector of a data set against each other row, after clean training, all anomalies together."""
+    every = _both_ways(pairs[(pairs["training"] == "clean") & (pairs["anomaly"] == ALL)])
+    found = every[every["a"] == best].sort_values("difference", kind="stable")
+    shown = pd.DataFrame({f"{best} over": found["b"], "difference": _signed(found["difference"])})
+    return _html(shown.assign(**_chances(found)))
+
+
+def _friedman(ranks: pd.DataFrame) -> dict | None:
+    """What the ranks over all tasks say; none if they are too few to say anything."""
+    ranked = ranks.dropna(subset="mean_rank")
+    if len(ranked) < 2 or ranked["tasks"].max() < 2:
+        return None
+    return {
+        "rows": len(ranked),
+        "tasks": int(ranked["tasks"].max()),
+        "best": ranked["detector"].iloc[0],
+        "chi2": ranked["friedman_chi2"].iloc[0],
+        "p": ranked["friedman_p"].iloc[0],
+        "least_p": 2 / 2 ** ranked["tasks"].max() * len(ranked) * (len(ranked) - 1) / 2,
+        "left_out": list(ranks.loc[ranks["mean_rank"].isna(), "detector"]),
+    }
+
+
+def _pixels(pixels: pd.DataFrame) -> str | None:
+    """Pixel AUCs after clean training, means over seeds: a line per row, a column per data set and anomaly."""
+    clean = pixels[pixels["contaminant"].isin(HOME)].dropna(subset="pixel_auc")
+    keys = ["dataset", "detector", "anomaly"]
+    means = clean.groupby(keys, sort=False)[["pixel_auc", "pixel_auc_low", "pixel_auc_high"]].mean().reset_index()
+    if not len(means):
+        return None
+    means["column"] = means["dataset"] + ": " + means["anomaly"]
+    span = [f"{x:.3f} ({a:.3f}–{b:.3f})" for x, a, b in means[["pixel_auc", "pixel_auc_low", "pixel_auc_high"]].values]
+    order = means.groupby("detector")["pixel_auc"].transform("mean").sort_values(ascending=False, kind="stable").index
+    shown = means.assign(cell=span, row=means["detector"]).loc[order]
+    return _html(_wide(shown, ["row"], "column", "cell")[["row", *means["column"].unique()]])
+
+
+def _ablations(ablations: pd.DataFrame) -> str | None:
+    every = ablations[ablations["anomaly"] == ALL]
+    shown = every[["base", "base_auc", "ablation", "ablation_auc"]].rename(
+        columns={"base": "row", "base_auc": "AUC", "ablation": "without the idea", "ablation_auc": "AUC without"}
+    )
+    return _html(shown.assign(gained=_signed(every["gain"]), **_chances(every)))
+
+
+def _diverged(auc: pd.DataFrame) -> list[dict]:
+    """Models whose training diverged: data set, row, training set and seed."""
+    lost = auc[auc["status"] == "diverged"].drop_duplicates(
+        ["dataset", "contaminant", "contamination", "detector", "seed"]
+    )
+    return lost.assign(training=training_labels(lost)).to_dict("records")

@@ -1,56 +1,139 @@
-"""Score the test and validation images with all models of one detector: shards and models to a table."""
+"""Score the test and validation images with all models of one detector: shards and models to tables."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy import stats
 
 from oddlens import detectors, shards, splits
 from oddlens.artefacts import write_arrays, write_table
+from oddlens.detectors.base import SCORE_BATCH, Detector
 from oddlens.progress import Progress, say
 from oddlens.training import pick_device
 
 EXAMPLES = 2
 """Twins whose images go into the gallery."""
+VISIBLE = 1.0
+"""A pixel is odd if the noise-free images of twins differ by more than this many deviations of its noise."""
+MAPPED = 512
+"""Twins of each class whose anomaly maps are judged."""
 
 
 def score(
     model_paths: list[str],
     shard_paths: list[str],
-    table_path: str | Path,
-    examples_path: str | Path,
     *,
+    scores_path: str | Path,
+    pixels_path: str | Path,
+    examples_path: str | Path,
     row: str,
     dataset: str,
     smooth: str,
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Write the table of scores, and examples of what the first model makes of some test images.
+    """Write the table of scores, that of the anomaly maps' AUCs, and examples of what the first model makes of images.
 
-    The table has a row per image (`pool`, `class`, `index`) and a column per model (`<cell>/<seed>`). The examples are
-    arrays [class, example, pixels, pixels]: `images`, and `reconstructions` if the detector has such an idea.
+    The scores have a row per image (`pool`, `class`, `index`) and a column per model (`<cell>/<seed>`), of NaN if its
+    training diverged. The examples are arrays [class, example, pixels, pixels]: `images`, `truth` (what the noise-free
+    image has beyond its smooth twin's), and `reconstructions` and `maps` if the detector has such ideas.
     """
     torch.set_num_threads(threads)
-    pool = shards.read_all(shard_paths)
-    table = pd.DataFrame({name: pool.arrays[name] for name in splits.IDENTITY})
-    classes = [smooth, *sorted(set(pool.arrays["class"]) - {smooth})]
-    test = pool.arrays["pool"] == "test"
-    chosen = np.stack(
-        [np.flatnonzero(test & (pool.arrays["class"] == c))[:EXAMPLES] for c in classes]
-    )  # [class, example]
-    examples = {"images": pool.images[chosen]}
-    progress = Progress(len(model_paths) * len(table))
-    for path in model_paths:
-        model, about = detectors.load(path)
-        model.to(pick_device(device))
-        table[f"{about['cell']}/{about['seed']}"] = model.score(pool.images)
-        if path == model_paths[0]:
-            rebuilt = model.reconstructed(pool.images[chosen.ravel()])
-            if rebuilt is not None:
-                examples["reconstructions"] = rebuilt.reshape(examples["images"].shape)
-        progress.advance(len(table))
-        say(f"{row} on {dataset}, {about['cell']}, seed {about['seed']}: {len(table)} images scored, {progress}")
-    write_table(table_path, table, kind="scores", dataset=dataset, detector=row)
-    write_arrays(examples_path, examples, dataset=dataset, detector=row, classes=",".join(classes))
+    with TemporaryDirectory() as scratch:
+        pool = Twins(shards.read_all(shard_paths, scratch), smooth)
+        table, pixels, diverged, examples = pool.table[splits.IDENTITY].copy(), [], {}, {}
+        progress = Progress(len(model_paths) * len(table))
+        for path in model_paths:
+            model, about = detectors.load(path)
+            if (about["row"], about["dataset"]) != (row, dataset):
+                raise ValueError(f"{path} is of {about['row']} on {about['dataset']}, not of {row} on {dataset}")
+            model.to(pick_device(device))
+            column = f"{about['cell']}/{about['seed']}"
+            try:
+                if about["diverged"]:
+                    raise FloatingPointError(about["diverged"])
+                table[column] = pool.score(model)
+                pixels += [{"cell": about["cell"], "seed": about["seed"], **found} for found in pool.pixel_aucs(model)]
+            except FloatingPointError as error:
+                table[column], diverged[column] = np.nan, str(error)
+            examples = examples or pool.examples(model)
+            progress.advance(len(table))
+            say(f"{row} on {dataset}, {about['cell']}, seed {about['seed']}: {len(table)} images scored, {progress}")
+    write_table(scores_path, table, kind="scores", dataset=dataset, detector=row, diverged=diverged)
+    columns = ["cell", "seed", "class", "pixel_auc", "pixel_auc_low", "pixel_auc_high", "images"]
+    write_table(pixels_path, pd.DataFrame(pixels, columns=columns), kind="pixels", dataset=dataset, detector=row)
+    write_arrays(examples_path, examples, dataset=dataset, detector=row, classes=",".join(pool.classes))
+
+
+class Twins:
+    """Test and validation images, each with its twin: the smooth image of the same lens, source and noise."""
+
+    def __init__(self, pool: shards.Pool, smooth: str):
+        self.table, self.images = pool.table, pool.images
+        self.noise_free, self.sigma = pool.pixels["noise_free"], pool.pixels["sigma"]
+        names = pool.table[splits.IDENTITY]
+        place = pd.Series(names.index, index=pd.MultiIndex.from_frame(names))
+        self.twin = place[list(names.assign(**{"class": smooth}).itertuples(index=False, name=None))].to_numpy()
+        self.classes = [smooth, *sorted(set(names["class"]) - {smooth})]
+
+    def of(self, cls: str, count: int) -> np.ndarray:
+        """The rows of the first test images of a class."""
+        return np.flatnonzero((self.table["pool"] == "test") & (self.table["class"] == cls))[:count]
+
+    def score(self, model: Detector) -> np.ndarray:
+        """The scores of all images, in parts that memory holds."""
+        parts = np.array_split(np.arange(len(self.table)), -(-len(self.table) // (8 * SCORE_BATCH)))
+        return np.concatenate([model.score(self.images[rows], truth=self.truth(model, rows)) for rows in parts])
+
+    def truth(self, model: Detector, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """What a model that needs the truth is told: the smooth twins without noise, and the noise's deviation."""
+        return (self.noise_free[self.twin[rows]], self.sigma[rows]) if model.needs == "truth" else None
+
+    def difference(self, rows: np.ndarray) -> np.ndarray:
+        """What noise-free images have beyond their twins."""
+        return self.noise_free[rows] - self.noise_free[self.twin[rows]]
+
+    def pixel_aucs(self, model: Detector) -> Iterator[dict]:
+        """How well anomaly maps rank pixels in which twins differ above the others, by class: mean over images."""
+        for cls in self.classes[1:]:
+            rows = self.of(cls, MAPPED)
+            maps = model.maps(self.images[rows], truth=self.truth(model, rows))
+            if maps is None:
+                return
+            odd = np.abs(self.difference(rows)) > VISIBLE * self.sigma[rows]
+            aucs = _pixel_auc(maps.reshape(len(rows), -1), odd.reshape(len(rows), -1))
+            if len(aucs) > 1:
+                mean, error = aucs.mean(), 1.96 * aucs.std(ddof=1) / np.sqrt(len(aucs))
+                yield {
+                    "class": cls,
+                    "pixel_auc": mean,
+                    "pixel_auc_low": mean - error,
+                    "pixel_auc_high": mean + error,
+                    "images": len(aucs),
+                }
+
+    def examples(self, model: Detector) -> dict[str, np.ndarray]:
+        """The first test images of each class, and what a model makes of them."""
+        rows = np.concatenate([self.of(cls, EXAMPLES) for cls in self.classes])
+        images = np.asarray(self.images[rows])
+        found = {
+            "images": images,
+            "truth": self.difference(rows),
+            "reconstructions": model.reconstructed(images),
+            "maps": model.maps(images, truth=self.truth(model, rows)),
+        }
+        shape = (len(self.classes), -1, *images.shape[1:])
+        return {name: array.reshape(shape) for name, array in found.items() if array is not None}
+
+
+def _pixel_auc(maps: np.ndarray, odd: np.ndarray) -> np.ndarray:
+    """The AUC of the pixels of each image [n, pixels] by their ranks (Mann & Whitney), where it has both kinds."""
+    count = odd.sum(axis=1)
+    both = (count > 0) & (count < odd.shape[1])
+    maps, odd, count = maps[both], odd[both], count[both]
+    above = (stats.rankdata(maps, axis=1) * odd).sum(axis=1) - count * (count + 1) / 2
+    return above / (count * (odd.shape[1] - count))

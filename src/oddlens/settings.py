@@ -6,6 +6,7 @@ constructor in `detectors/<detector>.py`.
 """
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from oddlens.cells import CLEAN, MIXED, cell_name
+from oddlens.cells import CLEAN, LABELLED, MIXED, cell_name
 from oddlens.lensing import substructure
 from oddlens.lensing.world import World
 from oddlens.mistakes import ConfigError, nearest, validated
@@ -30,6 +31,9 @@ from oddlens.section import Section
 _HERE = Path(__file__).parent
 PRESETS = _HERE.parents[1] / "config" / "presets"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+ROLES = ("control", "reference", "ceiling")
+"""How the summary of a detector begins that is none."""
+CLEAN_CELL, LABELLED_CELL = cell_name(CLEAN, 0), cell_name(LABELLED, 0.5)
 
 
 # --- data sets ---------------------------------------------------------------------------------------------------
@@ -78,8 +82,11 @@ class Training(Section):
 
     epochs: NonNegativeInt = 20
     batch_size: PositiveInt = 128
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     gradient_clip: NonNegativeFloat = 0.0
+    augmentation: Literal["none", "symmetries"] = "none"
+    robust: Literal["none", "trim", "refine", "loe_hard", "loe_soft"] = "none"
+    assumed_contamination: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     checkpoint_s: NonNegativeFloat = 30.0
 
 
@@ -108,6 +115,19 @@ class Row(Section):
     detector: str
     training: Training
     settings: dict[str, Any]
+    ablates: str | None = None
+
+    @property
+    def role(self) -> str:
+        """What the row is for: `detector`, `control`, `reference`, `ceiling` or `ablation`."""
+        kind = summary(self.detector).partition(": ")[0].lower()
+        return "ablation" if self.ablates else kind if kind in ROLES else "detector"
+
+    @property
+    def what(self) -> str:
+        """What the detector is, in a sentence."""
+        kind, _, rest = summary(self.detector).partition(": ")
+        return rest if kind.lower() in ROLES else summary(self.detector)
 
 
 class Study(Section):
@@ -154,18 +174,27 @@ class Study(Section):
             )
         if len(set(self.cells())) < len(self.cells()):
             raise ValueError("contamination.fractions: two fractions agree to six digits, so their files would collide")
+        for name in self.detectors:
+            if LABELLED_CELL in self.cells_of(name) and not all(d.images.contaminant for d in self.datasets.values()):
+                raise ValueError(f"detectors.{name} learns from labels: every data set needs images.contaminant > 0")
+            if (base := self.detectors[name].ablates) and base not in self.detectors:
+                raise ValueError(f"detectors.{name} ablates '{base}', which `only` leaves out: name it too")
         return self
 
     def cells(self) -> list[str]:
-        """The names of the training sets of each seed, the clean one first."""
-        return [
-            cell_name(CLEAN, 0),
-            *(
-                cell_name(kind, p)
-                for kind, fractions in self.contamination.fractions.items()
-                for p in sorted(fractions)
-            ),
+        """The names of all training sets of each seed, the clean one first."""
+        contaminated = [
+            cell_name(kind, p) for kind, fractions in self.contamination.fractions.items() for p in sorted(fractions)
         ]
+        labelled = [LABELLED_CELL] if any(needs(row.detector) == "labels" for row in self.detectors.values()) else []
+        return [CLEAN_CELL, *contaminated, *labelled]
+
+    def cells_of(self, name: str) -> list[str]:
+        """The training sets of a row: an ablation has the clean one, what needs labels has the labelled one."""
+        row = self.detectors[name]
+        if needs(row.detector) == "labels":
+            return [LABELLED_CELL]
+        return [CLEAN_CELL] if row.ablates else [cell for cell in self.cells() if cell != LABELLED_CELL]
 
 
 # --- detectors: settings are read from the constructor, without importing torch -------------------------------------
@@ -181,10 +210,27 @@ def detectors() -> list[str]:
     return sorted(f.stem for f in (_HERE / "detectors").glob("[!_]*.py") if f.stem not in ("base", "blocks"))
 
 
+@cache
 def summary(name: str, folder: str = "detectors") -> str:
     """The first sentence of the file of a detector (or of a class, in `lensing/substructure`): what it is."""
     text = ast.get_docstring(ast.parse((_HERE / folder / f"{name}.py").read_text())) or name
     return " ".join(text.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
+
+
+def _class(name: str) -> ast.ClassDef:
+    """The class that the file of a detector defines, parsed and not imported."""
+    for node in ast.parse((_HERE / "detectors" / f"{name}.py").read_text()).body:
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith("Detector") for base in node.bases):
+            return node
+    raise TypeError(f"detectors/{name}.py defines no subclass of Detector")
+
+
+def needs(name: str) -> str | None:
+    """What a detector is told beyond images; see `Detector.needs`."""
+    for node in _class(name).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "needs":
+            return ast.literal_eval(node.value)
+    return None
 
 
 def detector_settings(name: str) -> type[Section]:
@@ -193,35 +239,47 @@ def detector_settings(name: str) -> type[Section]:
     The file is parsed, not imported: Snakemake's process checks the config and must not load torch for it, nor need it.
     Annotations may use the types of `_ANNOTATIONS` and the builtin ones.
     """
-    path = _HERE / "detectors" / f"{name}.py"
-    classes = [
-        node
-        for node in ast.parse(path.read_text()).body
-        if isinstance(node, ast.ClassDef) and "Detector" in [ast.unparse(base) for base in node.bases]
-    ]
-    constructors = [
-        node for c in classes for node in c.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"
-    ]
+    constructors = [node for node in _class(name).body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
     fields: dict[str, Any] = {}
     for argument, default in (
         pair for init in constructors for pair in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)
     ):
         if argument.annotation is None:
-            raise TypeError(f"{path}: annotate '{argument.arg}', the config is checked against it")
+            raise TypeError(f"detectors/{name}.py: annotate '{argument.arg}', the config is checked against it")
         annotation = eval(ast.unparse(argument.annotation), dict(_ANNOTATIONS))
         fields[argument.arg] = (annotation, ... if default is None else ast.literal_eval(default))
     return create_model(f"{name} settings", __base__=Section, **fields)
 
 
-def _row(name: str, given: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
-    """A row as written, its own `training` laid over the common one and the other keys checked by the detector."""
-    given = dict(given)
-    detector = given.pop("detector", name)
+def _like(name: str, rows: dict[str, dict[str, Any]], above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A row as written, laid over the row that it is like or that it ablates."""
+    own = dict(rows[name])
+    for key in ("like", "ablates"):
+        base = own.pop(key, None)
+        if base is None:
+            continue
+        if base not in rows:
+            raise ConfigError(f"detectors.{name}.{key}: there is no row '{base}'. {nearest(str(base), rows)}")
+        if base in (*above, name):
+            raise ConfigError(f"detectors.{name}.{key}: it builds on itself ({' -> '.join((*above, name, base))})")
+        own = merged(_like(base, rows, (*above, name)), own)
+    return {"detector": name, **own}
+
+
+def _row(name: str, given: dict[str, Any], training: dict[str, Any], ablates: str | None) -> dict[str, Any]:
+    """A row with its own `training` laid over the common one, and the other keys checked by the detector."""
+    detector, given = given["detector"], {key: value for key, value in given.items() if key != "detector"}
     if detector not in detectors():
         raise ConfigError(f"detectors.{name}: unknown detector '{detector}'. {nearest(str(detector), detectors())}")
     own = _mapping(given.pop("training", {}), f"detectors.{name}.training")
-    settings = validated(detector_settings(detector), given, f"detectors.{name}", extra=["detector", "training"])
-    return {"detector": detector, "training": {**training, **own}, "settings": settings.plain()}
+    extra = ["detector", "training", "like", "ablates"]
+    settings = validated(detector_settings(detector), given, f"detectors.{name}", extra=extra)
+    return {
+        "detector": detector,
+        "training": {**training, **own},
+        "settings": settings.plain(),
+        "ablates": ablates,
+    }
 
 
 # --- from plain data to a study ------------------------------------------------------------------------------------
@@ -282,7 +340,14 @@ def study(config: dict[str, Any]) -> Study:
         config[key] = {n: _mapping(v, f"{key}.{n}") for n, v in _mapping(config.get(key), key).items() if v is not None}
     # Presets first: a null in a data set removes what its preset gives.
     config["datasets"] = {n: _laid({}, d, f"datasets.{n}") for n, d in config["datasets"].items()}
+    rows = config["detectors"]
+    chosen = config.pop("only", None) or list(rows)
+    if unknown := [name for name in chosen if name not in rows]:
+        raise ConfigError(f"only: there is no row '{unknown[0]}' in detectors. {nearest(str(unknown[0]), rows)}")
+    config["detectors"] = {name: _like(name, rows) for name in rows if name in chosen}
     config = merged({}, config)
     training = _mapping(config.get("training", {}), "training")
-    config["detectors"] = {n: _row(n, row, training) for n, row in config["detectors"].items()}
+    config["detectors"] = {
+        name: _row(name, row, training, rows[name].get("ablates")) for name, row in config["detectors"].items()
+    }
     return validated(Study, config)

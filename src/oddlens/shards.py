@@ -3,6 +3,8 @@
 images          float32 [n, pixels, pixels]   sky-subtracted, noisy; row 0 is the top (+y), column 0 the left (-x)
 index           int64 [n]                     the image's number in its pool and class
 psf             float64 [k, k]                where all images share one
+noise_free      float32 [n, pixels, pixels]   test and validation pools: what the image would be without noise
+sigma           float32 [n, pixels, pixels]   likewise: the standard deviation of the noise of each pixel
 truth/*         float64 [n]                   every drawn parameter and derived quantity; units are in the names
 source/*        float64 [n, slots]            clumps of the source, where the world has any
 substructure/*  float64 [n, ...]              what the class added
@@ -10,15 +12,18 @@ attributes      dataset, pool, class, seed, world (JSON), versions (JSON), units
                 pyautolens_disagreement_sigma: how far its first image lies from PyAutoLens's, at worst, in noise
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from oddlens.artefacts import DamagedFile, read_arrays, write_arrays
 
 UNITS = "electrons / s / pixel"
+PER_PIXEL = {"images", "noise_free", "sigma"}
 AXES = "image, y (top to bottom), x (left to right)"
 
 
@@ -37,6 +42,12 @@ class Shard:
     def group(self, name: str) -> dict[str, np.ndarray]:
         """The arrays of a group (`truth`, `source`, `substructure`) by their own names."""
         return {n.removeprefix(f"{name}/"): array for n, array in self.arrays.items() if n.startswith(f"{name}/")}
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """`pool`, `class`, `index` and the truth of each image."""
+        who = {"pool": self.attributes["pool"], "class": self.attributes["class"], "index": self.arrays["index"]}
+        return pd.DataFrame({**who, **self.group("truth")})
 
     def one(self, name: str, k: int) -> dict[str, np.ndarray]:
         """A group's values for image k."""
@@ -60,15 +71,40 @@ def read(path: Path | str) -> Shard:
     return Shard(arrays, attributes)
 
 
-def read_all(paths: list[str] | list[Path]) -> Shard:
-    """Shards of one data set as one, in the order of `paths`.
+@dataclass(frozen=True)
+class Pool:
+    """Shards as one: a table of who and what, and the pixels, which stay on the disk."""
 
-    `images`, `index` and `truth/*` are stacked, `pool` and `class` become arrays. A truth that a class does not have
-    (the length of a vortex, for a smooth lens) is zero. What else only some classes have is left out.
+    table: pd.DataFrame
+    """`pool`, `class`, `index`, and the truth; a truth that a class lacks (the length of a vortex) is zero."""
+    pixels: dict[str, np.ndarray]
+    """By the names of `PER_PIXEL`, [n, pixels, pixels], mapped from files."""
+
+    @property
+    def images(self) -> np.ndarray:
+        """The images, float32 [n, pixels, pixels]."""
+        return self.pixels["images"]
+
+
+def read_all(paths: Sequence[str | Path], scratch: Path | str) -> Pool:
+    """Shards in the order of `paths`, of which no more than one is in memory at a time.
+
+    Their pixels are moved to files in the folder `scratch`, which must outlive their use; names that not all shards
+    have are left out.
     """
-    shards = [read(path) for path in paths]
-    names = dict.fromkeys(n for s in shards for n in s.arrays if n in ("images", "index") or n.startswith("truth/"))
-    arrays = {n: np.concatenate([s.arrays.get(n, np.zeros(len(s.images))) for s in shards]) for n in names}
-    for name in ("pool", "class"):
-        arrays[name] = np.concatenate([np.full(len(s.images), s.attributes[name], dtype=object) for s in shards])
-    return Shard(arrays, {k: v for k, v in shards[0].attributes.items() if k not in ("pool", "class")})
+    tables: list[pd.DataFrame] = []
+    shapes: dict[str, list[tuple[int, ...]]] = {}
+    for path in paths:
+        shard = read(path)
+        tables.append(shard.table)
+        for name in PER_PIXEL & shard.arrays.keys():
+            shapes.setdefault(name, []).append(shard.arrays[name].shape)
+            with Path(scratch, name).open("ab") as file:
+                file.write(np.ascontiguousarray(shard.arrays[name], np.float32).data)
+    table = pd.concat(tables, ignore_index=True).fillna(0)
+    pixels = {
+        name: np.memmap(Path(scratch, name), np.float32, "r+", shape=(len(table), *found[0][1:]))
+        for name, found in shapes.items()
+        if len(found) == len(tables)
+    }
+    return Pool(table, pixels)

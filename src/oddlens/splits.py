@@ -2,6 +2,7 @@
 
 A training set has a fixed size n; a fraction p of it is anomalous, p = n_anomalous / n. For one seed the sets are
 nested: the anomalies at 1 % are among those at 5 %, and the normal images at 5 % are among those at 1 %.
+For the supervised ceiling there is one set more, `labelled`: all contaminants, and as many normal images.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from oddlens.artefacts import DamagedFile, read_table, write_table
-from oddlens.cells import MIXED, parse_cell
+from oddlens.cells import LABELLED, MIXED, parse_cell
 from oddlens.randomness import stream
 
 IDENTITY = ["pool", "class", "index"]
@@ -46,15 +47,16 @@ def split(
     normal = shuffled("train", smooth, train)
     odd = {cls: shuffled("contaminant", cls, count) for cls, count in contaminants.items()}
     # Class by class in turn, so that any leading part of the mixture is balanced.
-    odd[MIXED] = [image for turn in zip(*odd.values(), strict=False) for image in turn]
+    odd[LABELLED] = odd[MIXED] = [image for turn in zip(*odd.values(), strict=False) for image in turn]
     members = {}
     for cell in cells:
         contaminant, fraction = parse_cell(cell)
-        count = round(fraction * images)
+        size = 2 * min(len(odd[MIXED]), len(normal)) if contaminant == LABELLED else images
+        count = round(fraction * size)
         pool = odd[contaminant] if count else []
-        if count > len(pool) or images - count > len(normal):
-            raise ValueError(f"{dataset} {cell}: {images} images cannot be drawn from {len(normal)} + {len(pool)}")
-        members[cell] = set(normal[: images - count] + pool[:count])
+        if count > len(pool) or size - count > len(normal):
+            raise ValueError(f"{dataset} {cell}: {size} images cannot be drawn from {len(normal)} + {len(pool)}")
+        members[cell] = set(normal[: size - count] + pool[:count])
     used = sorted(set().union(*members.values()))
     table = pd.DataFrame(used, columns=IDENTITY)
     for cell in cells:

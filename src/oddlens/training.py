@@ -9,30 +9,62 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from oddlens.artefacts import replacing
+from oddlens.images import Images
 from oddlens.progress import Progress, say
 from oddlens.randomness import torch_seed
+from oddlens.robust import mean_loss
+from oddlens.symmetries import turned
 
 History = dict[str, list[float]]
 """The mean loss of each epoch, by objective."""
-Optimisers = Mapping[str, torch.optim.Optimizer]
+Optimisers = Mapping[str, list[torch.optim.Optimizer]]
+MUON_SIDE, MUON_RATE = 64, 10
+"""Muon is for matrices with at least so many rows and columns; its learning rate in those of Adam."""
+
+
+class Diverged(FloatingPointError):
+    """A loss that is no longer finite; the message names the objective, `history` is what came before."""
+
+    history: History
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a loss is computed from."""
+
+    images: Tensor
+    """Scaled, [n, 1, pixels, pixels]."""
+    labels: Tensor | None
+    """[n], 1 for odd; None for a detector that does not ask for labels."""
+    generator: torch.Generator
+    """All randomness of a loss; on the device of the images."""
+    progress: float
+    """How much of the training is done, in [0, 1)."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One loss, the networks that it trains, and its learning rate as a function of progress in [0, 1]."""
+    """One loss, the networks that it trains, and its learning rate as a function of progress in [0, 1].
+
+    The loss is one number per image where it can be ([n]; robust training ranks by it), else a scalar.
+    """
 
     name: str
     networks: tuple[nn.Module, ...]
-    loss: Callable[[Tensor, torch.Generator], Tensor]
+    loss: Callable[[Batch], Tensor]
     learning_rate: Callable[[float], float]
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = 0.0
+    optimiser: Literal["adam", "muon"] = "adam"
+    """`muon` (Jordan et al. 2024; Liu et al. 2025, arXiv:2502.16982) for matrices, and Adam for all else."""
 
 
 @dataclass(frozen=True)
@@ -52,34 +84,42 @@ class Epoch:
 def train(
     model: nn.Module,
     objectives: list[Objective],
-    images: Tensor,
+    images: Images,
     *,
     seed: int,
     epochs: int = 20,
     batch_size: int = 128,
     precision: str = "float32",
     gradient_clip: float = 0.0,
+    augmentation: str = "none",
+    robust: str = "none",
+    assumed_contamination: float = 0.1,
     checkpoint: Path | None = None,
     checkpoint_s: float = 30.0,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> History:
-    """Train `model` on `images` [n, 1, h, w], which lie on its device.
+    """Train `model` on `images`.
 
     Each batch serves every objective in turn: its loss, the gradient of its own networks alone, a step of Adam. The
     last n mod batch_size images of an epoch's order are left out.
 
+    Args:
+        precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 where the processor multiplies it natively.
+        augmentation: `symmetries` turns and flips every image at random.
+        robust: see `oddlens.robust`.
+
     Raises:
-        FloatingPointError: a loss is no longer finite; the message names the objective.
+        Diverged: a loss is no longer finite; the message names the objective.
+        ValueError: there are fewer images than a batch takes.
     """
     if not objectives or not epochs:
         return {}
-    device, count = images.device, len(images)
-    size = min(batch_size, count)
+    device, count, size = images.device, len(images), batch_size
+    if count < size:
+        raise ValueError(f"{count} training images are fewer than training.batch_size = {size}: lower it to {count}")
     batches = count // size
     parameters = {o.name: [p for net in o.networks for p in net.parameters()] for o in objectives}
-    optimisers = {
-        o.name: torch.optim.Adam(parameters[o.name], betas=o.betas, weight_decay=o.weight_decay) for o in objectives
-    }
+    optimisers = {o.name: _optimisers(o, parameters[o.name]) for o in objectives}
     history: History = {o.name: [] for o in objectives}
     first = _resume(checkpoint, model, optimisers, history)
     progress, saved = Progress((epochs - first) * batches * size), time.perf_counter()
@@ -91,14 +131,23 @@ def train(
         order = torch.randperm(count, generator=generator, device=device)
         with global_generators(torch_seed(seed, "global", epoch), device), _deterministic():
             for step in range(batches):
-                batch = images[order[step * size : (step + 1) * size]]
+                chosen = order[step * size : (step + 1) * size]
+                pixels = images[chosen]
+                batch = Batch(
+                    turned(pixels) if augmentation == "symmetries" else pixels,
+                    None if images.labels is None else images.labels[chosen],
+                    generator,
+                    (epoch * batches + step) / (epochs * batches),
+                )
                 for objective in objectives:
-                    optimiser = optimisers[objective.name]
-                    for group in optimiser.param_groups:
-                        group["lr"] = objective.learning_rate((epoch * batches + step) / (epochs * batches))
+                    for optimiser in optimisers[objective.name]:
+                        factor = MUON_RATE if isinstance(optimiser, torch.optim.Muon) else 1
+                        for group in optimiser.param_groups:
+                            group["lr"] = factor * objective.learning_rate(batch.progress)
                     with _autocast(precision, device):
-                        loss = objective.loss(batch, generator)
-                    _step(loss, parameters[objective.name], optimiser, gradient_clip)
+                        losses = objective.loss(batch)
+                    loss = mean_loss(losses.float(), robust, assumed_contamination, epoch)
+                    _step(loss, parameters[objective.name], optimisers[objective.name], gradient_clip)
                     sums[objective.name] += loss.detach()
         progress.advance(batches * size)
         for name, total in sums.items():
@@ -113,23 +162,38 @@ def train(
     return history
 
 
-def _step(loss: Tensor, parameters: list[nn.Parameter], optimiser: torch.optim.Optimizer, clip: float) -> None:
+def _optimisers(objective: Objective, parameters: list[nn.Parameter]) -> list[torch.optim.Optimizer]:
+    matrices = [p for p in parameters if p.ndim == 2 and min(p.shape) >= MUON_SIDE and objective.optimiser == "muon"]
+    others = [p for p in parameters if all(p is not matrix for matrix in matrices)]
+    decay = objective.weight_decay
+    found: list[torch.optim.Optimizer] = []
+    if matrices:
+        found.append(torch.optim.Muon(matrices, weight_decay=decay, ns_steps=4))
+    if others:
+        found.append(torch.optim.Adam(others, betas=objective.betas, weight_decay=decay, fused=True))
+    return found
+
+
+def _step(loss: Tensor, parameters: list[nn.Parameter], optimisers: list[torch.optim.Optimizer], clip: float) -> None:
     # Not backward(): the networks of the other objectives must get no gradient from this one.
     for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
         parameter.grad = gradient
     if clip:
         nn.utils.clip_grad_norm_(parameters, clip)
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
+    for optimiser in optimisers:
+        optimiser.step()
+        optimiser.zero_grad(set_to_none=True)
 
 
 def _must_be_finite(history: History, epoch: int) -> None:
     for name, losses in history.items():
         if not math.isfinite(losses[-1]):
-            raise FloatingPointError(
+            error = Diverged(
                 f"objective '{name}' became {losses[-1]} in epoch {epoch + 1}: "
                 "lower its learning rate, or set training.gradient_clip (for instance to 1)"
             )
+            error.history = history
+            raise error
 
 
 def _deterministic() -> AbstractContextManager:
@@ -137,7 +201,16 @@ def _deterministic() -> AbstractContextManager:
 
 
 def _autocast(precision: str, device: torch.device) -> AbstractContextManager:
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+    if precision == "bfloat16" or (precision == "auto" and _multiplies_bfloat16(device)):
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()
+
+
+@cache
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
 
 
 @contextmanager
@@ -162,7 +235,7 @@ def pick_device(device: str) -> str:
 def _save(path: Path, model: nn.Module, optimisers: Optimisers, history: History) -> None:
     state = {
         "model": model.state_dict(),
-        "optimisers": {name: optimiser.state_dict() for name, optimiser in optimisers.items()},
+        "optimisers": {name: [o.state_dict() for o in found] for name, found in optimisers.items()},
         "history": history,
     }
     with replacing(path) as temporary:
@@ -180,7 +253,8 @@ def _resume(path: Path | None, model: nn.Module, optimisers: Optimisers, history
         path.unlink()
         return 0
     model.load_state_dict(state["model"])
-    for name, optimiser in optimisers.items():
-        optimiser.load_state_dict(state["optimisers"][name])
+    for name, found in optimisers.items():
+        for optimiser, saved in zip(found, state["optimisers"][name], strict=True):
+            optimiser.load_state_dict(saved)
     history.update(state["history"])
     return len(next(iter(history.values())))

@@ -1,3 +1,20 @@
+TABLES = {
+    "summary": "mean AUC over seeds",
+    "comparison": "comparison",
+    "published": "beside published AUCs",
+    "contamination": "slopes and break points",
+    "alarms": "false alarms",
+    "pairs": "pairs of rows, paired DeLong",
+    "ranks": "ranks, Friedman",
+    "wilcoxon": "pairs of rows, Wilcoxon-Holm",
+    "bins": "AUC by truth",
+    "pixels": "anomaly maps",
+    "ablations": "ablations",
+    "auc": "AUC, tidy",
+}
+DRAWN = ["auc", "summary", "bins", "ablations"]
+
+
 rule aggregate:
     input:
         scores=expand(
@@ -5,32 +22,31 @@ rule aggregate:
             dataset=STUDY.datasets,
             detector=DETECTORS,
         ),
+        pixels=expand(
+            results("scores/{dataset}/{detector}-pixels.csv"),
+            dataset=STUDY.datasets,
+            detector=DETECTORS,
+        ),
+        truths=expand(results("truth/{dataset}.csv"), dataset=STUDY.datasets),
         published="src/oddlens/published.csv",
     output:
-        auc=report(
-            results("tables/auc.csv"),
-            caption="../report/auc.rst",
-            category="Tables",
-            labels={"table": "AUC, tidy"},
-        ),
-        comparison=report(
-            results("tables/comparison.csv"),
-            caption="../report/comparison.rst",
-            category="Tables",
-            labels={"table": "comparison"},
-        ),
-        published=report(
-            results("tables/published.csv"),
-            caption="../report/published.rst",
-            category="Tables",
-            labels={"table": "beside published AUCs"},
-        ),
+        **{
+            table: report(
+                results(f"tables/{table}.csv"),
+                caption=f"../report/{table}.rst",
+                category="Tables",
+                labels={"table": title},
+            )
+            for table, title in TABLES.items()
+        },
     log:
         log_of("aggregate"),
     localrule: True
     conda:
         "../../envs/analyse.yaml"
     params:
+        datasets=list(STUDY.datasets),
+        rows=ROWS,
         smooth=SMOOTH,
         source=fingerprint("oddlens.aggregate"),
     script:
@@ -39,7 +55,7 @@ rule aggregate:
 
 rule figures:
     input:
-        auc=results("tables/auc.csv"),
+        tables=expand(results("tables/{table}.csv"), table=DRAWN),
         scores=expand(results("scores/{{dataset}}/{detector}.csv"), detector=DETECTORS),
         examples=expand(results("scores/{{dataset}}/{detector}.h5"), detector=DETECTORS),
         losses=expand(
@@ -63,9 +79,32 @@ rule figures:
     conda:
         "../../envs/analyse.yaml"
     params:
-        detectors=DETECTORS,
+        rows=ROWS,
+        tables=DRAWN,
         replicas=len(REPLICAS),
         smooth=SMOOTH,
-        source=fingerprint("oddlens.figures"),
+        source=fingerprint("oddlens.figures.draw"),
     script:
         "../scripts/figures.py"
+
+
+rule ranks:
+    input:
+        ranks=results("tables/ranks.csv"),
+        wilcoxon=results("tables/wilcoxon.csv"),
+    output:
+        report(
+            results("figures/ranks.png"),
+            caption="../report/ranks_figure.rst",
+            category="Figures",
+            labels={"data set": "all", "figure": "ranks"},
+        ),
+    log:
+        log_of("figures/ranks"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        source=fingerprint("oddlens.figures.ranks"),
+    script:
+        "../scripts/ranks.py"

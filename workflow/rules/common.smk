@@ -19,10 +19,20 @@ except ConfigError as error:
 DETECTORS = list(STUDY.detectors)
 REPLICAS = STUDY.contamination.seeds
 CELLS = STUDY.cells()
+CLEAN_CELL, LABELLED_CELL = settings.CLEAN_CELL, settings.LABELLED_CELL
+UNLABELLED = [cell for cell in CELLS if cell != LABELLED_CELL]
+ROWS = {
+    name: {
+        "role": row.role,
+        "ablates": row.ablates,
+        "what": row.what,
+    }
+    for name, row in STUDY.detectors.items()
+}
 ALL_CLASSES = list(
     dict.fromkeys(cls for dataset in STUDY.datasets.values() for cls in dataset.classes)
 )
-FIGURES = ["roc", "contamination", "gallery", "losses"]
+FIGURES = ["roc", "contamination", "bins", "gallery", "losses"]
 
 
 wildcard_constraints:
@@ -107,9 +117,43 @@ def train_images(wildcards):
     return STUDY.datasets[wildcards.dataset].images.train
 
 
+ABLATIONS = [name for name, row in STUDY.detectors.items() if row.ablates]
+FIGURES += ["ablations"] if ABLATIONS else []
+LABELLED = [name for name in DETECTORS if STUDY.cells_of(name) == [LABELLED_CELL]]
+
+
+def any_of(rows):
+    """A pattern of some rows; of nothing if there are none."""
+    return "|".join(rows) or "(?!)"
+
+
+def models_on(cells):
+    """The models of a row and a seed."""
+    return expand(
+        results("models/{{dataset}}/{{detector}}/seed-{{replica}}/{cell}.safetensors"),
+        cell=cells,
+    )
+
+
+def models(wildcards):
+    """The models of a row."""
+    return expand(
+        results("models/{dataset}/{detector}/seed-{replica}/{cell}.safetensors"),
+        **wildcards,
+        replica=REPLICAS,
+        cell=cells(wildcards),
+    )
+
+
+def cells(wildcards):
+    """The training sets of a row."""
+    return STUDY.cells_of(wildcards.detector)
+
+
 def row(wildcards):
     """A detector's row: its file, settings and training."""
-    return STUDY.detectors[wildcards.detector].plain()
+    entry = STUDY.detectors[wildcards.detector].plain()
+    return {key: entry[key] for key in ("detector", "settings", "training")}
 
 
 def train_source(wildcards):

@@ -1,11 +1,12 @@
 rule report:
     input:
-        tables=rules.aggregate.output,
+        **{table: results(f"tables/{table}.csv") for table in TABLES},
         figures=expand(
             results("figures/{dataset}/{figure}.png"),
             dataset=STUDY.datasets,
             figure=["preview", *FIGURES],
         ),
+        ranks_figure=results("figures/ranks.png"),
         template="src/oddlens/report.html.j2",
     output:
         report(
@@ -21,10 +22,8 @@ rule report:
         "../../envs/analyse.yaml"
     params:
         study=STUDY.plain(),
-        detectors={
-            row: settings.summary(entry.detector)
-            for row, entry in STUDY.detectors.items()
-        },
+        tables=list(TABLES),
+        rows=ROWS,
         classes={
             cls: settings.summary(cls, "lensing/substructure") for cls in ALL_CLASSES
         },

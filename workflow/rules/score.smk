@@ -1,15 +1,10 @@
 rule score:
     input:
         shards=test_shards,
-        models=expand(
-            results(
-                "models/{{dataset}}/{{detector}}/seed-{replica}/{cell}.safetensors"
-            ),
-            replica=REPLICAS,
-            cell=CELLS,
-        ),
+        models=models,
     output:
-        table=results("scores/{dataset}/{detector}.csv"),
+        scores=results("scores/{dataset}/{detector}.csv"),
+        pixels=results("scores/{dataset}/{detector}-pixels.csv"),
         examples=results("scores/{dataset}/{detector}.h5"),
     log:
         log_of("score/{dataset}/{detector}"),
@@ -25,3 +20,20 @@ rule score:
         source=score_source,
     script:
         "../scripts/score.py"
+
+
+# What is true of the images that are scored, for tables that ask when a detector sees something.
+rule truth:
+    input:
+        test_shards,
+    output:
+        results("truth/{dataset}.csv"),
+    log:
+        log_of("truth/{dataset}"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        source=fingerprint("oddlens.truth"),
+    script:
+        "../scripts/truth.py"

@@ -5,17 +5,12 @@ rule train:
         shards=training_shards,
         splits=results("splits/{dataset}/seed-{replica}.csv"),
     output:
-        models=update(
-            expand(
-                results(
-                    "models/{{dataset}}/{{detector}}/seed-{{replica}}/{cell}.safetensors"
-                ),
-                cell=CELLS,
-            )
-        ),
+        models=update(models_on(UNLABELLED)),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     log:
         log_of("train/{dataset}/{detector}/seed-{replica}"),
+    wildcard_constraints:
+        detector=any_of(set(DETECTORS) - {*ABLATIONS, *LABELLED}),
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -24,9 +19,26 @@ rule train:
         runtime=720,
         gpu=1,
     params:
-        cells=CELLS,
+        cells=cells,
         row=row,
         seed=STUDY.seed,
+        smooth=SMOOTH,
         source=train_source,
     script:
         "../scripts/train.py"
+
+
+use rule train as train_ablation with:
+    output:
+        models=update(models_on([CLEAN_CELL])),
+        losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
+    wildcard_constraints:
+        detector=any_of(ABLATIONS),
+
+
+use rule train as train_ceiling with:
+    output:
+        models=update(models_on([LABELLED_CELL])),
+        losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
+    wildcard_constraints:
+        detector=any_of(LABELLED),

@@ -1,8 +1,18 @@
 """Make the result tables."""
 
+from itertools import batched
+
 from oddlens.progress import log_to
 
 with log_to(snakemake.log[0]):
     from oddlens.aggregate import aggregate
 
-    aggregate(snakemake.input.scores, dict(snakemake.output.items()), snakemake.params.smooth)
+    files, params = snakemake.input, snakemake.params
+    aggregate(
+        dict(snakemake.output.items()),
+        scores=dict(zip(params.datasets, batched(files.scores, len(params.rows)), strict=True)),
+        truths=dict(zip(params.datasets, files.truths, strict=True)),
+        pixels=dict(zip(params.datasets, batched(files.pixels, len(params.rows)), strict=True)),
+        rows=params.rows,
+        smooth=params.smooth,
+    )

@@ -5,15 +5,16 @@ from itertools import batched
 from oddlens.progress import log_to
 
 with log_to(snakemake.log[0]):
-    from oddlens.figures import draw
+    from oddlens.figures.draw import draw
 
-    detectors, files = snakemake.params.detectors, snakemake.input
+    params, files = snakemake.params, snakemake.input
     draw(
         dict(snakemake.output.items()),
         dataset=snakemake.wildcards.dataset,
-        smooth=snakemake.params.smooth,
-        auc_path=files.auc,
-        scores=dict(zip(detectors, files.scores, strict=True)),
-        examples=dict(zip(detectors, files.examples, strict=True)),
-        losses=dict(zip(detectors, batched(files.losses, snakemake.params.replicas), strict=True)),
+        smooth=params.smooth,
+        rows=params.rows,
+        tables=dict(zip(params.tables, files.tables, strict=True)),
+        scores=dict(zip(params.rows, files.scores, strict=True)),
+        examples=dict(zip(params.rows, files.examples, strict=True)),
+        losses=dict(zip(params.rows, batched(files.losses, params.replicas), strict=True)),
     )

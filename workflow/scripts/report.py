@@ -8,14 +8,15 @@ with log_to(snakemake.log[0]):
     from oddlens.provenance import versions
     from oddlens.report import report
 
-    params, kinds = snakemake.params, snakemake.params.figures
-    by_dataset = zip(params.study["datasets"], batched(snakemake.input.figures, len(kinds)), strict=True)
+    params, files = snakemake.params, snakemake.input
+    by_dataset = zip(params.study["datasets"], batched(files.figures, len(params.figures)), strict=True)
     report(
         snakemake.output[0],
-        tables=dict(zip(("auc", "comparison", "published"), snakemake.input.tables, strict=True)),
-        figures={dataset: dict(zip(kinds, files, strict=True)) for dataset, files in by_dataset},
+        tables={table: files[table] for table in params.tables},
+        figures={dataset: dict(zip(params.figures, drawn, strict=True)) for dataset, drawn in by_dataset},
+        ranks=files.ranks_figure,
         study=params.study,
-        detectors=params.detectors,
+        rows=params.rows,
         classes=params.classes,
-        versions=versions("snakemake", "numpy", "pandas", "scikit-learn", "matplotlib"),
+        versions=versions("snakemake", "numpy", "pandas", "scipy", "scikit-learn", "scikit-posthocs", "matplotlib"),
     )

@@ -8,8 +8,9 @@ with log_to(snakemake.log[0]):
     score(
         snakemake.input.models,
         snakemake.input.shards,
-        snakemake.output.table,
-        snakemake.output.examples,
+        scores_path=snakemake.output.scores,
+        pixels_path=snakemake.output.pixels,
+        examples_path=snakemake.output.examples,
         row=snakemake.wildcards.detector,
         dataset=snakemake.wildcards.dataset,
         smooth=snakemake.params.smooth,

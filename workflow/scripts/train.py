@@ -15,6 +15,7 @@ with log_to(snakemake.log[0]):
         shard_paths=snakemake.input.shards,
         split_path=snakemake.input.splits,
         seed=params.seed,
+        smooth=params.smooth,
         replica=int(names.replica),
         source=params.source,
         threads=snakemake.threads,

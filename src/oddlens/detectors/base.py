@@ -1,14 +1,16 @@
 """What a detector is. The methods in `Detector` that carry a body are written once, here, and never overridden.
 
 A detector writes a constructor whose keyword-only arguments are its settings in the config, `objectives` (what is
-trained), `anomaly` (the score), and what it needs of the hooks `prepare`, `conclude` and `reconstruct`.
-It never sees a label.
+trained), `anomaly` (the score), and what it needs of the hooks `prepare`, `conclude`, `reconstruct` and `oddness`.
+It never sees a label, unless it is a ceiling that says so in `needs`.
 """
 
+import copy
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self, final
+from typing import Any, ClassVar, Literal, NamedTuple, Self, final
 
 import numpy as np
 import torch
@@ -17,11 +19,41 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from oddlens.artefacts import DamagedFile, digest, replacing
+from oddlens.images import Images
+from oddlens.progress import say
 from oddlens.randomness import torch_seed
 from oddlens.training import Epoch, Objective, global_generators, train
 
 SCORE_BATCH = 256
 """Images scored at once; every batch is filled up to it, so that no image's score depends on how many others came."""
+FORMAT = 2
+"""Of saved models; raised when the meaning of their tensors changes."""
+SAMPLE = 2000
+"""Training images that the brightness is measured on, and images looked at at once."""
+SIGMA_PER_FWHM = 1 / math.sqrt(8 * math.log(2))
+NO_NOISE = 1e-3
+"""The standard deviation, in units of `scale`, that is assumed of images without noise."""
+OTHER_SCALE = 100
+"""Images whose typical peak differs by more than this factor from that of the training set are in other units."""
+
+
+class Camera(NamedTuple):
+    """What is known of how the images were taken, in their units.
+
+    A pixel of expected brightness m has the noise variance gain * m + background; then the full width at half maximum
+    of the point-spread function, in pixels (0: unknown).
+    """
+
+    gain: float = 0.0
+    background: float = 0.0
+    psf_fwhm_pixels: float = 0.0
+
+
+NOTHING_KNOWN = Camera()
+
+
+class OtherFormat(ValueError):
+    """A saved detector of another version of this package."""
 
 
 class Detector(nn.Module):
@@ -29,15 +61,24 @@ class Detector(nn.Module):
 
     Inside, images are tensors [n, 1, pixels, pixels] in units of `scale`, the brightness that 1 in 1000 of the training
     pixels exceeds; one number for a whole training set, so that brightness stays a property of each image.
+    The camera is known too: `gain` and `background` of its noise in those units, and the standard deviation `blur` of
+    the Gaussian nearest to its point-spread function, in pixels. `level` is the mean brightness of a pixel.
     """
 
+    needs: ClassVar[Literal["labels", "truth"] | None] = None
+    """What a ceiling is told and no detector: the classes of its training images, or the smooth model of each image."""
     scale: Tensor
+    gain: Tensor
+    background: Tensor
+    blur: Tensor
+    level: Tensor
     settings: dict[str, Any]
 
     def __init__(self, pixels: int):
         super().__init__()
         self.pixels = pixels
-        self.register_buffer("scale", torch.ones(()))
+        for name in ("scale", "gain", "background", "blur", "level"):
+            self.register_buffer(name, torch.ones(()))
 
     # --- what a detector writes ---------------------------------------------------------------------------------
 
@@ -46,20 +87,32 @@ class Detector(nn.Module):
         return []
 
     def anomaly(self, images: Tensor) -> Tensor:
-        """Scores [n] of scaled images [n, 1, pixels, pixels]; higher is odder, each from its own image alone."""
+        """Scores [n] of scaled images [n, 1, pixels, pixels]; higher is odder, each from its own image alone.
+
+        A detector that needs the truth gets it as two more channels: the smooth model, and the noise's deviation.
+        """
         raise NotImplementedError
 
-    def prepare(self, images: Tensor, generator: torch.Generator) -> None:
-        """Before training, with all training images, scaled [n, 1, pixels, pixels]."""
+    def prepare(self, images: Images, generator: torch.Generator) -> None:
+        """Before training, with all training images."""
 
-    def conclude(self, images: Tensor, generator: torch.Generator) -> None:
+    def conclude(self, images: Images, generator: torch.Generator) -> None:
         """After training, likewise."""
 
     def reconstruct(self, images: Tensor) -> Tensor | None:
         """What the detector takes the images for, same shape and units; None if it has no such idea."""
         return None
 
+    def oddness(self, images: Tensor) -> Tensor | None:
+        """An anomaly map [n, 1, pixels, pixels], higher is odder; None if the detector cannot say where."""
+        return None
+
     # --- what every detector does -------------------------------------------------------------------------------
+
+    @final
+    def variance(self, expected: Tensor) -> Tensor:
+        """The noise variance of pixels of some expected brightness."""
+        return self.gain * expected.clamp(min=0) + self.background
 
     @final
     @classmethod
@@ -76,41 +129,75 @@ class Detector(nn.Module):
         images: np.ndarray,
         *,
         seed: int,
+        rows: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+        camera: Camera = NOTHING_KNOWN,
         device: str | torch.device = "cpu",
         training: Mapping[str, Any] | None = None,
         on_epoch: Callable[[Epoch], None] | None = None,
         checkpoint: Path | None = None,
     ) -> dict[str, list[float]]:
-        """Learn from unlabelled images [n, pixels, pixels]; `training` are the settings of `oddlens.training.train`.
+        """Learn from images [n, pixels, pixels], which may be mapped from a file; they are not copied as a whole.
 
-        Returns the mean loss of each objective in each epoch. With a `checkpoint` path, training goes on from the
-        file if it is there, to equal results.
+        Args:
+            rows: which of the images; all by default.
+            labels: 1 for odd, by row, for a detector that needs labels.
+            camera: what is known of it; all its images count as taken alike.
+            training: the settings of `oddlens.training.train`.
+            checkpoint: training goes on from this file if it is there, to equal results.
+
+        Returns the mean loss of each objective in each epoch.
+
+        Raises:
+            Diverged: a loss is no longer finite.
+            ValueError: the images are not what this detector takes, or too few for a batch.
         """
-        batch = self._tensor(images, device)
+        rows = self._check(images, rows)
+        if (self.needs == "labels") != (labels is not None):
+            raise ValueError(f"{type(self).__name__} {'needs' if self.needs == 'labels' else 'takes no'} labels")
         self.to(device)
-        brightest = max(1, batch.numel() // 1000)
-        self.scale.copy_(batch.flatten().kthvalue(batch.numel() - brightest + 1).values)
-        batch = batch / self.scale
-        with torch.no_grad():
-            self.prepare(batch, _generator(seed, "prepare", device))
-        history = train(
-            self,
-            self.objectives(),
-            batch,
-            seed=seed,
-            on_epoch=on_epoch,
-            checkpoint=checkpoint,
-            **(training or {}),
-        )
-        with torch.no_grad():
-            self.eval()
-            self.conclude(batch, _generator(seed, "conclude", device))
+        given = dict(training or {})
+        fresh = copy.deepcopy(self.state_dict())
+
+        def learn(kept: np.ndarray, checkpoint: Path | None) -> dict[str, list[float]]:
+            view = Images(images, rows[kept], None if labels is None else labels[kept], device)
+            self._measure(view, camera)
+            with torch.no_grad():
+                self.prepare(view, _generator(seed, "prepare", device))
+            history = train(self, self.objectives(), view, seed=seed, on_epoch=on_epoch, checkpoint=checkpoint, **given)
+            with torch.no_grad():
+                self.eval()
+                self.conclude(view, _generator(seed, "conclude", device))
+            return history
+
+        everything = np.arange(len(rows))
+        history = learn(everything, checkpoint)
+        if given.get("robust") == "refine":
+            odd = round(given["assumed_contamination"] * len(rows))
+            say(f"  once more from the start, without the {odd} images that are odd to the first")
+            kept = np.sort(np.argsort(self.score(images, rows=rows), kind="stable")[: len(rows) - odd])
+            self.load_state_dict(fresh)
+            history = learn(kept, checkpoint and checkpoint.with_stem(f"{checkpoint.stem}-refined"))
         return history
 
     @final
-    def score(self, images: np.ndarray) -> np.ndarray:
-        """Anomaly scores [n], float32, of images [n, pixels, pixels]; higher is more anomalous."""
-        scores = self._map(images, self.anomaly)
+    def score(
+        self,
+        images: np.ndarray,
+        *,
+        rows: np.ndarray | None = None,
+        truth: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> np.ndarray:
+        """Anomaly scores [n], float32, of images [n, pixels, pixels] (or some rows); higher is more anomalous.
+
+        Args:
+            truth: for a detector that needs it, the noise-free smooth model and the noise's deviation of each image.
+
+        Raises:
+            FloatingPointError: a score is not finite.
+            ValueError: the images are not what this detector takes.
+        """
+        scores = self._map(images, self.anomaly, rows, truth)
         if not np.isfinite(scores).all():
             raise FloatingPointError(
                 f"{type(self).__name__} scores {np.sum(~np.isfinite(scores))} images as not finite"
@@ -125,10 +212,18 @@ class Detector(nn.Module):
         return self._map(images, lambda batch: self.reconstruct(batch)[:, 0] * self.scale)  # type: ignore[index]
 
     @final
+    def maps(self, images: np.ndarray, truth: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray | None:
+        """Anomaly maps of images [n, pixels, pixels], same shape, higher is odder; or None."""
+        if type(self).oddness is Detector.oddness:
+            return None
+        return self._map(images, lambda batch: self.oddness(batch)[:, 0], None, truth)  # type: ignore[index]
+
+    @final
     def save(self, path: Path | str, **about: Any) -> None:
         """Write the detector as safetensors; `about` is kept in its header as JSON beside what loading needs."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         header = {
+            "format": FORMAT,
             "detector": type(self).__module__.rpartition(".")[2],
             "pixels": self.pixels,
             "settings": self.settings,
@@ -139,22 +234,64 @@ class Detector(nn.Module):
             # One entry: safetensors writes several in an order that changes from run to run.
             save_file(tensors, temporary, {"oddlens": json.dumps({**header, "sha256": checksum}, sort_keys=True)})
 
+    def _measure(self, images: Images, camera: Camera) -> None:
+        """Set the units by the training images, and the camera in these units."""
+        pixels = images.some(SAMPLE).flatten()
+        scale = pixels.kthvalue(len(pixels) - max(1, len(pixels) // 1000) + 1).values
+        if not scale > 0:
+            raise ValueError(f"the brightest training pixels are at {scale:g}: these are no images of light")
+        images.scale = scale
+        values = {
+            "scale": scale,
+            "gain": camera.gain / scale,
+            "background": max(camera.background / scale**2, scale.new_tensor(NO_NOISE**2)),
+            "blur": camera.psf_fwhm_pixels * SIGMA_PER_FWHM,
+            "level": pixels.mean() / scale,
+        }
+        for name, value in values.items():
+            getattr(self, name).fill_(value)
+
     @torch.no_grad()
-    def _map(self, images: np.ndarray, function: Callable[[Tensor], Tensor]) -> np.ndarray:
+    def _map(
+        self,
+        images: np.ndarray,
+        function: Callable[[Tensor], Tensor],
+        rows: np.ndarray | None = None,
+        truth: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> np.ndarray:
+        rows = self._check(images, rows, self.scale.item())
+        if (self.needs == "truth") != (truth is not None):
+            raise ValueError(f"{type(self).__name__} {'needs' if self.needs == 'truth' else 'takes no'} truth")
         self.eval()
-        batch = self._tensor(images, self.scale.device) / self.scale
         results = []
-        for part in batch.split(SCORE_BATCH):
-            full = torch.cat([part, part[:1].expand(SCORE_BATCH - len(part), -1, -1, -1)])
-            results.append(function(full)[: len(part)].float().cpu().numpy())
+        for start in range(0, len(rows), SCORE_BATCH):
+            chosen = rows[start : start + SCORE_BATCH]
+            filled = np.pad(chosen, (0, SCORE_BATCH - len(chosen)), mode="edge")
+            channels = np.stack([array[filled] for array in (images, *(truth or ()))], axis=1)
+            batch = torch.from_numpy(channels.astype(np.float32)).to(self.scale.device) / self.scale
+            results.append(function(batch)[: len(chosen)].float().cpu().numpy())
         return np.concatenate(results)
 
-    def _tensor(self, images: np.ndarray, device: str | torch.device) -> Tensor:
+    def _check(self, images: np.ndarray, rows: np.ndarray | None, scale: float | None = None) -> np.ndarray:
+        """The rows, if they hold images that this detector takes; `scale` is the brightness that it knows."""
         if images.ndim != 3 or images.shape[1:] != (self.pixels, self.pixels):
             raise ValueError(f"images have shape {images.shape}; this detector takes (n, {self.pixels}, {self.pixels})")
-        if not len(images) or not np.isfinite(images).all():
-            raise ValueError("no images" if not len(images) else "some pixels are not finite")
-        return torch.as_tensor(np.ascontiguousarray(images, np.float32)).unsqueeze(1).to(device)
+        if not np.issubdtype(images.dtype, np.floating):
+            raise ValueError(f"images are {images.dtype}; this detector takes floats, in electrons / s / pixel")
+        rows = np.arange(len(images)) if rows is None else rows
+        if not len(rows):
+            raise ValueError("there are no images")
+        parts = (images[part] for part in np.array_split(rows, -(-len(rows) // SAMPLE)))
+        lowest, peaks = np.concatenate([[part.min(axis=(1, 2)), part.max(axis=(1, 2))] for part in parts], axis=1)
+        bad = ~np.isfinite(lowest + peaks)
+        if bad.any():
+            raise ValueError(f"image {rows[bad][0]} has pixels that are not finite; mask or replace them first")
+        if scale and not 1 / OTHER_SCALE < np.median(peaks) / scale < OTHER_SCALE:
+            raise ValueError(
+                f"the images peak at {np.median(peaks):.3g} (median), those of the training set at about {scale:.3g}: "
+                "bring them to the same units"
+            )
+        return rows
 
 
 def _generator(seed: int, name: str, device: str | torch.device) -> torch.Generator:
@@ -166,6 +303,7 @@ def read_model(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         DamagedFile: if it is truncated, altered, or no detector.
+        OtherFormat: if it was written by a version whose files this one does not read.
     """
     try:
         with safe_open(path, framework="pt") as file:
@@ -175,6 +313,9 @@ def read_model(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise DamagedFile(path, f"it cannot be read as a saved detector ({error})") from error
     if header.pop("sha256", None) != _checksum(tensors, header):
         raise DamagedFile(path, "its content does not agree with its checksum")
+    if header.get("format") != FORMAT:
+        found = header.get("format", 1)
+        raise OtherFormat(f"{path} is a model of format {found}; this version reads {FORMAT}: train it anew")
     return tensors, header
 
 

@@ -1,64 +1,52 @@
-"""Deep convolutional autoencoder: what it cannot rebuild through a narrow latent space is odd.
+"""Deep autoencoder: what it cannot draw anew from a short code is odd.
 
-After Alexander et al. 2020 (arXiv:2008.12731). Departures, each because a short training gains from it: images are
-standardised by the mean training image, the latent space is narrow (a smooth lens of model A has seven parameters, of
-model B nine), and errors are weighted by photon noise (`weighting: none` is the paper's plain squared error).
+After Alexander et al. 2020 (arXiv:2008.12731), whose networks are convolutional; docs/detectors.md has what differs.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
-import torch
-from pydantic import PositiveFloat, PositiveInt
-from torch import Tensor
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor, nn
 
-from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import Decoder, Encoder, Standardise, cosine, mean_per_image, poisson_weight
-from oddlens.training import Objective
+from oddlens.detectors.blocks import cosine, mean_per_image, one_cycle
+from oddlens.detectors.blocks.autoencoder import Autoencoder
+from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
+from oddlens.training import Batch, Objective
 
 
-class DCAE(Detector):
-    """Encoder, latent vector, decoder; loss and score are the (weighted) squared error per pixel."""
+class DCAE(ReconstructionDetector):
+    """Encoder, code, decoder; the loss is the misfit."""
 
     def __init__(
         self,
         pixels: int,
         *,
+        network: Literal["components", "convolutional", "published"] = "components",
         latent: PositiveInt = 12,
-        channels: PositiveInt = 8,
-        hidden: PositiveInt = 256,
-        weighting: Literal["poisson", "none"] = "poisson",
-        noise_floor: PositiveFloat = 0.02,
-        learning_rate: PositiveFloat = 3e-3,
+        width: PositiveInt = 256,
+        depth: PositiveInt = 3,
+        batch_norm: bool = False,
+        weighting: Literal["noise", "uniform"] = "noise",
+        score: Literal["matched", "error"] = "matched",
+        symmetric: bool = True,
+        optimiser: Literal["muon", "adam"] = "muon",
+        learning_rate: PositiveFloat = 4e-3,
+        schedule: Literal["cosine", "one_cycle"] = "cosine",
+        weight_decay: NonNegativeFloat = 0.0,
     ):
-        super().__init__(pixels)
-        self.standardise = Standardise(pixels)
-        self.encoder = Encoder(pixels, latent, channels=channels, hidden=hidden)
-        self.decoder = Decoder(pixels, latent, channels=channels, hidden=hidden)
-        self.weighting, self.noise_floor, self.learning_rate = weighting, noise_floor, learning_rate
+        autoencoder = Autoencoder(network, pixels, latent, width=width, depth=depth)
+        super().__init__(pixels, autoencoder, weighting=weighting, score=score, symmetric=symmetric)
+        self.norm = nn.BatchNorm1d(latent) if batch_norm else nn.Identity()
+        rate = (cosine if schedule == "cosine" else one_cycle)(learning_rate)
+        self.optimisation: Any = {"learning_rate": rate, "optimiser": optimiser, "weight_decay": weight_decay}
 
-    def prepare(self, images: Tensor, generator: torch.Generator) -> None:
-        """Learn the mean image."""
-        self.standardise.learn(images)
+    def code(self, images: Tensor) -> Tensor:
+        """The code, in the published network normalised over the batch while training."""
+        return self.norm(self.autoencoder.encode(images))
 
     def objectives(self) -> list[Objective]:
         """The reconstruction error."""
-        networks = (self.encoder, self.decoder)
-        return [Objective("reconstruction", networks, self._loss, cosine(self.learning_rate))]
+        return [Objective("reconstruction", (self.autoencoder, self.norm), self._loss, **self.optimisation)]
 
-    def _loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        return self._error(images, self.reconstruct(images), weigh_by=images).mean()
-
-    def anomaly(self, images: Tensor) -> Tensor:
-        """Mean weighted squared error per pixel."""
-        rebuilt = self.reconstruct(images)
-        return self._error(images, rebuilt, weigh_by=rebuilt)
-
-    def _error(self, images: Tensor, rebuilt: Tensor, weigh_by: Tensor) -> Tensor:
-        error = (images - rebuilt).square()
-        if self.weighting == "poisson":
-            error = error * poisson_weight(weigh_by, self.noise_floor)
-        return mean_per_image(error)
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """Through the latent space and back."""
-        return self.standardise.inverse(self.decoder(self.encoder(self.standardise(images))))
+    def _loss(self, batch: Batch) -> Tensor:
+        return mean_per_image(self.misfit(batch.images, self._draw(batch.images)))

@@ -12,3 +12,7 @@ class Flux(Detector):
     def anomaly(self, images: Tensor) -> Tensor:
         """Mean brightness."""
         return mean_per_image(images)
+
+    def oddness(self, images: Tensor) -> Tensor:
+        """The image itself: what a map is worth that only knows where the light is."""
+        return images

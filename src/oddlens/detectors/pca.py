@@ -9,7 +9,9 @@ from pydantic import PositiveInt
 from torch import Tensor
 
 from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import PrincipalComponents, mean_per_image
+from oddlens.detectors.blocks import mean_per_image
+from oddlens.detectors.blocks.components import PrincipalComponents
+from oddlens.images import Images
 
 
 class PCA(Detector):
@@ -19,9 +21,9 @@ class PCA(Detector):
         super().__init__(pixels)
         self.principal = PrincipalComponents(pixels, components)
 
-    def prepare(self, images: Tensor, generator: torch.Generator) -> None:
+    def prepare(self, images: Images, generator: torch.Generator) -> None:
         """All there is to learn."""
-        self.principal.learn(images)
+        self.principal.learn(images, generator)
 
     def anomaly(self, images: Tensor) -> Tensor:
         """Mean squared residual."""

@@ -20,8 +20,10 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import PrincipalComponents, cosine, mean_per_image
-from oddlens.training import Objective
+from oddlens.detectors.blocks import cosine, mean_per_image
+from oddlens.detectors.blocks.components import PrincipalComponents
+from oddlens.images import Images
+from oddlens.training import Batch, Objective
 
 
 class Energy(nn.Module):
@@ -80,10 +82,10 @@ class RBM(Detector):
         self.sharpness, self.gibbs_steps, self.learning_rate = sharpness, gibbs_steps, learning_rate
         self.by_energy = score == "energy"
 
-    def prepare(self, images: Tensor, generator: torch.Generator) -> None:
+    def prepare(self, images: Images, generator: torch.Generator) -> None:
         """Learn the principal components that Gaussian units stand for."""
         if self.principal:
-            self.principal.learn(images)
+            self.principal.learn(images, generator)
 
     def _visible(self, images: Tensor) -> Tensor:
         """Visible units [n, visible] of images."""
@@ -95,12 +97,12 @@ class RBM(Detector):
         """Contrastive divergence."""
         return [Objective("contrastive divergence", (self.energy,), self._loss, cosine(self.learning_rate))]
 
-    def _loss(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        data = self._visible(images)
-        sample = data if self.energy.gaussian else torch.bernoulli(data, generator=generator)
+    def _loss(self, batch: Batch) -> Tensor:
+        data = self._visible(batch.images)
+        sample = data if self.energy.gaussian else torch.bernoulli(data, generator=batch.generator)
         for _ in range(self.gibbs_steps):
-            sample = self.energy.gibbs_step(sample, generator)
-        return (self.energy(data) - self.energy(sample)).mean()
+            sample = self.energy.gibbs_step(sample, batch.generator)
+        return self.energy(data) - self.energy(sample)
 
     def anomaly(self, images: Tensor) -> Tensor:
         """Reconstruction error of the visible units, or free energy."""

@@ -13,6 +13,8 @@ from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.world import World
 from oddlens.progress import Progress, say
 
+NOISE_FREE = ("validation", "test")
+"""The pools whose images are kept without noise too, for ceilings and anomaly maps; nothing learns from them."""
 BATCH, BATCH_PIXELS = 256, 2**22
 """Most images, and most pixels, rendered per call: the speed does not depend on it, memory and progress lines do."""
 
@@ -25,6 +27,7 @@ class Pictures:
     rendered: Columns  # see `render.renderer`
     images: np.ndarray  # float32 [n, pixels, pixels], as observed, sky-subtracted
     sigma: np.ndarray  # float64 [n, pixels, pixels], the standard deviation of the noise
+    camera: Columns  # what an observer knows: noise variance per unit of brightness, without any, PSF; [n] each
 
     @property
     def noise_free(self) -> np.ndarray:
@@ -41,6 +44,12 @@ def picture(world: World, rendered, seed: int, dataset: str, pool: str, cls: str
     correlation = q.get("noise_correlation_pixels", zero)
     light = seen["image"].astype(np.float64)  # [n, pixels, pixels]
     sigma = cameras.noise_sigma(light, *(column[:, None, None] for column in (exposure, sky, read)))
+    dark = cameras.noise_sigma(zero, exposure, sky, read) ** 2
+    known = {
+        "noise_gain": 1 / exposure if camera.noise == "poisson" else zero,
+        "noise_background": dark if camera.noise == "poisson" else zero,
+        "psf_fwhm_pixels": q["psf_fwhm_arcsec"] / camera.pixel_scale_arcsec,
+    }
     images = np.empty_like(light)
     for k, index in enumerate(indices):
         name = scene.name(dataset, pool, cls, index)
@@ -60,7 +69,7 @@ def picture(world: World, rendered, seed: int, dataset: str, pool: str, cls: str
                 )
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
-    return Pictures(scenes, seen, (images - seen.get("subtracted", 0)).astype(np.float32), sigma)
+    return Pictures(scenes, seen, (images - seen.get("subtracted", 0)).astype(np.float32), sigma, known)
 
 
 def simulate(world: World, *, seed: int, dataset: str, pool: str, cls: str, first: int, count: int) -> shards.Shard:
@@ -77,7 +86,10 @@ def simulate(world: World, *, seed: int, dataset: str, pool: str, cls: str, firs
             worst = reference.disagreement(world.camera, cls, made.scenes, 0, made.rendered["image"][0])
             checked = {"pyautolens_disagreement_sigma": worst}
             say(f"{dataset} {pool} {cls}: agrees with PyAutoLens within {worst:.3g} sigma of the noise")
-        for name, part in arrays_of(made, batch).items():
+        for name, part in {
+            **arrays_of(made, batch),
+            **(noise_free(made, len(batch)) if pool in NOISE_FREE else {}),
+        }.items():
             whole = arrays.setdefault(name, np.empty((count, *part.shape[1:]), part.dtype))
             whole[start : start + len(batch)] = part
         progress.advance(len(batch))
@@ -106,6 +118,7 @@ def arrays_of(made: Pictures, indices: np.ndarray) -> Columns:
         **scenes.truth,
         "peak_signal_to_noise": (made.noise_free / made.sigma).max(axis=(1, 2)),
         "flux": made.noise_free.sum(axis=(1, 2), dtype=np.float64),
+        **made.camera,
         "rays_per_pixel": np.mean(made.rendered["rays"].astype(np.float64) ** 2, axis=(1, 2)),
     }
     return {
@@ -115,3 +128,8 @@ def arrays_of(made: Pictures, indices: np.ndarray) -> Columns:
         **{f"source/{name}": column[:count] for name, column in scenes.clumps.items()},
         **{f"substructure/{name}": column[:count] for name, column in scenes.substructure.items()},
     }
+
+
+def noise_free(made: Pictures, count: int) -> Columns:
+    """What only the simulator knows of each pixel."""
+    return {"noise_free": made.noise_free[:count].astype(np.float32), "sigma": made.sigma[:count].astype(np.float32)}

@@ -1,0 +1,27 @@
+"""Pieces that detectors share: networks, linear coordinates, learning rates, means."""
+
+import math
+from collections.abc import Callable
+
+from torch import Tensor
+
+
+def mean_per_image(values: Tensor) -> Tensor:
+    """[n, ...] to [n]."""
+    return values.flatten(1).mean(dim=1)
+
+
+def cosine(peak: float, warm_up: float = 0.05, start: float = 0.01) -> Callable[[float], float]:
+    """A learning rate that rises linearly from `start` times `peak` to it, and falls to zero as a half cosine."""
+
+    def rate(progress: float) -> float:
+        if progress < warm_up:
+            return peak * (start + (1 - start) * progress / warm_up)
+        return peak * 0.5 * (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up)))
+
+    return rate
+
+
+def one_cycle(peak: float) -> Callable[[float], float]:
+    """The learning rate of Smith & Topin 2017 (arXiv:1708.07120) as PyTorch has it: up in the first 30 %, then down."""
+    return cosine(peak, warm_up=0.3, start=0.04)

@@ -1,0 +1,67 @@
+"""Convolutional variational autoencoder: what is unlikely under a model of images with a normal code is odd.
+
+After Alexander et al. 2020 (arXiv:2008.12731); Kingma & Welling 2013 (arXiv:1312.6114). The loss of an image is
+
+    misfit / 2 + w KL(N(mean, deviation^2) || N(0, 1))        summed over pixels, and over the code; divided by pixels
+
+with the misfit in units of the noise, so that w = 1 is the evidence bound. w is 0 in the first `warm_up` of the
+training and then rises linearly to `kl_weight` over the next `rise`. (The paper gives the first fifth and no shape; its
+code adds a mean squared error to a summed KL, which would make w = 1 drown the images.)
+"""
+
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from torch import Tensor
+
+from oddlens.detectors.blocks import cosine, mean_per_image, one_cycle
+from oddlens.detectors.blocks.autoencoder import Autoencoder
+from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
+from oddlens.training import Batch, Objective
+
+
+class CVAE(ReconstructionDetector):
+    """Encoder to mean and log variance of a code, decoder; the code of a score is the mean."""
+
+    def __init__(
+        self,
+        pixels: int,
+        *,
+        network: Literal["components", "convolutional", "published"] = "components",
+        latent: PositiveInt = 12,
+        width: PositiveInt = 256,
+        depth: PositiveInt = 3,
+        kl_weight: NonNegativeFloat = 1.0,
+        warm_up: Annotated[float, Field(ge=0, le=1)] = 0.2,
+        rise: Annotated[float, Field(gt=0, le=1)] = 0.6,
+        weighting: Literal["noise", "uniform"] = "noise",
+        score: Literal["matched", "error"] = "matched",
+        symmetric: bool = True,
+        optimiser: Literal["muon", "adam"] = "muon",
+        learning_rate: PositiveFloat = 4e-3,
+        schedule: Literal["cosine", "one_cycle"] = "cosine",
+        weight_decay: NonNegativeFloat = 0.0,
+    ):
+        autoencoder = Autoencoder(network, pixels, latent, outputs=2 * latent, width=width, depth=depth)
+        super().__init__(pixels, autoencoder, weighting=weighting, score=score, symmetric=symmetric)
+        self.kl_weight, self.warm_up, self.rise = kl_weight, warm_up, rise
+        rate = (cosine if schedule == "cosine" else one_cycle)(learning_rate)
+        self.optimisation: Any = {"learning_rate": rate, "optimiser": optimiser, "weight_decay": weight_decay}
+
+    def code(self, images: Tensor) -> Tensor:
+        """The mean of the code."""
+        return self.autoencoder.encode(images).chunk(2, dim=1)[0]
+
+    def objectives(self) -> list[Objective]:
+        """The evidence bound."""
+        return [Objective("bound", (self.autoencoder,), self._loss, **self.optimisation)]
+
+    def _loss(self, batch: Batch) -> Tensor:
+        mean, log_variance = self.autoencoder.encode(batch.images).float().chunk(2, dim=1)
+        log_variance = log_variance.clamp(-20, 10)
+        noise = torch.randn(mean.shape, generator=batch.generator, device=mean.device)
+        drawn = self.autoencoder.decode(mean + noise * (0.5 * log_variance).exp())
+        divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
+        weight = self.kl_weight * min(1.0, max(0.0, (batch.progress - self.warm_up) / self.rise))
+        return 0.5 * mean_per_image(self.misfit(batch.images, drawn)) + weight * divergence / self.pixels**2

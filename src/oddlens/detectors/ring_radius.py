@@ -1,0 +1,17 @@
+"""Control: the radius of the ring. If it tells the classes apart, substructure adds to the mass or takes from it."""
+
+import torch
+from torch import Tensor
+
+from oddlens.detectors.base import Detector
+
+
+class RingRadius(Detector):
+    """The mean distance of the light from the middle of the image, in pixels, each pixel weighted by its brightness."""
+
+    def anomaly(self, images: Tensor) -> Tensor:
+        """Radii."""
+        offset = torch.arange(self.pixels, device=images.device) - (self.pixels - 1) / 2
+        radius = torch.hypot(offset[:, None], offset)
+        light = images[:, 0].clamp(min=0)
+        return (light * radius).sum(dim=(1, 2)) / light.sum(dim=(1, 2)).clamp(min=1e-6)

@@ -1,0 +1,172 @@
+"""Curves: how well each row ranks, and what becomes of it with contamination, with the truth, with training."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from oddlens import metrics
+from oddlens.artefacts import read_table
+from oddlens.cells import CLEAN, LABELLED
+from oddlens.figures import DASHES, FAINT, families, looks, plt, said
+from oddlens.tables import ALL, HOME
+from oddlens.tables.bins import OF_LENS, OF_SUBSTRUCTURE
+from oddlens.tables.scored import Scored
+
+GRID = np.concatenate([np.linspace(0, 0.05, 101), np.linspace(0.05, 1, 191)[1:]])
+"""False positive rates at which ROC curves of several seeds are averaged."""
+
+Rows = Mapping[str, Mapping]
+
+
+def roc_curves(scored: Scored, summary: pd.DataFrame, rows: Rows, title: str) -> Figure:
+    """ROC curves after clean (or labelled) training, a panel per anomaly, the true positive rate averaged over seeds.
+
+    The area under that average is the mean AUC, which stands in the legend.
+    """
+    anomalies = scored.anomalies
+    figure, axes = plt.subplots(1, len(anomalies), figsize=(3.7 * len(anomalies), 3.7), squeeze=False, sharey=True)
+    look = looks(rows)
+    home = summary[summary["contaminant"].isin(HOME)]
+    normal = scored.positions(scored.smooth)
+    for axis, anomaly in zip(axes[0], anomalies, strict=True):
+        odd = scored.positions(anomaly)
+        means = home[(home["anomaly"] == anomaly) & (home["role"] != "ablation")].dropna(subset="auc")
+        means = means.sort_values("auc", ascending=False, kind="stable")
+        for row, auc in zip(means["detector"], means["auc"], strict=True):
+            ours = scored.at_home & ((scored.models["detector"] == row) & (scored.models["status"] == "ok"))
+            curves = [metrics.roc(values[normal], values[odd]) for values in scored.values[ours]]
+            tpr = np.mean([np.interp(GRID, *curve) for curve in curves], axis=0)
+            axis.plot(np.r_[0, GRID], np.r_[0, tpr], label=f"{auc:.3f}  {row}", **look[row])
+        axis.plot([0, 1], [0, 1], color="0.7", lw=0.8, ls=":")
+        axis.set(xlabel="false positive rate", aspect="equal", xlim=(0, 1), ylim=(0, 1.005))
+        axis.set_title(f"{scored.smooth} against {anomaly}")
+        if len(means):
+            axis.legend(title="AUC", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=7)
+    axes[0][0].set_ylabel("true positive rate")
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def contamination_curves(auc: pd.DataFrame, summary: pd.DataFrame, rows: Rows, title: str) -> Figure:
+    """AUC against all anomalies by the contaminated part of the training set: a line of panels for each family of rows.
+
+    All other detectors are faint in the background, the ceilings are horizontal lines.
+    """
+    auc = auc[auc["anomaly"] == ALL]
+    summary = summary[(summary["anomaly"] == ALL) & (summary["role"] != "ablation")].dropna(subset="auc")
+    kinds = [kind for kind in summary["contaminant"].unique() if kind not in (CLEAN, LABELLED)]
+    if not kinds:
+        return said("This study has no contaminated training sets.")
+    groups = _groups(row for row in rows if row in set(summary["detector"]) and rows[row]["role"] != "ceiling")
+    size = (2.9 * len(kinds), 2.0 * len(groups) + 0.5)
+    figure, axes = plt.subplots(len(groups), len(kinds), figsize=size, squeeze=False, sharex=True, sharey=True)
+    look = looks(rows)
+    for line, members in zip(axes, groups, strict=True):
+        for axis, kind in zip(line, kinds, strict=True):
+            here = summary[summary["contaminant"].isin([*HOME, kind])]
+            for row in here["detector"].unique():
+                curve, role = here[here["detector"] == row], rows[row]["role"]
+                if role == "ceiling":
+                    axis.axhline(curve["auc"].iloc[0], **look[row], label=row)
+                elif row in members:
+                    _curve(axis, curve, look[row], row)
+                    dots = auc[auc["contaminant"].isin([CLEAN, kind]) & (auc["detector"] == row)]
+                    axis.plot(dots["contamination"], dots["auc"], ".", color=look[row]["color"], ms=3, alpha=0.5)
+                elif role == "detector":
+                    axis.plot(curve["contamination"], curve["auc"], **FAINT)
+            axis.axhline(0.5, color="0.7", lw=0.8, ls=":")
+        line[0].set_ylabel("AUC")
+        line[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    for axis, kind in zip(axes[0], kinds, strict=True):
+        axis.set_title(f"{kind} hidden")
+    for axis in axes[-1]:
+        axis.set_xlabel("contaminated fraction")
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout()
+    return figure
+
+
+def _groups(rows: Iterable[str]) -> list[list[str]]:
+    """Families of two and more; all others together, last."""
+    found = families(rows).values()
+    alone = [members[0] for members in found if len(members) == 1]
+    return [members for members in found if len(members) > 1] + ([alone] if alone else [])
+
+
+def _curve(axis: Axes, rows: pd.DataFrame, look: Mapping[str, Any], label: str, x: str = "contamination") -> None:
+    """Means over seeds with their intervals over test images."""
+    rows = rows.sort_values(x)
+    bars = [rows["auc"] - rows["auc_low"], rows["auc_high"] - rows["auc"]]
+    axis.errorbar(rows[x], rows["auc"], yerr=bars, marker="o", ms=2.5, capsize=1.5, elinewidth=0.8, label=label, **look)
+
+
+def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) -> Figure:
+    """AUC against what the simulator knows of each image, for the ceilings and some rows.
+
+    A line of panels per anomaly, a panel per truth; masses as their logarithms.
+    """
+    if not len(bins):
+        return said("No property of the odd images varies in this data set.")
+    anomalies = list(bins["anomaly"].unique())
+    truths = [
+        [t for t in (*OF_SUBSTRUCTURE, *OF_LENS) if t in set(bins["truth"][bins["anomaly"] == a])] for a in anomalies
+    ]
+    columns = max(map(len, truths))
+    size = (2.9 * columns, 2.4 * len(anomalies) + 0.4)
+    figure, axes = plt.subplots(len(anomalies), columns, figsize=size, squeeze=False, sharey="row")
+    shown = [*(row for row in rows if rows[row]["role"] == "ceiling"), *best]
+    masses = bins["truth"].str.endswith("_msun")
+    bins = bins.assign(median=bins["median"].where(~masses, np.log10(bins["median"].where(masses))))
+    look = looks(rows)
+    for line, anomaly, names in zip(axes, anomalies, truths, strict=True):
+        for axis, truth in zip(line, names, strict=False):
+            for row in shown:
+                chosen = (bins["anomaly"] == anomaly) & (bins["truth"] == truth) & (bins["detector"] == row)
+                if chosen.any():
+                    _curve(axis, bins[chosen], look[row], row, "median")
+            axis.axhline(0.5, color="0.7", lw=0.8, ls=":")
+            axis.set_xlabel(("log10 of " if truth.endswith("_msun") else "") + (OF_SUBSTRUCTURE | OF_LENS)[truth])
+        for axis in line[len(names) :]:
+            axis.axis("off")
+        line[0].set_ylabel(f"AUC, {anomaly}")
+    axes[0][len(truths[0]) - 1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout()
+    return figure
+
+
+def loss_curves(losses: Mapping[str, Sequence[Path | str]], title: str, columns: int = 5) -> Figure:
+    """Loss against epoch, a panel per row trained by epochs; a line per training set, seed and objective."""
+    found = {
+        row: pd.concat(read_table(path)[0].assign(seed=k) for k, path in enumerate(paths))
+        for row, paths in losses.items()
+    }
+    found = {row: table for row, table in found.items() if len(table)}
+    if not found:
+        return said("No detector of this study is trained by epochs.")
+    cells = list(dict.fromkeys(cell for table in found.values() for cell in table["cell"]))
+    colour = dict(zip(cells, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(cells))), strict=True))
+    columns = min(columns, len(found))
+    lines = -(-len(found) // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(2.5 * columns, 1.9 * lines + 0.5), squeeze=False)
+    for axis, (row, table) in zip(axes.flat, found.items(), strict=False):
+        dashes = dict(zip(table["objective"].unique(), DASHES * 3, strict=False))
+        for (cell, objective, _), line in table.groupby(["cell", "objective", "seed"], sort=False):
+            axis.plot(line["epoch"], line["loss"], color=colour[cell], lw=0.9, ls=dashes[objective])
+        axis.set_title(row, fontsize=9)
+        axis.tick_params(which="both", labelsize=7)
+        axis.set_yscale("log" if (table["loss"].dropna() > 0).all() else "symlog")
+    for axis in axes.flat[len(found) :]:
+        axis.axis("off")
+    for axis in axes.flat[max(len(found) - columns, 0) : len(found)]:
+        axis.set_xlabel("epoch")
+    handles = [plt.Line2D([], [], color=c) for c in colour.values()]
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout()
+    figure.legend(handles, cells, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=min(len(cells), 8))
+    return figure

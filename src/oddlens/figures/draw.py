@@ -1,0 +1,56 @@
+"""All figures of one data set."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from oddlens.figures import STYLE, families, plt, save
+from oddlens.figures.ablations import ablation_dots
+from oddlens.figures.curves import bin_curves, contamination_curves, loss_curves, roc_curves
+from oddlens.figures.gallery import gallery
+from oddlens.tables.auc import ranking
+from oddlens.tables.scored import Scored
+
+
+def draw(
+    outputs: Mapping[str, str | Path],
+    *,
+    dataset: str,
+    smooth: str,
+    rows: Mapping[str, Mapping],
+    tables: Mapping[str, str | Path],
+    scores: Mapping[str, str | Path],
+    examples: Mapping[str, str | Path],
+    losses: Mapping[str, Sequence[str | Path]],
+) -> None:
+    """Draw those figures that `outputs` names.
+
+    Args:
+        rows: of each detector row its `role`.
+        tables: the result tables `auc`, `summary`, `bins` and `ablations`.
+        scores: by row, as are `examples` and `losses`.
+    """
+    read = {name: pd.read_csv(path) for name, path in tables.items()}
+    auc, summary, bins, ablations = (
+        read[name][read[name]["dataset"] == dataset] for name in ("auc", "summary", "bins", "ablations")
+    )
+    best = leaders(summary, rows)
+    figures = {
+        "roc": lambda: roc_curves(Scored.read(scores.values(), smooth), summary, rows, f"{dataset}: clean training"),
+        "contamination": lambda: contamination_curves(auc, summary, rows, f"{dataset}: contaminated training"),
+        "bins": lambda: bin_curves(bins, best, rows, f"{dataset}: what makes a lens easy"),
+        "ablations": lambda: ablation_dots(ablations, f"{dataset}: what each idea is worth"),
+        "gallery": lambda: gallery({row: examples[row] for row in best}, f"{dataset}: where detectors look"),
+        "losses": lambda: loss_curves(losses, f"{dataset}: training"),
+    }
+    with plt.rc_context(STYLE):
+        for name, path in outputs.items():
+            save(figures[name](), path)
+
+
+def leaders(summary: pd.DataFrame, rows: Mapping[str, Mapping]) -> list[str]:
+    """The best row of each family of detectors, best first; of other rows, if the study has no detectors."""
+    order = ranking(summary)
+    known = [row for row in order if rows[row]["role"] == "detector"] or order
+    return [members[0] for members in families(known).values()]

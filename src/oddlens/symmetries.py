@@ -1,0 +1,26 @@
+"""The symmetries of lensing on a square grid: quarter turns and flips.
+
+The physics knows no direction, and neither do the priors, so a lens turned or mirrored is as likely a lens. Other
+angles are symmetries too, but pixels are not: they would have to be interpolated, which blurs the noise.
+"""
+
+import torch
+from torch import Tensor
+
+COUNT = 8
+
+
+def act(images: Tensor, k: int) -> Tensor:
+    """Symmetry k of the 8: k mod 4 quarter turns, and for k >= 4 a flip after them; images [..., pixels, pixels]."""
+    turned = torch.rot90(images, k % 4, (-2, -1))
+    return turned.flip(-1) if k >= 4 else turned
+
+
+def undo(images: Tensor, k: int) -> Tensor:
+    """The inverse of `act`."""
+    return torch.rot90(images.flip(-1) if k >= 4 else images, -(k % 4), (-2, -1))
+
+
+def turned(images: Tensor) -> Tensor:
+    """An eighth of a batch by each symmetry: as its order is random, each image by a random one."""
+    return torch.cat([act(part, k) for k, part in enumerate(images.tensor_split(COUNT))])

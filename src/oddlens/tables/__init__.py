@@ -1,0 +1,72 @@
+"""From score tables to result tables: one file for each idea. Reads no model and no pixel, imports no torch."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from oddlens.artefacts import DamagedFile, read_table, replacing
+from oddlens.cells import CLEAN, LABELLED
+from oddlens.splits import IDENTITY
+
+ALL = "all"
+"""All anomaly classes together, in the column `anomaly`."""
+TRAINING = ["contaminant", "contamination"]
+"""The columns that name a training set."""
+ROW = [*TRAINING, "detector"]
+"""The columns that name a detector and what it was trained on; its seeds are averaged."""
+MODEL = [*ROW, "seed"]
+"""The columns that name a trained model of a data set."""
+HOME = [CLEAN, LABELLED]
+"""The training sets by which detectors are judged: clean images, or labelled ones for the ceiling that needs them."""
+
+BLIND = 0.02
+"""A row whose AUC is no farther than this from one half is as good as blind. Twins share all but their substructure, so
+the faint dimming that substructure does bring is significant long before it is of any use: the effect's size counts."""
+
+
+def read_scores(path: Path | str) -> tuple[pd.DataFrame, dict]:
+    """The scores of one detector on one data set, and what the file says about itself.
+
+    One row per image of the test and validation pools: `pool`, `class`, `index`, and a column of scores for each
+    trained model, named `<cell>/<seed>`.
+
+    Raises:
+        DamagedFile: if the file is altered or holds something else.
+    """
+    return _read(path, "scores")
+
+
+def read_pixels(path: Path | str) -> tuple[pd.DataFrame, dict]:
+    """How well the anomaly maps of one detector on one data set mark the pixels that differ: cell, seed, class, AUC."""
+    return _read(path, "pixels")
+
+
+def read_truth(path: Path | str) -> pd.DataFrame:
+    """What the simulator knows of the test and validation images of one data set."""
+    return _read(path, "truth")[0]
+
+
+def _read(path: Path | str, kind: str) -> tuple[pd.DataFrame, dict]:
+    table, about = read_table(path)
+    if about.get("kind") != kind:
+        raise DamagedFile(path, f"it holds {about.get('kind')!r} where {kind} are expected")
+    return table, about
+
+
+def write(path: Path | str, table: pd.DataFrame) -> None:
+    """A result table as plain CSV with six digits, no finer than 1e-9; what isn't known is empty."""
+    floats = table.select_dtypes("float")
+    table = table.assign(**(floats.round(9) + 0.0))  # without rounding errors, nor -0
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def models(scores: pd.DataFrame) -> list[str]:
+    """The columns that are trained models."""
+    return [column for column in scores.columns if column not in IDENTITY]
+
+
+def training_labels(rows: pd.DataFrame) -> pd.Series:
+    """What the training set of each row held, in words: `clean`, `cdm 20%`, `labelled`."""
+    contaminated = rows["contaminant"] + rows["contamination"].map(lambda p: f" {100 * p:g}%")
+    return contaminated.where(rows["contamination"] > 0, "clean").where(rows["contaminant"] != LABELLED, LABELLED)

@@ -1,0 +1,22 @@
+"""Whether anomaly maps point at the right pixels."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from oddlens.cells import parse_cell
+from oddlens.tables import MODEL, read_pixels
+
+COLUMNS = ["dataset", *MODEL, "anomaly", "images", "pixel_auc", "pixel_auc_low", "pixel_auc_high"]
+
+
+def pixels_table(paths: Iterable[Path | str]) -> pd.DataFrame:
+    """`pixels.csv`: for each model with a map and each anomaly the mean AUC of its pixels over images."""
+    parts = [pd.DataFrame(columns=COLUMNS)]
+    for table, about in map(read_pixels, paths):
+        if len(table):
+            names = pd.DataFrame([parse_cell(cell) for cell in table["cell"]], columns=MODEL[:2], index=table.index)
+            table = table.rename(columns={"class": "anomaly"}).assign(**names)
+            parts.append(table.assign(dataset=about["dataset"], detector=about["detector"])[COLUMNS])
+    return pd.concat(parts[1:] or parts)

@@ -1,0 +1,130 @@
+"""A study whose scores are made up, of any size, so that tables, figures and report can be known and looked at."""
+
+import numpy as np
+import pandas as pd
+
+from oddlens.artefacts import write_arrays, write_table
+from oddlens.cells import parse_cell
+
+CLASSES = ["smooth", "cdm", "vortex"]
+STRENGTH = {"smooth": 0.0, "cdm": 0.5, "vortex": 1.5}
+ROWS = {
+    "good": (1.0, {"role": "detector"}),
+    "dcae": (0.5, {"role": "detector"}),
+    "dcae_published": (0.3, {"role": "detector"}),
+    "random": (0.0, {"role": "control"}),
+    "supervised": (3.0, {"role": "ceiling"}),
+    "good_mse": (0.8, {"role": "ablation", "ablates": "good"}),
+}
+CELLS = ["none-0", "cdm-0.2", "mixed-0.05"]
+TEMPLATE = {"ablates": None, "what": "A row that was made up"}
+
+
+def entries(rows=ROWS):
+    """The rows as the workflow gives them."""
+    return {row: TEMPLATE | entry for row, (_, entry) in rows.items()}
+
+
+def cells_of(row, rows=ROWS, cells=CELLS):
+    return {"ablation": ["none-0"], "ceiling": ["labelled-0.5"]}.get(rows[row][1]["role"], cells)
+
+
+def truth(images, seed=0):
+    """Truth of the test and validation images: the lens's is that of its twins."""
+    rng = np.random.default_rng(seed)
+    blocks = [("test", cls) for cls in CLASSES] + [("validation", "smooth")]
+    lens = {pool: (rng.uniform(20, 60, images), rng.uniform(0.8, 1.6, images)) for pool in ("test", "validation")}
+    table = pd.concat(
+        pd.DataFrame(
+            {
+                "pool": pool,
+                "class": cls,
+                "index": range(images),
+                "substructure_mass_msun": 10 ** rng.uniform(9, 10.5, images) * (cls != "smooth"),
+                "heaviest_mass_msun": 10 ** rng.uniform(8, 9.5, images) * (cls == "cdm"),
+                "vortex_length_arcsec": rng.uniform(0.5, 2, images) * (cls == "vortex"),
+                "peak_signal_to_noise": lens[pool][0],
+                "einstein_radius_arcsec": lens[pool][1],
+            }
+        )
+        for pool, cls in blocks
+    )
+    return table.reset_index(drop=True)
+
+
+def scores(strength, known, cells, seeds, seed=0, diverged=()):
+    """Scores that odd images raise, by their mass and how clean the training was; twins share what is left."""
+    rng = np.random.default_rng(seed)
+    table = known[["pool", "class", "index"]].copy()
+    mass = np.log10(known["substructure_mass_msun"].clip(lower=1e9)) - 8.5
+    signal = known["class"].map(STRENGTH) * mass
+    lens = pd.Series(np.random.default_rng(1).normal(0, 1, known["index"].max() + 1))
+    for cell in cells:
+        contaminant, fraction = parse_cell(cell)
+        weaker = 1 if contaminant == "labelled" else 1 / (1 + 8 * fraction)
+        for k in seeds:
+            own = rng.normal(0, 1, len(known))
+            column = strength * rng.normal(1, 0.03) * weaker * signal + known["index"].map(lens) + own
+            table[f"{cell}/{k}"] = (column + (known["pool"] == "validation") * 0.0).round(4)
+    for column in diverged:
+        table[column] = np.nan
+    return table
+
+
+def examples(path, detector, classes=CLASSES, pixels=16, maps=True):
+    rng = np.random.default_rng(0)
+    images = rng.random((len(classes), 2, pixels, pixels)).astype(np.float32)
+    difference = rng.normal(0, 0.05, images.shape).astype(np.float32)
+    difference[0] = 0
+    arrays = {"images": images, "truth": difference}
+    if maps:
+        arrays |= {"reconstructions": images - difference, "maps": np.abs(difference)}
+    write_arrays(path, arrays, dataset="model_a", detector=detector, classes=",".join(classes))
+
+
+def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds=(1, 2), images=80, diverged=None):
+    """Everything that the tables and figures read, on disk; `diverged` maps a row to columns. Returns paths."""
+    diverged = diverged or {}
+    made = {"scores": {}, "truths": {}, "pixels": {}, "examples": {}, "losses": {}}
+    for number, dataset in enumerate(datasets):
+        place = folder / dataset
+        place.mkdir(parents=True, exist_ok=True)
+        known = truth(images, number)
+        made["truths"][dataset] = place / "truth.csv"
+        write_table(place / "truth.csv", known, kind="truth", dataset=dataset)
+        for k, (row, (strength, _)) in enumerate(rows.items()):
+            about = {"dataset": dataset, "detector": row}
+            own = cells_of(row, rows, cells)
+            bad = [column for column in diverged.get(row, ()) if column.split("/")[0] in own]
+            table = scores(strength * (1 - 0.2 * number), known, own, seeds, 100 * number + k, bad)
+            lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
+            write_table(place / f"{row}.csv", table, kind="scores", diverged=lost, **about)
+            blind = rows[row][1]["role"] in ("control", "ceiling")
+            lines = (
+                [] if blind else [(c, s, cls, 0.7, 0.6, 0.8, images) for c in own for s in seeds for cls in CLASSES[1:]]
+            )
+            names = ["cell", "seed", "class", "pixel_auc", "pixel_auc_low", "pixel_auc_high", "images"]
+            write_table(place / f"{row}-pixels.csv", pd.DataFrame(lines, columns=names), kind="pixels", **about)
+            examples(place / f"{row}.h5", row, maps=not blind)
+            for s in seeds:
+                epochs = [] if blind else [(c, "loss", e, 1 / e) for c in own for e in range(1, 6)]
+                frame = pd.DataFrame(epochs, columns=["cell", "objective", "epoch", "loss"])
+                write_table(place / f"{row}-losses-{s}.csv", frame)
+        for kind, pattern in (("scores", "{}.csv"), ("pixels", "{}-pixels.csv"), ("examples", "{}.h5")):
+            made[kind][dataset] = {row: place / pattern.format(row) for row in rows}
+        made["losses"][dataset] = {row: [place / f"{row}-losses-{s}.csv" for s in seeds] for row in rows}
+    return made
+
+
+TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
+TABLES += ["pixels", "published"]
+
+
+def aggregated(folder, made, rows=ROWS):
+    """The result tables of a study that was made up, as paths."""
+    from oddlens.aggregate import aggregate
+
+    outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES}
+    of = {kind: {d: list(paths.values()) for d, paths in made[kind].items()} for kind in ("scores", "pixels")}
+    aggregate(outputs, truths=made["truths"], rows=entries(rows), smooth="smooth", **of)
+    return outputs

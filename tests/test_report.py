@@ -1,0 +1,153 @@
+"""Figures and report of studies that are made up, whole and cut down to the least."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import made_up
+from oddlens import figures, settings
+from oddlens.figures.curves import contamination_curves, loss_curves
+from oddlens.figures.draw import draw, leaders
+from oddlens.figures.ranks import critical_differences, draw_ranks
+from oddlens.report import _controls, remedies, report
+
+FIGURES = ["roc", "contamination", "bins", "ablations", "gallery", "losses"]
+CUTS = {
+    "whole": {"diverged": {"dcae": ["cdm-0.2/1"], "random": ["none-0/1", "none-0/2"]}},
+    "one data set, one detector, clean, one seed": {
+        "datasets": ("model_a",),
+        "rows": {"good": made_up.ROWS["good"]},
+        "cells": ["none-0"],
+        "seeds": (1,),
+    },
+    "no detectors, controls only": {"rows": {"random": made_up.ROWS["random"], "flux": made_up.ROWS["random"]}},
+    "a ceiling alone": {"rows": {"supervised": made_up.ROWS["supervised"]}, "seeds": (1,)},
+    "nothing converged": {
+        "rows": {"good": made_up.ROWS["good"]},
+        "seeds": (1,),
+        "diverged": {"good": [f"{cell}/1" for cell in made_up.CELLS]},
+    },
+}
+
+
+def everything(folder, config, rows=made_up.ROWS, **cut):
+    """Tables, figures and report of a study; the page, and the paths of the figures."""
+    made = made_up.study(folder, rows=rows, images=24, **cut)
+    outputs = made_up.aggregated(folder, made, rows)
+    drawn = {}
+    for dataset in made["scores"]:
+        drawn[dataset] = {name: folder / f"{dataset}-{name}.png" for name in FIGURES}
+        inputs = {kind: made[kind][dataset] for kind in ("scores", "examples", "losses")}
+        draw(drawn[dataset], dataset=dataset, smooth="smooth", rows=made_up.entries(rows), tables=outputs, **inputs)
+    draw_ranks(folder / "ranks.png", ranks=outputs["ranks"], wilcoxon=outputs["wilcoxon"])
+    plain = settings.study(config).plain()
+    report(
+        folder / "report.html",
+        tables=outputs,
+        figures={dataset: paths | {"preview": paths["gallery"]} for dataset, paths in drawn.items()},
+        ranks=folder / "ranks.png",
+        study=plain,
+        rows=made_up.entries(rows),
+        classes={"cdm": "Subhalos"},
+        versions={"numpy": "1.2.3"},
+    )
+    return (folder / "report.html").read_text(), drawn, outputs
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    import yaml
+
+    from conftest import ROOT
+
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+    return everything(tmp_path_factory.mktemp("whole"), config, **CUTS["whole"])
+
+
+def test_the_report_says_what_the_tables_say(whole):
+    page, _, outputs = whole
+    summary = pd.read_csv(outputs["summary"])
+    best = summary.query("dataset == 'model_a' and detector == 'good' and contaminant == 'none' and anomaly == 'all'")
+    assert f"On model_a the best is <b>good</b> with an AUC of {best['auc'].item():.3f}" in page
+    assert page.count("<img") == 2 * 7 + 1
+    assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
+    for words in (
+        "numpy 1.2.3",
+        "mass_fraction",
+        "uniform 0.4, 0.6",
+        "A row that was made up.",
+        "Student’s t over 2 seeds",
+    ):
+        assert words in page, words
+    assert "The Einstein mass is the same in all of them." in page
+
+
+def test_the_report_names_what_diverged(whole):
+    page, *_ = whole
+    assert "<li>dcae on model_a, trained on cdm 20%, seed 1</li>" in page
+    assert page.count("<li>") == 2 * 3
+
+
+@pytest.mark.parametrize("cut", [name for name in CUTS if name != "whole"])
+def test_any_part_of_a_study_has_tables_figures_and_report(cut, tmp_path, config):
+    page, drawn, _ = everything(tmp_path, config, **CUTS[cut])
+    assert page.rstrip().endswith("</html>")
+    assert "nan" not in re.sub(r"data:image/png;base64,[\w+/=]+|<pre>.*?</pre>", "", page, flags=re.DOTALL)
+    assert all(path.read_bytes().startswith(b"\x89PNG") for paths in drawn.values() for path in paths.values())
+
+
+def test_figures_are_equal_when_drawn_again(tmp_path, config):
+    first, second = (
+        everything(tmp_path / name, config, datasets=("model_a",), seeds=(1,))[1]["model_a"] for name in "ab"
+    )
+    assert {k: Path(p).read_bytes() for k, p in first.items()} == {k: Path(p).read_bytes() for k, p in second.items()}
+
+
+def test_the_loss_figure_has_a_line_for_every_training_set_and_seed(tmp_path):
+    made = made_up.study(tmp_path, datasets=("model_a",))
+    axes = [axis for axis in loss_curves(made["losses"]["model_a"], "training").axes if axis.lines]
+    assert [axis.get_title() for axis in axes] == ["good", "dcae", "dcae_published", "good_mse"]
+    assert [len(axis.lines) for axis in axes] == [6, 6, 6, 2]
+
+
+def test_every_row_has_a_look_and_detectors_differ():
+    rows = {f"{name}{tail}": {"role": "detector"} for name in "abcdefg" for tail in ("", "_published", "_trim")}
+    rows |= {"pca": {"role": "control"}, "top": {"role": "ceiling"}, "knn": {"role": "reference"}}
+    look = figures.looks(rows)
+    assert set(look) == set(rows)
+    for members in figures.families(name for name, row in rows.items() if row["role"] == "detector").values():
+        assert len({(look[row]["color"], look[row]["ls"]) for row in members}) == len(members)
+
+
+def test_the_best_of_each_family_leads(whole):
+    summary = pd.read_csv(whole[2]["summary"])
+    assert leaders(summary, made_up.entries()) == ["good", "dcae"]
+
+
+def test_ranks_that_nothing_tells_apart_are_joined(whole):
+    ranks = pd.DataFrame({"detector": list("abc"), "role": "detector", "tasks": 9, "mean_rank": [1.5, 1.6, 2.9]})
+    wilcoxon = pd.DataFrame({"a": list("aab"), "b": list("bcc"), "p_holm": [0.5, 0.01, 0.01]})
+    lines = [line for line in critical_differences(ranks, wilcoxon).axes[0].lines if line.get_linewidth() == 2.5]
+    assert [sorted(line.get_xdata()) for line in lines] == [[1.5, 1.6]]
+
+
+def test_a_control_that_sees_is_reported():
+    row = {"dataset": "a", "role": "control", "detector": "flux", "anomaly": "all", "auc": 0.7}
+    assert not _controls(pd.DataFrame([row]))[0]["blind"]
+    assert _controls(pd.DataFrame([row | {"auc": 0.49}]))[0]["blind"]
+    assert _controls(pd.DataFrame([row | {"role": "detector"}])) == []
+
+
+def test_a_remedy_is_the_same_row_with_another_way_of_training():
+    plain = {"detector": "aae", "settings": {"latent": 8}, "training": {"epochs": 9, "robust": "none"}}
+    trim = plain | {"training": {"epochs": 9, "robust": "trim", "assumed_contamination": 0.2}}
+    other = trim | {"settings": {"latent": 4}}
+    assert remedies({"detectors": {"aae": plain, "aae_trim": trim, "other": other}}) == {"aae_trim": "aae"}
+
+
+def test_contamination_has_a_line_of_panels_for_each_family(whole):
+    auc, summary = (pd.read_csv(whole[2][name]) for name in ("auc", "summary"))
+    figure = contamination_curves(auc, summary, made_up.entries(), "made up")
+    assert len(figure.axes) == 2 * 2  # dcae and dcae_published, the others; cdm and mixed
