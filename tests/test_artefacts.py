@@ -145,7 +145,9 @@ def test_float32_scores_survive_the_table(tmp_path):
 def test_stacked_shards_keep_their_order_and_names(tmp_path):
     for name in ("a.h5", "b.h5"):
         a_shard(tmp_path / name)
-    both = shards.read_all([tmp_path / "a.h5", tmp_path / "b.h5"])
-    assert both.images.shape == (10, 8, 8)
-    assert list(both.arrays["index"]) == [*range(5), *range(5)]
-    assert set(both.arrays["class"]) == {"smooth"}
+    one = shards.read(tmp_path / "a.h5").images
+    both = shards.read_all([tmp_path / "a.h5", tmp_path / "b.h5"], tmp_path)
+    assert np.array_equal(both.images, np.concatenate([one, one]))
+    assert isinstance(both.images, np.memmap)
+    assert list(both.table["index"]) == [*range(5), *range(5)]
+    assert set(both.table["class"]) == {"smooth"}

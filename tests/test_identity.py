@@ -172,12 +172,12 @@ def test_shards_of_several_classes_are_read_as_one_with_zero_for_what_a_class_la
     for path, cls in zip(paths, ("smooth", "vortex"), strict=True):
         made = simulation.simulate(WORLD, seed=3, dataset="one", pool="test", cls=cls, first=0, count=6)
         shards.write(path, made)
-    both = shards.read_all(paths)
-    length = both.arrays["truth/vortex_length_arcsec"]
+    both = shards.read_all(paths, tmp_path)
+    length = both.table["vortex_length_arcsec"]
     assert np.all(length[:6] == 0)
     np.testing.assert_array_equal(length[6:], shard("vortex", 0, 6)["truth/vortex_length_arcsec"])
-    assert list(both.arrays["class"]) == ["smooth"] * 6 + ["vortex"] * 6
-    assert len(both.images) == 12
+    assert list(both.table["class"]) == ["smooth"] * 6 + ["vortex"] * 6
+    assert both.images.shape == both.pixels["noise_free"].shape == both.pixels["sigma"].shape == (12, 12, 12)
 
 
 def test_a_shard_records_how_far_it_lies_from_pyautolens(tmp_path):

@@ -64,7 +64,7 @@ def test_the_learning_rate_sees_progress_from_zero_to_nearly_one():
 
 def test_a_batch_larger_than_the_data_is_refused():
     model, objective = line()
-    with pytest.raises(ValueError, match="5 training images are fewer than training.batch_size = 100"):
+    with pytest.raises(ValueError, match=r"5 training images are fewer than training\.batch_size = 100"):
         train(model, [objective], data(5), seed=1, epochs=2, batch_size=100)
 
 
@@ -116,7 +116,7 @@ def test_the_worst_quarter_gets_what_each_way_gives_it(robust, expected):
 
 
 def test_exposure_refuses_losses_that_have_no_inverse():
-    with pytest.raises(ValueError, match="loe_soft inverts the loss.*use trim or refine"):
+    with pytest.raises(ValueError, match=r"loe_soft inverts the loss.*use trim or refine"):
         mean_loss(torch.tensor([1.0, -1.0]), "loe_soft", 0.5, epoch=5)
 
 

@@ -34,7 +34,7 @@ class Images:
         """The chosen images, [b, 1, pixels, pixels]."""
         if isinstance(chosen, Tensor):
             chosen = chosen.to(self._rows.device)
-        return self._pool[self._rows[chosen]].to(self.device).unsqueeze(1) / self.scale
+        return self._pool[self._rows[chosen]].to(self.device, torch.float32).unsqueeze(1) / self.scale
 
     def batches(self, size: int = 1024) -> Iterator[Tensor]:
         """All images in order, `size` at a time."""

@@ -268,12 +268,12 @@ def read_target(study: Path, dataset: str) -> Target:
     paths = sorted((study / "shards" / dataset / "validation" / SMOOTH).glob("*.h5"))
     if not paths:
         raise FileNotFoundError(f"{study} has no validation images of '{dataset}': run `make study` first")
-    pool = shards.read_all(paths)
-    camera = World.model_validate(json.loads(pool.attributes["world"])).camera
-    columns = ("exposure_s", "sky_per_arcsec2", "zero_point_mag")
-    typical = {name: np.median(pool.arrays[f"truth/{name}"]) for name in columns}
-    sky = float(sky_of(camera, typical))
-    return Target(dataset, pool.images, camera, float(typical["exposure_s"]), sky, int(pool.attributes["seed"]))
+    found = [shards.read(path) for path in paths]
+    about, truth = found[0].attributes, pd.concat([shard.table for shard in found])
+    camera = World.model_validate(json.loads(about["world"])).camera
+    typical = {name: truth[name].median() for name in ("exposure_s", "sky_per_arcsec2", "zero_point_mag")}
+    images, sky = np.concatenate([shard.images for shard in found]), float(sky_of(camera, typical))
+    return Target(dataset, images, camera, float(typical["exposure_s"]), sky, int(about["seed"]))
 
 
 def match(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], target: Target) -> tuple[np.ndarray, float]:
@@ -327,6 +327,8 @@ def percentiles(image: np.ndarray, target: Target, paths: dict[str, list[Path]])
     rows = []
     for detector, path in ((detector, path) for detector, seeds in paths.items() for path in seeds):
         model, about = detectors.load(path)
+        if model.needs == "truth":  # nobody knows it
+            continue
         scores = model.to(pick_device("auto")).score(np.concatenate([image[None], target.images]))
         rows.append((target.dataset, detector, about["seed"], percentile(scores[0], scores[1:])))
     return pd.DataFrame(rows, columns=["dataset", "detector", "seed", "percentile"])

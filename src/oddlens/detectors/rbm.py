@@ -1,120 +1,246 @@
 """Restricted Boltzmann machine: images to which a learned energy gives low probability are odd.
 
-After Alexander et al. 2020 (arXiv:2008.12731): visible units v, binary hidden units, trained by contrastive divergence,
-loss = free energy of the data minus free energy of samples one Gibbs step away. Theirs has Bernoulli pixels, starts
-from N(0, 1) weights and did not learn. Here weights start small, and `visible: gaussian` takes normal units of unit
-variance about b + W h. Their variance is fixed, so they must be whitened to see faint structure: v are the leading
-principal components of an image, each in units of its standard deviation divided by `sharpness`.
+After Alexander et al. 2020 (arXiv:2008.12731): visible units v, hidden units h, weights W between them and none within a
+layer. With a_j = c_j + (v W)_j the hidden units can be summed out of exp(-energy), which leaves the free energy
 
-    F(v) = |v - b|^2 / 2 - sum_j softplus(c_j + v . W_j)           gaussian
-    F(v) = -v . b        - sum_j softplus(c_j + v . W_j)           bernoulli (pixels in [0, 1])
+    F(v) = sum_i l_i (v_i - b_i)^2 / 2 - sum_j phi(a_j)       `visible: gaussian`, of precision l_i
+    F(v) = -sum_i b_i v_i              - sum_j phi(a_j)       `visible: bernoulli`, pixels over the brightest
 
-The score is the squared error of the mean-field reconstruction of v (`score: error`) or F (`score: energy`).
+    phi(a) = log(1 + e^a)       `units: binary`
+    phi(a) = max(a, 0)^2 / 2    `units: rectified`, h >= 0 of energy h^2 / 2 - a h, at its most probable value
+
+`loss: contrastive_divergence` is F of an image minus F of a sample some Gibbs steps away (Hinton 2002). Started from
+N(0, 1) weights, as theirs was, it does not learn. `loss: score_matching` needs no samples: the gradient of F has to lead
+from an image under noise back to the image, |v + s e - grad F(v + s e) - v|^2 with e from N(0, 1), whose minimum is
+F = -s^2 log p (Vincent 2011; Swersky et al. 2011). s falls from `first_noise` to `last_noise`,
+which finds the shape of the whole before that of its details.
+
+Gaussian units stand for principal components of images that are brought to equal noise in all pixels (`stabilised`,
+Anscombe 1948) and smoothed with the point-spread function (`matched`), since nothing sharper comes from the sky.
+
+One step down, r(v) = v - grad F(v), is the mean-field reconstruction if all l_i = 1. The score is F(v) - F(r(v)), the
+free energy that this step takes off (`descent`); |v - r(v)|^2 (`error`); or F(v) (`energy`), which is worse: a lens
+spans hundreds of standard deviations of noise, and its height along them drowns what lies across.
 """
 
+import math
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import cosine, mean_per_image
+from oddlens.detectors.blocks import cosine, one_cycle
+from oddlens.detectors.blocks.autoencoder import UpToOne, symmetric_mean
 from oddlens.detectors.blocks.components import PrincipalComponents
 from oddlens.images import Images
+from oddlens.symmetries import COUNT, act
 from oddlens.training import Batch, Objective
 
+SQRT_TWO_PI = math.sqrt(2 * math.pi)
+RANGE = 300
+"""Standard deviation of the strongest component in units of v, at most; if the noise allows it, v is in units of noise."""
 
-class Energy(nn.Module):
-    """Weights W [visible, hidden] and biases b, c of the machine."""
 
-    def __init__(self, visible: int, hidden: int, gaussian: bool):
+class Machine(nn.Module):
+    """Weights W [visible, hidden], biases b and c, and logarithms of the precisions l of Gaussian units."""
+
+    def __init__(self, visible: int, hidden: int, scale: float, *, gaussian: bool, rectified: bool, learned: bool):
         super().__init__()
-        self.gaussian = gaussian
-        self.weight = nn.Parameter(0.01 * torch.randn(visible, hidden))
-        self.b = nn.Parameter(torch.zeros(visible))
-        self.c = nn.Parameter(torch.zeros(hidden))
+        self.gaussian, self.rectified = gaussian, rectified
+        self.weight = nn.Parameter(scale * torch.randn(visible, hidden))
+        self.b = nn.Parameter(scale * torch.randn(visible))
+        self.c = nn.Parameter(scale * torch.randn(hidden))
+        self.log_precision = nn.Parameter(torch.zeros(visible)) if learned else None
+
+    @property
+    def precision(self) -> Tensor:
+        """Of the visible units, [visible]."""
+        return torch.ones_like(self.b) if self.log_precision is None else self.log_precision.exp()
 
     def forward(self, v: Tensor) -> Tensor:
         """Free energies [n] of visible vectors [n, visible]."""
-        own = 0.5 * (v - self.b).square().sum(dim=1) if self.gaussian else -(v @ self.b)
-        return own - F.softplus(v @ self.weight + self.c).sum(dim=1)
+        a = v @ self.weight.to(v.dtype) + self.c  # [n, hidden]
+        hidden = 0.5 * F.relu(a).square() if self.rectified else F.softplus(a)
+        own = 0.5 * self.precision * (v - self.b).square() if self.gaussian else -v * self.b
+        return own.sum(dim=1) - hidden.sum(dim=1)
 
-    def mean_visible(self, h: Tensor) -> Tensor:
-        """The mean of the visible units given hidden ones [n, hidden]."""
-        activation = h @ self.weight.T + self.b
-        return activation if self.gaussian else activation.sigmoid()
-
-    def mean_hidden(self, v: Tensor) -> Tensor:
-        """The probabilities of the hidden units given visible ones."""
-        return (v @ self.weight + self.c).sigmoid()
+    def reconstruct(self, v: Tensor) -> Tensor:
+        """One step down the free energy, or of mean field, [n, visible]."""
+        a = v @ self.weight + self.c
+        pull = (F.relu(a) if self.rectified else a.sigmoid()) @ self.weight.T
+        return v - self.precision * (v - self.b) + pull if self.gaussian else (pull + self.b).sigmoid()
 
     @torch.no_grad()
     def gibbs_step(self, v: Tensor, generator: torch.Generator) -> Tensor:
-        """Visible, sampled hidden, sampled visible."""
-        h = torch.bernoulli(self.mean_hidden(v), generator=generator)
-        mean = self.mean_visible(h)
+        """Visible, sampled hidden, sampled visible; rectified units as by Nair & Hinton 2010."""
+
+        def noise(like: Tensor) -> Tensor:
+            return torch.randn(like.shape, generator=generator, device=like.device)
+
+        a = v @ self.weight + self.c
+        h = F.relu(a + noise(a)) if self.rectified else torch.bernoulli(a.sigmoid(), generator=generator)
+        pull = h @ self.weight.T
         if self.gaussian:
-            return mean + torch.randn(mean.shape, generator=generator, device=mean.device)
-        return torch.bernoulli(mean, generator=generator)
+            return self.b + pull / self.precision + noise(pull) / self.precision.sqrt()
+        return torch.bernoulli((pull + self.b).sigmoid(), generator=generator)
+
+
+class Seen:
+    """Training images as the visible units have them, for `PrincipalComponents.learn`."""
+
+    def __init__(self, images: Images, see: Callable[[Tensor], Tensor]):
+        self.images, self.see = images, see
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batches(self) -> Iterator[Tensor]:
+        """All of them, some at a time."""
+        return map(self.see, self.images.batches())
 
 
 class RBM(Detector):
-    """One layer of binary hidden units over principal components or pixels."""
+    """One layer of hidden units over principal components, or over pixels.
+
+    Args:
+        initial_scale: standard deviation of the initial weights and biases.
+        precision: of Gaussian units: `learned`, starting from the best fit without hidden units, or `unit`.
+        first_noise, last_noise: s of score matching at the start and at the end, in units of v.
+        symmetric: score by the mean free energy of an image in all eight attitudes: a product of experts.
+    """
+
+    unit: Tensor
 
     def __init__(
         self,
         pixels: int,
         *,
-        hidden: PositiveInt = 1024,
+        hidden: PositiveInt = 2048,
+        units: Literal["rectified", "binary"] = "rectified",
         visible: Literal["gaussian", "bernoulli"] = "gaussian",
-        components: PositiveInt = 80,
-        sharpness: PositiveFloat = 3.0,
-        score: Literal["error", "energy"] = "error",
+        precision: Literal["learned", "unit"] = "learned",
+        components: PositiveInt = 100,
+        stabilised: bool = True,
+        matched: bool = True,
+        initial_scale: PositiveFloat = 0.03,
+        loss: Literal["score_matching", "contrastive_divergence"] = "score_matching",
+        first_noise: PositiveFloat = 8.0,
+        last_noise: PositiveFloat = 0.5,
         gibbs_steps: PositiveInt = 1,
-        learning_rate: PositiveFloat = 2e-2,
+        score: Literal["descent", "error", "energy"] = "descent",
+        symmetric: bool = True,
+        learning_rate: PositiveFloat = 6e-3,
+        schedule: Literal["cosine", "one_cycle"] = "cosine",
+        weight_decay: NonNegativeFloat = 0.0,
     ):
         super().__init__(pixels)
         gaussian = visible == "gaussian"
+        if not gaussian and loss == "score_matching":
+            raise ValueError("loss: score_matching needs visible: gaussian; pixels in [0, 1] have no noise to take off")
         self.principal = PrincipalComponents(pixels, components) if gaussian else None
-        self.energy = Energy(self.principal.count if self.principal else pixels**2, hidden, gaussian)
-        self.sharpness, self.gibbs_steps, self.learning_rate = sharpness, gibbs_steps, learning_rate
-        self.by_energy = score == "energy"
+        self.up_to_one = None if gaussian else UpToOne()
+        self.register_buffer("unit", torch.ones(()))
+        self.machine = Machine(
+            self.principal.count if self.principal else pixels**2,
+            hidden,
+            initial_scale,
+            gaussian=gaussian,
+            rectified=units == "rectified",
+            learned=gaussian and precision == "learned",
+        )
+        self.stabilised, self.matched, self.symmetric, self.by = stabilised, matched, symmetric, score
+        self.first_noise, self.last_noise, self.gibbs_steps = first_noise, last_noise, gibbs_steps
+        self.loss_name = loss
+        self.learning_rate = (cosine if schedule == "cosine" else one_cycle)(learning_rate)
+        self.weight_decay = weight_decay
 
     def prepare(self, images: Images, generator: torch.Generator) -> None:
-        """Learn the principal components that Gaussian units stand for."""
+        """Learn what visible units stand for: principal components, or the brightest pixel."""
+        if self.up_to_one:
+            self.up_to_one.learn(images, generator, symmetric=self.symmetric)
         if self.principal:
-            self.principal.learn(images, generator)
-
-    def _visible(self, images: Tensor) -> Tensor:
-        """Visible units [n, visible] of images."""
-        if self.principal:
-            return self.principal(images) / self.principal.scatter * self.sharpness
-        return images.clamp(0, 1).flatten(1)
+            self.principal.learn(Seen(images, self._see), generator, symmetric=self.symmetric)  # type: ignore[arg-type]
+            self.unit.copy_((self.principal.scatter[0] / RANGE).clamp(min=1))
+            if self.machine.log_precision is not None:
+                spread = self.principal.scatter / self.unit / self.first_noise
+                self.machine.log_precision.copy_(-torch.log1p(spread.square()))
 
     def objectives(self) -> list[Objective]:
-        """Contrastive divergence."""
-        return [Objective("contrastive divergence", (self.energy,), self._loss, cosine(self.learning_rate))]
+        """The one of `loss`."""
+        loss = self._score_matching if self.loss_name == "score_matching" else self._contrastive_divergence
+        name = self.loss_name.replace("_", " ")
+        return [Objective(name, (self.machine,), loss, self.learning_rate, weight_decay=self.weight_decay)]
 
-    def _loss(self, batch: Batch) -> Tensor:
-        data = self._visible(batch.images)
-        sample = data if self.energy.gaussian else torch.bernoulli(data, generator=batch.generator)
-        for _ in range(self.gibbs_steps):
-            sample = self.energy.gibbs_step(sample, batch.generator)
-        return self.energy(data) - self.energy(sample)
+    def _score_matching(self, batch: Batch) -> Tensor:
+        with torch.autocast(batch.images.device.type, enabled=False):  # v spans more than bfloat16 resolves
+            v = self._visible(self._see(batch.images))
+            noise = torch.randn(v.shape, generator=batch.generator, device=v.device)
+            deviation = self.first_noise * (self.last_noise / self.first_noise) ** batch.progress
+            return (self.machine.reconstruct(v + deviation * noise) - v).square().mean(dim=1)
+
+    def _contrastive_divergence(self, batch: Batch) -> Tensor:
+        with torch.autocast(batch.images.device.type, enabled=False):
+            sample = data = self._visible(self._see(batch.images))
+            for _ in range(self.gibbs_steps):
+                sample = self.machine.gibbs_step(sample, batch.generator)
+            return self.machine(data) - self.machine(sample)
 
     def anomaly(self, images: Tensor) -> Tensor:
-        """Reconstruction error of the visible units, or free energy."""
-        v = self._visible(images)
-        return self.energy(v) if self.by_energy else mean_per_image((v - self._mean_field(v)).square())
-
-    def _mean_field(self, v: Tensor) -> Tensor:
-        return self.energy.mean_visible(self.energy.mean_hidden(v))
+        """The free energy that one step down takes off, the squared length of the step, or the free energy."""
+        seen = self._see(images)
+        if self.by == "energy":
+            return self._energy(seen)
+        drawn = self._drawn(seen)
+        if self.by == "error":
+            return (self._visible(seen) - self._visible(drawn)).square().mean(dim=1)
+        return self._energy(seen) - self._energy(drawn)
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """One mean-field step to the hidden units and back."""
-        v = self._mean_field(self._visible(images))
-        if self.principal:
-            return self.principal.inverse(v * self.principal.scatter / self.sharpness)
-        return v.view_as(images)
+        """Images one step down the free energy, as smooth as the machine sees them."""
+        drawn = self._drawn(self._see(images))
+        if self.up_to_one:
+            return self.up_to_one.inverse(drawn)
+        if not self.stabilised:
+            return drawn * self.variance(self.level).sqrt()
+        return drawn * self.background.sqrt() + self.gain * drawn.square() / 4
+
+    def oddness(self, images: Tensor) -> Tensor:
+        """The squared step of each pixel."""
+        seen = self._see(images)
+        return (seen - self._drawn(seen)).square()
+
+    def _see(self, images: Tensor) -> Tensor:
+        """Images in units of their noise, smoothed; or over the brightest pixel."""
+        if self.up_to_one:
+            return self.up_to_one(images).clamp(0, 1)
+        if self.stabilised:
+            seen = 2 * images / (self.variance(images).sqrt() + self.background.sqrt())
+        else:
+            seen = images / self.variance(self.level).sqrt()
+        if not self.matched or not self.blur:
+            return seen
+        place = torch.arange(self.pixels, device=seen.device)
+        blurring = torch.exp(-0.5 * ((place[:, None] - place) / self.blur).square()) / (SQRT_TWO_PI * self.blur)
+        return blurring @ seen @ blurring
+
+    def _visible(self, seen: Tensor) -> Tensor:
+        """Visible units [n, visible] of what is seen [n, 1, pixels, pixels]."""
+        return self.principal(seen) / self.unit if self.principal else seen.flatten(1)
+
+    def _drawn(self, seen: Tensor) -> Tensor:
+        """And one step down, [n, 1, pixels, pixels]."""
+
+        def draw(seen: Tensor) -> Tensor:
+            v = self.machine.reconstruct(self._visible(seen))
+            return self.principal.inverse(v * self.unit) if self.principal else v.view_as(seen)
+
+        return symmetric_mean(draw, seen) if self.symmetric else draw(seen)
+
+    def _energy(self, seen: Tensor) -> Tensor:
+        """Free energies [n], in double precision, as small differences of large numbers count."""
+        attitudes = [act(seen, k) for k in range(COUNT if self.symmetric else 1)]
+        return torch.stack([self.machine(self._visible(attitude).double()) for attitude in attitudes]).mean(dim=0)
