@@ -177,7 +177,7 @@ def test_shards_of_several_classes_are_read_as_one_with_zero_for_what_a_class_la
     assert np.all(length[:6] == 0)
     np.testing.assert_array_equal(length[6:], shard("vortex", 0, 6)["truth/vortex_length_arcsec"])
     assert list(both.table["class"]) == ["smooth"] * 6 + ["vortex"] * 6
-    assert both.images.shape == both.pixels["noise_free"].shape == both.pixels["sigma"].shape == (12, 12, 12)
+    assert both.images.shape == both.pixels["noise_free"].shape == both.pixels["sigma"].shape == (12, 16, 16)
 
 
 def test_a_shard_records_how_far_it_lies_from_pyautolens(tmp_path):

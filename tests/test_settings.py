@@ -170,8 +170,58 @@ def test_all_mistakes_are_told_at_once(config):
 
 
 def test_null_removes_a_row(config):
-    config["detectors"]["rbm"] = None
-    assert "rbm" not in settings.study(config).detectors
+    config["detectors"]["flux"] = None
+    assert "flux" not in settings.study(config).detectors
+
+
+def test_a_row_is_like_another_but_for_what_it_says(config):
+    config["detectors"] |= {
+        "base": {"detector": "dcae", "latent": 7, "batch_norm": True, "training": {"epochs": 3, "batch_size": 9}},
+        "like": {"like": "base", "batch_norm": None, "training": {"epochs": 4}},
+        "less": {"ablates": "like", "score": "error"},
+    }
+    rows = settings.study(config).detectors
+    like, less = rows["like"], rows["less"]
+    assert (like.detector, like.settings["latent"], like.settings["batch_norm"]) == ("dcae", 7, False)
+    assert (like.training.epochs, like.training.batch_size, like.role, like.contaminated) == (4, 9, "detector", True)
+    changed = {key for key, value in less.settings.items() if value != like.settings[key]}
+    assert changed == {"score"}
+    assert (less.training, less.role, less.ablates, less.contaminated) == (like.training, "ablation", "like", False)
+
+
+def test_rows_train_on_what_their_kind_is_for(config):
+    study = settings.study(config)
+    everything = study.cells()
+    assert everything == ["none-0", "cdm-0.1", "vortex-0.1", "mixed-0.1", "labelled-0.5"]
+    assert study.cells_of("dcae") == everything[:-1]
+    assert study.cells_of("dcae_adam") == ["none-0"]
+    assert study.cells_of("supervised") == ["labelled-0.5"]
+    roles = {row: study.detectors[row].role for row in ("dcae", "dcae_adam", "supervised", "flux", "knn")}
+    assert list(roles.values()) == ["detector", "ablation", "ceiling", "control", "reference"]
+
+
+def test_only_some_rows_are_chosen(config):
+    chosen = settings.study(config | {"only": ["dcae", "dcae_adam"]})
+    assert list(chosen.detectors) == ["dcae", "dcae_adam"]
+    assert "labelled-0.5" not in chosen.cells()
+    with pytest.raises(ConfigError, match=r"only: there is no row 'dace'.*Did you mean 'dcae'"):
+        settings.study(config | {"only": ["dace"]})
+    with pytest.raises(ConfigError, match=r"dcae_adam ablates 'dcae', which `only` leaves out"):
+        settings.study(config | {"only": ["dcae_adam"]})
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ({"a": {"like": "b"}, "b": {"like": "a"}}, r"builds on itself \(.*a -> b.*\)"),
+        ({"a": {"like": "a"}}, "builds on itself"),
+        ({"a": {"ablates": "dace"}}, "there is no row 'dace'.*Did you mean 'dcae'"),
+    ],
+)
+def test_rows_that_are_like_nothing_are_refused(config, rows, told):
+    config["detectors"] |= rows
+    with pytest.raises(ConfigError, match=told):
+        settings.study(config)
 
 
 def test_null_removes_what_a_preset_gives(config):

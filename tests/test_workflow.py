@@ -29,7 +29,9 @@ case "$1 $2" in
 esac
 """
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
-COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05"]
+COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
+TABLES = ["ablations", "alarms", "auc", "bins", "comparison", "contamination", "pairs", "pixels", "published"]
+TABLES += ["ranks", "summary", "wilcoxon"]
 
 
 def fresh_copy(folder: Path) -> Path:
@@ -82,15 +84,17 @@ def study(tmp_path_factory):
 def test_tables_and_report_are_there(study):
     auc = pd.read_csv(study / "results/smoke/tables/auc.csv")
     assert list(auc.columns) == COLUMNS
-    # data sets x detectors x training sets x seeds x (cdm, vortex, all)
-    assert len(auc) == 2 * 5 * 5 * 2 * 3
+    # data sets x (rows of all training sets + ablation, clean + supervised, labelled) x seeds x (cdm, vortex, all)
+    assert len(auc) == 2 * (5 * 4 + 1 + 1) * 2 * 3
+    assert set(auc["status"]) == {"ok"}
+    assert sorted(path.stem for path in (study / "results/smoke/tables").iterdir()) == TABLES
     assert not auc.duplicated(COLUMNS[:6]).any()
     assert auc["auc"].between(0, 1).all()
     assert (auc["auc_low"] <= auc["auc"]).all()
     assert (auc["auc"] <= auc["auc_high"]).all()
     assert (auc.loc[auc["anomaly"] == "all", "n_anomalous"] == 120).all()
     page = (study / "results/smoke/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 10
+    assert page.count("data:image/png;base64,") == 2 * 7 + 1  # figures of each data set, and the ranks
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
 
 
@@ -114,24 +118,25 @@ def test_an_edited_detector_is_trained_again_and_nothing_else(study):
     source = path.read_text()
     path.write_text(source + "\n# edited\n")
     try:
-        wanted = {"train": 4, "score": 2, "aggregate": 1, "figures": 2, "report": 1, "all": 1, "total": 11}
+        wanted = {"train": 8, "train_clean": 4, "score": 6, "aggregate": 1, "figures": 2, "ranks": 1, "report": 1}
+        wanted |= {"all": 1, "total": 24}
         assert planned(study, *SMOKE) == wanted
     finally:
         path.write_text(source)
 
 
 def test_an_edited_figure_trains_nothing(study):
-    path = study / "src/oddlens/figures.py"
+    path = study / "src/oddlens/figures/__init__.py"
     source = path.read_text()
     path.write_text(source + "\n# edited\n")
     try:
-        assert set(planned(study, *SMOKE)) == {"figures", "preview", "report", "all", "total"}
+        assert set(planned(study, *SMOKE)) == {"figures", "ranks", "preview", "report", "all", "total"}
     finally:
         path.write_text(source)
 
 
 def test_another_training_of_one_row_leaves_the_others(study):
-    (study / "more.yaml").write_text("detectors: {rbm: {training: {epochs: 4}}}")
+    (study / "more.yaml").write_text("detectors: {iforest: {training: {epochs: 4}}}")
     jobs = planned(study, "--configfile", "tests/config.yaml", "more.yaml")
     assert (jobs["train"], jobs["score"]) == (4, 2)
     assert "simulate" not in jobs
@@ -140,14 +145,14 @@ def test_another_training_of_one_row_leaves_the_others(study):
 def test_one_more_contamination_trains_only_what_is_new(study):
     models = study / "results/smoke/models/model_a/dcae/seed-1"
     before = {path.name: path.read_bytes() for path in models.glob("*.safetensors")}
-    (study / "more.yaml").write_text("contamination: {fractions: {mixed: [0.05, 0.1, 0.2]}}")
+    (study / "more.yaml").write_text("contamination: {fractions: {mixed: [0.05, 0.1]}}")
     target = "results/smoke/models/model_a/dcae/seed-1/losses.csv"
     snakemake(study, "--cores", "2", "--configfile", "tests/config.yaml", "more.yaml", "--", target)
     log = (study / "results/smoke/logs/train/model_a/dcae/seed-1.log").read_text()
-    assert log.count("kept, nothing in its recipe has changed") == 5
-    assert "mixed-0.1, seed 1: 256 images" in log
+    assert log.count("kept, nothing in its recipe has changed") == 4
+    assert "mixed-0.05, seed 1: 256 images" in log
     after = {path.name: path.read_bytes() for path in models.glob("*.safetensors")}
-    assert after.pop("mixed-0.1.safetensors")
+    assert after.pop("mixed-0.05.safetensors")
     assert after == before
 
 
@@ -157,7 +162,7 @@ def test_a_damaged_shard_is_refused_with_its_path_and_made_again(tmp_path, study
     shard = folder / "results/smoke/shards/model_a/test/cdm/000.h5"
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])
-    scores = "results/smoke/scores/model_a/pca.csv"
+    scores = "results/smoke/scores/model_a/flux.csv"
     told = snakemake(folder, "--cores", "2", *SMOKE, "--forcerun", "score", "--", scores, fails=True)
     assert "test/cdm/000.h5 is damaged" in told
     shard.unlink()
@@ -173,7 +178,8 @@ def test_a_new_detector_is_one_file_and_one_row(study):
     code = textwrap.dedent(re.search(r"```python\n(.*?)```", recipe, re.DOTALL).group(1))
     file = study / "src/oddlens/detectors/mine.py"
     file.write_text(code)
-    (study / "mine.yaml").write_text("detectors: {" + re.search(r"`(mine: .*?)`", recipe).group(1) + "}")
+    row = re.search(r"`(mine: .*?)`", recipe).group(1)
+    (study / "mine.yaml").write_text(f"only: [mine]\ndetectors: {{{row}}}")
     arguments = ["--configfile", "tests/config.yaml", "mine.yaml"]
     try:
         snakemake(study, "--cores", "2", *arguments, "--", "results/smoke/scores/model_a/mine.csv")
@@ -204,7 +210,7 @@ def test_a_new_class_of_dark_matter_is_one_file_and_its_priors(study):
     [
         (
             "trainig: {epochs: 3}",
-            "trainig: unknown key. Known: study, seed, datasets, contamination, training",
+            "trainig: unknown key. Known: study, seed, datasets, contamination, training, detectors, only",
         ),
         ("detectors: {dcea: {}}", "Did you mean 'dcae'?"),
         ("training: {epochs: -1}", "training.epochs"),
@@ -228,7 +234,7 @@ def test_a_fresh_copy_plans_with_conda_and_slurm(tmp_path, monkeypatch, argument
         stand_in.write_text(CONDA)
         stand_in.chmod(0o755)
         monkeypatch.setenv("PATH", f"{stand_in.parent}:{os.environ['PATH']}")
-    assert re.search(r"^train\s+20$", snakemake(folder, "-n", *arguments), re.MULTILINE)
+    assert re.search(r"^train\s+60$", snakemake(folder, "-n", *arguments), re.MULTILINE)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
@@ -236,7 +242,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
     small = """
     datasets: {model_b: null}
     contamination: {seeds: [1], fractions: {cdm: null, vortex: null}}
-    detectors: {rbm: null, flux: null, random: null, dcae: {training: {epochs: 150, checkpoint_s: 0}}}
+    only: [dcae]
+    detectors: {dcae: {training: {epochs: 150, checkpoint_s: 0}}}
     """
     tables = {}
     for name in ("alone", "killed"):
@@ -254,7 +261,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
                 stderr=subprocess.DEVNULL,
             )
             deadline = time.time() + 300
-            while not list(models.glob(".mixed-0.05*.checkpoint")) and time.time() < deadline and run.poll() is None:
+            while not list(models.glob(".mixed-0.1*.checkpoint")) and time.time() < deadline and run.poll() is None:
                 time.sleep(0.05)
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()

@@ -1,6 +1,7 @@
 """Training images, batch by batch: a view of an array that may be a file larger than memory."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -8,6 +9,11 @@ from torch import Tensor
 
 RESIDENT = 0.5
 """The part of a GPU's free memory that images may take; larger sets stay where they are and come batch by batch."""
+
+
+def total(parts: Iterable[Tensor]) -> Tensor:
+    """The sum of tensors that come one by one."""
+    return functools.reduce(torch.add, parts)
 
 
 class Images:

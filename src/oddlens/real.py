@@ -271,7 +271,7 @@ def read_target(study: Path, dataset: str) -> Target:
     found = [shards.read(path) for path in paths]
     about, truth = found[0].attributes, pd.concat([shard.table for shard in found])
     camera = World.model_validate(json.loads(about["world"])).camera
-    typical = {name: truth[name].median() for name in ("exposure_s", "sky_per_arcsec2", "zero_point_mag")}
+    typical = {name: np.asarray(truth[name].median()) for name in ("exposure_s", "sky_per_arcsec2", "zero_point_mag")}
     images, sky = np.concatenate([shard.images for shard in found]), float(sky_of(camera, typical))
     return Target(dataset, images, camera, float(typical["exposure_s"]), sky, int(about["seed"]))
 

@@ -45,7 +45,8 @@ def score(
     torch.set_num_threads(threads)
     with TemporaryDirectory() as scratch:
         pool = Twins(shards.read_all(shard_paths, scratch), smooth)
-        table, pixels, diverged, examples = pool.table[splits.IDENTITY].copy(), [], {}, {}
+        table, pixels, diverged = pool.table[splits.IDENTITY].copy(), [], {}
+        examples: dict[str, np.ndarray] = {}
         progress = Progress(len(model_paths) * len(table))
         for path in model_paths:
             model, about = detectors.load(path)

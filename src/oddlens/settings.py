@@ -116,6 +116,7 @@ class Row(Section):
     training: Training
     settings: dict[str, Any]
     ablates: str | None = None
+    contaminated: bool = True
 
     @property
     def role(self) -> str:
@@ -139,6 +140,7 @@ class Study(Section):
     contamination: Contamination
     training: Training
     detectors: Annotated[dict[Name, Row], Field(min_length=1)]
+    only: list[str] | None = None
 
     @model_validator(mode="after")
     def _pieces_fit(self) -> "Study":
@@ -190,11 +192,11 @@ class Study(Section):
         return [CLEAN_CELL, *contaminated, *labelled]
 
     def cells_of(self, name: str) -> list[str]:
-        """The training sets of a row: an ablation has the clean one, what needs labels has the labelled one."""
+        """The training sets of a row: all without labels, or the clean one alone; or the labelled one, if it needs it."""
         row = self.detectors[name]
         if needs(row.detector) == "labels":
             return [LABELLED_CELL]
-        return [CLEAN_CELL] if row.ablates else [cell for cell in self.cells() if cell != LABELLED_CELL]
+        return [cell for cell in self.cells() if cell != LABELLED_CELL] if row.contaminated else [CLEAN_CELL]
 
 
 # --- detectors: settings are read from the constructor, without importing torch -------------------------------------
@@ -272,13 +274,15 @@ def _row(name: str, given: dict[str, Any], training: dict[str, Any], ablates: st
     if detector not in detectors():
         raise ConfigError(f"detectors.{name}: unknown detector '{detector}'. {nearest(str(detector), detectors())}")
     own = _mapping(given.pop("training", {}), f"detectors.{name}.training")
-    extra = ["detector", "training", "like", "ablates"]
+    contaminated = given.pop("contaminated", ablates is None)
+    extra = ["detector", "training", "like", "ablates", "contaminated"]
     settings = validated(detector_settings(detector), given, f"detectors.{name}", extra=extra)
     return {
         "detector": detector,
         "training": {**training, **own},
         "settings": settings.plain(),
         "ablates": ablates,
+        "contaminated": contaminated,
     }
 
 
@@ -341,7 +345,7 @@ def study(config: dict[str, Any]) -> Study:
     # Presets first: a null in a data set removes what its preset gives.
     config["datasets"] = {n: _laid({}, d, f"datasets.{n}") for n, d in config["datasets"].items()}
     rows = config["detectors"]
-    chosen = config.pop("only", None) or list(rows)
+    chosen = config.get("only") or list(rows)
     if unknown := [name for name in chosen if name not in rows]:
         raise ConfigError(f"only: there is no row '{unknown[0]}' in detectors. {nearest(str(unknown[0]), rows)}")
     config["detectors"] = {name: _like(name, rows) for name in rows if name in chosen}

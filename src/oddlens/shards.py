@@ -12,7 +12,7 @@ attributes      dataset, pool, class, seed, world (JSON), versions (JSON), units
                 pyautolens_disagreement_sigma: how far its first image lies from PyAutoLens's, at worst, in noise
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class Pool:
 
     table: pd.DataFrame
     """`pool`, `class`, `index`, and the truth; a truth that a class lacks (the length of a vortex) is zero."""
-    pixels: dict[str, np.ndarray]
+    pixels: Mapping[str, np.ndarray]
     """By the names of `PER_PIXEL`, [n, pixels, pixels], mapped from files."""
 
     @property

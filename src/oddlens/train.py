@@ -64,7 +64,7 @@ def train(
         for cell, path in models.items():
             members = table.loc[table[cell] == 1, splits.IDENTITY]
             rows = place[list(members.itertuples(index=False, name=None))].to_numpy()
-            about = {
+            about: dict[str, Any] = {
                 "row": row,
                 "dataset": dataset,
                 "cell": cell,

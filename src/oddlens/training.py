@@ -121,6 +121,7 @@ def train(
     parameters = {o.name: [p for net in o.networks for p in net.parameters()] for o in objectives}
     optimisers = {o.name: _optimisers(o, parameters[o.name]) for o in objectives}
     history: History = {o.name: [] for o in objectives}
+    model.to(memory_format=torch.channels_last)  # convolutions are faster so
     first = _resume(checkpoint, model, optimisers, history)
     progress, saved = Progress((epochs - first) * batches * size), time.perf_counter()
 
@@ -132,7 +133,7 @@ def train(
         with global_generators(torch_seed(seed, "global", epoch), device), _deterministic():
             for step in range(batches):
                 chosen = order[step * size : (step + 1) * size]
-                pixels = images[chosen]
+                pixels = images[chosen].contiguous(memory_format=torch.channels_last)
                 batch = Batch(
                     turned(pixels) if augmentation == "symmetries" else pixels,
                     None if images.labels is None else images.labels[chosen],
@@ -159,6 +160,7 @@ def train(
             saved = time.perf_counter()
         if on_epoch:
             on_epoch(Epoch(epoch + 1, epochs, {name: losses[-1] for name, losses in history.items()}, progress))
+    model.to(memory_format=torch.contiguous_format)
     return history
 
 

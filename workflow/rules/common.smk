@@ -119,6 +119,7 @@ def train_images(wildcards):
 
 ABLATIONS = [name for name, row in STUDY.detectors.items() if row.ablates]
 FIGURES += ["ablations"] if ABLATIONS else []
+CLEAN_ONLY = [name for name, row in STUDY.detectors.items() if not row.contaminated]
 LABELLED = [name for name in DETECTORS if STUDY.cells_of(name) == [LABELLED_CELL]]
 
 

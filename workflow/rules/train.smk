@@ -10,7 +10,7 @@ rule train:
     log:
         log_of("train/{dataset}/{detector}/seed-{replica}"),
     wildcard_constraints:
-        detector=any_of(set(DETECTORS) - {*ABLATIONS, *LABELLED}),
+        detector=any_of(set(DETECTORS) - {*CLEAN_ONLY, *LABELLED}),
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -28,15 +28,15 @@ rule train:
         "../scripts/train.py"
 
 
-use rule train as train_ablation with:
+use rule train as train_clean with:
     output:
         models=update(models_on([CLEAN_CELL])),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     wildcard_constraints:
-        detector=any_of(ABLATIONS),
+        detector=any_of(set(CLEAN_ONLY) - set(LABELLED)),
 
 
-use rule train as train_ceiling with:
+use rule train as train_labelled with:
     output:
         models=update(models_on([LABELLED_CELL])),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),

@@ -14,7 +14,7 @@ from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks.components import PrincipalComponents
 from oddlens.images import Images
 
-LEARN_FROM = 10_000
+LEARN_FROM = 5_000
 """Training images at most: the cost of some of these grows with the square of their number."""
 
 
@@ -26,6 +26,7 @@ class Outlier(Detector):
     """
 
     features: Tensor
+    learned: Tensor
 
     def __init__(
         self,
@@ -37,7 +38,7 @@ class Outlier(Detector):
         super().__init__(pixels)
         self.principal = PrincipalComponents(pixels, components)
         self.register_buffer("features", torch.zeros(LEARN_FROM, self.principal.count))
-        self.register_buffer("count", torch.zeros((), dtype=torch.long))
+        self.register_buffer("learned", torch.zeros((), dtype=torch.long))
         self.algorithm = algorithm
         self._fitted: Any = None
 
@@ -46,7 +47,7 @@ class Outlier(Detector):
         self.principal.learn(images, generator)
         chosen = self._coordinates(images.some(LEARN_FROM))
         self.features[: len(chosen)] = chosen
-        self.count.fill_(len(chosen))
+        self.learned.fill_(len(chosen))
         self._fitted = None
 
     def _coordinates(self, images: Tensor) -> Tensor:
@@ -55,7 +56,9 @@ class Outlier(Detector):
     def anomaly(self, images: Tensor) -> Tensor:
         """PyOD's decision function."""
         if self._fitted is None:
-            self._fitted = _algorithm(self.algorithm).fit(self.features[: self.count].cpu().numpy().astype(np.float64))
+            self._fitted = _algorithm(self.algorithm).fit(
+                self.features[: int(self.learned)].cpu().numpy().astype(np.float64)
+            )
         found = self._fitted.decision_function(self._coordinates(images).cpu().numpy().astype(np.float64))
         return torch.as_tensor(found, dtype=torch.float32, device=images.device)
 

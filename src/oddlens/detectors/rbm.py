@@ -1,26 +1,27 @@
 """Restricted Boltzmann machine: images to which a learned energy gives low probability are odd.
 
-After Alexander et al. 2020 (arXiv:2008.12731): visible units v, hidden units h, weights W between them and none within a
-layer. With a_j = c_j + (v W)_j the hidden units can be summed out of exp(-energy), which leaves the free energy
+After Alexander et al. 2020 (arXiv:2008.12731): visible units v, hidden units h, and weights W between the two layers
+alone. With a_j = c_j + (v W)_j the hidden units can be summed out of exp(-energy), which leaves the free energy
 
     F(v) = sum_i l_i (v_i - b_i)^2 / 2 - sum_j phi(a_j)       `visible: gaussian`, of precision l_i
     F(v) = -sum_i b_i v_i              - sum_j phi(a_j)       `visible: bernoulli`, pixels over the brightest
 
     phi(a) = log(1 + e^a)       `units: binary`
-    phi(a) = max(a, 0)^2 / 2    `units: rectified`, h >= 0 of energy h^2 / 2 - a h, at its most probable value
+    phi(a) = max(a, 0)^2 / 2    `units: rectified`: h >= 0 of energy h^2 / 2 - a h, at its most probable value
 
 `loss: contrastive_divergence` is F of an image minus F of a sample some Gibbs steps away (Hinton 2002). Started from
-N(0, 1) weights, as theirs was, it does not learn. `loss: score_matching` needs no samples: the gradient of F has to lead
-from an image under noise back to the image, |v + s e - grad F(v + s e) - v|^2 with e from N(0, 1), whose minimum is
-F = -s^2 log p (Vincent 2011; Swersky et al. 2011). s falls from `first_noise` to `last_noise`,
-which finds the shape of the whole before that of its details.
+N(0, 1) weights, as theirs was, its hidden units end up saturated, the same for all images; from small weights it learns,
+but pixels that are drawn as 0 or 1 cannot be told to the precision of the noise. `loss: score_matching` needs no
+samples: the gradient of F has to lead from an image under noise back to the image, |v + s e - grad F(v + s e) - v|^2
+with e from N(0, 1), whose minimum is F = -s^2 log p (Vincent 2011; Swersky et al. 2011). s falls from `first_noise` to
+`last_noise`, which finds the shape of the whole before that of its details.
 
 Gaussian units stand for principal components of images that are brought to equal noise in all pixels (`stabilised`,
 Anscombe 1948) and smoothed with the point-spread function (`matched`), since nothing sharper comes from the sky.
 
 One step down, r(v) = v - grad F(v), is the mean-field reconstruction if all l_i = 1. The score is F(v) - F(r(v)), the
-free energy that this step takes off (`descent`); |v - r(v)|^2 (`error`); or F(v) (`energy`), which is worse: a lens
-spans hundreds of standard deviations of noise, and its height along them drowns what lies across.
+free energy that this step takes off (`descent`); |v - r(v)|^2 (`error`); or F(v) (`energy`), which is worse: lenses
+differ by hundreds of standard deviations of the noise, and small errors of F along that way drown what lies across.
 """
 
 import math
@@ -41,8 +42,10 @@ from oddlens.symmetries import COUNT, act
 from oddlens.training import Batch, Objective
 
 SQRT_TWO_PI = math.sqrt(2 * math.pi)
+REACH = 5
+"""Standard deviations to which the point-spread function reaches; denormal numbers beyond would cost much time."""
 RANGE = 300
-"""Standard deviation of the strongest component in units of v, at most; if the noise allows it, v is in units of noise."""
+"""The largest standard deviation that a visible unit may have; where that allows it, v is in units of the noise."""
 
 
 class Machine(nn.Module):
@@ -79,7 +82,7 @@ class Machine(nn.Module):
         """Visible, sampled hidden, sampled visible; rectified units as by Nair & Hinton 2010."""
 
         def noise(like: Tensor) -> Tensor:
-            return torch.randn(like.shape, generator=generator, device=like.device)
+            return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
 
         a = v @ self.weight + self.c
         h = F.relu(a + noise(a)) if self.rectified else torch.bernoulli(a.sigmoid(), generator=generator)
@@ -154,7 +157,7 @@ class RBM(Detector):
         )
         self.stabilised, self.matched, self.symmetric, self.by = stabilised, matched, symmetric, score
         self.first_noise, self.last_noise, self.gibbs_steps = first_noise, last_noise, gibbs_steps
-        self.loss_name = loss
+        self.matching = loss == "score_matching"
         self.learning_rate = (cosine if schedule == "cosine" else one_cycle)(learning_rate)
         self.weight_decay = weight_decay
 
@@ -170,24 +173,21 @@ class RBM(Detector):
                 self.machine.log_precision.copy_(-torch.log1p(spread.square()))
 
     def objectives(self) -> list[Objective]:
-        """The one of `loss`."""
-        loss = self._score_matching if self.loss_name == "score_matching" else self._contrastive_divergence
-        name = self.loss_name.replace("_", " ")
-        return [Objective(name, (self.machine,), loss, self.learning_rate, weight_decay=self.weight_decay)]
+        """Score matching, or contrastive divergence."""
+        name = "score matching" if self.matching else "contrastive divergence"
+        return [Objective(name, (self.machine,), self._loss, self.learning_rate, weight_decay=self.weight_decay)]
 
-    def _score_matching(self, batch: Batch) -> Tensor:
+    def _loss(self, batch: Batch) -> Tensor:
         with torch.autocast(batch.images.device.type, enabled=False):  # v spans more than bfloat16 resolves
             v = self._visible(self._see(batch.images))
-            noise = torch.randn(v.shape, generator=batch.generator, device=v.device)
-            deviation = self.first_noise * (self.last_noise / self.first_noise) ** batch.progress
-            return (self.machine.reconstruct(v + deviation * noise) - v).square().mean(dim=1)
-
-    def _contrastive_divergence(self, batch: Batch) -> Tensor:
-        with torch.autocast(batch.images.device.type, enabled=False):
-            sample = data = self._visible(self._see(batch.images))
+            if self.matching:
+                deviation = self.first_noise * (self.last_noise / self.first_noise) ** batch.progress
+                noise = torch.randn(v.shape, generator=batch.generator, device=v.device)
+                return (self.machine.reconstruct(v + deviation * noise) - v).square().mean(dim=1)
+            sample = v
             for _ in range(self.gibbs_steps):
                 sample = self.machine.gibbs_step(sample, batch.generator)
-            return self.machine(data) - self.machine(sample)
+            return self.machine(v) - self.machine(sample)
 
     def anomaly(self, images: Tensor) -> Tensor:
         """The free energy that one step down takes off, the squared length of the step, or the free energy."""
@@ -223,9 +223,10 @@ class RBM(Detector):
             seen = images / self.variance(self.level).sqrt()
         if not self.matched or not self.blur:
             return seen
-        place = torch.arange(self.pixels, device=seen.device)
-        blurring = torch.exp(-0.5 * ((place[:, None] - place) / self.blur).square()) / (SQRT_TWO_PI * self.blur)
-        return blurring @ seen @ blurring
+        place = torch.arange(self.pixels, device=seen.device) / self.blur
+        distance = (place[:, None] - place).abs()
+        kernel = torch.exp(-0.5 * distance.square()) * (distance < REACH) / (SQRT_TWO_PI * self.blur)
+        return kernel @ seen @ kernel
 
     def _visible(self, seen: Tensor) -> Tensor:
         """Visible units [n, visible] of what is seen [n, 1, pixels, pixels]."""

@@ -2,15 +2,21 @@
 
 He et al. 2015 (arXiv:1512.03385) for small images (first convolution 3 x 3, no pooling after it), of torchvision's
 blocks. It learns from all anomalies of the contaminant pool and as many smooth lenses: what so many labels buy.
+Substructure is a few parts in a hundred of a bright ring, which takes a network very many images to see. With
+`residual: true` an autoencoder learns to draw the smooth ones at the same time, and the ResNet gets what it leaves over
+beside the image (as Alexander et al. 2020, arXiv:2008.12731, did with their error maps).
 """
 
+import torch
 import torch.nn.functional as F
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 
 from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import cosine
+from oddlens.detectors.blocks import cosine, mean_per_image
+from oddlens.detectors.blocks.autoencoder import Autoencoder
+from oddlens.images import Images
 from oddlens.symmetries import COUNT, act
 from oddlens.training import Batch, Objective
 
@@ -26,44 +32,63 @@ class Supervised(Detector):
         *,
         width: PositiveInt = 64,
         stride: PositiveInt = 1,
+        residual: bool = False,
         learning_rate: PositiveFloat = 1e-3,
         weight_decay: NonNegativeFloat = 1e-4,
     ):
         super().__init__(pixels)
-        self.network = resnet18(width, stride)
+        self.autoencoder = Autoencoder("components", pixels, 12, width=256, depth=3) if residual else None
+        self.network = resnet18(2 if residual else 1, width, stride)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
 
-    def objectives(self) -> list[Objective]:
-        """Binary cross-entropy."""
-        return [
-            Objective(
-                "cross-entropy",
-                (self.network,),
-                self._loss,
-                cosine(self.learning_rate),
-                weight_decay=self.weight_decay,
-            )
-        ]
+    def prepare(self, images: Images, generator: torch.Generator) -> None:
+        """Learn the linear map of the autoencoder."""
+        if self.autoencoder:
+            self.autoencoder.learn(images, generator, symmetric=True)
 
-    def _loss(self, batch: Batch) -> Tensor:
+    def objectives(self) -> list[Objective]:
+        """Binary cross-entropy; before it, the misfit of the smooth images."""
+        rate, decay = cosine(self.learning_rate), self.weight_decay
+        found = [Objective("cross-entropy", (self.network,), self._cross_entropy, rate, weight_decay=decay)]
+        if self.autoencoder:
+            smooth = Objective("smooth", (self.autoencoder,), self._misfit, cosine(4e-3), optimiser="muon")
+            found.insert(0, smooth)
+        return found
+
+    def _misfit(self, batch: Batch) -> Tensor:
+        assert batch.labels is not None  # `fit` sees to it
+        return mean_per_image(self._deviations(batch.images[batch.labels == 0]).square())
+
+    def _cross_entropy(self, batch: Batch) -> Tensor:
+        assert batch.labels is not None
         return F.binary_cross_entropy_with_logits(self._logit(batch.images), batch.labels, reduction="none")
 
+    def _deviations(self, images: Tensor) -> Tensor:
+        """What the autoencoder leaves over, in units of the noise."""
+        assert self.autoencoder
+        drawn = self.autoencoder.decode(self.autoencoder.encode(images))
+        return (images - drawn) / self.variance(drawn.detach()).sqrt()
+
     def _logit(self, images: Tensor) -> Tensor:
-        return self.network(self._stabilised(images))[:, 0].float()
+        seen = self._stabilised(images)
+        if self.autoencoder:
+            with torch.no_grad():
+                seen = torch.cat([seen, self._deviations(images).clamp(-10, 10)], dim=1)
+        return self.network(seen)[:, 0].float()
 
     def _stabilised(self, images: Tensor) -> Tensor:
         """Images on a scale on which the noise is 0.1 everywhere: the integral of 1 / sigma (Anscombe 1948)."""
-        dark = self.background.sqrt()
-        return 0.2 * (images.clamp(min=0)) / ((self.gain * images.clamp(min=0) + self.background).sqrt() + dark)
+        light = images.clamp(min=0)
+        return 0.2 * light / (self.variance(light).sqrt() + self.background.sqrt())
 
     def anomaly(self, images: Tensor) -> Tensor:
         """The mean logit over the symmetries of lensing."""
-        return sum(self._logit(act(images, k)) for k in range(COUNT)) / COUNT
+        return torch.stack([self._logit(act(images, k)) for k in range(COUNT)]).mean(dim=0)
 
 
-def resnet18(width: int, stride: int) -> nn.Sequential:
+def resnet18(channels: int, width: int, stride: int) -> nn.Sequential:
     """Four stages of two blocks, each stage twice as wide and half as large as the one before; one output."""
-    layers: list[nn.Module] = [nn.Conv2d(1, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+    layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
     inputs = width
     for stage in range(4):
         outputs, step = width * 2**stage, 1 if stage == 0 else 2

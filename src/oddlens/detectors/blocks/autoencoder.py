@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.components import PrincipalComponents
-from oddlens.images import Images
+from oddlens.images import Images, total
 from oddlens.symmetries import COUNT, act, undo
 
 Network = Literal["components", "convolutional", "published"]
@@ -108,8 +108,8 @@ class Centred(nn.Module):
 
     def learn(self, images: Images, generator: torch.Generator, symmetric: bool) -> None:
         """Take mean and scatter from the training images."""
-        self.mean.copy_(sum(batch.sum(dim=0, keepdim=True) for batch in images.batches()) / len(images))
-        squares = sum((batch - self.mean).square().mean(dim=(1, 2, 3)).sum() for batch in images.batches())
+        self.mean.copy_(total(batch.sum(dim=0, keepdim=True) for batch in images.batches()) / len(images))
+        squares = total((batch - self.mean).square().mean(dim=(1, 2, 3)).sum() for batch in images.batches())
         self.scatter.copy_((squares / len(images)).sqrt())
 
     def forward(self, images: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from oddlens.images import Images
+from oddlens.images import Images, total
 from oddlens.symmetries import turned
 
 PASSES, SPARE = 8, 20
@@ -39,13 +39,13 @@ class PrincipalComponents(nn.Module):
             for batch in images.batches():
                 yield (turned(batch) if symmetric else batch).flatten(1)
 
-        self.mean.copy_(sum(batch.sum(dim=0, dtype=torch.float64) for batch in batches()) / len(images))
+        self.mean.copy_(total(batch.double().sum(dim=0) for batch in batches()) / len(images))
         size = min(self.count + SPARE, len(self.mean))
         axes = torch.randn(len(self.mean), size, generator=generator, device=self.mean.device)
         for _ in range(PASSES):
-            axes = torch.linalg.qr(sum((b - self.mean).T @ ((b - self.mean) @ axes) for b in batches()))[0]
-        inside = sum(((b - self.mean) @ axes).T.double() @ ((b - self.mean) @ axes).double() for b in batches())
-        variances, turn = torch.linalg.eigh(inside / len(images))
+            axes = torch.linalg.qr(total((b - self.mean).T @ ((b - self.mean) @ axes) for b in batches()))[0]
+        inside = ((b - self.mean) @ axes for b in batches())
+        variances, turn = torch.linalg.eigh(total((b.double().T @ b.double()) for b in inside) / len(images))
         self.axes.copy_((axes.double() @ turn).flip(1)[:, : self.count])
         self.scatter.copy_(variances.flip(0)[: self.count].clamp(min=1e-12).sqrt())
 
