@@ -192,7 +192,7 @@ class Study(Section):
         return [CLEAN_CELL, *contaminated, *labelled]
 
     def cells_of(self, name: str) -> list[str]:
-        """The training sets of a row: all without labels, or the clean one alone; or the labelled one, if it needs it."""
+        """The training sets of a row: all without labels or only the clean one; the labelled one if it needs labels."""
         row = self.detectors[name]
         if needs(row.detector) == "labels":
             return [LABELLED_CELL]

@@ -10,7 +10,7 @@ alone. With a_j = c_j + (v W)_j the hidden units can be summed out of exp(-energ
     phi(a) = max(a, 0)^2 / 2    `units: rectified`: h >= 0 of energy h^2 / 2 - a h, at its most probable value
 
 `loss: contrastive_divergence` is F of an image minus F of a sample some Gibbs steps away (Hinton 2002). Started from
-N(0, 1) weights, as theirs was, its hidden units end up saturated, the same for all images; from small weights it learns,
+N(0, 1) weights, as theirs was, its hidden units end up saturated, alike for all images; from small weights it learns,
 but pixels that are drawn as 0 or 1 cannot be told to the precision of the noise. `loss: score_matching` needs no
 samples: the gradient of F has to lead from an image under noise back to the image, |v + s e - grad F(v + s e) - v|^2
 with e from N(0, 1), whose minimum is F = -s^2 log p (Vincent 2011; Swersky et al. 2011). s falls from `first_noise` to
