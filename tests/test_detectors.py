@@ -31,7 +31,7 @@ VARIANTS = {
     "cvae_published": ("cvae", {"network": "published", "weighting": "uniform", "score": "error", "symmetric": False}),
     "aae_published": ("aae", {"network": "published", "prior_scale": 5.0, "score": "error", "symmetric": False}),
     "dcae_convolutional": ("dcae", {"network": "convolutional"}),
-    "rbm_bernoulli": ("rbm", {"visible": "bernoulli"}),
+    "rbm_bernoulli": ("rbm", {"visible": "bernoulli", "loss": "contrastive_divergence", "units": "binary"}),
     "supervised": ("supervised", {"width": 8}),
     **{algorithm: ("outlier", {"algorithm": algorithm}) for algorithm in ("knn", "lof", "ocsvm")},
 }

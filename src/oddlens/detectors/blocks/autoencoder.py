@@ -226,7 +226,7 @@ def published(pixels: int, latent: int, outputs: int) -> tuple[nn.Module, nn.Mod
     for step, padding in ((stride, 1), (stride, 1), (1, 0)):
         sizes.append((sizes[-1] + 2 * padding - kernel) // step + 1)
     if sizes[-1] < 1:
-        raise ValueError(f"the published networks take images of 12 x 12 pixels or more, not {pixels} x {pixels}")
+        raise ValueError(f"the published networks take images of 9 x 9 pixels or more, not {pixels} x {pixels}")
     flat = 64 * sizes[-1] ** 2
     encoder = nn.Sequential(
         nn.Conv2d(1, 16, kernel, stride, 1),

@@ -1,0 +1,136 @@
+"""From models and shards to tables: twins, anomaly maps, what diverged."""
+
+import numpy as np
+import pytest
+
+from oddlens import detectors, score, shards, truth
+from oddlens.artefacts import read_arrays, read_table
+from oddlens.detectors.base import Detector
+
+PIXELS, COUNT = 12, 8
+CLASSES = {"smooth": 0.0, "odd": 1.0}
+
+
+def shard(pool, cls, first=0):
+    """Flat images whose odd ones have a brighter quarter; noise is shared by twins."""
+    index = np.arange(first, first + COUNT // 2)
+    light = np.full((len(index), PIXELS, PIXELS), 5.0)
+    light[:, :6, :6] += CLASSES[cls]
+    noise = np.stack([np.random.default_rng([k, pool == "test"]).normal(0, 0.1, (PIXELS, PIXELS)) for k in index])
+    arrays = {
+        "images": (light + noise).astype(np.float32),
+        "noise_free": light.astype(np.float32),
+        "sigma": np.full(light.shape, 0.1, np.float32),
+        "index": index,
+        "truth/noise_gain": np.zeros(len(index)),
+        "truth/noise_background": np.full(len(index), 0.01),
+        "truth/psf_fwhm_pixels": np.full(len(index), 2.0),
+    }
+    if cls == "odd":
+        arrays["truth/mass"] = index + 1.0
+    return shards.Shard(arrays, {"dataset": "one", "pool": pool, "class": cls})
+
+
+@pytest.fixture
+def paths(tmp_path):
+    found = []
+    for pool, classes in (("test", CLASSES), ("validation", ["smooth"])):
+        for cls in classes:
+            for k in range(2):
+                found.append(str(tmp_path / f"{pool}-{cls}-{k}.h5"))
+                shards.write(found[-1], shard(pool, cls, first=k * COUNT // 2))
+    return found
+
+
+def model(path, name="flux", cell="none-0", seed=1, diverged=None, **about):
+    made = detectors.detector(name).build(PIXELS)
+    made.fit(np.full((20, PIXELS, PIXELS), 5, np.float32), seed=seed, training={})
+    made.save(path, **{"row": name, "dataset": "one"} | about, cell=cell, seed=seed, diverged=diverged)
+    return str(path)
+
+
+def scored(tmp_path, models, paths, row="flux"):
+    names = {name: tmp_path / f"out-{name}" for name in ("scores", "pixels", "examples")}
+    score.score(
+        models,
+        paths,
+        **{f"{n}_path": p for n, p in names.items()},
+        row=row,
+        dataset="one",
+        smooth="smooth",
+        device="cpu",
+    )
+    return read_table(names["scores"]), read_table(names["pixels"])[0], read_arrays(names["examples"])
+
+
+def test_every_image_has_a_score_of_every_model(tmp_path, paths):
+    models = [model(tmp_path / "a"), model(tmp_path / "b", cell="odd-0.1", seed=2)]
+    (table, about), _, _ = scored(tmp_path, models, paths)
+    assert list(table.columns) == ["pool", "class", "index", "none-0/1", "odd-0.1/2"]
+    assert len(table) == 3 * COUNT
+    assert about["diverged"] == {}
+    test = table[table["pool"] == "test"].set_index(["class", "index"])["none-0/1"]
+    brighter = (test["odd"] - test["smooth"]).to_numpy() * 5  # scores are in units of the training set's brightness
+    np.testing.assert_allclose(brighter, 36 / 144, rtol=1e-4)
+
+
+def test_the_oracle_is_told_the_smooth_twin(tmp_path, paths):
+    (table, _), pixels, _ = scored(tmp_path, [model(tmp_path / "a", "oracle")], paths, row="oracle")
+    test = table[table["pool"] == "test"]
+    assert test.loc[test["class"] == "odd", "none-0/1"].min() > 5
+    assert 0.3 < test.loc[test["class"] == "smooth", "none-0/1"].mean() < 2
+    assert 0.3 < table.loc[table["pool"] == "validation", "none-0/1"].mean() < 2
+    assert pixels["pixel_auc"].item() > 0.9
+    assert pixels["images"].item() == COUNT
+
+
+def test_what_diverged_has_no_scores_and_says_why(tmp_path, paths):
+    models = [model(tmp_path / "a"), model(tmp_path / "b", seed=2, diverged="it became nan")]
+    (table, about), pixels, _ = scored(tmp_path, models, paths)
+    assert about["diverged"] == {"none-0/2": "it became nan"}
+    assert table["none-0/2"].isna().all()
+    assert table["none-0/1"].notna().all()
+    assert list(pixels["seed"]) == [1]
+
+
+def test_examples_show_twins_and_their_true_difference(tmp_path, paths):
+    _, _, (arrays, about) = scored(tmp_path, [model(tmp_path / "a")], paths)
+    assert about["classes"] == "smooth,odd"
+    assert (
+        arrays["images"].shape == arrays["truth"].shape == arrays["maps"].shape == (2, score.EXAMPLES, PIXELS, PIXELS)
+    )
+    assert not arrays["truth"][0].any()
+    assert (arrays["truth"][1, :, :6, :6] == 1).all()
+    assert not arrays["truth"][1, :, 6:].any()
+
+
+def test_models_of_others_are_refused(tmp_path, paths):
+    with pytest.raises(ValueError, match="is of dcae on one, not of flux on one"):
+        scored(tmp_path, [model(tmp_path / "a", row="dcae")], paths)
+
+
+def test_pixel_aucs_are_those_of_each_image():
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    maps, odd = rng.integers(0, 9, (5, 40)).astype(float), rng.random((5, 40)) < 0.3
+    odd[3] = False
+    expected = [roc_auc_score(o, m) for m, o in zip(maps, odd, strict=True) if o.any()]
+    np.testing.assert_allclose(score._pixel_auc(maps, odd), expected)
+
+
+def test_a_detector_without_maps_has_no_pixel_aucs(tmp_path, paths):
+    assert detectors.detector("random").oddness is Detector.oddness
+    _, pixels, _ = scored(tmp_path, [model(tmp_path / "a", "random")], paths, row="random")
+    assert list(pixels.columns) == ["cell", "seed", "class", "pixel_auc", "pixel_auc_low", "pixel_auc_high", "images"]
+    assert pixels.empty
+
+
+def test_the_truth_table_has_a_line_for_every_image(tmp_path, paths):
+    truth.truth(tmp_path / "truth.csv", paths, "one")
+    table, about = read_table(tmp_path / "truth.csv")
+    assert about == {"kind": "truth", "dataset": "one"}
+    assert len(table) == 3 * COUNT
+    odd = table["class"] == "odd"
+    assert (table.loc[odd, "mass"] == table.loc[odd, "index"] + 1).all()
+    assert (table.loc[~odd, "mass"] == 0).all()
