@@ -177,13 +177,9 @@ def simulation_memory(wildcards, attempt):
 
 
 def detector_memory(wildcards, attempt):
-    """Memory in MB: the program, the images a few times over, and the pixel covariance that some detectors take."""
+    """Memory in MB: the program, one shard, and some images at work; the rest stays on the disk, however many there are."""
     dataset = STUDY.datasets[wildcards.dataset]
-    pixels, counts = dataset.camera.pixels**2, dataset.images
-    images = max(
-        counts.train + counts.contaminant * (len(dataset.classes) - 1),
-        counts.test * len(dataset.classes),
-    )
-    return round(1500 + 6 * images * pixels * 4e-6 + 3 * pixels**2 * 8e-6) * 2 ** (
+    image = dataset.camera.pixels**2 * 4e-6
+    return round(2000 + (4 * dataset.images.per_shard + 4000) * image) * 2 ** (
         attempt - 1
     )

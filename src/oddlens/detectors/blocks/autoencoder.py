@@ -64,7 +64,7 @@ def symmetric_mean(function: Callable[[Tensor], Tensor], images: Tensor) -> Tens
 
     What a network gets wrong it gets wrong differently for a lens that is turned, so the mean is nearer to the lens.
     """
-    return torch.stack([undo(function(act(images, k)), k) for k in range(COUNT)]).mean(dim=0)
+    return total(undo(function(act(images, k)), k) for k in range(COUNT)) / COUNT
 
 
 # --- linear maps ------------------------------------------------------------------------------------------------------
