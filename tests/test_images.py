@@ -18,10 +18,13 @@ some = rng.random((500, pixels, pixels), dtype=np.float32)
 for start in range(0, count, 500):
     images[start : start + 500] = some
 model = detectors.detector("dcae").build(pixels, network="published", latent=8)
-model.fit(some, seed=1, training={"epochs": 1, "batch_size": 100})  # what PyTorch allocates once
+linear = detectors.detector("pca").build(pixels, components=2)
+for each in (model, linear):
+    each.fit(some, seed=1, training={"epochs": 1, "batch_size": 100})  # what PyTorch allocates once
 used = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_DATA, (used + 400_000_000, -1))
-model.fit(images, seed=1, rows=np.arange(count), training={"epochs": 1, "batch_size": 100})
+linear.fit(images, seed=1)
+model.fit(images, seed=1, rows=np.arange(0, count, 10), training={"epochs": 1, "batch_size": 100})
 model.score(images, rows=np.arange(500))
 try:
     np.array(images)

@@ -121,7 +121,7 @@ def train(
     parameters = {o.name: [p for net in o.networks for p in net.parameters()] for o in objectives}
     optimisers = {o.name: _optimisers(o, parameters[o.name]) for o in objectives}
     history: History = {o.name: [] for o in objectives}
-    model.to(memory_format=torch.channels_last)  # convolutions are faster so
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions are faster so
     first = _resume(checkpoint, model, optimisers, history)
     progress, saved = Progress((epochs - first) * batches * size), time.perf_counter()
 
@@ -160,7 +160,7 @@ def train(
             saved = time.perf_counter()
         if on_epoch:
             on_epoch(Epoch(epoch + 1, epochs, {name: losses[-1] for name, losses in history.items()}, progress))
-    model.to(memory_format=torch.contiguous_format)
+    model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return history
 
 

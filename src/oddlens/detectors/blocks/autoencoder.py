@@ -132,7 +132,7 @@ class UpToOne(nn.Module):
 
     def learn(self, images: Images, generator: torch.Generator, symmetric: bool) -> None:
         """Find the brightest pixel."""
-        self.peak.copy_(torch.stack([batch.max() for batch in images.batches()]).max())
+        self.peak.fill_(max(batch.max().item() for batch in images.batches()))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images to [0, 1], but for noise."""
