@@ -289,7 +289,7 @@ def _remedies(pairs: pd.DataFrame, study: dict[str, Any], trainings: Iterable[st
     """What each remedy changes at each contamination, against all anomalies; a star where it is significant."""
     every = _both_ways(pairs[pairs["anomaly"] == ALL])
     named = [every[(every["a"] == row) & (every["b"] == base)] for row, base in remedies(study).items()]
-    if not named:
+    if not any(map(len, named)):  # or none of them converged
         return None
     found = pd.concat(named).assign(row=lambda t: t["a"] + " over " + t["b"])
     cells = _uncertain(found["difference"], found, ("low", "high"), ("seed_low", "seed_high"))
