@@ -253,8 +253,12 @@ def test_a_prior_replaces_the_one_below_whole():
 
 @pytest.mark.parametrize("name", settings.detectors())
 def test_settings_read_from_the_file_are_those_of_the_constructor(name):
-    arguments = inspect.signature(detectors.detector(name).__init__).parameters.values()
-    defaults = {a.name: a.default for a in arguments if a.kind is a.KEYWORD_ONLY}
+    defaults = {}
+    for cls in detectors.detector(name).__mro__:
+        arguments = inspect.signature(cls.__init__).parameters.values()
+        defaults |= {a.name: a.default for a in arguments if a.kind is a.KEYWORD_ONLY}
+        if not any(a.kind is a.VAR_KEYWORD for a in arguments):
+            break
     assert settings.detector_settings(name)().plain() == defaults
 
 

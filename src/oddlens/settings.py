@@ -6,6 +6,7 @@ constructor in `detectors/<detector>.py`.
 """
 
 import ast
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -219,17 +220,18 @@ def summary(name: str, folder: str = "detectors") -> str:
     return " ".join(text.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
 
 
-def _class(name: str) -> ast.ClassDef:
-    """The class that the file of a detector defines, parsed and not imported."""
-    for node in ast.parse((_HERE / "detectors" / f"{name}.py").read_text()).body:
+def _detector_class(path: Path) -> tuple[ast.Module, ast.ClassDef]:
+    """A file of a detector and the class that it defines, parsed and not imported."""
+    tree = ast.parse(path.read_text())
+    for node in tree.body:
         if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith("Detector") for base in node.bases):
-            return node
-    raise TypeError(f"detectors/{name}.py defines no subclass of Detector")
+            return tree, node
+    raise TypeError(f"{path} defines no subclass of Detector")
 
 
 def needs(name: str) -> str | None:
     """What a detector is told beyond images; see `Detector.needs`."""
-    for node in _class(name).body:
+    for node in _detector_class(_HERE / "detectors" / f"{name}.py")[1].body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "needs":
             return ast.literal_eval(node.value)
     return None
@@ -238,19 +240,29 @@ def needs(name: str) -> str | None:
 def detector_settings(name: str) -> type[Section]:
     """The settings of a detector as a model, made from the keyword-only arguments of its constructor.
 
-    The file is parsed, not imported: Snakemake's process checks the config and must not load torch for it, nor need it.
-    Annotations may use the types of `_ANNOTATIONS` and the builtin ones.
+    If that passes on `**others`, those of the class below it are settings too. The files are parsed, not imported:
+    Snakemake's process checks the config and must not load torch for it, nor need it. Annotations may use the types of
+    `_ANNOTATIONS` and the builtin ones.
     """
-    constructors = [node for node in _class(name).body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
     fields: dict[str, Any] = {}
-    for argument, default in (
-        pair for init in constructors for pair in zip(init.args.kwonlyargs, init.args.kw_defaults, strict=True)
-    ):
+    for argument, default in _keywords(_HERE / "detectors" / f"{name}.py"):
         if argument.annotation is None:
-            raise TypeError(f"detectors/{name}.py: annotate '{argument.arg}', the config is checked against it")
+            raise TypeError(f"detector {name}: annotate '{argument.arg}', the config is checked against it")
         annotation = eval(ast.unparse(argument.annotation), dict(_ANNOTATIONS))
         fields[argument.arg] = (annotation, ... if default is None else ast.literal_eval(default))
     return create_model(f"{name} settings", __base__=Section, **fields)
+
+
+def _keywords(path: Path) -> Iterator[tuple[ast.arg, ast.expr | None]]:
+    """The keyword-only arguments of a constructor with their defaults, and of the one that it passes others on to."""
+    tree, detector = _detector_class(path)
+    for node in detector.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            yield from zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+            if node.args.kwarg:
+                base = ast.unparse(detector.bases[0])
+                modules = {a.name: n.module for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
+                yield from _keywords(_HERE.parent / f"{str(modules[base]).replace('.', '/')}.py")
 
 
 def _like(name: str, rows: dict[str, dict[str, Any]], above: tuple[str, ...] = ()) -> dict[str, Any]:

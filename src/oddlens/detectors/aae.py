@@ -5,15 +5,13 @@ encoder and decoder lower the misfit; the discriminator learns to tell codes fro
 N(0, 1); the encoder learns to fool it.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import PositiveFloat
 from torch import Tensor, nn
 
-from oddlens.detectors.blocks import cosine, mean_per_image, one_cycle
-from oddlens.detectors.blocks.autoencoder import Autoencoder
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
 from oddlens.training import Batch, Objective
 
@@ -25,41 +23,24 @@ class AAE(ReconstructionDetector):
         self,
         pixels: int,
         *,
-        network: Literal["components", "convolutional", "published"] = "components",
-        latent: PositiveInt = 12,
-        width: PositiveInt = 256,
-        depth: PositiveInt = 3,
         prior_scale: PositiveFloat = 1.0,
         adversarial_rate: PositiveFloat = 2e-4,
-        weighting: Literal["noise", "uniform"] = "noise",
-        score: Literal["matched", "error"] = "matched",
-        symmetric: bool = True,
-        optimiser: Literal["muon", "adam"] = "muon",
-        learning_rate: PositiveFloat = 4e-3,
-        schedule: Literal["cosine", "one_cycle"] = "cosine",
-        weight_decay: NonNegativeFloat = 0.0,
+        **common: Any,
     ):
-        autoencoder = Autoencoder(network, pixels, latent, width=width, depth=depth)
-        super().__init__(pixels, autoencoder, weighting=weighting, score=score, symmetric=symmetric)
+        super().__init__(pixels, **common)
         self.discriminator = nn.Sequential(
-            nn.Linear(latent, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 1)
+            nn.Linear(self.latent, 256), nn.ReLU(), nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 1)
         )
-        shape = cosine if schedule == "cosine" else one_cycle
-        rate = shape(learning_rate)
-        self.optimisation: Any = {"learning_rate": rate, "optimiser": optimiser, "weight_decay": weight_decay}
-        self.prior_scale, self.adversarial_rate = prior_scale, shape(adversarial_rate)
+        self.prior_scale, self.adversarial_rate = prior_scale, self.rate(adversarial_rate)
 
     def objectives(self) -> list[Objective]:
         """Reconstruction, discrimination, regularisation: in this order on each batch."""
         encoder = (self.autoencoder.encoder,)
         return [
-            Objective("reconstruction", (self.autoencoder,), self._misfit, **self.optimisation),
+            Objective("reconstruction", (self.autoencoder,), self.reconstruction, **self.optimisation),
             Objective("discrimination", (self.discriminator,), self._discrimination, self.adversarial_rate),
             Objective("regularisation", encoder, self._regularisation, self.adversarial_rate),
         ]
-
-    def _misfit(self, batch: Batch) -> Tensor:
-        return mean_per_image(self.misfit(batch.images, self._draw(batch.images)))
 
     def _discrimination(self, batch: Batch) -> Tensor:
         with torch.no_grad():

@@ -9,14 +9,13 @@ training and then rises linearly to `kl_weight` over the next `rise`. (The paper
 code adds a mean squared error to a summed KL, which would make w = 1 drown the images.)
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import torch
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
-from oddlens.detectors.blocks import cosine, mean_per_image, one_cycle
-from oddlens.detectors.blocks.autoencoder import Autoencoder
+from oddlens.detectors.blocks import mean_per_image
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
 from oddlens.training import Batch, Objective
 
@@ -28,26 +27,13 @@ class CVAE(ReconstructionDetector):
         self,
         pixels: int,
         *,
-        network: Literal["components", "convolutional", "published"] = "components",
-        latent: PositiveInt = 12,
-        width: PositiveInt = 256,
-        depth: PositiveInt = 3,
         kl_weight: NonNegativeFloat = 1.0,
         warm_up: Annotated[float, Field(ge=0, le=1)] = 0.2,
         rise: Annotated[float, Field(gt=0, le=1)] = 0.6,
-        weighting: Literal["noise", "uniform"] = "noise",
-        score: Literal["matched", "error"] = "matched",
-        symmetric: bool = True,
-        optimiser: Literal["muon", "adam"] = "muon",
-        learning_rate: PositiveFloat = 4e-3,
-        schedule: Literal["cosine", "one_cycle"] = "cosine",
-        weight_decay: NonNegativeFloat = 0.0,
+        **common: Any,
     ):
-        autoencoder = Autoencoder(network, pixels, latent, outputs=2 * latent, width=width, depth=depth)
-        super().__init__(pixels, autoencoder, weighting=weighting, score=score, symmetric=symmetric)
+        super().__init__(pixels, 2, **common)
         self.kl_weight, self.warm_up, self.rise = kl_weight, warm_up, rise
-        rate = (cosine if schedule == "cosine" else one_cycle)(learning_rate)
-        self.optimisation: Any = {"learning_rate": rate, "optimiser": optimiser, "weight_decay": weight_decay}
 
     def code(self, images: Tensor) -> Tensor:
         """The mean of the code."""
