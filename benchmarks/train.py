@@ -20,7 +20,7 @@ from oddlens.detectors.base import Detector
 
 PUBLISHED = {
     "network": "published",
-    "weighting": "uniform",
+    "stabilised": False,
     "score": "error",
     "symmetric": False,
     "optimiser": "adam",

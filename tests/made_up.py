@@ -126,5 +126,12 @@ def aggregated(folder, made, rows=ROWS):
 
     outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES}
     of = {kind: {d: list(paths.values()) for d, paths in made[kind].items()} for kind in ("scores", "pixels")}
-    aggregate(outputs, truths=made["truths"], rows=entries(rows), smooth="smooth", **of)
+    aggregate(
+        outputs,
+        truths=made["truths"],
+        rows=entries(rows),
+        reproduces={d: d for d in made["truths"]},
+        smooth="smooth",
+        **of,
+    )
     return outputs

@@ -22,13 +22,13 @@ VARIANTS = {
         {
             "network": "published",
             "batch_norm": True,
-            "weighting": "uniform",
+            "stabilised": False,
             "score": "error",
             "symmetric": False,
             "schedule": "one_cycle",
         },
     ),
-    "cvae_published": ("cvae", {"network": "published", "weighting": "uniform", "score": "error", "symmetric": False}),
+    "cvae_published": ("cvae", {"network": "published", "stabilised": False, "score": "error", "symmetric": False}),
     "aae_published": ("aae", {"network": "published", "prior_scale": 5.0, "score": "error", "symmetric": False}),
     "dcae_convolutional": ("dcae", {"network": "convolutional"}),
     "rbm_bernoulli": ("rbm", {"visible": "bernoulli", "loss": "contrastive_divergence", "units": "binary"}),
@@ -195,6 +195,17 @@ def test_random_knows_nothing_and_controls_know_what_they_say():
     assert np.corrcoef(fitted("flux").score(images), images.sum((1, 2)))[0, 1] > 0.999
     radii = np.random.default_rng(0).uniform(4, 6, 400)  # the first numbers that `toy` draws
     assert np.corrcoef(fitted("ring_radius").score(images), radii)[0, 1] > 0.9
+
+
+def test_the_noise_is_one_everywhere_in_what_detectors_see():
+    model, rng = detectors.detector("random").build(8), torch.Generator().manual_seed(1)
+    model.gain.fill_(0.02)
+    model.background.fill_(0.01)
+    light = torch.linspace(0, 3, 64).reshape(1, 1, 8, 8)
+    noise = model.variance(light).sqrt() * torch.randn(20000, 1, 8, 8, generator=rng)
+    torch.testing.assert_close(model.see(light + noise).std(dim=0), torch.ones(1, 8, 8), atol=0.05, rtol=0)
+    for stabilised in (True, False):
+        torch.testing.assert_close(model.show(model.see(light, stabilised), stabilised), light)
 
 
 def test_reconstructions_have_the_images_units(trained):

@@ -11,7 +11,7 @@ from oddlens import figures, settings
 from oddlens.figures.curves import contamination_curves, loss_curves
 from oddlens.figures.draw import draw, leaders
 from oddlens.figures.ranks import critical_differences, draw_ranks
-from oddlens.report import _controls, remedies, report
+from oddlens.report import _controls, _reproductions, remedies, report
 
 FIGURES = ["roc", "contamination", "bins", "ablations", "gallery", "losses"]
 CUTS = {
@@ -88,6 +88,25 @@ def test_the_report_names_what_diverged(whole):
     page, *_ = whole
     assert "<li>dcae on model_a, trained on cdm 20%, seed 1</li>" in page
     assert page.count("<li>") == 2 * 3
+
+
+def test_data_sets_of_one_published_stand_side_by_side_with_what_differs(whole, config):
+    _, _, outputs = whole
+    like = {"preset": "model_a", "reproduces": "model_a", "images": config["datasets"]["model_a"]["images"]}
+    changed = {"lens": {"mass_msun": 5.94e11, "conserve_mass": False}, "camera": {"noise": "none"}}
+    study = settings.study(config | {"datasets": {"model_a": like, "other": like | changed}}).plain()
+    lines = pd.read_csv(outputs["published"]).query("dataset == 'model_a'").dropna(subset="auc")
+    (found,) = _reproductions(pd.concat([lines, lines.assign(dataset="other", auc=0.123)]), study)
+    assert (found["name"], found["first"]) == ("model_a", "model_a")
+    assert found["differences"] == {
+        "other": [
+            "lens.mass_msun: 1e+12 → 5.94e+11",
+            "lens.conserve_mass: True → False",
+            "camera.noise: poisson → none",
+        ]
+    }
+    assert found["table"].count("0.123") == len(lines) > 5
+    assert not _reproductions(lines, study)
 
 
 @pytest.mark.parametrize("cut", [name for name in CUTS if name != "whole"])

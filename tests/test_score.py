@@ -93,6 +93,15 @@ def test_what_diverged_has_no_scores_and_says_why(tmp_path, paths):
     assert list(pixels["seed"]) == [1]
 
 
+@pytest.mark.parametrize("healthy", [True, False])
+def test_examples_are_of_a_model_that_did_not_diverge(tmp_path, paths, healthy):
+    models = [model(tmp_path / "a", "pca", diverged="it became nan")]
+    models += [model(tmp_path / "b", "pca", seed=2)] if healthy else []
+    _, _, (arrays, _) = scored(tmp_path, models, paths, row="pca")
+    assert set(arrays) == {"images", "truth"} | ({"reconstructions"} if healthy else set())
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
 def test_examples_show_twins_and_their_true_difference(tmp_path, paths):
     _, _, (arrays, about) = scored(tmp_path, [model(tmp_path / "a")], paths)
     assert about["classes"] == "smooth,odd"

@@ -1,6 +1,7 @@
 """Result tables from scores that are made up, so that every number can be known."""
 
 from itertools import product
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -10,10 +11,11 @@ from scipy import stats
 import made_up
 from oddlens import metrics, tables
 from oddlens.artefacts import DamagedFile, write_table
+from oddlens.settings import Dataset
 from oddlens.tables.alarms import alarms_table
 from oddlens.tables.bins import bins_table
 from oddlens.tables.contamination import break_point
-from oddlens.tables.published import published_table
+from oddlens.tables.published import PUBLISHED, published_table
 from oddlens.tables.ranks import ranks_table, wilcoxon_table
 from oddlens.tables.scored import Scored
 
@@ -312,8 +314,25 @@ def test_published_figures_stand_beside_both_of_our_rows(read):
 
 
 def test_published_figures_need_no_row_of_ours(read):
-    none = published_table(read["summary"].query("detector == 'random'"))
+    none = published_table(read["summary"].query("detector == 'random'"), {"model_a": "model_a"})
     assert none["detector"].isna().all()
+
+
+def test_several_data_sets_are_held_against_one_published(read):
+    summary = read["summary"].query("dataset == 'model_a'")
+    other = summary.assign(dataset="without_noise", auc=0.75)
+    both = published_table(pd.concat([summary, other]), dict.fromkeys(("model_a", "without_noise", "mine"), "model_a"))
+    lines = both.query("detector == 'dcae' and anomaly == 'all'").set_index("dataset")
+    assert list(lines["published_auc"]) == [0.73034, 0.73034]
+    assert lines.loc["without_noise", "auc"] == 0.75
+    assert published_table(other, {"without_noise": "without_noise"}).empty
+
+
+def test_published_data_sets_are_those_that_a_config_may_name():
+    named = Dataset.model_fields["reproduces"].annotation
+    assert {name for part in get_args(named) for name in get_args(part)} == set(
+        pd.read_csv(PUBLISHED, comment="#")["dataset"]
+    )
 
 
 def test_what_is_not_known_is_empty_and_rounding_is_not_written(tmp_path):

@@ -24,12 +24,14 @@ def aggregate(
     truths: Mapping[str, str | Path],
     pixels: Mapping[str, Sequence[str | Path]],
     rows: Mapping[str, Mapping],
+    reproduces: Mapping[str, str],
     smooth: str,
 ) -> None:
     """Write all tables; each is described where it is made, in `oddlens.tables`. Inputs are by data set.
 
     Args:
         rows: of each detector row its `role` and the row it `ablates`, if any.
+        reproduces: of each data set the published one that it is held against.
     """
     parts: dict[str, list[pd.DataFrame]] = {}
     for dataset, paths in scores.items():
@@ -39,7 +41,7 @@ def aggregate(
     summary = made["summary"]
     made |= {
         "comparison": comparison_table(summary),
-        "published": published_table(summary),
+        "published": published_table(summary, reproduces),
         "ranks": ranks_table(summary),
         "wilcoxon": wilcoxon_table(summary),
         "pixels": pixels_table(path for paths in pixels.values() for path in paths),

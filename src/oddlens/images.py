@@ -1,7 +1,8 @@
 """Training images, batch by batch: a view of an array that may be a file larger than memory."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -47,6 +48,25 @@ class Images:
         for start in range(0, len(self), size):
             yield self[slice(start, start + size)]
 
+    def seen(self, how: Callable[[Tensor], Tensor]) -> "Seen":
+        """The same images as something sees them."""
+        return Seen(self, how)
+
     def some(self, count: int) -> Tensor:
         """At most `count` images, evenly spaced."""
         return self[torch.linspace(0, len(self) - 1, min(count, len(self))).long()]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Images through a function of them, batch by batch."""
+
+    images: Images
+    how: Callable[[Tensor], Tensor]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batches(self) -> Iterator[Tensor]:
+        """All of them in order, some at a time."""
+        return map(self.how, self.images.batches())

@@ -1,7 +1,7 @@
 """The report of a study: one HTML file that holds its tables and figures and needs nothing else."""
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "pixels": _pixels(read["pixels"]),
         "ablations": _each(datasets, read["ablations"], _ablations),
         "published": _each(datasets, read["published"], _published),
+        "reproductions": _reproductions(read["published"], study),
         "diverged": _diverged(read["auc"]),
     }
 
@@ -175,9 +176,9 @@ def _best(judged: pd.DataFrame, pairs: pd.DataFrame, published: pd.DataFrame) ->
     best = found.iloc[0].to_dict()
     every_pair = _both_ways(pairs[(pairs["training"] == "clean") & (pairs["anomaly"] == ALL)])
     ours = (every_pair["dataset"] == best["dataset"]) & (every_pair["a"] == best["detector"])
-    known = published[
-        (published["dataset"] == best["dataset"]) & (published["anomaly"] == ALL) & (published["training"] == "clean")
-    ].sort_values("published_auc", ascending=False)
+    like = (published["dataset"] == best["dataset"]) & (published["reproduces"] == best["dataset"])
+    known = published[like & (published["anomaly"] == ALL) & (published["training"] == "clean")]
+    known = known.sort_values("published_auc", ascending=False)
     return best | {
         "equals": list(every_pair.loc[ours & (every_pair["p_holm"] > ALPHA), "b"]),
         "ceilings": every[every["role"] == "ceiling"].to_dict("records"),
@@ -224,6 +225,45 @@ def _published(published: pd.DataFrame) -> str | None:
         known = found[names.format("01")].notna() & found["published_tpr_01"].notna()
         shown[f"found at 1 % / 5 %, {whose}"] = (one + " / " + five).where(known, "–")
     return _html(shown.assign(source=found["source"]))
+
+
+def _reproductions(published: pd.DataFrame, study: dict[str, Any]) -> list[dict]:
+    """Where several data sets are held against one published: their AUCs side by side, and how they differ."""
+    found = []
+    for name, lines in published.dropna(subset="auc").groupby("reproduces", sort=False):
+        datasets = list(lines["dataset"].unique())
+        if len(datasets) < 2:
+            continue
+        first = name if name in datasets else datasets[0]
+        keys = ["detector", "anomaly", "published_auc"]
+        wide = _wide(lines.sort_values("detector", kind="stable"), keys, "dataset", "auc")
+        differences = {d: _departures(study["datasets"][first], study["datasets"][d]) for d in datasets if d != first}
+        table = _html(wide.rename(columns={"detector": "our row", "published_auc": "published AUC"}))
+        found.append({"name": name, "first": first, "table": table, "differences": differences})
+    return found
+
+
+def _departures(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """The keys in which the world of a data set differs from another's: `camera.noise: poisson -> none`."""
+    one, other = (
+        {
+            f"{section}.{key}": v
+            for section in ("lens", "source", "substructure", "camera")
+            for key, v in _flat(d[section])
+        }
+        for d in (one, other)
+    )
+    said = {key: tuple("–" if v is None else str(v) for v in (one.get(key), other.get(key))) for key in one | other}
+    return [f"{key}: {before} → {after}" for key, (before, after) in said.items() if before != after]
+
+
+def _flat(section: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The leaves of a section of the config, priors as words."""
+    for key, value in section.items():
+        if isinstance(value, dict) and not any(isinstance(v, list) for v in value.values()):
+            yield from ((f"{key}.{inner}", leaf) for inner, leaf in _flat(value))
+        else:
+            yield key, _prior(value) if isinstance(value, dict | float) else value
 
 
 # --- contamination ---------------------------------------------------------------------------------------------------

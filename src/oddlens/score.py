@@ -40,7 +40,8 @@ def score(
 
     The scores have a row per image (`pool`, `class`, `index`) and a column per model (`<cell>/<seed>`), of NaN if its
     training diverged. The examples are arrays [class, example, pixels, pixels]: `images`, `truth` (what the noise-free
-    image has beyond its smooth twin's), and `reconstructions` and `maps` if the detector has such ideas.
+    image has beyond its smooth twin's), and of the first model that did not diverge `reconstructions` and `maps`, if
+    the detector has such ideas.
     """
     torch.set_num_threads(threads)
     with TemporaryDirectory() as scratch:
@@ -59,11 +60,12 @@ def score(
                     raise FloatingPointError(about["diverged"])
                 table[column] = pool.score(model)
                 pixels += [{"cell": about["cell"], "seed": about["seed"], **found} for found in pool.pixel_aucs(model)]
+                examples = examples or pool.examples(model)
             except FloatingPointError as error:
                 table[column], diverged[column] = np.nan, str(error)
-            examples = examples or pool.examples(model)
             progress.advance(len(table))
             say(f"{row} on {dataset}, {about['cell']}, seed {about['seed']}: {len(table)} images scored, {progress}")
+        examples = examples or pool.examples(None)
     write_table(scores_path, table, kind="scores", dataset=dataset, detector=row, diverged=diverged)
     columns = ["cell", "seed", "class", "pixel_auc", "pixel_auc_low", "pixel_auc_high", "images"]
     write_table(pixels_path, pd.DataFrame(pixels, columns=columns), kind="pixels", dataset=dataset, detector=row)
@@ -117,18 +119,16 @@ class Twins:
                     "images": len(aucs),
                 }
 
-    def examples(self, model: Detector) -> dict[str, np.ndarray]:
-        """The first test images of each class, and what a model makes of them."""
+    def examples(self, model: Detector | None) -> dict[str, np.ndarray]:
+        """The first test images of each class, and what a model makes of them, if there is one."""
         rows = np.concatenate([self.of(cls, EXAMPLES) for cls in self.classes])
         images = np.asarray(self.images[rows])
-        found = {
-            "images": images,
-            "truth": self.difference(rows),
-            "reconstructions": model.reconstructed(images),
-            "maps": model.maps(images, truth=self.truth(model, rows)),
-        }
+        found = {"images": images, "truth": self.difference(rows)}
+        if model:
+            drawn, maps = model.reconstructed(images), model.maps(images, truth=self.truth(model, rows))
+            found |= {name: made for name, made in (("reconstructions", drawn), ("maps", maps)) if made is not None}
         shape = (len(self.classes), -1, *images.shape[1:])
-        return {name: array.reshape(shape) for name, array in found.items() if array is not None}
+        return {name: array.reshape(shape) for name, array in found.items()}
 
 
 def _pixel_auc(maps: np.ndarray, odd: np.ndarray) -> np.ndarray:

@@ -54,6 +54,8 @@ class Dataset(World):
     """One data set: a world, and how many images of it are in each pool."""
 
     images: Images
+    reproduces: Literal["model_a", "model_b"] | None = None
+    """The published data set whose figures it is held against; by default the one of its own name, if there is one."""
 
     @property
     def classes(self) -> list[str]:

@@ -46,6 +46,10 @@ rule aggregate:
         "../../envs/analyse.yaml"
     params:
         datasets=list(STUDY.datasets),
+        reproduces={
+            name: dataset.reproduces or name
+            for name, dataset in STUDY.datasets.items()
+        },
         rows=ROWS,
         smooth=SMOOTH,
         source=fingerprint("oddlens.aggregate"),

@@ -14,5 +14,6 @@ with log_to(snakemake.log[0]):
         truths=dict(zip(params.datasets, files.truths, strict=True)),
         pixels=dict(zip(params.datasets, batched(files.pixels, len(params.rows)), strict=True)),
         rows=params.rows,
+        reproduces=params.reproduces,
         smooth=params.smooth,
     )

@@ -44,10 +44,10 @@ class AAE(ReconstructionDetector):
 
     def _discrimination(self, batch: Batch) -> Tensor:
         with torch.no_grad():
-            codes = self.code(batch.images)
+            codes = self.code(self.seen(batch.images))
         prior = self.prior_scale * torch.randn(codes.shape, generator=batch.generator, device=codes.device)
         real, fake = self.discriminator(prior), self.discriminator(codes)
         return 0.5 * (F.softplus(-real) + F.softplus(fake)).mean()  # binary cross-entropy
 
     def _regularisation(self, batch: Batch) -> Tensor:
-        return F.softplus(-self.discriminator(self.code(batch.images))).mean()
+        return F.softplus(-self.discriminator(self.code(self.seen(batch.images)))).mean()

@@ -115,6 +115,23 @@ class Detector(nn.Module):
         return self.gain * expected.clamp(min=0) + self.background
 
     @final
+    def see(self, images: Tensor, stabilised: bool = True) -> Tensor:
+        """Images in units of their noise: of each pixel's own if `stabilised`, else of the mean pixel's.
+
+        Stabilised, they are the integral of 1 / sigma over brightness (Anscombe 1948), whose noise is 1 everywhere.
+        """
+        if stabilised:
+            return 2 * images / (self.variance(images).sqrt() + self.background.sqrt())
+        return images / self.variance(self.level).sqrt()
+
+    @final
+    def show(self, seen: Tensor, stabilised: bool = True) -> Tensor:
+        """Back from `see`; exact where an image is not negative."""
+        if stabilised:
+            return seen * self.background.sqrt() + self.gain * seen.square() / 4
+        return seen * self.variance(self.level).sqrt()
+
+    @final
     @classmethod
     def build(cls, pixels: int, *, seed: int = 0, **settings: Any) -> Self:
         """An untrained detector for images of `pixels` x `pixels`; its initial weights are a function of the seed."""

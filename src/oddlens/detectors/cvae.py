@@ -35,19 +35,20 @@ class CVAE(ReconstructionDetector):
         super().__init__(pixels, 2, **common)
         self.kl_weight, self.warm_up, self.rise = kl_weight, warm_up, rise
 
-    def code(self, images: Tensor) -> Tensor:
+    def code(self, seen: Tensor) -> Tensor:
         """The mean of the code."""
-        return self.autoencoder.encode(images).chunk(2, dim=1)[0]
+        return self.autoencoder.encode(seen).chunk(2, dim=1)[0]
 
     def objectives(self) -> list[Objective]:
         """The evidence bound."""
         return [Objective("bound", (self.autoencoder,), self._loss, **self.optimisation)]
 
     def _loss(self, batch: Batch) -> Tensor:
-        mean, log_variance = self.autoencoder.encode(batch.images).float().chunk(2, dim=1)
+        seen = self.seen(batch.images)
+        mean, log_variance = self.autoencoder.encode(seen).float().chunk(2, dim=1)
         log_variance = log_variance.clamp(-20, 10)
         noise = torch.randn(mean.shape, generator=batch.generator, device=mean.device)
         drawn = self.autoencoder.decode(mean + noise * (0.5 * log_variance).exp())
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
         weight = self.kl_weight * min(1.0, max(0.0, (batch.progress - self.warm_up) / self.rise))
-        return 0.5 * mean_per_image(self.misfit(batch.images, drawn)) + weight * divergence / self.pixels**2
+        return 0.5 * mean_per_image((seen - drawn).square()) + weight * divergence / self.pixels**2

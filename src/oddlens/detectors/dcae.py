@@ -24,9 +24,9 @@ class DCAE(ReconstructionDetector):
         super().__init__(pixels, **common)
         self.norm = nn.BatchNorm1d(self.latent) if batch_norm else nn.Identity()
 
-    def code(self, images: Tensor) -> Tensor:
+    def code(self, seen: Tensor) -> Tensor:
         """The code, in the published network normalised over the batch while training."""
-        return self.norm(self.autoencoder.encode(images))
+        return self.norm(self.autoencoder.encode(seen))
 
     def objectives(self) -> list[Objective]:
         """The reconstruction error."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import mean_per_image
-from oddlens.detectors.blocks.residuals import squared_deviations
+from oddlens.detectors.blocks.residuals import squared
 
 
 class Oracle(Detector):
@@ -26,7 +26,7 @@ class Oracle(Detector):
     def oddness(self, images: Tensor) -> Tensor:
         """The misfit of each pixel; `images` are [n, 3, pixels, pixels]: image, smooth model, the noise's deviation."""
         image, model, sigma = images.split(1, dim=1)
-        return squared_deviations(image, model, sigma.square(), self.blur.item() if self.matched else 0.0)
+        return squared((image - model) / sigma, self.blur.item() if self.matched else 0.0)
 
     def anomaly(self, images: Tensor) -> Tensor:
         """Chi-square per pixel."""

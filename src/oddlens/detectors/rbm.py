@@ -24,8 +24,6 @@ free energy that this step takes off (`descent`); |v - r(v)|^2 (`error`); or F(v
 differ by hundreds of standard deviations of the noise, and small errors of F along that way drown what lies across.
 """
 
-import math
-from collections.abc import Callable, Iterator
 from typing import Literal
 
 import torch
@@ -37,13 +35,11 @@ from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import cosine, one_cycle
 from oddlens.detectors.blocks.autoencoder import UpToOne, symmetric_mean
 from oddlens.detectors.blocks.components import PrincipalComponents
+from oddlens.detectors.blocks.residuals import smoothed
 from oddlens.images import Images
 from oddlens.symmetries import COUNT, act
 from oddlens.training import Batch, Objective
 
-SQRT_TWO_PI = math.sqrt(2 * math.pi)
-REACH = 5
-"""Standard deviations to which the point-spread function reaches; denormal numbers beyond would cost much time."""
 RANGE = 300
 """The largest standard deviation that a visible unit may have; where that allows it, v is in units of the noise."""
 
@@ -90,20 +86,6 @@ class Machine(nn.Module):
         if self.gaussian:
             return self.b + pull / self.precision + noise(pull) / self.precision.sqrt()
         return torch.bernoulli((pull + self.b).sigmoid(), generator=generator)
-
-
-class Seen:
-    """Training images as the visible units have them, for `PrincipalComponents.learn`."""
-
-    def __init__(self, images: Images, see: Callable[[Tensor], Tensor]):
-        self.images, self.see = images, see
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def batches(self) -> Iterator[Tensor]:
-        """All of them, some at a time."""
-        return map(self.see, self.images.batches())
 
 
 class RBM(Detector):
@@ -166,7 +148,7 @@ class RBM(Detector):
         if self.up_to_one:
             self.up_to_one.learn(images, generator, symmetric=self.symmetric)
         if self.principal:
-            self.principal.learn(Seen(images, self._see), generator, symmetric=self.symmetric)  # type: ignore[arg-type]
+            self.principal.learn(images.seen(self._see), generator, symmetric=self.symmetric)
             self.unit.copy_((self.principal.scatter[0] / RANGE).clamp(min=1))
             if self.machine.log_precision is not None:
                 spread = self.principal.scatter / self.unit / self.first_noise
@@ -202,11 +184,7 @@ class RBM(Detector):
     def reconstruct(self, images: Tensor) -> Tensor:
         """Images one step down the free energy, as smooth as the machine sees them."""
         drawn = self._drawn(self._see(images))
-        if self.up_to_one:
-            return self.up_to_one.inverse(drawn)
-        if not self.stabilised:
-            return drawn * self.variance(self.level).sqrt()
-        return drawn * self.background.sqrt() + self.gain * drawn.square() / 4
+        return self.up_to_one.inverse(drawn) if self.up_to_one else self.show(drawn, self.stabilised)
 
     def oddness(self, images: Tensor) -> Tensor:
         """The squared step of each pixel."""
@@ -217,16 +195,8 @@ class RBM(Detector):
         """Images in units of their noise, smoothed; or over the brightest pixel."""
         if self.up_to_one:
             return self.up_to_one(images).clamp(0, 1)
-        if self.stabilised:
-            seen = 2 * images / (self.variance(images).sqrt() + self.background.sqrt())
-        else:
-            seen = images / self.variance(self.level).sqrt()
-        if not self.matched or not self.blur:
-            return seen
-        place = torch.arange(self.pixels, device=seen.device) / self.blur
-        distance = (place[:, None] - place).abs()
-        kernel = torch.exp(-0.5 * distance.square()) * (distance < REACH) / (SQRT_TWO_PI * self.blur)
-        return kernel @ seen @ kernel
+        seen = self.see(images, self.stabilised)
+        return smoothed(seen, self.blur.item()) if self.matched and self.blur else seen
 
     def _visible(self, seen: Tensor) -> Tensor:
         """Visible units [n, visible] of what is seen [n, 1, pixels, pixels]."""

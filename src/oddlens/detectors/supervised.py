@@ -20,6 +20,9 @@ from oddlens.images import Images
 from oddlens.symmetries import COUNT, act
 from oddlens.training import Batch, Objective
 
+FAINT = 0.1
+"""Of images in units of their noise, as a ResNet expects numbers of order one."""
+
 
 class Supervised(Detector):
     """One logit: odd or not. `width` is that of the first stage (64 in the original), `stride` of the first layer."""
@@ -37,14 +40,14 @@ class Supervised(Detector):
         weight_decay: NonNegativeFloat = 1e-4,
     ):
         super().__init__(pixels)
-        self.autoencoder = Autoencoder("components", pixels, 12, width=256, depth=3) if residual else None
+        self.autoencoder = Autoencoder("components", pixels, 12, width=128, depth=4) if residual else None
         self.network = resnet18(2 if residual else 1, width, stride)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
 
     def prepare(self, images: Images, generator: torch.Generator) -> None:
         """Learn the linear map of the autoencoder."""
         if self.autoencoder:
-            self.autoencoder.learn(images, generator, symmetric=True)
+            self.autoencoder.learn(images.seen(self.see), generator, symmetric=True)
 
     def objectives(self) -> list[Objective]:
         """Binary cross-entropy; before it, the misfit of the smooth images."""
@@ -57,29 +60,24 @@ class Supervised(Detector):
 
     def _misfit(self, batch: Batch) -> Tensor:
         assert batch.labels is not None  # `fit` sees to it
-        return mean_per_image(self._deviations(batch.images[batch.labels == 0]).square())
+        return mean_per_image(self._deviations(self.see(batch.images[batch.labels == 0])).square())
 
     def _cross_entropy(self, batch: Batch) -> Tensor:
         assert batch.labels is not None
         return F.binary_cross_entropy_with_logits(self._logit(batch.images), batch.labels, reduction="none")
 
-    def _deviations(self, images: Tensor) -> Tensor:
-        """What the autoencoder leaves over, in units of the noise."""
+    def _deviations(self, seen: Tensor) -> Tensor:
+        """What the autoencoder leaves over."""
         assert self.autoencoder
-        drawn = self.autoencoder.decode(self.autoencoder.encode(images))
-        return (images - drawn) / self.variance(drawn.detach()).sqrt()
+        return seen - self.autoencoder.decode(self.autoencoder.encode(seen))
 
     def _logit(self, images: Tensor) -> Tensor:
-        seen = self._stabilised(images)
+        seen = self.see(images)
+        channels = [FAINT * seen]
         if self.autoencoder:
             with torch.no_grad():
-                seen = torch.cat([seen, self._deviations(images).clamp(-10, 10)], dim=1)
-        return self.network(seen)[:, 0].float()
-
-    def _stabilised(self, images: Tensor) -> Tensor:
-        """Images on a scale on which the noise is 0.1 everywhere: the integral of 1 / sigma (Anscombe 1948)."""
-        light = images.clamp(min=0)
-        return 0.2 * light / (self.variance(light).sqrt() + self.background.sqrt())
+                channels.append(self._deviations(seen).clamp(-10, 10))
+        return self.network(torch.cat(channels, dim=1))[:, 0].float()
 
     def anomaly(self, images: Tensor) -> Tensor:
         """The mean logit over the symmetries of lensing."""

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.components import PrincipalComponents
-from oddlens.images import Images, total
+from oddlens.images import Images, Seen, total
 from oddlens.symmetries import COUNT, act, undo
 
 Network = Literal["components", "convolutional", "published"]
@@ -40,13 +40,13 @@ class Autoencoder(nn.Module):
             self.decoder: nn.Module = residual(latent, count, width, depth)
         elif network == "convolutional":
             self.coordinates = Centred(pixels)
-            self.encoder = Encoder(pixels, outputs, channels=width // 32, hidden=width)
-            self.decoder = Decoder(pixels, latent, channels=width // 32, hidden=width)
+            self.encoder = Encoder(pixels, outputs, channels=width // 16, hidden=width)
+            self.decoder = Decoder(pixels, latent, channels=width // 16, hidden=width)
         else:
             self.coordinates = UpToOne()
             self.encoder, self.decoder = published(pixels, latent, outputs)
 
-    def learn(self, images: Images, generator: torch.Generator, *, symmetric: bool) -> None:
+    def learn(self, images: Images | Seen, generator: torch.Generator, *, symmetric: bool) -> None:
         """Learn the linear map from the training images."""
         self.coordinates.learn(images, generator, symmetric)
 
@@ -77,7 +77,7 @@ class Components(nn.Module):
         super().__init__()
         self.principal = PrincipalComponents(pixels, COMPONENTS)
 
-    def learn(self, images: Images, generator: torch.Generator, symmetric: bool) -> None:
+    def learn(self, images: Images | Seen, generator: torch.Generator, symmetric: bool) -> None:
         """Learn the components."""
         self.principal.learn(images, generator, symmetric=symmetric)
 
@@ -106,7 +106,7 @@ class Centred(nn.Module):
         self.register_buffer("mean", torch.zeros(1, 1, pixels, pixels))
         self.register_buffer("scatter", torch.ones(()))
 
-    def learn(self, images: Images, generator: torch.Generator, symmetric: bool) -> None:
+    def learn(self, images: Images | Seen, generator: torch.Generator, symmetric: bool) -> None:
         """Take mean and scatter from the training images."""
         self.mean.copy_(total(batch.sum(dim=0, keepdim=True) for batch in images.batches()) / len(images))
         squares = total((batch - self.mean).square().mean(dim=(1, 2, 3)).sum() for batch in images.batches())
@@ -130,7 +130,7 @@ class UpToOne(nn.Module):
         super().__init__()
         self.register_buffer("peak", torch.ones(()))
 
-    def learn(self, images: Images, generator: torch.Generator, symmetric: bool) -> None:
+    def learn(self, images: Images | Seen, generator: torch.Generator, symmetric: bool) -> None:
         """Find the brightest pixel."""
         self.peak.fill_(max(batch.max().item() for batch in images.batches()))
 

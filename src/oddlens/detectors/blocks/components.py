@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from oddlens.images import Images, total
+from oddlens.images import Images, Seen, total
 from oddlens.symmetries import turned
 
 PASSES, SPARE = 8, 20
@@ -32,7 +32,7 @@ class PrincipalComponents(nn.Module):
         self.register_buffer("axes", torch.zeros(pixels**2, self.count))
         self.register_buffer("scatter", torch.ones(self.count))
 
-    def learn(self, images: Images, generator: torch.Generator, *, symmetric: bool = False) -> None:
+    def learn(self, images: Images | Seen, generator: torch.Generator, *, symmetric: bool = False) -> None:
         """Take mean, axes and standard deviations from the training images; more components come with smaller ones."""
 
         def batches() -> Iterator[Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor
 from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import cosine, mean_per_image, one_cycle
 from oddlens.detectors.blocks.autoencoder import Autoencoder, symmetric_mean
-from oddlens.detectors.blocks.residuals import squared_deviations
+from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
 from oddlens.training import Batch
 
@@ -21,9 +21,9 @@ class ReconstructionDetector(Detector):
         says: how many numbers the encoder says for each number of the code.
         network, width, depth: see `Autoencoder`.
         latent: the length of the code.
-        weighting: `noise` divides by the noise variance of each pixel, `uniform` by that of the mean pixel, which is
-            the plain squared error in another unit.
-        score: `matched` smooths the misfit with the point-spread function (see `squared_deviations`), `error` does not.
+        stabilised: see images in units of the noise of each pixel; if not, in those of the mean pixel's, and the misfit
+            is the plain squared error in another unit.
+        score: `matched` smooths what is left over with the point-spread function (see `squared`), `error` does not.
         symmetric: score by the mean of what is drawn of an image in all eight attitudes.
         optimiser, learning_rate, schedule, weight_decay: of the autoencoder.
     """
@@ -35,9 +35,9 @@ class ReconstructionDetector(Detector):
         *,
         network: Literal["components", "convolutional", "published"] = "components",
         latent: PositiveInt = 12,
-        width: PositiveInt = 256,
-        depth: PositiveInt = 3,
-        weighting: Literal["noise", "uniform"] = "noise",
+        width: PositiveInt = 128,
+        depth: PositiveInt = 4,
+        stabilised: bool = True,
         score: Literal["matched", "error"] = "matched",
         symmetric: bool = True,
         optimiser: Literal["muon", "adam"] = "muon",
@@ -48,7 +48,7 @@ class ReconstructionDetector(Detector):
         super().__init__(pixels)
         self.latent = latent
         self.autoencoder = Autoencoder(network, pixels, latent, outputs=says * latent, width=width, depth=depth)
-        self.weighting, self.matched, self.symmetric = weighting, score == "matched", symmetric
+        self.stabilised, self.matched, self.symmetric = stabilised, score == "matched", symmetric
         self.rate = cosine if schedule == "cosine" else one_cycle
         self.optimisation: Any = {
             "learning_rate": self.rate(learning_rate),
@@ -56,42 +56,44 @@ class ReconstructionDetector(Detector):
             "weight_decay": weight_decay,
         }
 
-    def code(self, images: Tensor) -> Tensor:
+    def code(self, seen: Tensor) -> Tensor:
         """The code of each image [n, latent]."""
-        return self.autoencoder.encode(images)
+        return self.autoencoder.encode(seen)
+
+    def draw(self, seen: Tensor) -> Tensor:
+        """Images drawn anew, once; in units of noise, both."""
+        return self.autoencoder.decode(self.code(seen))
 
     def prepare(self, images: Images, generator: torch.Generator) -> None:
         """Learn the linear map of the autoencoder."""
-        self.autoencoder.learn(images, generator, symmetric=self.symmetric)
-
-    @final
-    def misfit(self, images: Tensor, drawn: Tensor, blur: float = 0.0) -> Tensor:
-        """Squared deviations of images from what was drawn, [n, 1, pixels, pixels]."""
-        expected = drawn.detach() if self.weighting == "noise" else self.level
-        return squared_deviations(images, drawn, self.variance(expected), blur)
+        self.autoencoder.learn(images.seen(self.seen), generator, symmetric=self.symmetric)
 
     @final
     def reconstruction(self, batch: Batch) -> Tensor:
         """The loss [n] that all have: the mean misfit of each image."""
-        return mean_per_image(self.misfit(batch.images, self.draw(batch.images)))
+        seen = self.seen(batch.images)
+        return mean_per_image((seen - self.draw(seen)).square())
 
     @final
     def reconstruct(self, images: Tensor) -> Tensor:
         """The images drawn anew."""
-        if self.symmetric:
-            return symmetric_mean(self.draw, images)
-        return self.draw(images)
-
-    def draw(self, images: Tensor) -> Tensor:
-        """The images drawn anew, once."""
-        return self.autoencoder.decode(self.code(images))
+        return self.show(self._drawn(self.seen(images)), self.stabilised)
 
     @final
     def oddness(self, images: Tensor) -> Tensor:
         """The misfit of each pixel."""
-        return self.misfit(images, self.reconstruct(images), self.blur.item() if self.matched else 0.0)
+        seen = self.seen(images)
+        return squared(seen - self._drawn(seen), self.blur.item() if self.matched else 0.0)
 
     @final
     def anomaly(self, images: Tensor) -> Tensor:
         """The mean misfit of each image."""
         return mean_per_image(self.oddness(images))
+
+    @final
+    def seen(self, images: Tensor) -> Tensor:
+        """Images in units of their noise."""
+        return self.see(images, self.stabilised)
+
+    def _drawn(self, seen: Tensor) -> Tensor:
+        return symmetric_mean(self.draw, seen) if self.symmetric else self.draw(seen)
