@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from oddlens import metrics
 from oddlens.artefacts import write_arrays, write_table
 from oddlens.cells import parse_cell
 
@@ -135,3 +136,10 @@ def aggregated(folder, made, rows=ROWS):
         **of,
     )
     return outputs
+
+
+def auc_with_variance(normal: np.ndarray, anomalous: np.ndarray) -> tuple[float, float]:
+    """The AUC and its variance by DeLong et al. 1988: for images that have nothing in common, as twins have."""
+    n, m = len(normal), len(anomalous)
+    found = metrics.areas(normal[None], anomalous[None], np.arange(n), np.arange(n, n + m))
+    return float(found.auc[0]), float(found.variance[0])

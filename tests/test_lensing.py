@@ -12,12 +12,12 @@ from lenstronomy.LightModel.light_model import LightModel
 from lenstronomy.Util.param_util import phi_q2_ellipticity
 from scipy import integrate, signal
 
+from made_up import auc_with_variance
 from oddlens import settings
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import reference, render, scene, substructure
 from oddlens.lensing.cosmology import planes
 from oddlens.lensing.substructure import cdm, vortex
-from oddlens.metrics import auc_with_variance
 
 WORLD = settings.world("model_a", "subhalo")
 CLASSES = substructure.names()

@@ -20,9 +20,15 @@ def test_the_default_study_is_valid(config):
     assert study.cells()[0] == "none-0"
 
 
-@pytest.mark.parametrize("name", ["config/paper.yaml", "config/deeplensesim.yaml", "tests/config.yaml"])
-def test_the_other_studies_are_valid_over_the_default(config, name):
-    over = yaml.safe_load((ROOT / name).read_text())
+OTHERS = [
+    *sorted(p for p in (ROOT / "config").glob("*.yaml") if p.name != "config.yaml"),
+    ROOT / "tests" / "config.yaml",
+]
+
+
+@pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)
+def test_the_other_studies_are_valid_over_the_default(config, path):
+    over = yaml.safe_load(path.read_text())
     assert settings.study(settings.merged(config, over)).study == over["study"]
 
 

@@ -98,11 +98,11 @@ def write_table(path: Path | str, table: pd.DataFrame, **about: Any) -> None:
         temporary.write_text(f"# {header}\n{body}")
 
 
-def read_table(path: Path | str) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A table of `write_table` and what it says it is about.
+def read_table(path: Path | str, kind: str | None = None) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """A table of `write_table`, of a kind where one is expected, and what it says it is about.
 
     Raises:
-        DamagedFile: if the content does not agree with its checksum.
+        DamagedFile: if the content does not agree with its checksum, or is of another kind.
     """
     content = Path(path).read_bytes()
     try:
@@ -113,4 +113,6 @@ def read_table(path: Path | str) -> tuple[pd.DataFrame, dict[str, Any]]:
         raise DamagedFile(path, "its first line holds no checksum") from None
     if hashlib.sha256(body.encode()).hexdigest() != expected:
         raise DamagedFile(path, "its content does not agree with its checksum")
+    if kind and about.get("kind") != kind:
+        raise DamagedFile(path, f"it holds {about.get('kind')!r} where {kind} are expected")
     return pd.read_csv(StringIO(body)), about

@@ -13,6 +13,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 LEVEL = 0.95
 """The confidence of every interval."""
+NORMAL = stats.norm.ppf((1 + LEVEL) / 2)
+"""Half the width of such an interval of something normal, in standard deviations."""
 _ROUNDING = 1e-18
 """Variances under this are rounding: one image that changes its rank among 10,000 gives more."""
 
@@ -91,13 +93,6 @@ def _unbiased(code: np.ndarray) -> float:
     return lenses / (lenses - 1) if lenses > 1 else np.nan
 
 
-def auc_with_variance(normal: np.ndarray, anomalous: np.ndarray) -> tuple[float, float]:
-    """The AUC and its variance by DeLong et al. 1988: for images that have nothing in common, as twins have."""
-    n, m = len(normal), len(anomalous)
-    found = areas(normal[None], anomalous[None], np.arange(n), np.arange(n, n + m))
-    return float(found.auc[0]), float(found.variance[0])
-
-
 # --- intervals and tests ---------------------------------------------------------------------------------------------
 
 
@@ -110,7 +105,7 @@ def interval(auc: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndar
     inside = (auc > 0) & (auc < 1)
     safe = np.where(inside, auc, 0.5)
     logit = np.log(safe / (1 - safe))
-    width = stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(np.maximum(variance, 0)) / (safe * (1 - safe))
+    width = NORMAL * np.sqrt(np.maximum(variance, 0)) / (safe * (1 - safe))
     low, high = (np.where(inside, 1 / (1 + np.exp(-(logit + w))), auc) for w in (-width, width))
     return low, high
 
@@ -118,7 +113,7 @@ def interval(auc: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndar
 def difference(value: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The interval of a difference (or slope) of AUCs, low and high, and the two-sided p of its being none (z test)."""
     deviation = np.sqrt(np.where(variance > _ROUNDING, variance, 0))
-    width = stats.norm.ppf((1 + LEVEL) / 2) * deviation
+    width = NORMAL * deviation
     return value - width, value + width, 2 * stats.norm.sf(_statistic(value, deviation))
 
 

@@ -327,7 +327,7 @@ def percentiles(image: np.ndarray, target: Target, paths: dict[str, list[Path]])
     rows = []
     for detector, path in ((detector, path) for detector, seeds in paths.items() for path in seeds):
         model, about = detectors.load(path)
-        if model.needs == "truth":  # nobody knows it
+        if model.needs == "truth" or about.get("diverged"):  # nobody knows it; nothing to know
             continue
         scores = model.to(pick_device("auto")).score(np.concatenate([image[None], target.images]))
         rows.append((target.dataset, detector, about["seed"], percentile(scores[0], scores[1:])))
@@ -342,8 +342,10 @@ def rebuilt(study: Path, image: np.ndarray, dataset: str, paths: dict[str, list[
         clean = auc[(auc["dataset"] == dataset) & (auc["contaminant"] == CLEAN) & (auc["anomaly"] == tables.ALL)]
         means = clean.groupby("detector")["auc"].mean()
         order.sort(key=lambda detector: -means.get(detector, 0.0))
-    made = ((detector, detectors.load(paths[detector][0])[0].reconstructed(image[None])) for detector in order)
-    return next(({detector: images[0]} for detector, images in made if images is not None), {})
+    for detector, (model, about) in ((detector, detectors.load(paths[detector][0])) for detector in order):
+        if not about.get("diverged") and (images := model.reconstructed(image[None])) is not None:
+            return {detector: images[0]}
+    return {}
 
 
 # --- 7. picture and words --------------------------------------------------------------------------------------------

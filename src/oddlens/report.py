@@ -12,11 +12,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 import oddlens
 from oddlens.artefacts import replacing
 from oddlens.cells import LABELLED, MIXED
-from oddlens.tables import ALL, BLIND, HOME, training_labels
+from oddlens.tables import ALL, ALPHA, BLIND, HOME, training_labels
 from oddlens.tables.auc import ranking
 
-ALPHA = 0.05
-"""Differences whose corrected p is larger aren't called differences."""
 EXAMPLE = 0.1
 """The contaminated fraction that the text speaks of, or the nearest that the study has."""
 

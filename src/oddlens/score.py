@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from scipy import stats
 
-from oddlens import detectors, shards, splits
+from oddlens import detectors, metrics, shards, splits
 from oddlens.artefacts import write_arrays, write_table
 from oddlens.detectors.base import SCORE_BATCH, Detector
 from oddlens.progress import Progress, say
@@ -110,7 +110,7 @@ class Twins:
             odd = np.abs(self.difference(rows)) > VISIBLE * self.sigma[rows]
             aucs = _pixel_auc(maps.reshape(len(rows), -1), odd.reshape(len(rows), -1))
             if len(aucs) > 1:
-                mean, error = aucs.mean(), 1.96 * aucs.std(ddof=1) / np.sqrt(len(aucs))
+                mean, error = aucs.mean(), metrics.NORMAL * aucs.std(ddof=1) / np.sqrt(len(aucs))
                 yield {
                     "class": cls,
                     "pixel_auc": mean,

@@ -182,6 +182,12 @@ class Study(Section):
         for name in self.detectors:
             if LABELLED_CELL in self.cells_of(name) and not all(d.images.contaminant for d in self.datasets.values()):
                 raise ValueError(f"detectors.{name} learns from labels: every data set needs images.contaminant > 0")
+            batch, images = self.detectors[name].training.batch_size, self.contamination.images
+            if LABELLED_CELL not in self.cells_of(name) and batch > images:
+                raise ValueError(
+                    f"detectors.{name}.training.batch_size is {batch}, more than contamination.images = {images}: "
+                    "lower it"
+                )
             if (base := self.detectors[name].ablates) and base not in self.detectors:
                 raise ValueError(f"detectors.{name} ablates '{base}', which `only` leaves out: name it too")
         return self

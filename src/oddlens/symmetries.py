@@ -4,8 +4,12 @@ The physics knows no direction, and neither do the priors, so a lens turned or m
 angles are symmetries too, but pixels are not: they would have to be interpolated, which blurs the noise.
 """
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
+
+from oddlens.images import total
 
 COUNT = 8
 
@@ -24,3 +28,11 @@ def undo(images: Tensor, k: int) -> Tensor:
 def turned(images: Tensor) -> Tensor:
     """An eighth of a batch by each symmetry: as its order is random, each image by a random one."""
     return torch.cat([act(part, k) for k, part in enumerate(images.tensor_split(COUNT))])
+
+
+def symmetric_mean(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """The mean of a map of images to images over the symmetries of lensing: act, apply, undo.
+
+    What a network gets wrong it gets wrong differently for a lens that is turned, so the mean is nearer to the lens.
+    """
+    return total(undo(function(act(images, k)), k) for k in range(COUNT)) / COUNT

@@ -20,7 +20,7 @@ from oddlens.artefacts import replacing
 from oddlens.images import Images
 from oddlens.progress import Progress, say
 from oddlens.randomness import torch_seed
-from oddlens.robust import mean_loss
+from oddlens.robust import ASSUMED_CONTAMINATION, mean_loss
 from oddlens.symmetries import turned
 
 History = dict[str, list[float]]
@@ -89,19 +89,19 @@ def train(
     seed: int,
     epochs: int = 20,
     batch_size: int = 128,
-    precision: str = "float32",
+    precision: str = "auto",
     gradient_clip: float = 0.0,
     augmentation: str = "none",
     robust: str = "none",
-    assumed_contamination: float = 0.1,
+    assumed_contamination: float = ASSUMED_CONTAMINATION,
     checkpoint: Path | None = None,
     checkpoint_s: float = 30.0,
     on_epoch: Callable[[Epoch], None] | None = None,
 ) -> History:
     """Train `model` on `images`.
 
-    Each batch serves every objective in turn: its loss, the gradient of its own networks alone, a step of Adam. The
-    last n mod batch_size images of an epoch's order are left out.
+    Each batch serves every objective in turn: its loss, the gradient of its own networks alone, a step of its
+    optimisers. The last n mod batch_size images of an epoch's order are left out.
 
     Args:
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 where the processor multiplies it natively.

@@ -25,6 +25,7 @@ def load(path: Path | str) -> tuple[Detector, dict[str, Any]]:
 
     Raises:
         DamagedFile: if the file is truncated, altered, or no detector.
+        OtherFormat: if another version of this package saved it.
     """
     tensors, header = read_model(path)
     model = detector(header["detector"]).build(header["pixels"], **header["settings"])

@@ -22,11 +22,12 @@ from oddlens.artefacts import DamagedFile, digest, replacing
 from oddlens.images import Images
 from oddlens.progress import say
 from oddlens.randomness import torch_seed
+from oddlens.robust import ASSUMED_CONTAMINATION
 from oddlens.training import Epoch, Objective, global_generators, train
 
 SCORE_BATCH = 256
 """Images scored at once; every batch is filled up to it, so that no image's score depends on how many others came."""
-FORMAT = 2
+FORMAT = 3
 """Of saved models; raised when the meaning of their tensors changes."""
 SAMPLE = 2000
 """Training images that the brightness is measured on, and images looked at at once."""
@@ -41,7 +42,8 @@ class Camera(NamedTuple):
     """What is known of how the images were taken, in their units.
 
     A pixel of expected brightness m has the noise variance gain * m + background; then the full width at half maximum
-    of the point-spread function, in pixels (0: unknown).
+    of the point-spread function, in pixels (0: unknown). Where the light of a lens galaxy was subtracted, its noise is
+    still there and not in this; nor is it known whether neighbouring pixels' noise is correlated.
     """
 
     gain: float = 0.0
@@ -190,7 +192,7 @@ class Detector(nn.Module):
         everything = np.arange(len(rows))
         history = learn(everything, checkpoint)
         if given.get("robust") == "refine":
-            odd = round(given["assumed_contamination"] * len(rows))
+            odd = round(given.get("assumed_contamination", ASSUMED_CONTAMINATION) * len(rows))
             say(f"  once more from the start, without the {odd} images that are odd to the first")
             kept = np.sort(np.argsort(self.score(images, rows=rows), kind="stable")[: len(rows) - odd])
             self.load_state_dict(fresh)

@@ -51,4 +51,5 @@ class CVAE(ReconstructionDetector):
         drawn = self.autoencoder.decode(mean + noise * (0.5 * log_variance).exp())
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
         weight = self.kl_weight * min(1.0, max(0.0, (batch.progress - self.warm_up) / self.rise))
-        return 0.5 * mean_per_image((seen - drawn).square()) + weight * divergence / self.pixels**2
+        bound = 0.5 * mean_per_image((seen - drawn).square()) + weight * divergence / self.pixels**2
+        return bound / self.autoencoder.loss_unit

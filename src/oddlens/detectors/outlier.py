@@ -27,6 +27,7 @@ class Outlier(Detector):
 
     features: Tensor
     learned: Tensor
+    seed: Tensor
 
     def __init__(
         self,
@@ -39,6 +40,7 @@ class Outlier(Detector):
         self.principal = PrincipalComponents(pixels, components)
         self.register_buffer("features", torch.zeros(LEARN_FROM, self.principal.count))
         self.register_buffer("learned", torch.zeros((), dtype=torch.long))
+        self.register_buffer("seed", torch.zeros((), dtype=torch.long))
         self.algorithm = algorithm
         self._fitted: Any = None
 
@@ -48,6 +50,7 @@ class Outlier(Detector):
         chosen = self._coordinates(images.some(LEARN_FROM))
         self.features[: len(chosen)] = chosen
         self.learned.fill_(len(chosen))
+        self.seed.random_(2**31, generator=generator)
         self._fitted = None
 
     def _coordinates(self, images: Tensor) -> Tensor:
@@ -56,19 +59,19 @@ class Outlier(Detector):
     def anomaly(self, images: Tensor) -> Tensor:
         """PyOD's decision function."""
         if self._fitted is None:
-            self._fitted = _algorithm(self.algorithm).fit(
+            self._fitted = _algorithm(self.algorithm, int(self.seed)).fit(
                 self.features[: int(self.learned)].cpu().numpy().astype(np.float64)
             )
         found = self._fitted.decision_function(self._coordinates(images).cpu().numpy().astype(np.float64))
         return torch.as_tensor(found, dtype=torch.float32, device=images.device)
 
 
-def _algorithm(name: str) -> Any:
+def _algorithm(name: str, seed: int) -> Any:
     # Here and not above: each loads half of scikit-learn.
     if name == "iforest":
         from pyod.models.iforest import IForest
 
-        return IForest(random_state=0)
+        return IForest(random_state=seed)
     if name == "ocsvm":
         from pyod.models.ocsvm import OCSVM
 

@@ -32,12 +32,12 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
 from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import cosine, one_cycle
-from oddlens.detectors.blocks.autoencoder import UpToOne, symmetric_mean
+from oddlens.detectors.blocks import SCHEDULES
+from oddlens.detectors.blocks.autoencoder import UpToOne
 from oddlens.detectors.blocks.components import PrincipalComponents
 from oddlens.detectors.blocks.residuals import smoothed
 from oddlens.images import Images
-from oddlens.symmetries import COUNT, act
+from oddlens.symmetries import COUNT, act, symmetric_mean
 from oddlens.training import Batch, Objective
 
 RANGE = 300
@@ -81,7 +81,11 @@ class Machine(nn.Module):
             return torch.randn(like.shape, generator=generator, device=like.device, dtype=like.dtype)
 
         a = v @ self.weight + self.c
-        h = F.relu(a + noise(a)) if self.rectified else torch.bernoulli(a.sigmoid(), generator=generator)
+        h = (
+            F.relu(a + a.sigmoid().sqrt() * noise(a))
+            if self.rectified
+            else torch.bernoulli(a.sigmoid(), generator=generator)
+        )
         pull = h @ self.weight.T
         if self.gaussian:
             return self.b + pull / self.precision + noise(pull) / self.precision.sqrt()
@@ -140,7 +144,7 @@ class RBM(Detector):
         self.stabilised, self.matched, self.symmetric, self.by = stabilised, matched, symmetric, score
         self.first_noise, self.last_noise, self.gibbs_steps = first_noise, last_noise, gibbs_steps
         self.matching = loss == "score_matching"
-        self.learning_rate = (cosine if schedule == "cosine" else one_cycle)(learning_rate)
+        self.learning_rate = SCHEDULES[schedule](learning_rate)
         self.weight_decay = weight_decay
 
     def prepare(self, images: Images, generator: torch.Generator) -> None:

@@ -22,7 +22,7 @@ def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
     loaded = {row: read_arrays(path) for row, path in examples.items()}
     arrays, about = next(iter(loaded.values()))
     images, classes = arrays["images"], about["classes"].split(",")  # [class, example, pixels, pixels]
-    truth = arrays.get("truth", images - images[:1])
+    truth = arrays["truth"]
     able = {row: a for row, (a, _) in loaded.items() if {"reconstructions", "maps"} & set(a)}
     able = dict(list(able.items())[:SHOWN])
     pairs = [(c, k) for k in range(images.shape[1]) for c in range(1, len(classes))]

@@ -7,9 +7,9 @@ import scikit_posthocs
 from matplotlib.figure import Figure
 
 from oddlens.figures import STYLE, plt, said, save
+from oddlens.tables import ALPHA
 
 HUES = {"detector": "tab:blue", "reference": "tab:orange", "control": "0.5"}
-ALPHA = 0.05
 
 
 def critical_differences(ranks: pd.DataFrame, wilcoxon: pd.DataFrame) -> Figure:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from oddlens.artefacts import DamagedFile, read_table, replacing
+from oddlens.artefacts import read_table, replacing
 from oddlens.cells import CLEAN, LABELLED
 from oddlens.splits import IDENTITY
 
@@ -19,6 +19,8 @@ MODEL = [*ROW, "seed"]
 HOME = [CLEAN, LABELLED]
 """The training sets by which detectors are judged: clean images, or labelled ones for the ceiling that needs them."""
 
+ALPHA = 0.05
+"""Differences whose corrected p is larger are not called differences."""
 BLIND = 0.02
 """A row whose AUC is no farther than this from one half is as good as blind. Twins share all but their substructure, so
 the faint dimming that substructure does bring is significant long before it is of any use: the effect's size counts."""
@@ -33,24 +35,17 @@ def read_scores(path: Path | str) -> tuple[pd.DataFrame, dict]:
     Raises:
         DamagedFile: if the file is altered or holds something else.
     """
-    return _read(path, "scores")
+    return read_table(path, "scores")
 
 
 def read_pixels(path: Path | str) -> tuple[pd.DataFrame, dict]:
     """How well the anomaly maps of one detector on one data set mark the pixels that differ: cell, seed, class, AUC."""
-    return _read(path, "pixels")
+    return read_table(path, "pixels")
 
 
 def read_truth(path: Path | str) -> pd.DataFrame:
     """What the simulator knows of the test and validation images of one data set."""
-    return _read(path, "truth")[0]
-
-
-def _read(path: Path | str, kind: str) -> tuple[pd.DataFrame, dict]:
-    table, about = read_table(path)
-    if about.get("kind") != kind:
-        raise DamagedFile(path, f"it holds {about.get('kind')!r} where {kind} are expected")
-    return table, about
+    return read_table(path, "truth")[0]
 
 
 def write(path: Path | str, table: pd.DataFrame) -> None:

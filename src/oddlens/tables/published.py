@@ -17,7 +17,7 @@ def published_table(summary: pd.DataFrame, reproduces: Mapping[str, str]) -> pd.
     """`published.csv`: each published AUC beside our rows of that detector, after like `training`: clean or labelled.
 
     `reproduces` has for each data set of ours the published one that it is held against. The images, noise and counts
-    differ (see config/README.md); `source` says where the published figure stands.
+    differ (docs/simulation.md, section 6); `source` says where the published figure stands.
     """
     ours = summary.loc[summary["contaminant"].isin(HOME), ["dataset", "detector", "anomaly", *OURS]]
     ours = ours.assign(published=ours["detector"].str.removesuffix(AS_PUBLISHED))

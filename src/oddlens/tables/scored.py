@@ -27,12 +27,6 @@ class Block:
     names: pd.DataFrame
     areas: metrics.Areas
 
-    def only(self, chosen: np.ndarray) -> "Block":
-        """Some of the AUCs, by a mask over `names`."""
-        where = np.flatnonzero(chosen)
-        part = metrics.Areas(self.areas.auc[where], self.areas.covariance[np.ix_(where, where)])
-        return Block(self.dataset, self.anomaly, self.names.iloc[where].reset_index(drop=True), part)
-
     @cached_property
     def rows(self) -> "Block":
         """Means over seeds."""

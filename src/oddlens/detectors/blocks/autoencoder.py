@@ -1,6 +1,5 @@
 """Networks that write an image as a short code and draw it again from that."""
 
-from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -8,7 +7,6 @@ from torch import Tensor, nn
 
 from oddlens.detectors.blocks.components import PrincipalComponents
 from oddlens.images import Images, Seen, total
-from oddlens.symmetries import COUNT, act, undo
 
 Network = Literal["components", "convolutional", "published"]
 COMPONENTS = 200
@@ -27,7 +25,7 @@ class Autoencoder(nn.Module):
     """
 
     def __init__(
-        self, network: Network, pixels: int, latent: int, *, outputs: int = 0, width: int = 256, depth: int = 3
+        self, network: Network, pixels: int, latent: int = 12, *, outputs: int = 0, width: int = 128, depth: int = 4
     ):
         """`outputs` is the length of what the encoder says, if it is not a code (mean and deviation of one)."""
         super().__init__()
@@ -50,6 +48,14 @@ class Autoencoder(nn.Module):
         """Learn the linear map from the training images."""
         self.coordinates.learn(images, generator, symmetric)
 
+    @property
+    def loss_unit(self) -> Tensor | float:
+        """What a squared error in units of noise is divided by: in the published networks by that of the peak.
+
+        Weight decay is weighed against the loss, and theirs was the error of images in [0, 1].
+        """
+        return self.coordinates.peak.square() if isinstance(self.coordinates, UpToOne) else 1.0
+
     def encode(self, images: Tensor) -> Tensor:
         """Images [n, 1, pixels, pixels] to what the encoder says of them, [n, outputs]."""
         return self.encoder(self.coordinates(images))
@@ -57,14 +63,6 @@ class Autoencoder(nn.Module):
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [n, latent] to images [n, 1, pixels, pixels], float32."""
         return self.coordinates.inverse(self.decoder(codes).float())
-
-
-def symmetric_mean(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """The mean of a map of images to images over the symmetries of lensing: act, apply, undo.
-
-    What a network gets wrong it gets wrong differently for a lens that is turned, so the mean is nearer to the lens.
-    """
-    return total(undo(function(act(images, k)), k) for k in range(COUNT)) / COUNT
 
 
 # --- linear maps ------------------------------------------------------------------------------------------------------

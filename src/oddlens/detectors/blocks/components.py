@@ -51,9 +51,11 @@ class PrincipalComponents(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [n, 1, pixels, pixels] to coordinates [n, count], which have the standard deviations `scatter`."""
-        return (images.flatten(1) - self.mean) @ self.axes
+        with torch.autocast(images.device.type, enabled=False):
+            return (images.flatten(1).float() - self.mean) @ self.axes
 
     def inverse(self, coordinates: Tensor) -> Tensor:
         """And back, to images [n, 1, pixels, pixels]."""
         pixels = math.isqrt(len(self.mean))
-        return (self.mean + coordinates @ self.axes.T).unflatten(1, (1, pixels, pixels))
+        with torch.autocast(coordinates.device.type, enabled=False):
+            return (self.mean + coordinates.float() @ self.axes.T).unflatten(1, (1, pixels, pixels))

@@ -7,15 +7,16 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import cosine, mean_per_image, one_cycle
-from oddlens.detectors.blocks.autoencoder import Autoencoder, symmetric_mean
+from oddlens.detectors.blocks import SCHEDULES, mean_per_image
+from oddlens.detectors.blocks.autoencoder import Autoencoder
 from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
+from oddlens.symmetries import symmetric_mean
 from oddlens.training import Batch
 
 
 class ReconstructionDetector(Detector):
-    """What the autoencoders share: their loss and their score are the misfit of an image drawn anew.
+    """What the autoencoders share: their score, and most of their loss, is the misfit of an image drawn anew.
 
     Args:
         says: how many numbers the encoder says for each number of the code.
@@ -49,7 +50,7 @@ class ReconstructionDetector(Detector):
         self.latent = latent
         self.autoencoder = Autoencoder(network, pixels, latent, outputs=says * latent, width=width, depth=depth)
         self.stabilised, self.matched, self.symmetric = stabilised, score == "matched", symmetric
-        self.rate = cosine if schedule == "cosine" else one_cycle
+        self.rate = SCHEDULES[schedule]
         self.optimisation: Any = {
             "learning_rate": self.rate(learning_rate),
             "optimiser": optimiser,
@@ -70,9 +71,9 @@ class ReconstructionDetector(Detector):
 
     @final
     def reconstruction(self, batch: Batch) -> Tensor:
-        """The loss [n] that all have: the mean misfit of each image."""
+        """The loss [n] of those that have no bound of their own: the mean misfit of each image."""
         seen = self.seen(batch.images)
-        return mean_per_image((seen - self.draw(seen)).square())
+        return mean_per_image((seen - self.draw(seen)).square()) / self.autoencoder.loss_unit
 
     @final
     def reconstruct(self, images: Tensor) -> Tensor:
