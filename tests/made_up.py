@@ -101,10 +101,8 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
             lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
             write_table(place / f"{row}.csv", table, kind="scores", diverged=lost, **about)
             blind = rows[row][1]["role"] in ("control", "ceiling")
-            lines = (
-                [] if blind else [(c, s, cls, 0.7, 0.6, 0.8, images) for c in own for s in seeds for cls in CLASSES[1:]]
-            )
-            names = ["cell", "seed", "class", "pixel_auc", "pixel_auc_low", "pixel_auc_high", "images"]
+            lines = [] if blind else [(c, s, cls, 0.7, 0.05, images) for c in own for s in seeds for cls in CLASSES[1:]]
+            names = ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
             write_table(place / f"{row}-pixels.csv", pd.DataFrame(lines, columns=names), kind="pixels", **about)
             examples(place / f"{row}.h5", row, maps=not blind)
             for s in seeds:

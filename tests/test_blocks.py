@@ -186,7 +186,7 @@ def test_the_variational_loss_is_misfit_and_divergence():
     model = detectors.detector("cvae").build(12, latent=3, width=64, depth=1, kl_weight=2.0, warm_up=0.2, rise=0.5)
     model.prepare(view(pictures()), generator())
     images = view(pictures())[slice(0, 5)]
-    mean, log_variance = model.autoencoder.encode(images).chunk(2, dim=1)
+    mean, log_variance = model.autoencoder.encode(model.seen(images)).chunk(2, dim=1)
     normal = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
     divergence = torch.distributions.kl_divergence(normal, torch.distributions.Normal(0, 1)).sum(dim=1)
 

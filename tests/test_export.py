@@ -26,6 +26,8 @@ datasets:
     images: {train: 6, contaminant: 2, validation: 2, test: 4, per_shard: 4}
   model_b: null
 contamination: {images: 4, fractions: {cdm: null, vortex: null, mixed: [0.25]}}
+training: {batch_size: 4}
+only: [flux]
 """
 WANTED = {
     "train/good": 6,

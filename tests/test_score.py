@@ -131,7 +131,7 @@ def test_pixel_aucs_are_those_of_each_image():
 def test_a_detector_without_maps_has_no_pixel_aucs(tmp_path, paths):
     assert detectors.detector("random").oddness is Detector.oddness
     _, pixels, _ = scored(tmp_path, [model(tmp_path / "a", "random")], paths, row="random")
-    assert list(pixels.columns) == ["cell", "seed", "class", "pixel_auc", "pixel_auc_low", "pixel_auc_high", "images"]
+    assert list(pixels.columns) == ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
     assert pixels.empty
 
 

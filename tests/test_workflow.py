@@ -84,8 +84,8 @@ def study(tmp_path_factory):
 def test_tables_and_report_are_there(study):
     auc = pd.read_csv(study / "results/smoke/tables/auc.csv")
     assert list(auc.columns) == COLUMNS
-    # data sets x (rows of all training sets + ablation, clean + supervised, labelled) x seeds x (cdm, vortex, all)
-    assert len(auc) == 2 * (5 * 4 + 1 + 1) * 2 * 3
+    # data sets x (rows of all training sets + ablation, oracle + supervised) x seeds x (cdm, vortex, all)
+    assert len(auc) == 2 * (4 * 4 + 2 + 1) * 2 * 3
     assert set(auc["status"]) == {"ok"}
     assert sorted(path.stem for path in (study / "results/smoke/tables").iterdir()) == TABLES
     assert not auc.duplicated(COLUMNS[:6]).any()
@@ -234,7 +234,7 @@ def test_a_fresh_copy_plans_with_conda_and_slurm(tmp_path, monkeypatch, argument
         stand_in.write_text(CONDA)
         stand_in.chmod(0o755)
         monkeypatch.setenv("PATH", f"{stand_in.parent}:{os.environ['PATH']}")
-    assert re.search(r"^train\s+60$", snakemake(folder, "-n", *arguments), re.MULTILINE)
+    assert re.search(r"^train\s+48$", snakemake(folder, "-n", *arguments), re.MULTILINE)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):

@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from scipy import stats
 
-from oddlens import detectors, metrics, shards, splits
+from oddlens import detectors, shards, splits
 from oddlens.artefacts import write_arrays, write_table
 from oddlens.detectors.base import SCORE_BATCH, Detector
 from oddlens.progress import Progress, say
@@ -67,7 +67,7 @@ def score(
             say(f"{row} on {dataset}, {about['cell']}, seed {about['seed']}: {len(table)} images scored, {progress}")
         examples = examples or pool.examples(None)
     write_table(scores_path, table, kind="scores", dataset=dataset, detector=row, diverged=diverged)
-    columns = ["cell", "seed", "class", "pixel_auc", "pixel_auc_low", "pixel_auc_high", "images"]
+    columns = ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
     write_table(pixels_path, pd.DataFrame(pixels, columns=columns), kind="pixels", dataset=dataset, detector=row)
     write_arrays(examples_path, examples, dataset=dataset, detector=row, classes=",".join(pool.classes))
 
@@ -110,14 +110,8 @@ class Twins:
             odd = np.abs(self.difference(rows)) > VISIBLE * self.sigma[rows]
             aucs = _pixel_auc(maps.reshape(len(rows), -1), odd.reshape(len(rows), -1))
             if len(aucs) > 1:
-                mean, error = aucs.mean(), metrics.NORMAL * aucs.std(ddof=1) / np.sqrt(len(aucs))
-                yield {
-                    "class": cls,
-                    "pixel_auc": mean,
-                    "pixel_auc_low": mean - error,
-                    "pixel_auc_high": mean + error,
-                    "images": len(aucs),
-                }
+                error = aucs.std(ddof=1) / np.sqrt(len(aucs))
+                yield {"class": cls, "pixel_auc": aucs.mean(), "pixel_auc_error": error, "images": len(aucs)}
 
     def examples(self, model: Detector | None) -> dict[str, np.ndarray]:
         """The first test images of each class, and what a model makes of them, if there is one."""

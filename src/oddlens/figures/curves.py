@@ -46,7 +46,15 @@ def roc_curves(scored: Scored, summary: pd.DataFrame, rows: Rows, title: str) ->
         axis.set(xlabel="false positive rate", aspect="equal", xlim=(0, 1), ylim=(0, 1.005))
         axis.set_title(f"{scored.smooth} against {anomaly}")
         if len(means):
-            axis.legend(title="AUC", loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=7)
+            axis.legend(
+                title="AUC",
+                loc="upper center",
+                bbox_to_anchor=(0.5, -0.16),
+                ncols=2,
+                fontsize=6.5,
+                handlelength=1.6,
+                columnspacing=0.8,
+            )
     axes[0][0].set_ylabel("true positive rate")
     figure.suptitle(title, fontsize=11)
     return figure

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from oddlens import metrics
 from oddlens.cells import parse_cell
 from oddlens.tables import MODEL, read_pixels
 
@@ -18,5 +19,7 @@ def pixels_table(paths: Iterable[Path | str]) -> pd.DataFrame:
         if len(table):
             names = pd.DataFrame([parse_cell(cell) for cell in table["cell"]], columns=MODEL[:2], index=table.index)
             table = table.rename(columns={"class": "anomaly"}).assign(**names)
+            width = metrics.NORMAL * table["pixel_auc_error"]
+            table = table.assign(pixel_auc_low=table["pixel_auc"] - width, pixel_auc_high=table["pixel_auc"] + width)
             parts.append(table.assign(dataset=about["dataset"], detector=about["detector"])[COLUMNS])
     return pd.concat(parts[1:] or parts)
