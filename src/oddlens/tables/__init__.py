@@ -40,7 +40,7 @@ def read_scores(path: Path | str) -> tuple[pd.DataFrame, dict]:
 
 
 def read_pixels(path: Path | str) -> tuple[pd.DataFrame, dict]:
-    """How well the maps of one detector on one data set mark the pixels that differ: cell, seed, class, AUC, its error."""
+    """How well the maps of one detector on one data set mark pixels that differ: cell, seed, class, AUC, its error."""
     return read_table(path, "pixels")
 
 
