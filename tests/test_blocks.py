@@ -181,6 +181,30 @@ def test_rates_rise_to_their_peak_and_fall_to_nothing():
         assert values[-1] < 1e-4
 
 
+def test_one_cycle_is_pytorchs():
+    parameter = torch.nn.Parameter(torch.zeros(()))
+    optimiser = torch.optim.Adam([parameter], lr=2.0)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2.0, total_steps=1000)
+    theirs = []
+    for _ in range(1000):
+        theirs.append(schedule.get_last_lr()[0])
+        optimiser.step()
+        schedule.step() if len(theirs) < 1000 else None
+    np.testing.assert_allclose([one_cycle(2.0)(p / 1000) for p in range(1000)], theirs, atol=0.015)
+
+
+def test_the_published_loss_is_the_squared_error_of_images_over_their_peak():
+    model = detectors.detector("dcae").build(12, latent=3, network="published", stabilised=False)
+    model.gain.fill_(0.02)
+    model.background.fill_(0.01)
+    images = view(pictures())
+    model.prepare(images, generator())
+    batch = Batch(images[slice(0, 5)], None, generator(), 0.0)
+    peak = max(part.max() for part in images.batches())
+    error = (batch.images - model.show(model.draw(model.seen(batch.images)), False)) / peak
+    torch.testing.assert_close(model.reconstruction(batch), error.square().mean(dim=(1, 2, 3)))
+
+
 def test_the_variational_loss_is_misfit_and_divergence():
     """With a decoder that ignores its code, the loss at the end less that at the start is the divergence alone."""
     model = detectors.detector("cvae").build(12, latent=3, width=64, depth=1, kl_weight=2.0, warm_up=0.2, rise=0.5)
