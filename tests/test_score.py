@@ -49,13 +49,15 @@ def model(path, name="flux", cell="none-0", seed=1, diverged=None, **about):
     return str(path)
 
 
-def scored(tmp_path, models, paths, row="flux"):
+def scored(tmp_path, models, paths, row="flux", trained=None, **scoring):
     names = {name: tmp_path / f"out-{name}" for name in ("scores", "pixels", "examples")}
     score.score(
         models,
         paths,
         **{f"{n}_path": p for n, p in names.items()},
         row=row,
+        trained=trained or row,
+        scoring=scoring,
         dataset="one",
         smooth="smooth",
         device="cpu",
@@ -111,6 +113,20 @@ def test_examples_show_twins_and_their_true_difference(tmp_path, paths):
     assert not arrays["truth"][0].any()
     assert (arrays["truth"][1, :, :6, :6] == 1).all()
     assert not arrays["truth"][1, :, 6:].any()
+
+
+def test_a_row_that_only_scores_in_another_way_takes_the_models_of_another(tmp_path, paths):
+    models = [model(tmp_path / "a", "oracle")]
+    (matched, _), _, _ = scored(tmp_path, models, paths, row="oracle", score="matched")
+    (plain, about), _, _ = scored(tmp_path, models, paths, row="oracle_plain", trained="oracle", score="error")
+    assert about["detector"] == "oracle_plain"
+    odd = plain["class"] == "odd"
+    assert plain.loc[odd, "none-0/1"].mean() < 0.9 * matched.loc[odd, "none-0/1"].mean()
+
+
+def test_what_training_reads_cannot_be_changed_when_scoring(tmp_path, paths):
+    with pytest.raises(ValueError, match=r"pca reads \['components'\] when it is trained"):
+        scored(tmp_path, [model(tmp_path / "a", "pca")], paths, row="pca", components=3)
 
 
 def test_models_of_others_are_refused(tmp_path, paths):

@@ -206,6 +206,24 @@ def test_rows_train_on_what_their_kind_is_for(config):
     assert list(roles.values()) == ["detector", "ablation", "ceiling", "control", "reference"]
 
 
+def test_rows_that_differ_only_in_their_score_share_models(config):
+    config["detectors"] = {
+        "dcae": {},
+        "error": {"ablates": "dcae", "score": "error"},
+        "shallow": {"ablates": "dcae", "score": "error", "depth": 1},
+        "briefly": {"like": "dcae", "score": "error", "training": {"epochs": 1}},
+        # Refined by another score, it is trained on other images.
+        "refined": {"like": "dcae", "training": {"robust": "refine"}},
+        "refined_error": {"like": "refined", "score": "error"},
+        # The first of a kind has no models on the sets that the second wants.
+        "aae_error": {"detector": "aae", "score": "error", "contaminated": False},
+        "aae": {},
+    }
+    study = settings.study(config)
+    shared = {row: own for row in study.detectors if (own := study.trained(row)) != row}
+    assert shared == {"error": "dcae"}
+
+
 def test_only_some_rows_are_chosen(config):
     chosen = settings.study(config | {"only": ["dcae", "dcae_adam"]})
     assert list(chosen.detectors) == ["dcae", "dcae_adam"]

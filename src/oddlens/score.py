@@ -1,8 +1,9 @@
-"""Score the test and validation images with all models of one detector: shards and models to tables."""
+"""Score the test and validation images with all models of one row: shards and models to tables."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,8 @@ def score(
     pixels_path: str | Path,
     examples_path: str | Path,
     row: str,
+    trained: str,
+    scoring: Mapping[str, Any],
     dataset: str,
     smooth: str,
     device: str = "auto",
@@ -42,6 +45,11 @@ def score(
     training diverged. The examples are arrays [class, example, pixels, pixels]: `images`, `truth` (what the noise-free
     image has beyond its smooth twin's), and of the first model that did not diverge `reconstructions` and `maps`, if
     the detector has such ideas.
+
+    Args:
+        trained: the row that the models were trained for; another than `row` if that only scores in another way.
+        scoring: the settings that are read by the score alone.
+        smooth: the class that is normal.
     """
     torch.set_num_threads(threads)
     with TemporaryDirectory() as scratch:
@@ -50,9 +58,9 @@ def score(
         examples: dict[str, np.ndarray] = {}
         progress = Progress(len(model_paths) * len(table))
         for path in model_paths:
-            model, about = detectors.load(path)
-            if (about["row"], about["dataset"]) != (row, dataset):
-                raise ValueError(f"{path} is of {about['row']} on {about['dataset']}, not of {row} on {dataset}")
+            model, about = detectors.load(path, **scoring)
+            if (about["row"], about["dataset"]) != (trained, dataset):
+                raise ValueError(f"{path} is of {about['row']} on {about['dataset']}, not of {trained} on {dataset}")
             model.to(pick_device(device))
             column = f"{about['cell']}/{about['seed']}"
             try:

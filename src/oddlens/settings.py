@@ -207,6 +207,20 @@ class Study(Section):
             return [LABELLED_CELL]
         return [cell for cell in self.cells() if cell != LABELLED_CELL] if row.contaminated else [CLEAN_CELL]
 
+    def trained(self, name: str) -> str:
+        """The row whose models a row scores with: the first that is trained alike, on at least the same sets.
+
+        Rows that differ only in what their scores read need no models of their own.
+        """
+
+        def recipe(row: Row) -> tuple:
+            # Refining trains anew without what scored highest, so there the score is a part of the training.
+            only_scored = () if row.training.robust == "refine" else scoring(row.detector)
+            return row.detector, {k: v for k, v in row.settings.items() if k not in only_scored}, row.training
+
+        like = (other for other, row in self.detectors.items() if recipe(row) == recipe(self.detectors[name]))
+        return next(other for other in like if set(self.cells_of(name)) <= set(self.cells_of(other)))
+
 
 # --- detectors: settings are read from the constructor, without importing torch -------------------------------------
 
@@ -237,12 +251,30 @@ def _detector_class(path: Path) -> tuple[ast.Module, ast.ClassDef]:
     raise TypeError(f"{path} defines no subclass of Detector")
 
 
+def _file_below(tree: ast.Module, detector: ast.ClassDef) -> Path:
+    """The file of the class that a detector builds on."""
+    modules = {a.name: n.module for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
+    return _HERE.parent / f"{str(modules[ast.unparse(detector.bases[0])]).replace('.', '/')}.py"
+
+
+def _declared(path: Path, name: str) -> Any:
+    """A class attribute of a detector as written in its file, or in that of the class below it; None if in neither."""
+    tree, detector = _detector_class(path)
+    for node in detector.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
+            return ast.literal_eval(node.value)
+    below = _file_below(tree, detector)
+    return _declared(below, name) if below.name != "base.py" else None
+
+
 def needs(name: str) -> str | None:
     """What a detector is told beyond images; see `Detector.needs`."""
-    for node in _detector_class(_HERE / "detectors" / f"{name}.py")[1].body:
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "needs":
-            return ast.literal_eval(node.value)
-    return None
+    return _declared(_HERE / "detectors" / f"{name}.py", "needs")
+
+
+def scoring(name: str) -> tuple[str, ...]:
+    """The settings of a detector that only its score reads; see `Detector.scoring`."""
+    return _declared(_HERE / "detectors" / f"{name}.py", "scoring") or ()
 
 
 def detector_settings(name: str) -> type[Section]:
@@ -268,9 +300,7 @@ def _keywords(path: Path) -> Iterator[tuple[ast.arg, ast.expr | None]]:
         if isinstance(node, ast.FunctionDef) and node.name == "__init__":
             yield from zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
             if node.args.kwarg:
-                base = ast.unparse(detector.bases[0])
-                modules = {a.name: n.module for n in tree.body if isinstance(n, ast.ImportFrom) for a in n.names}
-                yield from _keywords(_HERE.parent / f"{str(modules[base]).replace('.', '/')}.py")
+                yield from _keywords(_file_below(tree, detector))
 
 
 def _like(name: str, rows: dict[str, dict[str, Any]], above: tuple[str, ...] = ()) -> dict[str, Any]:

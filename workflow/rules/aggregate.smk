@@ -64,7 +64,7 @@ rule figures:
         examples=expand(results("scores/{{dataset}}/{detector}.h5"), detector=DETECTORS),
         losses=expand(
             results("models/{{dataset}}/{detector}/seed-{replica}/losses.csv"),
-            detector=DETECTORS,
+            detector=OWN_MODELS,
             replica=REPLICAS,
         ),
     output:
@@ -84,6 +84,7 @@ rule figures:
         "../../envs/analyse.yaml"
     params:
         rows=ROWS,
+        own_models=OWN_MODELS,
         tables=DRAWN,
         replicas=len(REPLICAS),
         smooth=SMOOTH,

@@ -17,6 +17,8 @@ except ConfigError as error:
     raise WorkflowError(f"The config has mistakes:\n{error}") from None
 
 DETECTORS = list(STUDY.detectors)
+TRAINED = {name: STUDY.trained(name) for name in DETECTORS}
+OWN_MODELS = [name for name in DETECTORS if TRAINED[name] == name]
 REPLICAS = STUDY.contamination.seeds
 CELLS = STUDY.cells()
 CLEAN_CELL, LABELLED_CELL = settings.CLEAN_CELL, settings.LABELLED_CELL
@@ -137,13 +139,25 @@ def models_on(cells):
 
 
 def models(wildcards):
-    """The models of a row."""
+    """The models that a row scores with."""
     return expand(
-        results("models/{dataset}/{detector}/seed-{replica}/{cell}.safetensors"),
-        **wildcards,
+        results("models/{dataset}/{row}/seed-{replica}/{cell}.safetensors"),
+        dataset=wildcards.dataset,
+        row=trained(wildcards),
         replica=REPLICAS,
         cell=cells(wildcards),
     )
+
+
+def trained(wildcards):
+    """The row whose models a row scores with."""
+    return TRAINED[wildcards.detector]
+
+
+def scoring(wildcards):
+    """Those settings of a row that only its score reads."""
+    entry = STUDY.detectors[wildcards.detector]
+    return {key: entry.settings[key] for key in settings.scoring(entry.detector)}
 
 
 def cells(wildcards):

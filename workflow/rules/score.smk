@@ -16,6 +16,8 @@ rule score:
         runtime=60,
         gpu=1,
     params:
+        trained=trained,
+        scoring=scoring,
         smooth=SMOOTH,
         source=score_source,
     script:

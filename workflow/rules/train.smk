@@ -10,7 +10,7 @@ rule train:
     log:
         log_of("train/{dataset}/{detector}/seed-{replica}"),
     wildcard_constraints:
-        detector=any_of(set(DETECTORS) - {*CLEAN_ONLY, *LABELLED}),
+        detector=any_of(set(OWN_MODELS) - {*CLEAN_ONLY, *LABELLED}),
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -33,7 +33,7 @@ use rule train as train_clean with:
         models=update(models_on([CLEAN_CELL])),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     wildcard_constraints:
-        detector=any_of(set(CLEAN_ONLY) - set(LABELLED)),
+        detector=any_of(set(OWN_MODELS) & set(CLEAN_ONLY) - set(LABELLED)),
 
 
 use rule train as train_labelled with:
@@ -41,4 +41,4 @@ use rule train as train_labelled with:
         models=update(models_on([LABELLED_CELL])),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     wildcard_constraints:
-        detector=any_of(LABELLED),
+        detector=any_of(set(OWN_MODELS) & set(LABELLED)),

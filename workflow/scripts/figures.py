@@ -16,5 +16,5 @@ with log_to(snakemake.log[0]):
         tables=dict(zip(params.tables, files.tables, strict=True)),
         scores=dict(zip(params.rows, files.scores, strict=True)),
         examples=dict(zip(params.rows, files.examples, strict=True)),
-        losses=dict(zip(params.rows, batched(files.losses, params.replicas), strict=True)),
+        losses=dict(zip(params.own_models, batched(files.losses, params.replicas), strict=True)),
     )

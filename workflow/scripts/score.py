@@ -1,4 +1,4 @@
-"""Score the test and validation images with all models of one detector."""
+"""Score the test and validation images with all models of one row."""
 
 from oddlens.progress import log_to
 
@@ -12,6 +12,8 @@ with log_to(snakemake.log[0]):
         pixels_path=snakemake.output.pixels,
         examples_path=snakemake.output.examples,
         row=snakemake.wildcards.detector,
+        trained=snakemake.params.trained,
+        scoring=snakemake.params.scoring,
         dataset=snakemake.wildcards.dataset,
         smooth=snakemake.params.smooth,
         threads=snakemake.threads,

@@ -20,15 +20,21 @@ def detector(name: str) -> type[Detector]:
     return found[0]
 
 
-def load(path: Path | str) -> tuple[Detector, dict[str, Any]]:
+def load(path: Path | str, **scoring: Any) -> tuple[Detector, dict[str, Any]]:
     """A saved detector, and what was said about it when it was saved.
+
+    Args:
+        scoring: settings that only the score reads (`Detector.scoring`), if they are to be others than the saved ones.
 
     Raises:
         DamagedFile: if the file is truncated, altered, or no detector.
         OtherFormat: if another version of this package saved it.
     """
     tensors, header = read_model(path)
-    model = detector(header["detector"]).build(header["pixels"], **header["settings"])
+    kind = detector(header["detector"])
+    if unknown := scoring.keys() - set(kind.scoring):
+        raise ValueError(f"{header['detector']} reads {sorted(unknown)} when it is trained: that cannot be changed now")
+    model = kind.build(header["pixels"], **header["settings"] | scoring)
     model.load_state_dict(tensors)
     model.eval()
     return model, header["about"]

@@ -69,6 +69,8 @@ class Detector(nn.Module):
 
     needs: ClassVar[Literal["labels", "truth"] | None] = None
     """What a ceiling is told and no detector: the classes of its training images, or the smooth model of each image."""
+    scoring: ClassVar[tuple[str, ...]] = ()
+    """Settings that only the score reads: rows of a config that differ in no others share their models."""
     scale: Tensor
     gain: Tensor
     background: Tensor

@@ -18,6 +18,7 @@ class Oracle(Detector):
     """Squared deviations from the truth."""
 
     needs = "truth"
+    scoring = ("score",)
 
     def __init__(self, pixels: int, *, score: Literal["matched", "error"] = "matched"):
         super().__init__(pixels)

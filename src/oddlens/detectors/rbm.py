@@ -102,6 +102,7 @@ class RBM(Detector):
         symmetric: score by the mean free energy of an image in all eight attitudes: a product of experts.
     """
 
+    scoring = ("score",)
     unit: Tensor
 
     def __init__(

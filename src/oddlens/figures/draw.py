@@ -29,7 +29,7 @@ def draw(
     Args:
         rows: of each detector row its `role`.
         tables: the result tables `auc`, `summary`, `bins` and `ablations`.
-        scores: by row, as are `examples` and `losses`.
+        scores: by row, as are `examples`, and `losses` where a row has models of its own.
     """
     read = {name: pd.read_csv(path) for name, path in tables.items()}
     auc, summary, bins, ablations = (

@@ -29,6 +29,8 @@ class ReconstructionDetector(Detector):
         optimiser, learning_rate, schedule, weight_decay: of the autoencoder.
     """
 
+    scoring = ("score",)
+
     def __init__(
         self,
         pixels: int,
