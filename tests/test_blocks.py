@@ -1,5 +1,6 @@
 """The pieces that detectors share, against closed forms and other codes."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -14,10 +15,11 @@ from oddlens import detectors
 from oddlens.detectors.blocks import cosine, one_cycle
 from oddlens.detectors.blocks.autoencoder import Autoencoder, UpToOne, published
 from oddlens.detectors.blocks.components import PrincipalComponents
+from oddlens.detectors.blocks.expectation import Expectation
 from oddlens.detectors.blocks.residuals import REACH, noise_left, smoothed, squared
 from oddlens.images import Images
 from oddlens.symmetries import COUNT, act, symmetric_mean, turned, undo
-from oddlens.training import Batch
+from oddlens.training import Batch, train
 
 
 def pictures(count=60, pixels=12, seed=0):
@@ -225,7 +227,7 @@ def test_the_discriminator_and_the_encoder_pull_against_each_other():
     model = detectors.detector("aae").build(12, latent=3, width=64, depth=1, prior_scale=5.0)
     model.prepare(view(pictures()), generator())
     batch = Batch(view(pictures())[slice(0, 40)], None, generator(), 0.0)
-    _, discriminate, regularise = model.objectives()
+    _, discriminate, regularise, _ = model.objectives()
     before = regularise.loss(batch).item()
     optimiser = torch.optim.Adam(model.discriminator.parameters(), lr=1e-3)
     for _ in range(30):
@@ -234,3 +236,34 @@ def test_the_discriminator_and_the_encoder_pull_against_each_other():
         optimiser.step()
     assert discriminate.loss(batch).item() < math.log(2)
     assert regularise.loss(batch).item() > before
+
+
+def test_an_expectation_learns_how_misfits_are_distributed():
+    """Log-normal, of known mean and scatter at each code."""
+    rng = np.random.default_rng(0)
+    codes = torch.from_numpy(rng.normal(size=(4000, 2)).astype(np.float32))
+    mean, deviation = codes[:, 0], 0.1 * (1 + codes[:, 1].abs())
+    misfit = (mean + deviation * torch.from_numpy(rng.normal(size=4000).astype(np.float32))).exp()
+    torch.manual_seed(0)
+    expectation = Expectation(2, width=32, depth=1)
+    places = Images(np.arange(4000, dtype=np.float32)[:, None, None], np.arange(4000), None, "cpu")
+
+    def look(batch):
+        chosen = batch.images.flatten().long()
+        return codes[chosen], misfit[chosen]
+
+    objective = expectation.objective(look, learning_rate=cosine(1e-2))
+    assert objective.stage == 1
+    train(expectation, [dataclasses.replace(objective, stage=0)], places, seed=1, epochs=30, batch_size=100)
+    found, scatter = expectation(codes)
+    assert (found - mean).square().mean().sqrt() < 0.05
+    assert (scatter.log() - deviation.log()).square().mean().sqrt() < 0.25
+    excess = expectation.excess(misfit, [codes, codes])
+    assert excess.mean().abs() < 0.05
+    assert excess.std().item() == pytest.approx(1, abs=0.1)
+
+
+@pytest.mark.parametrize("detector", ["dcae", "rbm"])
+def test_a_score_is_relative_to_nothing_without_an_expectation(detector):
+    with pytest.raises(ValueError, match="score: relative needs expectation: true"):
+        detectors.detector(detector).build(12, expectation=False)

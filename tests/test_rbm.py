@@ -87,7 +87,8 @@ def rbm(pixels=2, **settings):
 
 
 def test_contrastive_divergence_lowers_the_energy_of_data_and_lifts_that_of_samples():
-    model = rbm(visible="bernoulli", loss="contrastive_divergence", units="binary", hidden=8, initial_scale=0.1)
+    binary = {"visible": "bernoulli", "loss": "contrastive_divergence", "units": "binary"}
+    model = rbm(**binary, expectation=False, score="error", hidden=8, initial_scale=0.1)
     images = torch.tensor([1.0, 0.0, 1.0, 0.0]).view(1, 1, 2, 2).expand(500, 1, 2, 2)
     batch = Batch(images, None, torch.Generator().manual_seed(0), 0.0)
     (slope,) = torch.autograd.grad(model._loss(batch).mean(), model.machine.b)
@@ -166,5 +167,7 @@ def test_a_symmetric_score_is_that_of_the_image_turned(score):
 
 
 def test_bernoulli_pixels_have_no_score_to_match():
-    with pytest.raises(ValueError, match="gaussian"):
+    with pytest.raises(ValueError, match="score_matching needs visible: gaussian"):
         rbm(visible="bernoulli")
+    with pytest.raises(ValueError, match="expectation: true needs visible: gaussian"):
+        rbm(visible="bernoulli", loss="contrastive_divergence")

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -60,6 +62,48 @@ def test_the_learning_rate_sees_progress_from_zero_to_nearly_one():
     assert seen[0] == 0
     assert seen == sorted(seen)
     assert seen[-1] == pytest.approx(11 / 12)
+
+
+def test_a_stage_begins_when_the_one_before_is_done():
+    first, second = nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)
+    seen = {"first": [], "second": []}
+
+    def objective(name, network, **more):
+        def loss(batch):
+            seen[name].append((batch.progress, first.weight.item()))
+            return (network(batch.images) - 3 * batch.images).square().mean()
+
+        return Objective(name, (network,), loss, lambda p: 0.1, **more)
+
+    objectives = [objective("first", first), objective("second", second, stage=1, share=0.5)]
+    history = train(nn.ModuleList([first, second]), objectives, data(), seed=1, epochs=5, batch_size=16)
+    assert [x is None for x in history["first"]] == [False] * 5 + [True] * 3
+    assert [x is None for x in history["second"]] == [True] * 5 + [False] * 3
+    assert [progress for progress, _ in seen["first"]] == pytest.approx([k / 20 for k in range(20)])
+    assert [progress for progress, _ in seen["second"]] == pytest.approx([k / 12 for k in range(12)])
+    assert len({weight for _, weight in seen["second"]}) == 1, "the first stage is over"
+
+
+def test_parts_that_have_not_grown_stay_as_they_are():
+    model = nn.ModuleList([nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)])
+    before = model[1].weight.item()
+
+    def objective(growing):
+        return Objective("fit", (model,), lambda b: model[0](b.images).square().mean(), lambda p: 0.1, growing=growing)
+
+    train(model, [objective(growing=True)], data(), seed=1, epochs=1, batch_size=16)
+    assert model[1].weight.item() == before
+    with pytest.raises(RuntimeError, match="not have been used"):
+        train(model, [objective(growing=False)], data(), seed=1, epochs=1, batch_size=16)
+
+
+def test_something_may_be_done_after_each_step():
+    weights = []
+    model, objective = line()
+    objective = dataclasses.replace(objective, after=lambda batch: weights.append(model.weight.item()))
+    train(model, [objective], data(), seed=1, epochs=2, batch_size=16)
+    assert len(weights) == len(set(weights)) == 8
+    assert weights[-1] == model.weight.item()
 
 
 def test_a_batch_larger_than_the_data_is_refused():

@@ -280,16 +280,16 @@ def scoring(name: str) -> tuple[str, ...]:
 def detector_settings(name: str) -> type[Section]:
     """The settings of a detector as a model, made from the keyword-only arguments of its constructor.
 
-    If that passes on `**others`, those of the class below it are settings too. The files are parsed, not imported:
-    Snakemake's process checks the config and must not load torch for it, nor need it. Annotations may use the types of
-    `_ANNOTATIONS` and the builtin ones.
+    If that passes on `**others`, those of the class below it are settings too, but for those of equal names. The files
+    are parsed, not imported: Snakemake's process checks the config and must not load torch for it, nor need it.
+    Annotations may use the types of `_ANNOTATIONS` and the builtin ones.
     """
     fields: dict[str, Any] = {}
     for argument, default in _keywords(_HERE / "detectors" / f"{name}.py"):
         if argument.annotation is None:
             raise TypeError(f"detector {name}: annotate '{argument.arg}', the config is checked against it")
         annotation = eval(ast.unparse(argument.annotation), dict(_ANNOTATIONS))
-        fields[argument.arg] = (annotation, ... if default is None else ast.literal_eval(default))
+        fields.setdefault(argument.arg, (annotation, ... if default is None else ast.literal_eval(default)))
     return create_model(f"{name} settings", __base__=Section, **fields)
 
 

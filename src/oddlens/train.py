@@ -21,7 +21,7 @@ from oddlens.detectors.base import Camera, Detector, OtherFormat, read_model
 from oddlens.progress import say
 from oddlens.provenance import versions
 from oddlens.randomness import torch_seed
-from oddlens.training import Diverged, pick_device
+from oddlens.training import Diverged, History, pick_device
 
 CAMERA = ["noise_gain", "noise_background", "psf_fwhm_pixels"]
 """The columns of truth that an observer knows; where they vary, a detector is told the median."""
@@ -99,7 +99,7 @@ def train(
             checkpoint.unlink()
 
 
-def _fit(model: Detector, path: Path, about: dict[str, Any], **given: Any) -> dict[str, list[float]]:
+def _fit(model: Detector, path: Path, about: dict[str, Any], **given: Any) -> History:
     """Fit and save a model, and say so if it diverged; its losses."""
     title, diverged = _title(about), None
     say(f"{title}: {len(given['rows'])} images on {given['device']}")
@@ -127,7 +127,7 @@ def _digest(images: np.ndarray, rows: np.ndarray) -> str:
     return sha.hexdigest()
 
 
-def _losses_of(path: str | Path, recipe: str) -> dict[str, list[float]] | None:
+def _losses_of(path: str | Path, recipe: str) -> History | None:
     """The losses of the model at `path` if it is whole and of this recipe."""
     try:
         about = read_model(path)[1]["about"]

@@ -4,9 +4,11 @@ It knows nothing of the model but its objectives. All randomness of an epoch com
 resumed from the end of an epoch repeats the uninterrupted one bit for bit (on one machine and device type).
 """
 
+import bisect
+import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -23,8 +25,8 @@ from oddlens.randomness import torch_seed
 from oddlens.robust import ASSUMED_CONTAMINATION, mean_loss
 from oddlens.symmetries import turned
 
-History = dict[str, list[float]]
-"""The mean loss of each epoch, by objective."""
+History = dict[str, list[float | None]]
+"""The mean loss of each epoch, by objective; None for an epoch in which it was not pursued."""
 Optimisers = Mapping[str, list[torch.optim.Optimizer]]
 MUON_SIDE, MUON_RATE = 64, 10
 """Muon is for matrices with at least so many rows and columns; its learning rate in those of Adam."""
@@ -47,7 +49,7 @@ class Batch:
     generator: torch.Generator
     """All randomness of a loss; on the device of the images."""
     progress: float
-    """How much of the training is done, in [0, 1)."""
+    """How much of the stage is done, in [0, 1)."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,14 @@ class Objective:
     weight_decay: float = 0.0
     optimiser: Literal["adam", "muon"] = "adam"
     """`muon` (Jordan et al. 2024; Liu et al. 2025, arXiv:2502.16982) for matrices, and Adam for all else."""
+    stage: int = 0
+    """Objectives of stage 1 are pursued when those of stage 0 are done."""
+    share: float = 1.0
+    """How long its stage is at least, in units of `epochs`."""
+    growing: bool = False
+    """Whether parts of its networks may have no say in the loss yet; those stay as they are."""
+    after: Callable[[Batch], None] | None = None
+    """What is done after each of its steps (averages of weights)."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +83,11 @@ class Epoch:
 
     epoch: int
     epochs: int
-    losses: dict[str, float]
+    losses: dict[str, float | None]
     progress: Progress
 
     def __str__(self) -> str:
-        losses = ", ".join(f"{name} {value:.5g}" for name, value in self.losses.items())
+        losses = ", ".join(f"{name} {value:.5g}" for name, value in self.losses.items() if value is not None)
         return f"epoch {self.epoch}/{self.epochs}  {losses}  {self.progress}"
 
 
@@ -100,8 +110,8 @@ def train(
 ) -> History:
     """Train `model` on `images`.
 
-    Each batch serves every objective in turn: its loss, the gradient of its own networks alone, a step of its
-    optimisers. The last n mod batch_size images of an epoch's order are left out.
+    Each batch serves every objective of the stage in turn: its loss, the gradient of its own networks alone, a step of
+    its optimisers. The last n mod batch_size images of an epoch's order are left out.
 
     Args:
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 where the processor multiplies it natively.
@@ -123,11 +133,17 @@ def train(
     history: History = {o.name: [] for o in objectives}
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions are faster so
     first = _resume(checkpoint, model, optimisers, history)
-    progress, saved = Progress((epochs - first) * batches * size), time.perf_counter()
+    stages = range(1 + max(o.stage for o in objectives))
+    lengths = [math.ceil(epochs * max(o.share for o in objectives if o.stage == k)) for k in stages]
+    ends = list(itertools.accumulate(lengths))
+    progress, saved = Progress((ends[-1] - first) * batches * size), time.perf_counter()
 
-    for epoch in range(first, epochs):
+    for epoch in range(first, ends[-1]):
         model.train()
-        sums = {o.name: torch.zeros((), device=device) for o in objectives}
+        stage = bisect.bisect_right(ends, epoch)
+        begin, length = ends[stage] - lengths[stage], lengths[stage]
+        current = [o for o in objectives if o.stage == stage]
+        sums = {o.name: torch.zeros((), device=device) for o in current}
         generator = torch.Generator(device).manual_seed(torch_seed(seed, "epoch", epoch))
         order = torch.randperm(count, generator=generator, device=device)
         with global_generators(torch_seed(seed, "global", epoch), device), _deterministic():
@@ -138,9 +154,9 @@ def train(
                     turned(pixels) if augmentation == "symmetries" else pixels,
                     None if images.labels is None else images.labels[chosen],
                     generator,
-                    (epoch * batches + step) / (epochs * batches),
+                    ((epoch - begin) * batches + step) / (length * batches),
                 )
-                for objective in objectives:
+                for objective in current:
                     for optimiser in optimisers[objective.name]:
                         factor = MUON_RATE if isinstance(optimiser, torch.optim.Muon) else 1
                         for group in optimiser.param_groups:
@@ -148,18 +164,23 @@ def train(
                     with _autocast(precision, device):
                         losses = objective.loss(batch)
                     loss = mean_loss(losses.float(), robust, assumed_contamination, epoch)
-                    _step(loss, parameters[objective.name], optimisers[objective.name], gradient_clip)
+                    own = parameters[objective.name]
+                    # Not backward(): the networks of the other objectives must get no gradient from this one.
+                    gradients = torch.autograd.grad(loss, own, allow_unused=objective.growing)
+                    _step(own, gradients, optimisers[objective.name], gradient_clip)
                     sums[objective.name] += loss.detach()
+                    if objective.after:
+                        objective.after(batch)
         progress.advance(batches * size)
-        for name, total in sums.items():
-            history[name].append(total.item() / batches)
+        for name, means in history.items():
+            means.append(sums[name].item() / batches if name in sums else None)
         _must_be_finite(history, epoch)
-        last = epoch + 1 == epochs
+        last = epoch + 1 == ends[-1]
         if checkpoint and (last or time.perf_counter() - saved >= checkpoint_s):
             _save(checkpoint, model, optimisers, history)
             saved = time.perf_counter()
         if on_epoch:
-            on_epoch(Epoch(epoch + 1, epochs, {name: losses[-1] for name, losses in history.items()}, progress))
+            on_epoch(Epoch(epoch + 1, ends[-1], {name: losses[-1] for name, losses in history.items()}, progress))
     model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return history
 
@@ -176,9 +197,13 @@ def _optimisers(objective: Objective, parameters: list[nn.Parameter]) -> list[to
     return found
 
 
-def _step(loss: Tensor, parameters: list[nn.Parameter], optimisers: list[torch.optim.Optimizer], clip: float) -> None:
-    # Not backward(): the networks of the other objectives must get no gradient from this one.
-    for parameter, gradient in zip(parameters, torch.autograd.grad(loss, parameters), strict=True):
+def _step(
+    parameters: list[nn.Parameter],
+    gradients: Sequence[Tensor | None],
+    optimisers: list[torch.optim.Optimizer],
+    clip: float,
+) -> None:
+    for parameter, gradient in zip(parameters, gradients, strict=True):
         parameter.grad = gradient
     if clip:
         nn.utils.clip_grad_norm_(parameters, clip)
@@ -189,7 +214,7 @@ def _step(loss: Tensor, parameters: list[nn.Parameter], optimisers: list[torch.o
 
 def _must_be_finite(history: History, epoch: int) -> None:
     for name, losses in history.items():
-        if not math.isfinite(losses[-1]):
+        if losses[-1] is not None and not math.isfinite(losses[-1]):
             error = Diverged(
                 f"objective '{name}' became {losses[-1]} in epoch {epoch + 1}: "
                 "lower its learning rate, or set training.gradient_clip (for instance to 1)"

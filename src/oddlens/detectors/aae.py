@@ -33,7 +33,7 @@ class AAE(ReconstructionDetector):
         )
         self.prior_scale, self.adversarial_rate = prior_scale, self.rate(adversarial_rate)
 
-    def objectives(self) -> list[Objective]:
+    def drawing(self) -> list[Objective]:
         """Reconstruction, discrimination, regularisation: in this order on each batch."""
         encoder = (self.autoencoder.encoder,)
         return [

@@ -23,7 +23,7 @@ from oddlens.images import Images
 from oddlens.progress import say
 from oddlens.randomness import torch_seed
 from oddlens.robust import ASSUMED_CONTAMINATION
-from oddlens.training import Epoch, Objective, global_generators, train
+from oddlens.training import Epoch, History, Objective, global_generators, train
 
 SCORE_BATCH = 256
 """Images scored at once; every batch is filled up to it, so that no image's score depends on how many others came."""
@@ -157,7 +157,7 @@ class Detector(nn.Module):
         training: Mapping[str, Any] | None = None,
         on_epoch: Callable[[Epoch], None] | None = None,
         checkpoint: Path | None = None,
-    ) -> dict[str, list[float]]:
+    ) -> History:
         """Learn from images [n, pixels, pixels], which may be mapped from a file; they are not copied as a whole.
 
         Args:
@@ -180,7 +180,7 @@ class Detector(nn.Module):
         given = dict(training or {})
         fresh = copy.deepcopy(self.state_dict())
 
-        def learn(kept: np.ndarray, checkpoint: Path | None) -> dict[str, list[float]]:
+        def learn(kept: np.ndarray, checkpoint: Path | None) -> History:
             view = Images(images, rows[kept], None if labels is None else labels[kept], device)
             self._measure(view, camera)
             with torch.no_grad():

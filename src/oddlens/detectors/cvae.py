@@ -39,7 +39,7 @@ class CVAE(ReconstructionDetector):
         """The mean of the code."""
         return self.autoencoder.encode(seen).chunk(2, dim=1)[0]
 
-    def objectives(self) -> list[Objective]:
+    def drawing(self) -> list[Objective]:
         """The evidence bound."""
         return [Objective("bound", (self.autoencoder,), self._loss, **self.optimisation)]
 

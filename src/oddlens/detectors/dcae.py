@@ -28,6 +28,6 @@ class DCAE(ReconstructionDetector):
         """The code, in the published network normalised over the batch while training."""
         return self.norm(self.autoencoder.encode(seen))
 
-    def objectives(self) -> list[Objective]:
+    def drawing(self) -> list[Objective]:
         """The reconstruction error."""
         return [Objective("reconstruction", (self.autoencoder, self.norm), self.reconstruction, **self.optimisation)]

@@ -22,6 +22,7 @@ Anscombe 1948) and smoothed with the point-spread function (`matched`), since no
 One step down, r(v) = v - grad F(v), is the mean-field reconstruction if all l_i = 1. The score is F(v) - F(r(v)), the
 free energy that this step takes off (`descent`); |v - r(v)|^2 (`error`); or F(v) (`energy`), which is worse: lenses
 differ by hundreds of standard deviations of the noise, and small errors of F along that way drown what lies across.
+`relative` is the descent beside what is to be expected of such visible units (`blocks/expectation.py`).
 """
 
 from typing import Literal
@@ -35,11 +36,16 @@ from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import SCHEDULES
 from oddlens.detectors.blocks.autoencoder import UpToOne
 from oddlens.detectors.blocks.components import PrincipalComponents
+from oddlens.detectors.blocks.expectation import expectation_for
 from oddlens.detectors.blocks.residuals import smoothed
 from oddlens.images import Images
 from oddlens.symmetries import COUNT, act, symmetric_mean
 from oddlens.training import Batch, Objective
 
+SHARE = 0.25
+"""Epochs of the expectation in units of those of the machine, which learns more slowly."""
+LEAST = 1e-3
+"""Of the free energy that a step takes off, where a logarithm is taken."""
 RANGE = 300
 """The largest standard deviation that a visible unit may have; where that allows it, v is in units of the noise."""
 
@@ -99,6 +105,7 @@ class RBM(Detector):
         initial_scale: standard deviation of the initial weights and biases.
         precision: of Gaussian units: `learned`, starting from the best fit without hidden units, or `unit`.
         first_noise, last_noise: s of score matching at the start and at the end, in units of v.
+        expectation: learn how large a descent images of like visible units have, too; a network of `width` and `depth`.
         symmetric: score by the mean free energy of an image in all eight attitudes: a product of experts.
     """
 
@@ -121,7 +128,10 @@ class RBM(Detector):
         first_noise: PositiveFloat = 8.0,
         last_noise: PositiveFloat = 0.5,
         gibbs_steps: PositiveInt = 1,
-        score: Literal["descent", "error", "energy"] = "descent",
+        expectation: bool = True,
+        width: PositiveInt = 128,
+        depth: PositiveInt = 4,
+        score: Literal["relative", "descent", "error", "energy"] = "relative",
         symmetric: bool = True,
         learning_rate: PositiveFloat = 6e-3,
         schedule: Literal["cosine", "one_cycle"] = "cosine",
@@ -131,11 +141,17 @@ class RBM(Detector):
         gaussian = visible == "gaussian"
         if not gaussian and loss == "score_matching":
             raise ValueError("loss: score_matching needs visible: gaussian; pixels in [0, 1] have no noise to take off")
+        if expectation and not gaussian:
+            raise ValueError(
+                "expectation: true needs visible: gaussian; learning it from every pixel is not implemented"
+            )
         self.principal = PrincipalComponents(pixels, components) if gaussian else None
+        visible_units = self.principal.count if self.principal else pixels**2
+        self.expectation = expectation_for(score, wanted=expectation, codes=visible_units, width=width, depth=depth)
         self.up_to_one = None if gaussian else UpToOne()
         self.register_buffer("unit", torch.ones(()))
         self.machine = Machine(
-            self.principal.count if self.principal else pixels**2,
+            visible_units,
             hidden,
             initial_scale,
             gaussian=gaussian,
@@ -160,9 +176,14 @@ class RBM(Detector):
                 self.machine.log_precision.copy_(-torch.log1p(spread.square()))
 
     def objectives(self) -> list[Objective]:
-        """Score matching, or contrastive divergence."""
+        """Score matching or contrastive divergence, and the expectation."""
         name = "score matching" if self.matching else "contrastive divergence"
-        return [Objective(name, (self.machine,), self._loss, self.learning_rate, weight_decay=self.weight_decay)]
+        found = [Objective(name, (self.machine,), self._loss, self.learning_rate, weight_decay=self.weight_decay)]
+        if self.expectation:
+            found.append(
+                self.expectation.objective(self._look, share=SHARE, learning_rate=self.learning_rate, optimiser="muon")
+            )
+        return found
 
     def _loss(self, batch: Batch) -> Tensor:
         with torch.autocast(batch.images.device.type, enabled=False):  # v spans more than bfloat16 resolves
@@ -176,6 +197,13 @@ class RBM(Detector):
                 sample = self.machine.gibbs_step(sample, batch.generator)
             return self.machine(v) - self.machine(sample)
 
+    def _look(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Visible units of images, and what one step takes off their free energies."""
+        with torch.autocast(batch.images.device.type, enabled=False):
+            v = self._visible(self._see(batch.images))
+            descent = self.machine(v) - self.machine(self.machine.reconstruct(v))
+        return self._code(v), descent.clamp(min=LEAST)
+
     def anomaly(self, images: Tensor) -> Tensor:
         """The free energy that one step down takes off, the squared length of the step, or the free energy."""
         seen = self._see(images)
@@ -184,7 +212,12 @@ class RBM(Detector):
         drawn = self._drawn(seen)
         if self.by == "error":
             return (self._visible(seen) - self._visible(drawn)).square().mean(dim=1)
-        return self._energy(seen) - self._energy(drawn)
+        descent = self._energy(seen) - self._energy(drawn)
+        if not self.expectation or self.by != "relative":
+            return descent
+        attitudes = (act(seen, k) for k in range(COUNT if self.symmetric else 1))
+        codes = [self._code(self._visible(attitude)) for attitude in attitudes]
+        return self.expectation.excess(descent.clamp(min=LEAST), codes)
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """Images one step down the free energy, as smooth as the machine sees them."""
@@ -206,6 +239,10 @@ class RBM(Detector):
     def _visible(self, seen: Tensor) -> Tensor:
         """Visible units [n, visible] of what is seen [n, 1, pixels, pixels]."""
         return self.principal(seen) / self.unit if self.principal else seen.flatten(1)
+
+    def _code(self, v: Tensor) -> Tensor:
+        """Visible units for the network of the expectation: 10 at most, or so."""
+        return v * (10 / RANGE)
 
     def _drawn(self, seen: Tensor) -> Tensor:
         """And one step down, [n, 1, pixels, pixels]."""

@@ -11,6 +11,8 @@ from oddlens.images import Images, Seen, total
 Network = Literal["components", "convolutional", "published"]
 COMPONENTS = 200
 """Principal components between which a dense network works; noise is all that lies outside them."""
+UNIT = 0.1
+"""What they are measured in, in units of the scatter of the strongest."""
 COARSEST = 8
 """Strided convolutions halve the image until a side has at most this many pixels; the rest is left to dense layers."""
 ORIGINAL_PIXELS = 100
@@ -69,7 +71,7 @@ class Autoencoder(nn.Module):
 
 
 class Components(nn.Module):
-    """Principal components, all in one unit: about that of the tenth part of the strongest."""
+    """Principal components, all in one unit: a tenth of the scatter of the strongest."""
 
     def __init__(self, pixels: int):
         super().__init__()
@@ -82,7 +84,7 @@ class Components(nn.Module):
     @property
     def unit(self) -> Tensor:
         """Weak components stay weak, as most of what they hold is noise."""
-        return 0.1 * self.principal.scatter[0]
+        return UNIT * self.principal.scatter[0]
 
     def forward(self, images: Tensor) -> Tensor:
         """Images to coordinates [n, count]."""
@@ -147,22 +149,25 @@ class UpToOne(nn.Module):
 class Block(nn.Module):
     """A residual block of a dense network: x + W2 gelu(W1 norm(x)), which starts as the identity."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, bias: bool):
         super().__init__()
-        last = nn.Linear(2 * width, width)
+        last = nn.Linear(2 * width, width, bias)
         nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
-        self.layers = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.GELU(), last)
+        if bias:
+            nn.init.zeros_(last.bias)
+        first = nn.LayerNorm(width, bias=bias), nn.Linear(width, 2 * width, bias)
+        self.layers = nn.Sequential(*first, nn.GELU(), last)
 
     def forward(self, x: Tensor) -> Tensor:
         """See the class."""
         return x + self.layers(x)
 
 
-def residual(inputs: int, outputs: int, width: int, depth: int) -> nn.Sequential:
+def residual(inputs: int, outputs: int, width: int, depth: int, *, bias: bool = True) -> nn.Sequential:
     """A dense network of `depth` residual blocks, [n, inputs] to [n, outputs]."""
-    blocks = (Block(width) for _ in range(depth))
-    return nn.Sequential(nn.Linear(inputs, width), *blocks, nn.LayerNorm(width), nn.Linear(width, outputs))
+    blocks = (Block(width, bias) for _ in range(depth))
+    last = nn.LayerNorm(width, bias=bias), nn.Linear(width, outputs, bias)
+    return nn.Sequential(nn.Linear(inputs, width, bias), *blocks, *last)
 
 
 def _sizes(pixels: int) -> list[int]:

@@ -9,10 +9,14 @@ from torch import Tensor
 from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import SCHEDULES, mean_per_image
 from oddlens.detectors.blocks.autoencoder import Autoencoder
+from oddlens.detectors.blocks.expectation import expectation_for
 from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
-from oddlens.symmetries import symmetric_mean
-from oddlens.training import Batch
+from oddlens.symmetries import COUNT, act, symmetric_mean
+from oddlens.training import Batch, Objective
+
+SHARE = 0.5
+"""Epochs of the expectation in units of those of the autoencoder."""
 
 
 class ReconstructionDetector(Detector):
@@ -24,7 +28,9 @@ class ReconstructionDetector(Detector):
         latent: the length of the code.
         stabilised: see images in units of the noise of each pixel; if not, in those of the mean pixel's, and the misfit
             is the plain squared error in another unit.
-        score: `matched` smooths what is left over with the point-spread function (see `squared`), `error` does not.
+        expectation: learn how large a misfit lenses of each code have, too (`blocks.expectation`).
+        score: `relative` to that; or the misfit itself: `matched` smooths what is left over with the
+            point-spread function (see `squared`), as `relative` does, and `error` does not.
         symmetric: score by the mean of what is drawn of an image in all eight attitudes.
         optimiser, learning_rate, schedule, weight_decay: of the autoencoder.
     """
@@ -41,7 +47,8 @@ class ReconstructionDetector(Detector):
         width: PositiveInt = 128,
         depth: PositiveInt = 4,
         stabilised: bool = True,
-        score: Literal["matched", "error"] = "matched",
+        expectation: bool = True,
+        score: Literal["relative", "matched", "error"] = "relative",
         symmetric: bool = True,
         optimiser: Literal["muon", "adam"] = "muon",
         learning_rate: PositiveFloat = 4e-3,
@@ -51,7 +58,8 @@ class ReconstructionDetector(Detector):
         super().__init__(pixels)
         self.latent = latent
         self.autoencoder = Autoencoder(network, pixels, latent, outputs=says * latent, width=width, depth=depth)
-        self.stabilised, self.matched, self.symmetric = stabilised, score == "matched", symmetric
+        self.expectation = expectation_for(score, wanted=expectation, codes=latent, width=width, depth=depth)
+        self.stabilised, self.by, self.symmetric = stabilised, score, symmetric
         self.rate = SCHEDULES[schedule]
         self.optimisation: Any = {
             "learning_rate": self.rate(learning_rate),
@@ -72,6 +80,23 @@ class ReconstructionDetector(Detector):
         self.autoencoder.learn(images.seen(self.seen), generator, symmetric=self.symmetric)
 
     @final
+    def objectives(self) -> list[Objective]:
+        """What `drawing` says, and the expectation."""
+        if not self.expectation:
+            return self.drawing()
+        return [*self.drawing(), self.expectation.objective(self._look, share=SHARE, **self.optimisation)]
+
+    def drawing(self) -> list[Objective]:
+        """What is trained to draw images anew."""
+        raise NotImplementedError
+
+    def _look(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Codes of images, and their misfits if drawn once."""
+        seen = self.seen(batch.images)
+        codes = self.code(seen)
+        return codes.float(), mean_per_image(squared(seen - self.autoencoder.decode(codes), self.blur.item()))
+
+    @final
     def reconstruction(self, batch: Batch) -> Tensor:
         """The loss [n] of those that have no bound of their own: the mean misfit of each image."""
         seen = self.seen(batch.images)
@@ -86,12 +111,16 @@ class ReconstructionDetector(Detector):
     def oddness(self, images: Tensor) -> Tensor:
         """The misfit of each pixel."""
         seen = self.seen(images)
-        return squared(seen - self._drawn(seen), self.blur.item() if self.matched else 0.0)
+        return squared(seen - self._drawn(seen), 0.0 if self.by == "error" else self.blur.item())
 
-    @final
     def anomaly(self, images: Tensor) -> Tensor:
-        """The mean misfit of each image."""
-        return mean_per_image(self.oddness(images))
+        """The mean misfit of each image, or how far it lies above what is expected."""
+        misfit = mean_per_image(self.oddness(images))
+        if not self.expectation or self.by != "relative":
+            return misfit
+        seen = self.seen(images)
+        attitudes = (act(seen, k) for k in range(COUNT if self.symmetric else 1))
+        return self.expectation.excess(misfit, [self.code(attitude).float() for attitude in attitudes])
 
     @final
     def seen(self, images: Tensor) -> Tensor:
