@@ -15,7 +15,7 @@ from oddlens import detectors
 from oddlens.detectors.blocks import cosine, one_cycle
 from oddlens.detectors.blocks.autoencoder import Autoencoder, UpToOne, published
 from oddlens.detectors.blocks.components import PrincipalComponents
-from oddlens.detectors.blocks.expectation import Expectation
+from oddlens.detectors.blocks.expectation import FREEDOM, Expectation
 from oddlens.detectors.blocks.residuals import REACH, noise_left, smoothed, squared
 from oddlens.images import Images
 from oddlens.symmetries import COUNT, act, symmetric_mean, turned, undo
@@ -238,29 +238,42 @@ def test_the_discriminator_and_the_encoder_pull_against_each_other():
     assert regularise.loss(batch).item() > before
 
 
-def test_an_expectation_learns_how_misfits_are_distributed():
-    """Log-normal, of known mean and scatter at each code."""
-    rng = np.random.default_rng(0)
-    codes = torch.from_numpy(rng.normal(size=(4000, 2)).astype(np.float32))
-    mean, deviation = codes[:, 0], 0.1 * (1 + codes[:, 1].abs())
-    misfit = (mean + deviation * torch.from_numpy(rng.normal(size=4000).astype(np.float32))).exp()
+def expecting(log_misfit, codes):
+    """An expectation that has learned from misfits of codes."""
     torch.manual_seed(0)
-    expectation = Expectation(2, width=32, depth=1)
-    places = Images(np.arange(4000, dtype=np.float32)[:, None, None], np.arange(4000), None, "cpu")
+    expectation = Expectation(codes.shape[1], width=32, depth=1)
+    places = Images(np.arange(len(codes), dtype=np.float32)[:, None, None], np.arange(len(codes)), None, "cpu")
 
     def look(batch):
         chosen = batch.images.flatten().long()
-        return codes[chosen], misfit[chosen]
+        return codes[chosen], log_misfit[chosen].exp()
 
     objective = expectation.objective(look, learning_rate=cosine(1e-2))
     assert objective.stage == 1
     train(expectation, [dataclasses.replace(objective, stage=0)], places, seed=1, epochs=30, batch_size=100)
-    found, scatter = expectation(codes)
-    assert (found - mean).square().mean().sqrt() < 0.05
-    assert (scatter.log() - deviation.log()).square().mean().sqrt() < 0.25
-    excess = expectation.excess(misfit, [codes, codes])
-    assert excess.mean().abs() < 0.05
-    assert excess.std().item() == pytest.approx(1, abs=0.1)
+    return expectation.requires_grad_(False)
+
+
+def test_an_expectation_learns_how_misfits_are_distributed():
+    rng = np.random.default_rng(0)
+    codes = torch.from_numpy(rng.normal(size=(4000, 2)).astype(np.float32))
+    middle, scale = codes[:, 0], 0.1 * (1 + codes[:, 1].abs())
+    log_misfit = middle + scale * torch.from_numpy(rng.standard_t(FREEDOM, size=4000).astype(np.float32))
+    expectation = expecting(log_misfit, codes)
+    found, width = expectation(codes)
+    assert (found - middle).square().mean().sqrt() < 0.06
+    assert (width.log() - scale.log()).square().mean().sqrt() < 0.25
+    torch.testing.assert_close(expectation.excess(log_misfit.exp(), [codes, codes]), (log_misfit - found) / width)
+
+
+def test_odd_images_hardly_move_what_is_expected():
+    rng = np.random.default_rng(0)
+    codes = torch.from_numpy(rng.normal(size=(4000, 2)).astype(np.float32))
+    clean = codes[:, 0] + 0.1 * torch.from_numpy(rng.normal(size=4000).astype(np.float32))
+    odd = torch.from_numpy((rng.random(4000) < 0.1).astype(np.float32))
+    pure, spoiled = (expecting(log_misfit, codes)(codes) for log_misfit in (clean, clean + odd))
+    assert (spoiled[0] - pure[0]).abs().mean() < 0.03, "their mean is 0.1 higher"
+    assert (spoiled[1] / pure[1]).mean() < 1.5, "their standard deviation is 3.2 times as large"
 
 
 @pytest.mark.parametrize("detector", ["dcae", "rbm"])

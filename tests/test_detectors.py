@@ -43,6 +43,10 @@ BLIND = {"random", "flux", "ring_radius"}
 """Controls that cannot learn."""
 FLOORS = {"rbm_bernoulli": 0.6}
 """The AUC that a broken ring is found with at least, if not 0.8: binary pixels hardly see the noise."""
+LIKENESS = {"pgan_se": 0.3, "pgan_se_afterwards": 0.1}
+"""The correlation of images with what is drawn for them after a short training, if it isn't 0.8: these learn slowly."""
+UNSEEN = {"pgan_se_afterwards": ("encoder.from_image.0", "encoder.from_image.1")}
+"""Parameters that are not trained: an encoder that comes afterwards sees no small images."""
 NOISE = 0.03
 CAMERA = Camera(0.0, NOISE**2, 2.5)
 
@@ -172,8 +176,8 @@ def test_globals_are_left_as_found(trained):
 def test_training_moves_every_parameter(trained):
     name, model = trained
     fresh = dict(build(name).named_parameters())
-    still = [key for key, parameter in model.named_parameters() if torch.equal(parameter, fresh[key])]
-    assert not still
+    still = {key for key, parameter in model.named_parameters() if torch.equal(parameter, fresh[key])}
+    assert still == {key for key in fresh if name in UNSEEN and key.startswith(UNSEEN[name])}
 
 
 def test_the_interface_is_not_overridden(trained):
@@ -182,10 +186,16 @@ def test_the_interface_is_not_overridden(trained):
         assert method not in vars(type(model))
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - BLIND))
-def test_broken_rings_are_odder_than_whole_ones(name):
-    model = build(name)
+@pytest.fixture(scope="module", params=sorted(set(NAMES) - BLIND))
+def learned(request):
+    """A detector that had more to learn from."""
+    model = build(request.param)
     fit(model, toy(1500), training={"epochs": 15, "batch_size": 32})
+    return request.param, model
+
+
+def test_broken_rings_are_odder_than_whole_ones(learned):
+    name, model = learned
     (whole, own), (broken, ring) = toy(150, seed=5, model=True), toy(150, odd=1, seed=6, model=True)
     sigma = np.full_like(whole, NOISE)
     truths = [(own, sigma), (ring, sigma)] if model.needs == "truth" else [None, None]
@@ -226,16 +236,14 @@ def test_reconstructions_have_the_images_units(trained):
     )
     rebuilt = model.reconstructed(images)
     assert rebuilt.shape == images.shape
-    assert np.corrcoef(rebuilt.ravel(), images.ravel())[0, 1] > 0.8
+    assert np.corrcoef(rebuilt.ravel(), images.ravel())[0, 1] > LIKENESS.get(name, 0.8)
     assert 0.5 < rebuilt.mean() / images.mean() < 2
 
 
-def test_maps_say_where_a_ring_is_broken(trained):
-    name, model = trained
-    if type(model).oddness is Detector.oddness or name in BLIND:
+def test_maps_say_where_a_ring_is_broken(learned):
+    name, model = learned
+    if type(model).oddness is Detector.oddness:
         pytest.skip(f"{name} cannot say where")
-    model = build(name)
-    fit(model, toy(1500), training={"epochs": 15, "batch_size": 32})
     broken, ring = toy(100, odd=1, seed=6, model=True)
     truth = (ring, np.full_like(ring, NOISE)) if model.needs == "truth" else None
     maps = model.maps(broken, truth=truth)
@@ -318,7 +326,7 @@ def test_robust_training_forgets_hidden_anomalies(robust):
     training = {"epochs": 15, "batch_size": 50, "augmentation": "symmetries"}
     scores = {}
     for way in ("none", robust):
-        model = build("dcae")
+        model = detectors.detector("dcae").build(PIXELS, seed=1, score="matched")
         fit(model, images, training={**training, "robust": way, "assumed_contamination": 0.1})
         whole, broken = model.score(toy(150, seed=5)), model.score(toy(150, odd=1, seed=6))
         scores[way] = (np.median(broken) - np.median(whole)) / np.median(whole)

@@ -5,7 +5,7 @@ import pytest
 
 from oddlens import detectors, score, shards, truth
 from oddlens.artefacts import read_arrays, read_table
-from oddlens.detectors.base import Detector
+from oddlens.detectors.base import NOTHING_KNOWN, Camera, Detector
 
 PIXELS, COUNT = 12, 8
 CLASSES = {"smooth": 0.0, "odd": 1.0}
@@ -42,9 +42,9 @@ def paths(tmp_path):
     return found
 
 
-def model(path, name="flux", cell="none-0", seed=1, diverged=None, **about):
+def model(path, name="flux", cell="none-0", seed=1, diverged=None, camera=NOTHING_KNOWN, **about):
     made = detectors.detector(name).build(PIXELS)
-    made.fit(np.full((20, PIXELS, PIXELS), 5, np.float32), seed=seed, training={})
+    made.fit(np.full((20, PIXELS, PIXELS), 5, np.float32), seed=seed, training={}, camera=camera)
     made.save(path, **{"row": name, "dataset": "one"} | about, cell=cell, seed=seed, diverged=diverged)
     return str(path)
 
@@ -116,7 +116,7 @@ def test_examples_show_twins_and_their_true_difference(tmp_path, paths):
 
 
 def test_a_row_that_only_scores_in_another_way_takes_the_models_of_another(tmp_path, paths):
-    models = [model(tmp_path / "a", "oracle")]
+    models = [model(tmp_path / "a", "oracle", camera=Camera(0.0, 0.01, 2.0))]
     (matched, _), _, _ = scored(tmp_path, models, paths, row="oracle", score="matched")
     (plain, about), _, _ = scored(tmp_path, models, paths, row="oracle_plain", trained="oracle", score="error")
     assert about["detector"] == "oracle_plain"

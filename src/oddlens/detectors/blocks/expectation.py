@@ -1,8 +1,9 @@
 """How large a misfit is to be expected of a lens if nothing is odd about it.
 
 Some lenses are drawn worse than others, whatever their dark matter: bright, small sources near a caustic more than
-faint, wide ones. A small network learns from the training images how the misfit of lenses of a code is distributed, as
-a log-normal; what counts is how many standard deviations an image lies above the mean.
+faint, wide ones. A small network learns from the training images how the logarithm of the misfit of lenses of a code is
+distributed; what counts is by how many of its scales an image lies above its middle. The distribution is Student's t,
+whose wide tails let odd training images lie far out instead of pulling at it.
 """
 
 from collections.abc import Callable
@@ -10,12 +11,15 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import StudentT
 
 from oddlens.detectors.blocks.autoencoder import residual
 from oddlens.training import Batch, Objective
 
-DEVIATIONS = (-6.0, 3.0)
-"""Least and largest logarithm of the standard deviation."""
+FREEDOM = 2.0
+"""Degrees of freedom of Student's t; many make it normal."""
+LOG_SCALES = (-6.0, 3.0)
+"""Least and largest logarithm of the scale."""
 
 
 def expectation_for(score: str, *, wanted: bool, codes: int, width: int, depth: int) -> "Expectation | None":
@@ -30,7 +34,7 @@ def expectation_for(score: str, *, wanted: bool, codes: int, width: int, depth: 
 
 
 class Expectation(nn.Module):
-    """Codes [n, latent] to mean and standard deviation of the logarithm of the misfit of images with such codes."""
+    """Codes [n, latent] to middle and scale of the logarithm of the misfit of images with such codes."""
 
     def __init__(self, latent: int, width: int, depth: int):
         super().__init__()
@@ -38,8 +42,8 @@ class Expectation(nn.Module):
 
     def forward(self, codes: Tensor) -> tuple[Tensor, Tensor]:
         """See the class; [n] and [n]."""
-        mean, log_deviation = self.network(codes).float().unbind(dim=1)
-        return mean, log_deviation.clamp(*DEVIATIONS).exp()
+        middle, log_scale = self.network(codes).float().unbind(dim=1)
+        return middle, log_scale.clamp(*LOG_SCALES).exp()
 
     def objective(self, look: Callable[[Batch], tuple[Tensor, Tensor]], stage: int = 1, **how: Any) -> Objective:
         """Learn from what a detector says of a batch when it is trained: codes [n, latent] and misfits [n].
@@ -50,12 +54,11 @@ class Expectation(nn.Module):
         def loss(batch: Batch) -> Tensor:
             with torch.no_grad():
                 codes, misfit = look(batch)
-            mean, deviation = self(codes)
-            return (0.5 * ((misfit.log() - mean) / deviation).square() + deviation.log()).mean()
+            return -StudentT(FREEDOM, *self(codes)).log_prob(misfit.log()).mean()
 
         return Objective("expectation", (self,), loss, stage=stage, **how)
 
     def excess(self, misfit: Tensor, codes: list[Tensor]) -> Tensor:
-        """Standard deviations by which misfits [n] lie above the mean; of several codes of an image the mean counts."""
-        mean, deviation = (torch.stack(part).mean(dim=0) for part in zip(*map(self, codes), strict=True))
-        return (misfit.log() - mean) / deviation
+        """Scales by which misfits [n] lie above the middle, both meaned over the codes that images have."""
+        middle, scale = (torch.stack(part).mean(dim=0) for part in zip(*map(self, codes), strict=True))
+        return (misfit.log() - middle) / scale
