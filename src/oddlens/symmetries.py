@@ -30,6 +30,11 @@ def turned(images: Tensor) -> Tensor:
     return torch.cat([act(part, k) for k, part in enumerate(images.tensor_split(COUNT))])
 
 
+def attitudes(images: Tensor, symmetric: bool) -> list[Tensor]:
+    """Images by each symmetry, the untouched first; or those alone."""
+    return [act(images, k) for k in range(COUNT if symmetric else 1)]
+
+
 def symmetric_mean(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
     """The mean of a map of images to images over the symmetries of lensing: act, apply, undo.
 

@@ -19,7 +19,7 @@ from oddlens.detectors.blocks import mean_per_image
 from oddlens.detectors.blocks.information import BANK, Information, Score
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
 from oddlens.images import Images
-from oddlens.symmetries import COUNT, act
+from oddlens.symmetries import attitudes
 from oddlens.training import Batch, Objective
 
 OF_CODES: dict[str, Score] = {"norm": "norm", "centre": "centre", "critic": "critic", "knn": "knn"}
@@ -90,5 +90,4 @@ class InfoNCE(ReconstructionDetector):
         if not self.of_codes:
             return super().anomaly(images)
         seen = self.seen(images)
-        attitudes = [act(seen, k) for k in range(COUNT if self.symmetric else 1)]
-        return self.information.score(self.of_codes, self.code, attitudes)
+        return self.information.score(self.of_codes, self.code, attitudes(seen, self.symmetric))

@@ -32,7 +32,7 @@ from oddlens.detectors.blocks.expectation import expectation_for
 from oddlens.detectors.blocks.growing import Generator, Maps, Trunk, grown, levels, normalised, shown
 from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
-from oddlens.symmetries import COUNT, act, symmetric_mean
+from oddlens.symmetries import attitudes, symmetric_mean
 from oddlens.training import Batch, Objective
 
 EXPECTATION_RATE, SHARE = 4e-3, 0.25
@@ -263,12 +263,6 @@ class PGANSE(Detector):
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
-    def generate(self, count: int, generator: torch.Generator) -> Tensor:
-        """Images of lenses that never were, as a camera takes them."""
-        stage = self.levels - 1, 1.0
-        drawn = self.average(self._input(self._draw_codes(count, generator)), *stage)
-        return self.show(self._seen(self._photographed(drawn, stage, generator)))
-
     def reconstruct(self, images: Tensor) -> Tensor:
         """What the generator draws for what the encoder says."""
         return self.show(self._drawn(self.see(images)))
@@ -284,7 +278,9 @@ class PGANSE(Detector):
             misfit = mean_per_image(self.oddness(images))
             if not self.expectation or self.score_by == "residual":
                 return misfit
-            return self.expectation.excess(misfit, [self._encode(seen) for seen in self._attitudes(images)])
+            return self.expectation.excess(
+                misfit, [self._encode(seen) for seen in attitudes(self.see(images), self.symmetric)]
+            )
         parts = self._parts(images)
         if self.score_by != "combined":
             return parts[self.score_by]
@@ -294,7 +290,7 @@ class PGANSE(Detector):
 
     def _parts(self, images: Tensor) -> dict[str, Tensor]:
         norms, differences = [], []
-        for seen in self._attitudes(images):
+        for seen in attitudes(self.see(images), self.symmetric):
             codes = self._encode(seen)
             norms.append(codes.norm(dim=1))
             maps = (self.discriminator.features(self._scaled(x), self.levels - 1) for x in (seen, self._decode(codes)))
@@ -308,11 +304,6 @@ class PGANSE(Detector):
     @property
     def _blur(self) -> float:
         return self.blur.item() if self.camera_noise else 0.0
-
-    def _attitudes(self, images: Tensor) -> list[Tensor]:
-        """Images in units of their noise, in the attitudes that are scored."""
-        seen = self.see(images)
-        return [act(seen, k) for k in range(COUNT if self.symmetric else 1)]
 
     def _encode(self, seen: Tensor) -> Tensor:
         """Images in units of their noise to codes, which `_decode` draws with the average generator."""

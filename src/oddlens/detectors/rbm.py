@@ -39,7 +39,7 @@ from oddlens.detectors.blocks.components import PrincipalComponents
 from oddlens.detectors.blocks.expectation import expectation_for
 from oddlens.detectors.blocks.residuals import smoothed
 from oddlens.images import Images
-from oddlens.symmetries import COUNT, act, symmetric_mean
+from oddlens.symmetries import attitudes, symmetric_mean
 from oddlens.training import Batch, Objective
 
 SHARE = 0.25
@@ -215,8 +215,7 @@ class RBM(Detector):
         descent = self._energy(seen) - self._energy(drawn)
         if not self.expectation or self.by != "relative":
             return descent
-        attitudes = (act(seen, k) for k in range(COUNT if self.symmetric else 1))
-        codes = [self._code(self._visible(attitude)) for attitude in attitudes]
+        codes = [self._code(self._visible(attitude)) for attitude in attitudes(seen, self.symmetric)]
         return self.expectation.excess(descent.clamp(min=LEAST), codes)
 
     def reconstruct(self, images: Tensor) -> Tensor:
@@ -255,5 +254,5 @@ class RBM(Detector):
 
     def _energy(self, seen: Tensor) -> Tensor:
         """Free energies [n], in double precision, as small differences of large numbers count."""
-        attitudes = [act(seen, k) for k in range(COUNT if self.symmetric else 1)]
-        return torch.stack([self.machine(self._visible(attitude).double()) for attitude in attitudes]).mean(dim=0)
+        energies = [self.machine(self._visible(a).double()) for a in attitudes(seen, self.symmetric)]
+        return torch.stack(energies).mean(dim=0)

@@ -21,7 +21,7 @@ from oddlens.detectors.blocks import cosine
 from oddlens.detectors.blocks.autoencoder import Components, residual
 from oddlens.detectors.blocks.information import BANK, Information
 from oddlens.images import Images
-from oddlens.symmetries import COUNT, act
+from oddlens.symmetries import attitudes
 from oddlens.training import Batch, Objective
 
 LEAST = 0.1
@@ -109,10 +109,7 @@ class SVDD(Detector):
 
     def anomaly(self, images: Tensor) -> Tensor:
         """What `score` says."""
-        seen = self._see(images)
-        return self.information.score(
-            self.by, self._code, [act(seen, k) for k in range(COUNT if self.symmetric else 1)]
-        )
+        return self.information.score(self.by, self._code, attitudes(self._see(images), self.symmetric))
 
     def _see(self, images: Tensor) -> Tensor:
         return self.see(images, self.stabilised)

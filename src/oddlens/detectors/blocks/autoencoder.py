@@ -11,8 +11,6 @@ from oddlens.images import Images, Seen, total
 Network = Literal["components", "convolutional", "published"]
 COMPONENTS = 200
 """Principal components between which a dense network works; noise is all that lies outside them."""
-UNIT = 0.1
-"""What they are measured in, in units of the scatter of the strongest."""
 COARSEST = 8
 """Strided convolutions halve the image until a side has at most this many pixels; the rest is left to dense layers."""
 ORIGINAL_PIXELS = 100
@@ -84,7 +82,7 @@ class Components(nn.Module):
     @property
     def unit(self) -> Tensor:
         """Weak components stay weak, as most of what they hold is noise."""
-        return UNIT * self.principal.scatter[0]
+        return 0.1 * self.principal.scatter[0]
 
     def forward(self, images: Tensor) -> Tensor:
         """Images to coordinates [n, count]."""

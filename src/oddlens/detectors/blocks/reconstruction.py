@@ -12,7 +12,7 @@ from oddlens.detectors.blocks.autoencoder import Autoencoder
 from oddlens.detectors.blocks.expectation import expectation_for
 from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
-from oddlens.symmetries import COUNT, act, symmetric_mean
+from oddlens.symmetries import attitudes, symmetric_mean
 from oddlens.training import Batch, Objective
 
 SHARE = 0.5
@@ -119,8 +119,8 @@ class ReconstructionDetector(Detector):
         if not self.expectation or self.by != "relative":
             return misfit
         seen = self.seen(images)
-        attitudes = (act(seen, k) for k in range(COUNT if self.symmetric else 1))
-        return self.expectation.excess(misfit, [self.code(attitude).float() for attitude in attitudes])
+        codes = [self.code(attitude).float() for attitude in attitudes(seen, self.symmetric)]
+        return self.expectation.excess(misfit, codes)
 
     @final
     def seen(self, images: Tensor) -> Tensor:
