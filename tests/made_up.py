@@ -6,9 +6,11 @@ import pandas as pd
 from oddlens import metrics
 from oddlens.artefacts import write_arrays, write_table
 from oddlens.cells import parse_cell
+from oddlens.probe import PROBE
+from oddlens.samples import MEASURES
 
 CLASSES = ["smooth", "cdm", "vortex"]
-STRENGTH = {"smooth": 0.0, "cdm": 0.5, "vortex": 1.5}
+STRENGTH = {"smooth": 0.0, "cdm": 0.5, "vortex": 1.5, PROBE: 2.0}
 ROWS = {
     "good": (1.0, {"role": "detector"}),
     "dcae": (0.5, {"role": "detector"}),
@@ -16,9 +18,11 @@ ROWS = {
     "random": (0.0, {"role": "control"}),
     "supervised": (3.0, {"role": "ceiling"}),
     "good_mse": (0.8, {"role": "ablation", "ablates": "good"}),
+    "tried_01": (0.4, {"role": "candidate", "sweep": "tried", "varied": {"beta": 0.5}}),
+    "tried_02": (0.6, {"role": "candidate", "sweep": "tried", "varied": {"beta": 1.0}}),
 }
 CELLS = ["none-0", "cdm-0.2", "mixed-0.05"]
-TEMPLATE = {"ablates": None, "what": "A row that was made up"}
+TEMPLATE = {"ablates": None, "sweep": None, "varied": {}, "what": "A row that was made up"}
 
 
 def entries(rows=ROWS):
@@ -72,7 +76,7 @@ def scores(strength, known, cells, seeds, seed=0, diverged=()):
     return table
 
 
-def examples(path, detector, classes=CLASSES, pixels=16, maps=True):
+def examples(path, detector, classes=CLASSES, pixels=16, maps=True, codes=False):
     rng = np.random.default_rng(0)
     images = rng.random((len(classes), 2, pixels, pixels)).astype(np.float32)
     difference = rng.normal(0, 0.05, images.shape).astype(np.float32)
@@ -80,19 +84,25 @@ def examples(path, detector, classes=CLASSES, pixels=16, maps=True):
     arrays = {"images": images, "truth": difference}
     if maps:
         arrays |= {"reconstructions": images - difference, "maps": np.abs(difference)}
+    if codes:
+        places = rng.normal(size=(len(classes), 30, 2))
+        arrays |= {"codes": places, "norms": np.hypot(*places.transpose(2, 0, 1)), "drawn": images[0]}
+        arrays["album"] = np.stack([images[0], images[1]])
     write_arrays(path, arrays, dataset="model_a", detector=detector, classes=",".join(classes))
 
 
 def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds=(1, 2), images=80, diverged=None):
     """Everything that the tables and figures read, on disk; `diverged` maps a row to columns. Returns paths."""
     diverged = diverged or {}
-    made = {"scores": {}, "truths": {}, "pixels": {}, "examples": {}, "losses": {}}
+    made = {"scores": {}, "truths": {}, "pixels": {}, "samples": {}, "examples": {}, "losses": {}}
     for number, dataset in enumerate(datasets):
         place = folder / dataset
         place.mkdir(parents=True, exist_ok=True)
         known = truth(images, number)
         made["truths"][dataset] = place / "truth.csv"
         write_table(place / "truth.csv", known, kind="truth", dataset=dataset)
+        probed = known[known["pool"] == "validation"].assign(**{"class": PROBE})
+        known = pd.concat([known, probed], ignore_index=True)
         for k, (row, (strength, _)) in enumerate(rows.items()):
             about = {"dataset": dataset, "detector": row}
             own = cells_of(row, rows, cells)
@@ -104,19 +114,31 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
             lines = [] if blind else [(c, s, cls, 0.7, 0.05, images) for c in own for s in seeds for cls in CLASSES[1:]]
             names = ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
             write_table(place / f"{row}-pixels.csv", pd.DataFrame(lines, columns=names), kind="pixels", **about)
-            examples(place / f"{row}.h5", row, maps=not blind)
+            drawn = (
+                [(c, s, *[0.1] * len(MEASURES[:-2]), 0.3 + 0.2 * s, 1.0) for c in own for s in seeds]
+                if row == "good"
+                else []
+            )
+            table = pd.DataFrame(drawn, columns=["cell", "seed", *MEASURES])
+            write_table(place / f"{row}-samples.csv", table, kind="samples", **about)
+            examples(place / f"{row}.h5", row, maps=not blind, codes=row == "good")
             for s in seeds:
                 epochs = [] if blind else [(c, "loss", e, 1 / e) for c in own for e in range(1, 6)]
                 frame = pd.DataFrame(epochs, columns=["cell", "objective", "epoch", "loss"])
                 write_table(place / f"{row}-losses-{s}.csv", frame)
-        for kind, pattern in (("scores", "{}.csv"), ("pixels", "{}-pixels.csv"), ("examples", "{}.h5")):
+        for kind, pattern in (
+            ("scores", "{}.csv"),
+            ("pixels", "{}-pixels.csv"),
+            ("samples", "{}-samples.csv"),
+            ("examples", "{}.h5"),
+        ):
             made[kind][dataset] = {row: place / pattern.format(row) for row in rows}
         made["losses"][dataset] = {row: [place / f"{row}-losses-{s}.csv" for s in seeds] for row in rows}
     return made
 
 
 TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
-TABLES += ["pixels", "published"]
+TABLES += ["pixels", "published", "samples", "selection"]
 
 
 def aggregated(folder, made, rows=ROWS):
@@ -124,7 +146,9 @@ def aggregated(folder, made, rows=ROWS):
     from oddlens.aggregate import aggregate
 
     outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES}
-    of = {kind: {d: list(paths.values()) for d, paths in made[kind].items()} for kind in ("scores", "pixels")}
+    of = {
+        kind: {d: list(paths.values()) for d, paths in made[kind].items()} for kind in ("scores", "pixels", "samples")
+    }
     aggregate(
         outputs,
         truths=made["truths"],

@@ -19,7 +19,15 @@ def a_shard(path):
 
 def some_splits(path):
     table = splits.split(
-        ["none-0"], seed=1, replica=1, dataset="model_a", images=20, smooth="smooth", train=30, contaminants={}
+        ["none-0"],
+        seed=1,
+        replica=1,
+        dataset="model_a",
+        images=20,
+        smooth="smooth",
+        train=30,
+        contaminants={},
+        known={},
     )
     splits.write(path, table)
 

@@ -51,14 +51,14 @@ NOISE = 0.03
 CAMERA = Camera(0.0, NOISE**2, 2.5)
 
 
-def toy(count, odd=0.0, seed=0, model=False):
-    """Rings of varying radius and brightness; a fraction has a gap, its flux spread over the rest."""
+def toy(count, odd=0.0, seed=0, model=False, gaps=1):
+    """Rings of varying radius and brightness; a fraction has a gap or more, its flux spread over the rest."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:PIXELS, :PIXELS] - (PIXELS - 1) / 2
     radius = rng.uniform(4, 6, (count, 1, 1))
     ring = np.exp(-0.5 * ((np.hypot(y, x) - radius) / 1.2) ** 2) * rng.uniform(0.8, 1.2, (count, 1, 1))
     angle = rng.uniform(0, 2 * np.pi, (count, 1, 1))
-    gap = np.cos(np.arctan2(y, x) - angle) > 0.7
+    gap = np.cos(gaps * (np.arctan2(y, x) - angle)) > 0.7
     broken = ring * ~gap
     broken *= ring.sum((1, 2), keepdims=True) / broken.sum((1, 2), keepdims=True)
     chosen = np.arange(count)[:, None, None] < odd * count
@@ -71,7 +71,7 @@ def build(name, seed=1) -> Detector:
     return detectors.detector(detector).build(PIXELS, seed=seed, **given)
 
 
-def fit(model, images, odd=0.0, seed=1, training=TRAINING, **given):
+def fit(model, images, seed=1, training=TRAINING, **given):
     """Fitted, told what it needs: the labels of a set of which half is odd."""
     if model.needs == "labels":
         images, given["labels"] = toy(len(images), odd=0.5, seed=9), np.arange(len(images)) < 0.5 * len(images)
@@ -292,6 +292,53 @@ def test_labels_and_truth_go_to_those_who_need_them_and_to_nobody_else():
         fitted("oracle").score(toy(5))
     with pytest.raises(ValueError, match="Flux takes no truth"):
         fitted("flux").score(toy(5), truth=(toy(5), toy(5)))
+
+
+def test_codes_and_drawn_images_have_their_shapes(trained):
+    name, model = trained
+    images, codes, drawn, album = toy(7), model.embedded(toy(7)), model.imagined(5, seed=1), model.pictures()
+    if codes is not None:
+        assert codes.shape[0] == 7
+        np.testing.assert_array_equal(codes[:3], model.embedded(images[:3]))
+    if drawn is not None:
+        assert drawn.shape == (5, PIXELS, PIXELS)
+        np.testing.assert_array_equal(drawn, model.imagined(5, seed=1))
+        assert (drawn != model.imagined(5, seed=2)).any()
+        assert 0.2 < np.abs(drawn).max() / np.abs(images).max() < 5, "in the units of the training images"
+    if album is not None:
+        assert album.shape[2:] == (PIXELS, PIXELS)
+    assert (drawn is not None) == (VARIANTS[name][0] in ("aae", "cvae", "pgan_se"))
+
+
+def test_images_known_to_be_odd_go_to_those_who_can_use_them_and_are_not_trained_on():
+    with pytest.raises(ValueError, match="DCAE can make nothing of images that are known to be odd"):
+        fit(build("dcae"), toy(50), odd=np.arange(3))
+    with pytest.raises(ValueError, match="image 2 is among the training images and among those known"):
+        fit(build("infonce"), toy(50), rows=np.arange(40), odd=np.array([45, 2]))
+
+
+@pytest.mark.parametrize("gaps", [1, 2])
+def test_a_few_labels_help_a_description_to_find_that_kind_and_another(gaps):
+    images, odd = np.concatenate([toy(300, odd=0.1), toy(30, odd=1.0, seed=5)]), np.arange(400) < 200
+    test = toy(400, odd=0.5, seed=7, gaps=gaps)
+
+    def auc(**given):
+        model = build("svdd")
+        fit(model, images, rows=np.arange(300), training=TRAINING | {"epochs": 12}, **given)
+        return stats.mannwhitneyu(*(model.score(test)[chosen] for chosen in (odd, ~odd))).statistic / 200**2
+
+    assert 1 - auc(odd=np.arange(300, 330)) < 0.2 * (1 - auc()), "pairs ranked wrongly"
+
+
+@pytest.mark.parametrize("given", [{"told": told} for told in ("codes", "images", "both")] + [{"repulsion": "margin"}])
+def test_labels_change_an_autoencoder_and_leave_it_able(given):
+    images, odd = np.concatenate([toy(300), toy(30, odd=1.0, seed=5)]), np.arange(400) < 200
+    model, test = detectors.detector("infonce").build(PIXELS, **given), toy(400, odd=0.5, seed=7)
+    fit(model, images, rows=np.arange(300), training=TRAINING | {"epochs": 12}, odd=np.arange(300, 330))
+    other = build("infonce", seed=0)
+    fit(other, images, rows=np.arange(300), training=TRAINING | {"epochs": 12})
+    assert (model.score(test) != other.score(test)).any()
+    assert stats.mannwhitneyu(*(model.score(test)[chosen] for chosen in (odd, ~odd))).statistic / 200**2 > 0.85
 
 
 def test_a_training_that_diverges_says_so_with_its_history():

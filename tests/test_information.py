@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from oddlens import settings
-from oddlens.detectors.blocks.information import Critic, Information, information, posed, reference
+from oddlens.detectors.blocks.information import (
+    CLOSEST,
+    Critic,
+    Information,
+    information,
+    posed,
+    reference,
+    repelled,
+)
 from oddlens.mistakes import ConfigError, validated
 from oddlens.symmetries import COUNT, act
 
@@ -124,6 +132,15 @@ def test_references_are_those_of_normal_and_laplace():
     assert reference(codes, "laplace").item() == 7
 
 
+def test_codes_lose_by_the_distance_to_odd_ones():
+    codes, odd = torch.tensor([[0.0, 0.0], [3.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    # Squared distances (1 + 4) / 2 and (4 + 13) / 2, absolute ones (1 + 2) / 2 and (2 + 5) / 2; by number of the code.
+    torch.testing.assert_close(repelled(codes, odd, "normal", "inverse"), 2 / torch.tensor([2.5, 8.5]))
+    torch.testing.assert_close(repelled(codes, odd, "laplace", "inverse"), 2 / torch.tensor([1.5, 3.5]))
+    torch.testing.assert_close(repelled(codes, odd, "laplace", "margin"), torch.tensor([0.25, 0.0]))
+    assert repelled(codes, codes[:1], "normal", "inverse")[0].item() == pytest.approx(1 / CLOSEST), "never infinite"
+
+
 def test_poses_are_symmetries_or_shifts_of_the_image():
     rng = torch.Generator().manual_seed(0)
     images = torch.randn(200, 1, 6, 6)
@@ -145,7 +162,14 @@ def test_poses_are_symmetries_or_shifts_of_the_image():
 
 def test_views_differ_by_unit_noise_if_they_are_to():
     rng = torch.Generator().manual_seed(0)
-    how = {"critic": "cosine", "temperature": 1.0, "bound": "infonce", "reference": "normal", "beta": 1.0}
+    how = {
+        "critic": "cosine",
+        "temperature": 1.0,
+        "bound": "infonce",
+        "reference": "normal",
+        "beta": 1.0,
+        "repulsion": "inverse",
+    }
     clean, seen = Information(8, 3, **how, augmentations=["noise"]).views(torch.zeros(500, 1, 8, 8), rng)
     assert clean.abs().max() == 0
     assert seen.std().item() == pytest.approx(1, abs=0.02)

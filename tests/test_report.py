@@ -13,7 +13,7 @@ from oddlens.figures.draw import draw, leaders
 from oddlens.figures.ranks import critical_differences, draw_ranks
 from oddlens.report import _controls, _reproductions, remedies, report
 
-FIGURES = ["roc", "contamination", "bins", "ablations", "gallery", "losses"]
+FIGURES = ["roc", "contamination", "bins", "ablations", "selection", "gallery", "codes", "drawn", "losses"]
 CUTS = {
     "whole": {"diverged": {"dcae": ["cdm-0.2/1"], "random": ["none-0/1", "none-0/2"]}},
     "one data set, one detector, clean, one seed": {
@@ -52,6 +52,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         rows=made_up.entries(rows),
         classes={"cdm": "Subhalos"},
         versions={"numpy": "1.2.3"},
+        devices=["a processor"],
     )
     return (folder / "report.html").read_text(), drawn, outputs
 
@@ -71,7 +72,7 @@ def test_the_report_says_what_the_tables_say(whole):
     summary = pd.read_csv(outputs["summary"])
     best = summary.query("dataset == 'model_a' and detector == 'good' and contaminant == 'none' and anomaly == 'all'")
     assert f"On model_a the best is <b>good</b> with an AUC of {best['auc'].item():.3f}" in page
-    assert page.count("<img") == 2 * 7 + 1
+    assert page.count("<img") == 2 * 10 + 1
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     for words in (
         "numpy 1.2.3",
@@ -127,8 +128,8 @@ def test_figures_are_equal_when_drawn_again(tmp_path, config):
 def test_the_loss_figure_has_a_line_for_every_training_set_and_seed(tmp_path):
     made = made_up.study(tmp_path, datasets=("model_a",))
     axes = [axis for axis in loss_curves(made["losses"]["model_a"], "training").axes if axis.lines]
-    assert [axis.get_title() for axis in axes] == ["good", "dcae", "dcae_published", "good_mse"]
-    assert [len(axis.lines) for axis in axes] == [6, 6, 6, 2]
+    assert [axis.get_title() for axis in axes] == ["good", "dcae", "dcae_published", "good_mse", "tried_01", "tried_02"]
+    assert [len(axis.lines) for axis in axes] == [6, 6, 6, 2, 6, 6]
 
 
 def test_every_row_has_a_look_and_detectors_differ():

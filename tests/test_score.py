@@ -50,7 +50,7 @@ def model(path, name="flux", cell="none-0", seed=1, diverged=None, camera=NOTHIN
 
 
 def scored(tmp_path, models, paths, row="flux", trained=None, **scoring):
-    names = {name: tmp_path / f"out-{name}" for name in ("scores", "pixels", "examples")}
+    names = {name: tmp_path / f"out-{name}" for name in ("scores", "pixels", "samples", "examples")}
     score.score(
         models,
         paths,
@@ -60,6 +60,7 @@ def scored(tmp_path, models, paths, row="flux", trained=None, **scoring):
         scoring=scoring,
         dataset="one",
         smooth="smooth",
+        seed=1,
         device="cpu",
     )
     return read_table(names["scores"]), read_table(names["pixels"])[0], read_arrays(names["examples"])
@@ -69,7 +70,7 @@ def test_every_image_has_a_score_of_every_model(tmp_path, paths):
     models = [model(tmp_path / "a"), model(tmp_path / "b", cell="odd-0.1", seed=2)]
     (table, about), _, _ = scored(tmp_path, models, paths)
     assert list(table.columns) == ["pool", "class", "index", "none-0/1", "odd-0.1/2"]
-    assert len(table) == 3 * COUNT
+    assert len(table) == (3 + 1) * COUNT, "and probes of the validation images"
     assert about["diverged"] == {}
     test = table[table["pool"] == "test"].set_index(["class", "index"])["none-0/1"]
     brighter = (test["odd"] - test["smooth"]).to_numpy() * 5  # scores are in units of the training set's brightness

@@ -200,9 +200,9 @@ def test_rows_train_on_what_their_kind_is_for(config):
     everything = study.cells()
     assert everything == ["none-0", "cdm-0.1", "vortex-0.1", "mixed-0.1", "labelled-0.5"]
     assert study.cells_of("dcae") == everything[:-1]
-    assert study.cells_of("dcae_adam") == ["none-0"]
+    assert study.cells_of("dcae_plain_error") == ["none-0"]
     assert study.cells_of("supervised") == ["labelled-0.5"]
-    roles = {row: study.detectors[row].role for row in ("dcae", "dcae_adam", "supervised", "flux", "knn")}
+    roles = {row: study.detectors[row].role for row in ("dcae", "dcae_plain_error", "supervised", "flux", "knn")}
     assert list(roles.values()) == ["detector", "ablation", "ceiling", "control", "reference"]
 
 
@@ -224,14 +224,99 @@ def test_rows_that_differ_only_in_their_score_share_models(config):
     assert shared == {"error": "dcae"}
 
 
+def test_a_sweep_is_replaced_by_its_candidates(config):
+    grid = {"beta": [0, 0.5, 2], "critic": ["cosine", "bilinear"]}
+    config["detectors"] |= {
+        "every": {"like": "dcae", "detector": "cvae", "sweep": {"latent": [6, 12], "optimiser": ["muon", "adam"]}, "contaminated": False},
+        "infonce": {"sweep": grid, "trials": 3, "training": {"epochs": 2}},
+    }
+    study = settings.study(config)
+    rows = study.detectors
+    assert [name for name, row in rows.items() if row.sweep == "every"] == [f"every_{k:02d}" for k in (1, 2, 3, 4)]
+    assert {(rows[n].settings["latent"], rows[n].settings["optimiser"]) for n in rows if rows[n].sweep == "every"} == {
+        (6, "muon"),
+        (6, "adam"),
+        (12, "muon"),
+        (12, "adam"),
+    }
+    assert (rows["every_01"].detector, rows["every_01"].role, rows["every_01"].contaminated) == (
+        "cvae",
+        "candidate",
+        False,
+    )
+    assert study.varied("every_01") == {"latent": 6, "optimiser": "muon"}
+    assert study.varied("dcae") == {}
+    drawn = [(rows[n].settings["beta"], rows[n].settings["critic"]) for n in rows if rows[n].sweep == "infonce"]
+    assert len(set(drawn)) == 3
+    assert rows["infonce_02"].training.epochs == 2
+    assert settings.study(config).detectors == rows, "the draw is a function of names and seed"
+    only = settings.study(config | {"only": ["infonce", "dcae"]})
+    assert set(only.detectors) == {"dcae", "infonce_01", "infonce_02", "infonce_03"}
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ({"sweep": {"beta": 3}}, r"infonce\.sweep: must map settings to lists"),
+        (
+            {"sweep": {"beta": [0, 1]}, "trials": 3},
+            r"infonce\.trials: must be 2 to the 2 combinations .*\(got 3\)",
+        ),
+        ({"sweep": {"bata": [0, 1]}}, r"infonce_01\.bata.*Did you mean 'beta'"),
+        ({"sweep": {"beta": [0, -1]}}, r"infonce_02\.beta"),
+    ],
+)
+def test_sweeps_over_nothing_are_refused(config, row, told):
+    config["detectors"]["infonce"] = row
+    with pytest.raises(ConfigError, match=told):
+        settings.study(config)
+
+
+def test_labels_are_counted_by_class(config):
+    config["detectors"] |= {
+        "few": {"detector": "infonce", "labels": {"mixed": 5}},
+        "more": {"detector": "svdd", "labels": {"cdm": 10, "mixed": 4}},
+    }
+    study = settings.study(config)
+    assert study.labels_of("few", "model_a") == {"cdm": 3, "vortex": 2}
+    assert study.labels_of("more", "model_a") == {"cdm": 12, "vortex": 2}
+    assert study.labels_of("dcae", "model_a") == {"cdm": 0, "vortex": 0}
+    assert study.known("model_b") == {"cdm": 12, "vortex": 2}
+    assert study.cells_of("few") == study.cells_of("dcae")
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (
+            {"detector": "dcae", "labels": {"cdm": 5}},
+            r"detectors\.new\.labels: dcae can make nothing of labels; infonce, svdd can",
+        ),
+        (
+            {"detector": "infonce", "labels": {"cmd": 5}},
+            r"detectors\.new\.labels: unknown class 'cmd'.*Did you mean 'cdm'",
+        ),
+        ({"detector": "infonce", "labels": {"cdm": 0}}, r"detectors\.new\.labels\.cdm"),
+        (
+            {"detector": "infonce", "labels": {"cdm": 3500}},
+            r"images\.contaminant is 4000, but 800 cdm hide .* tells 3500 others",
+        ),
+    ],
+)
+def test_labels_that_nobody_has_or_wants_are_refused(config, row, told):
+    config["detectors"]["new"] = row
+    with pytest.raises(ConfigError, match=told):
+        settings.study(config)
+
+
 def test_only_some_rows_are_chosen(config):
-    chosen = settings.study(config | {"only": ["dcae", "dcae_adam"]})
-    assert list(chosen.detectors) == ["dcae", "dcae_adam"]
+    chosen = settings.study(config | {"only": ["dcae", "dcae_plain_error"]})
+    assert list(chosen.detectors) == ["dcae", "dcae_plain_error"]
     assert "labelled-0.5" not in chosen.cells()
     with pytest.raises(ConfigError, match=r"only: there is no row 'dace'.*Did you mean 'dcae'"):
         settings.study(config | {"only": ["dace"]})
-    with pytest.raises(ConfigError, match=r"dcae_adam ablates 'dcae', which `only` leaves out"):
-        settings.study(config | {"only": ["dcae_adam"]})
+    with pytest.raises(ConfigError, match=r"dcae_plain_error ablates 'dcae', which `only` leaves out"):
+        settings.study(config | {"only": ["dcae_plain_error"]})
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from oddlens.cells import cell_name, parse_cell
 POOLS = {"smooth": "smooth", "train": 120, "contaminants": {"cdm": 40, "vortex": 40}, "dataset": "model_a"}
 
 
-def draw(cells, images=100, seed=1, replica=1):
-    return splits.split(cells, seed=seed, replica=replica, images=images, **POOLS)
+def draw(cells, images=100, seed=1, replica=1, known=None):
+    return splits.split(cells, seed=seed, replica=replica, images=images, known=known or {}, **POOLS)
 
 
 def members(table, cell, pool=None):
@@ -64,6 +64,19 @@ def test_seeds_draw_other_images():
 def test_too_small_a_pool_is_told():
     with pytest.raises(ValueError, match=r"cdm-0\.5: 100 images cannot be drawn from 120 \+ 40"):
         draw(["cdm-0.5"])
+
+
+def test_images_that_are_known_to_be_odd_are_in_no_set():
+    table = draw(["none-0", "cdm-0.3", "mixed-0.3"], known={"cdm": 10, "vortex": 3})
+    known = table[table[splits.KNOWN] > 0]
+    assert known.groupby("class")[splits.KNOWN].apply(sorted).to_dict() == {"cdm": [*range(1, 11)], "vortex": [1, 2, 3]}
+    assert not known[["none-0", "cdm-0.3", "mixed-0.3"]].to_numpy().any()
+    fewer = draw(["none-0", "cdm-0.3", "mixed-0.3"], known={"cdm": 4})
+    first = known[(known["class"] == "cdm") & (known[splits.KNOWN] <= 4)]
+    assert fewer.loc[fewer[splits.KNOWN] > 0, "index"].tolist() == first["index"].tolist()
+    assert members(fewer, "cdm-0.3") == members(table, "cdm-0.3")
+    with pytest.raises(ValueError, match=r"cdm-0\.3: 5 of its odd images are known to be odd: enlarge the pool"):
+        draw(["cdm-0.3"], known={"cdm": 15})
 
 
 def test_written_splits_are_read_back(tmp_path):

@@ -59,7 +59,7 @@ def areas(scored, anomaly, *columns):
 
 def test_each_line_is_the_auc_of_its_scores(read, scored):
     auc = read["auc"]
-    ordinary = 2 * len(made_up.CELLS) * 4 + 2 * 2  # rows with all training sets, and those with one
+    ordinary = 2 * len(made_up.CELLS) * 6 + 2 * 2  # rows with all training sets, and those with one
     assert len(auc) == ordinary * 3 * 3
     found = auc.query(
         "dataset == 'model_b' and detector == 'dcae' and contaminant == 'mixed' and contamination == 0.05 "
@@ -170,6 +170,27 @@ def test_a_family_of_pairs_is_one_training_set_and_anomaly(read):
     cdm = pairs.query("dataset == 'model_a' and training == 'cdm 20%' and anomaly == 'all'")
     assert set(cdm["a"]) | set(cdm["b"]) == {"good", "dcae", "random"}  # dcae_published diverged with every seed
     assert set(cdm.query("a == 'good' and b == 'dcae'")["seeds"]) == {2}
+
+
+def test_candidates_are_chosen_by_probes_and_judged_by_test_images(read):
+    found = read["selection"]
+    assert set(found["detector"]) == set(made_up.ROWS)
+    assert not found.loc[found["sweep"].isna(), ["chosen", "best"]].to_numpy().any()
+    tried = found[found["sweep"] == "tried"]
+    for mark, by in (("chosen", "probe_auc"), ("best", "auc")):
+        marked = tried[tried[mark]]
+        most = tried.groupby(["dataset", "contaminant", "contamination"])[by].max()
+        assert marked[by].tolist() == most.reindex(list(marked[most.index.names].itertuples(index=False))).tolist()
+        assert len(marked) == len(most) == 6
+    auc = (
+        read["summary"]
+        .query("anomaly == 'all'")
+        .set_index(["dataset", "contaminant", "contamination", "detector"])["auc"]
+    )
+    assert found.set_index(list(auc.index.names))["auc"].equals(
+        auc.reindex(found.set_index(list(auc.index.names)).index)
+    )
+    assert (found["probe_low"] <= found["probe_auc"]).all()
 
 
 def test_ablations_stand_beside_their_base(read):
@@ -290,7 +311,7 @@ def test_a_truth_that_is_the_same_as_another_has_no_bins_of_its_own(made, scored
 
 def test_pixels_are_collected_with_their_names(read):
     pixels = read["pixels"]
-    assert set(pixels["detector"]) == {"good", "dcae", "dcae_published", "good_mse"}
+    assert set(pixels["detector"]) == {"good", "dcae", "dcae_published", "good_mse", "tried_01", "tried_02"}
     assert set(pixels["anomaly"]) == {"cdm", "vortex"}
     assert set(zip(pixels["contaminant"], pixels["contamination"], strict=True)) == {
         ("none", 0),

@@ -7,7 +7,7 @@ from torch import nn
 
 from oddlens.images import Images
 from oddlens.robust import mean_loss
-from oddlens.training import Objective, global_generators, train
+from oddlens.training import ODD, Objective, global_generators, train
 
 
 def line(**changes):
@@ -125,6 +125,21 @@ def test_labels_and_progress_reach_the_loss():
     images = Images(pixels, np.arange(64), pixels[:, 0, 0] > 0, "cpu")
     train(model, [Objective("fit", (model,), loss, lambda p: 0.1)], images, seed=1, epochs=2, batch_size=16)
     assert [p for _, p in seen] == [k / 8 for k in range(8)]
+
+
+def test_some_images_that_are_known_to_be_odd_go_with_every_batch():
+    pixels = np.arange(40, dtype=np.float32)[:, None, None]
+    images, seen, model = Images(pixels, np.arange(32), None, "cpu", odd=np.arange(32, 40)), set(), nn.Linear(1, 1)
+    images.measured(torch.tensor(2.0))
+
+    def loss(batch):
+        assert batch.odd.shape == (ODD, 1, 1, 1)
+        assert batch.images.max() < 16
+        seen.update((2 * batch.odd).flatten().tolist())
+        return model(batch.images).square().mean()
+
+    train(model, [Objective("fit", (model,), loss, lambda p: 0.1)], images, seed=1, epochs=4, batch_size=16)
+    assert seen == set(range(32, 40))
 
 
 def test_images_are_read_from_a_file_as_they_are_asked_for(tmp_path):

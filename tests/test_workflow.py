@@ -31,7 +31,7 @@ esac
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
 TABLES = ["ablations", "alarms", "auc", "bins", "comparison", "contamination", "pairs", "pixels", "published"]
-TABLES += ["ranks", "summary", "wilcoxon"]
+TABLES += ["ranks", "samples", "selection", "summary", "wilcoxon"]
 
 
 def fresh_copy(folder: Path) -> Path:
@@ -84,8 +84,8 @@ def study(tmp_path_factory):
 def test_tables_and_report_are_there(study):
     auc = pd.read_csv(study / "results/smoke/tables/auc.csv")
     assert list(auc.columns) == COLUMNS
-    # data sets x (rows of all training sets + ablation, oracle + supervised) x seeds x (cdm, vortex, all)
-    assert len(auc) == 2 * (4 * 4 + 2 + 1) * 2 * 3
+    # data sets x (rows of all training sets + those of the clean one + supervised) x seeds x (cdm, vortex, all)
+    assert len(auc) == 2 * (4 * 4 + 5 + 1) * 2 * 3
     assert set(auc["status"]) == {"ok"}
     assert sorted(path.stem for path in (study / "results/smoke/tables").iterdir()) == TABLES
     assert not auc.duplicated(COLUMNS[:6]).any()
@@ -93,8 +93,14 @@ def test_tables_and_report_are_there(study):
     assert (auc["auc_low"] <= auc["auc"]).all()
     assert (auc["auc"] <= auc["auc_high"]).all()
     assert (auc.loc[auc["anomaly"] == "all", "n_anomalous"] == 120).all()
+    chosen = pd.read_csv(study / "results/smoke/tables/selection.csv").query("chosen")
+    assert chosen["sweep"].tolist() == ["tried"] * 2
+    assert pd.read_csv(study / "results/smoke/tables/samples.csv")["detector"].unique().tolist() == [
+        "tried_01",
+        "tried_02",
+    ]
     page = (study / "results/smoke/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 2 * 7 + 1  # figures of each data set, and the ranks
+    assert page.count("data:image/png;base64,") == 2 * 10 + 1  # figures of each data set, and the ranks
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
 
 

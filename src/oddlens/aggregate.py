@@ -14,7 +14,9 @@ from oddlens.tables.pairs import ablation_table, pairs_table
 from oddlens.tables.pixels import pixels_table
 from oddlens.tables.published import published_table
 from oddlens.tables.ranks import ranks_table, wilcoxon_table
+from oddlens.tables.samples import samples_table
 from oddlens.tables.scored import Scored
+from oddlens.tables.selection import selection_table
 
 
 def aggregate(
@@ -23,6 +25,7 @@ def aggregate(
     scores: Mapping[str, Sequence[str | Path]],
     truths: Mapping[str, str | Path],
     pixels: Mapping[str, Sequence[str | Path]],
+    samples: Mapping[str, Sequence[str | Path]],
     rows: Mapping[str, Mapping],
     reproduces: Mapping[str, str],
     smooth: str,
@@ -30,7 +33,7 @@ def aggregate(
     """Write all tables; each is described where it is made, in `oddlens.tables`. Inputs are by data set.
 
     Args:
-        rows: of each detector row its `role` and the row it `ablates`, if any.
+        rows: of each detector row its `role`, and the row it `ablates` or the `sweep` it is of, if any.
         reproduces: of each data set the published one that it is held against.
     """
     parts: dict[str, list[pd.DataFrame]] = {}
@@ -45,6 +48,7 @@ def aggregate(
         "ranks": ranks_table(summary),
         "wilcoxon": wilcoxon_table(summary),
         "pixels": pixels_table(path for paths in pixels.values() for path in paths),
+        "samples": samples_table(path for paths in samples.values() for path in paths),
     }
     for name, path in outputs.items():
         tables.write(path, made[name])
@@ -59,6 +63,8 @@ def _of_dataset(scored: Scored, truth: pd.DataFrame, rows: Mapping[str, Mapping]
         yield "pairs", pairs_table(block, rows)
         yield "ablations", ablation_table(block, rows)
         yield "contamination", contamination_table(block)
+        if block.anomaly == tables.ALL:
+            yield "selection", selection_table(scored, block, rows)
     yield "bins", bins_table(scored, truth)
     yield "alarms", alarms_table(scored)
 

@@ -21,11 +21,20 @@ class Images:
     """Some rows of an array [n, pixels, pixels] as scaled tensors [b, 1, pixels, pixels] on a device.
 
     The array is never copied as a whole unless it fits on a GPU: a memory-mapped one is read as batches ask for it.
+    `odd` are other rows of it, of images that are known to be odd, in the same units; None if there are none.
     """
 
-    def __init__(self, array: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, device: torch.device | str):
+    def __init__(
+        self,
+        array: np.ndarray,
+        rows: np.ndarray,
+        labels: np.ndarray | None,
+        device: torch.device | str,
+        odd: np.ndarray | None = None,
+    ):
         self.device = torch.device(device)
         self.scale = torch.ones((), device=self.device)
+        self.odd = None if odd is None else Images(array, odd, None, device)
         self.labels = None if labels is None else torch.as_tensor(labels, dtype=torch.float32, device=self.device)
         self._pool, self._rows = torch.from_numpy(array), torch.as_tensor(rows)
         if self.device.type == "cuda":
@@ -33,6 +42,12 @@ class Images:
             if needed < RESIDENT * torch.cuda.mem_get_info(self.device)[0]:
                 self._pool = self._pool[self._rows].to(self.device)
                 self._rows = torch.arange(len(rows), device=self.device)
+
+    def measured(self, scale: Tensor) -> None:
+        """Set the brightness that is 1."""
+        self.scale = scale
+        if self.odd is not None:
+            self.odd.measured(scale)
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -1,8 +1,9 @@
-"""Which code made an artefact: fingerprints of source files, and versions of packages."""
+"""What made an artefact: fingerprints of source files, versions of packages, the processor."""
 
 import ast
 import hashlib
 import importlib.metadata
+import os
 import platform
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,16 @@ _PACKAGE = Path(__file__).parent
 def versions(*packages: str) -> dict[str, str]:
     """The versions of Python and of the named packages."""
     return {"python": platform.python_version(), **{p: importlib.metadata.version(p) for p in packages}}
+
+
+def processor() -> str:
+    """The name of this machine's processor, and how many cores it has."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.partition(": ")[2] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):  # not Linux, or a processor without a name there
+        name = platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores"
 
 
 def fingerprint(*modules: str) -> str:

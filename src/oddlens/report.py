@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 import oddlens
 from oddlens.artefacts import replacing
 from oddlens.cells import LABELLED, MIXED
-from oddlens.tables import ALL, ALPHA, BLIND, HOME, training_labels
+from oddlens.tables import ALL, ALPHA, BLIND, HOME, TRAINING, VARIANTS, training_labels
 from oddlens.tables.auc import ranking
 
 EXAMPLE = 0.1
@@ -29,6 +29,7 @@ def report(
     rows: Mapping[str, Mapping],
     classes: Mapping[str, str],
     versions: Mapping[str, str],
+    devices: Iterable[str],
 ) -> None:
     """Write the report.
 
@@ -37,8 +38,9 @@ def report(
         figures: for each data set the paths of its figures, by name.
         ranks: the path of the critical-difference diagram.
         study: the validated config as plain data.
-        rows: of each detector row its `role`, the row it `ablates`, and `what` it is.
+        rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it, `what` it is.
         classes: what each class is.
+        devices: what the models were trained on.
     """
     read = {name: pd.read_csv(file) for name, file in tables.items() if name != "comparison"}
     environment = Environment(
@@ -51,6 +53,7 @@ def report(
         blind=BLIND,
         version=oddlens.__version__,
         versions=versions,
+        devices=list(devices),
         config=yaml.safe_dump(study, sort_keys=False, allow_unicode=True),
         described=_described(rows),
         classes=classes,
@@ -85,6 +88,10 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "friedman": _friedman(read["ranks"]),
         "pixels": _pixels(read["pixels"]),
         "ablations": _each(datasets, read["ablations"], _ablations),
+        "samples": _each(datasets, read["samples"], _samples),
+        "collapsed": _collapsed(read["samples"]),
+        "selections": _each(datasets, read["selection"], lambda t: _selection(t, rows)),
+        "agreement": _agreement(read["selection"]),
         "published": _each(datasets, read["published"], _published),
         "reproductions": _reproductions(read["published"], study),
         "diverged": _diverged(read["auc"]),
@@ -270,7 +277,7 @@ def _flat(section: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 def _contaminated(summary: pd.DataFrame) -> str | None:
     """AUC against all anomalies: a line per row, a column per training set; none if all training was clean."""
     chosen = summary[
-        (summary["anomaly"] == ALL) & (summary["contaminant"] != LABELLED) & (summary["role"] != "ablation")
+        (summary["anomaly"] == ALL) & (summary["contaminant"] != LABELLED) & ~summary["role"].isin(VARIANTS)
     ]
     if chosen["contaminant"].isin(HOME).all():
         return None
@@ -417,6 +424,55 @@ def _ablations(ablations: pd.DataFrame) -> str | None:
         columns={"base": "row", "base_auc": "AUC", "ablation": "without the idea", "ablation_auc": "AUC without"}
     )
     return _html(shown.assign(gained=_signed(every["gain"]), **_chances(every)))
+
+
+def _samples(samples: pd.DataFrame) -> str | None:
+    """Distances of drawn images from real ones after each training, means over seeds; in brackets what chance does."""
+    keys = [*TRAINING, "detector"]
+    means = samples.groupby(keys, sort=False).mean(numeric_only=True).reset_index()
+    shown = pd.DataFrame({"row": means["detector"], "training": training_labels(means)})
+    for name, words in (("sliced_wasserstein", "sliced Wasserstein"), ("frechet", "Fréchet"), ("variety", "variety")):
+        pairs = zip(means[name], means[f"{name}_floor"], strict=True)
+        shown[words] = [f"{found:.3f} ({floor:.3f})" for found, floor in pairs]
+    return _html(shown)
+
+
+def _collapsed(samples: pd.DataFrame) -> list[str]:
+    """Models that draw nearly the same image all the time, in words."""
+    lost = samples[samples["collapsed"].astype(bool)]
+    names = zip(lost["detector"], lost["dataset"], training_labels(lost), lost["seed"], strict=True)
+    return [f"{row} on {dataset}, {training}, seed {seed}" for row, dataset, training, seed in names]
+
+
+def _selection(selection: pd.DataFrame, rows: Mapping[str, Mapping]) -> str | None:
+    """What each sweep would have chosen after each training, without labels and with them."""
+    lines = []
+    for (sweep, *_), found in selection.dropna(subset="sweep").groupby(["sweep", *TRAINING], sort=False):
+        chosen, best = (found[found[mark]].iloc[0] for mark in ("chosen", "best"))
+        lines.append(
+            {
+                "sweep": sweep,
+                "training": training_labels(found).iloc[0],
+                "candidates": len(found),
+                "chosen": _words(rows[chosen["detector"]]["varied"]),
+                "its AUC": f"{chosen['auc']:.3f} ({chosen['auc_low']:.3f}–{chosen['auc_high']:.3f})",
+                "by labels": _words(rows[best["detector"]]["varied"]),
+                "AUC by labels": best["auc"],
+                "median AUC": found["auc"].median(),
+            }
+        )
+    return _html(pd.DataFrame(lines))
+
+
+def _words(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings.items())
+
+
+def _agreement(selection: pd.DataFrame) -> dict[str, tuple[int, float]]:
+    """How many rows of each data set were trained cleanly, and Spearman's correlation of both AUCs over them."""
+    clean = selection[selection["contaminant"].isin(HOME)].dropna(subset=["probe_auc", "auc"])
+    every = {name: (len(t), t["probe_auc"].corr(t["auc"], "spearman")) for name, t in clean.groupby("dataset")}
+    return {str(name): (count, found) for name, (count, found) in every.items() if count > 2 and found == found}
 
 
 def _diverged(auc: pd.DataFrame) -> list[dict]:

@@ -9,11 +9,14 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy import stats
+from sklearn.decomposition import PCA
 
 from oddlens import detectors, shards, splits
 from oddlens.artefacts import write_arrays, write_table
-from oddlens.detectors.base import SCORE_BATCH, Detector
+from oddlens.detectors.base import SCORE_BATCH, SIGMA_PER_FWHM, Detector
+from oddlens.probe import PROBE, probes
 from oddlens.progress import Progress, say
+from oddlens.samples import MEASURES, compared
 from oddlens.training import pick_device
 
 EXAMPLES = 2
@@ -22,6 +25,10 @@ VISIBLE = 1.0
 """A pixel is odd if the noise-free images of twins differ by more than this many deviations of its noise."""
 MAPPED = 512
 """Twins of each class whose anomaly maps are judged."""
+DRAWN, SHOWN = 1000, 8
+"""Images that a model draws of itself to be compared with real ones, and those of them that are shown."""
+PLACED = 300
+"""Test images of each class whose codes are shown."""
 
 
 def score(
@@ -30,31 +37,36 @@ def score(
     *,
     scores_path: str | Path,
     pixels_path: str | Path,
+    samples_path: str | Path,
     examples_path: str | Path,
     row: str,
     trained: str,
     scoring: Mapping[str, Any],
     dataset: str,
     smooth: str,
+    seed: int,
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Write the table of scores, that of the anomaly maps' AUCs, and examples of what the first model makes of images.
+    """Write the tables of scores, of anomaly maps' AUCs, of how real drawn images are, and examples of the first model.
 
     The scores have a row per image (`pool`, `class`, `index`) and a column per model (`<cell>/<seed>`), of NaN if its
-    training diverged. The examples are arrays [class, example, pixels, pixels]: `images`, `truth` (what the noise-free
-    image has beyond its smooth twin's), and of the first model that did not diverge `reconstructions` and `maps`, if
-    the detector has such ideas.
+    training diverged. Probes (`oddlens.probe`) of the validation images are a class of their own. The examples are
+    arrays [class, example, pixels, pixels]: `images`, `truth` (what the noise-free image has beyond its smooth twin's),
+    and of the first model that did not diverge, if the detector has such ideas, `reconstructions` and `maps`; the two
+    leading principal components of `codes` [class, image, 2] and the `norms` of codes [class, image]; and what it drew
+    of itself, `drawn` [n, pixels, pixels] and in the course of its training `album` [stages, n, pixels, pixels].
 
     Args:
         trained: the row that the models were trained for; another than `row` if that only scores in another way.
         scoring: the settings that are read by the score alone.
         smooth: the class that is normal.
+        seed: the master seed, for the probes.
     """
     torch.set_num_threads(threads)
     with TemporaryDirectory() as scratch:
-        pool = Twins(shards.read_all(shard_paths, scratch), smooth)
-        table, pixels, diverged = pool.table[splits.IDENTITY].copy(), [], {}
+        pool = Twins(shards.read_all(shard_paths, scratch), smooth, (dataset,), seed)
+        table, pixels, samples, diverged = pool.scored.copy(), [], [], {}
         examples: dict[str, np.ndarray] = {}
         progress = Progress(len(model_paths) * len(table))
         for path in model_paths:
@@ -67,8 +79,11 @@ def score(
                 if about["diverged"]:
                     raise FloatingPointError(about["diverged"])
                 table[column] = pool.score(model)
-                pixels += [{"cell": about["cell"], "seed": about["seed"], **found} for found in pool.pixel_aucs(model)]
-                examples = examples or pool.examples(model)
+                name = {"cell": about["cell"], "seed": about["seed"]}
+                pixels += [{**name, **found} for found in pool.pixel_aucs(model)]
+                if (drawn := model.imagined(DRAWN, seed)) is not None:
+                    samples.append({**name, **compared(drawn, *pool.smooth_images(DRAWN))})
+                examples = examples or pool.examples(model) | _of_itself(model, drawn)
             except FloatingPointError as error:
                 table[column], diverged[column] = np.nan, str(error)
             progress.advance(len(table))
@@ -77,28 +92,44 @@ def score(
     write_table(scores_path, table, kind="scores", dataset=dataset, detector=row, diverged=diverged)
     columns = ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
     write_table(pixels_path, pd.DataFrame(pixels, columns=columns), kind="pixels", dataset=dataset, detector=row)
+    found = pd.DataFrame(samples, columns=["cell", "seed", *MEASURES])
+    write_table(samples_path, found, kind="samples", dataset=dataset, detector=row)
     write_arrays(examples_path, examples, dataset=dataset, detector=row, classes=",".join(pool.classes))
 
 
-class Twins:
-    """Test and validation images, each with its twin: the smooth image of the same lens, source and noise."""
+def _of_itself(model: Detector, drawn: np.ndarray | None) -> dict[str, np.ndarray]:
+    """What a model drew of itself."""
+    found = {"drawn": None if drawn is None else drawn[:SHOWN], "album": model.pictures()}
+    return {name: array for name, array in found.items() if array is not None}
 
-    def __init__(self, pool: shards.Pool, smooth: str):
+
+class Twins:
+    """Test and validation images, each with its twin, the smooth image of the same lens, source and noise; and probes.
+
+    `scored` names all images that get a score, probes last; their names and the seed determine them.
+    """
+
+    def __init__(self, pool: shards.Pool, smooth: str, probe_names: tuple[str, ...], seed: int):
         self.table, self.images = pool.table, pool.images
         self.noise_free, self.sigma = pool.pixels["noise_free"], pool.pixels["sigma"]
         names = pool.table[splits.IDENTITY]
         place = pd.Series(names.index, index=pd.MultiIndex.from_frame(names))
         self.twin = place[list(names.assign(**{"class": smooth}).itertuples(index=False, name=None))].to_numpy()
         self.classes = [smooth, *sorted(set(names["class"]) - {smooth})]
+        self.probed = np.flatnonzero(pool.table["pool"] == "validation")
+        blur = SIGMA_PER_FWHM * float(pool.table["psf_fwhm_pixels"].median())
+        self.probes = probes(self.images[self.probed], blur, *probe_names, seed=seed)
+        self.scored = pd.concat([names, names.loc[self.probed].assign(**{"class": PROBE})], ignore_index=True)
 
     def of(self, cls: str, count: int) -> np.ndarray:
         """The rows of the first test images of a class."""
         return np.flatnonzero((self.table["pool"] == "test") & (self.table["class"] == cls))[:count]
 
     def score(self, model: Detector) -> np.ndarray:
-        """The scores of all images, in parts that memory holds."""
+        """The scores of all images, probes last, in parts that memory holds."""
         parts = np.array_split(np.arange(len(self.table)), -(-len(self.table) // (8 * SCORE_BATCH)))
-        return np.concatenate([model.score(self.images[rows], truth=self.truth(model, rows)) for rows in parts])
+        found = [model.score(self.images[rows], truth=self.truth(model, rows)) for rows in parts]
+        return np.concatenate([*found, model.score(self.probes, truth=self.truth(model, self.probed))])
 
     def truth(self, model: Detector, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """What a model that needs the truth is told: the smooth twins without noise, and the noise's deviation."""
@@ -121,6 +152,21 @@ class Twins:
                 error = aucs.std(ddof=1) / np.sqrt(len(aucs))
                 yield {"class": cls, "pixel_auc": aucs.mean(), "pixel_auc_error": error, "images": len(aucs)}
 
+    def smooth_images(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Normal images of the test and of the validation pool."""
+        return self.images[self.of(self.classes[0], count)], self.images[self.probed[:count]]
+
+    def codes(self, model: Detector) -> dict[str, np.ndarray]:
+        """Where the codes of some test images of each class lie, in two components, and how long they are."""
+        found = [model.embedded(self.images[self.of(cls, PLACED)]) for cls in self.classes]
+        if any(codes is None for codes in found):
+            return {}
+        codes = np.stack(found)  # type: ignore[arg-type]  # [class, image, number]
+        flat = codes.reshape(-1, codes.shape[-1])
+        parts = min(2, *flat.shape)
+        places = PCA(parts, svd_solver="full").fit(codes[0]).transform(flat).reshape(*codes.shape[:2], parts)
+        return {"codes": places.astype(np.float32), "norms": np.linalg.norm(codes, axis=-1)}
+
     def examples(self, model: Detector | None) -> dict[str, np.ndarray]:
         """The first test images of each class, and what a model makes of them, if there is one."""
         rows = np.concatenate([self.of(cls, EXAMPLES) for cls in self.classes])
@@ -130,7 +176,7 @@ class Twins:
             drawn, maps = model.reconstructed(images), model.maps(images, truth=self.truth(model, rows))
             found |= {name: made for name, made in (("reconstructions", drawn), ("maps", maps)) if made is not None}
         shape = (len(self.classes), -1, *images.shape[1:])
-        return {name: array.reshape(shape) for name, array in found.items()}
+        return {name: array.reshape(shape) for name, array in found.items()} | (self.codes(model) if model else {})
 
 
 def _pixel_auc(maps: np.ndarray, odd: np.ndarray) -> np.ndarray:

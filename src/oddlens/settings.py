@@ -6,6 +6,7 @@ constructor in `detectors/<detector>.py`.
 """
 
 import ast
+import itertools
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,7 @@ from oddlens.cells import CLEAN, LABELLED, MIXED, cell_name
 from oddlens.lensing import substructure
 from oddlens.lensing.world import World
 from oddlens.mistakes import ConfigError, nearest, validated
+from oddlens.randomness import stream
 from oddlens.section import Section
 
 _HERE = Path(__file__).parent
@@ -118,14 +120,20 @@ class Row(Section):
     detector: str
     training: Training
     settings: dict[str, Any]
+    labels: Annotated[dict[str, PositiveInt], Field(default_factory=dict)]
+    """How many images of a contaminant it is told are odd."""
     ablates: str | None = None
+    sweep: str | None = None
+    """The sweep that it is a candidate of."""
     contaminated: bool = True
 
     @property
     def role(self) -> str:
-        """What the row is for: `detector`, `control`, `reference`, `ceiling` or `ablation`."""
+        """What the row is for: `detector`, `control`, `reference`, `ceiling`, `ablation` or `candidate`."""
         kind = summary(self.detector).partition(": ")[0].lower()
-        return "ablation" if self.ablates else kind if kind in ROLES else "detector"
+        if self.ablates or self.sweep:
+            return "ablation" if self.ablates else "candidate"
+        return kind if kind in ROLES else "detector"
 
     @property
     def what(self) -> str:
@@ -192,6 +200,34 @@ class Study(Section):
                 raise ValueError(f"detectors.{name} ablates '{base}', which `only` leaves out: name it too")
         return self
 
+    @model_validator(mode="after")
+    def _labels_fit(self) -> "Study":
+        for name, row in self.detectors.items():
+            if row.labels and not semi_supervised(row.detector):
+                able = ", ".join(d for d in detectors() if semi_supervised(d))
+                raise ValueError(f"detectors.{name}.labels: {row.detector} can make nothing of labels; {able} can")
+            for dataset, given in self.datasets.items():
+                anomalies = list(given.substructure)
+                for kind in row.labels:
+                    if kind not in (*anomalies, MIXED):
+                        raise ValueError(
+                            f"detectors.{name}.labels: unknown class '{kind}' for data set '{dataset}'. "
+                            + nearest(kind, [*anomalies, MIXED])
+                        )
+                hidden = [
+                    _by_class({kind: round(p * self.contamination.images)}, anomalies)
+                    for kind, fractions in self.contamination.fractions.items()
+                    for p in fractions
+                ]
+                for cls, told in self.labels_of(name, dataset).items():
+                    most = max((amounts[cls] for amounts in hidden), default=0)
+                    if told and told + most > given.images.contaminant:
+                        raise ValueError(
+                            f"datasets.{dataset}.images.contaminant is {given.images.contaminant}, but {most} {cls} "
+                            f"hide in a training set and detectors.{name}.labels tells {told} others: raise it"
+                        )
+        return self
+
     def cells(self) -> list[str]:
         """The names of all training sets of each seed, the clean one first."""
         contaminated = [
@@ -207,6 +243,21 @@ class Study(Section):
             return [LABELLED_CELL]
         return [cell for cell in self.cells() if cell != LABELLED_CELL] if row.contaminated else [CLEAN_CELL]
 
+    def labels_of(self, name: str, dataset: str) -> dict[str, int]:
+        """How many images of each anomaly class of a data set a row is told are odd."""
+        return _by_class(self.detectors[name].labels, list(self.datasets[dataset].substructure))
+
+    def known(self, dataset: str) -> dict[str, int]:
+        """How many images of each anomaly class of a data set some row is told are odd."""
+        rows = [self.labels_of(name, dataset) for name in self.detectors]
+        return {cls: max(row[cls] for row in rows) for cls in self.datasets[dataset].substructure}
+
+    def varied(self, name: str) -> dict[str, Any]:
+        """The settings of a candidate in which the others of its sweep differ."""
+        row = self.detectors[name]
+        others = [other.settings for other in self.detectors.values() if row.sweep and other.sweep == row.sweep]
+        return {key: value for key, value in row.settings.items() if any(other[key] != value for other in others)}
+
     def trained(self, name: str) -> str:
         """The row whose models a row scores with: the first that is trained alike, on at least the same sets.
 
@@ -216,10 +267,17 @@ class Study(Section):
         def recipe(row: Row) -> tuple:
             # Refining trains anew without what scored highest, so there the score is a part of the training.
             only_scored = () if row.training.robust == "refine" else scoring(row.detector)
-            return row.detector, {k: v for k, v in row.settings.items() if k not in only_scored}, row.training
+            drawn = {k: v for k, v in row.settings.items() if k not in only_scored}
+            return row.detector, drawn, row.training, row.labels
 
         like = (other for other, row in self.detectors.items() if recipe(row) == recipe(self.detectors[name]))
         return next(other for other in like if set(self.cells_of(name)) <= set(self.cells_of(other)))
+
+
+def _by_class(amounts: dict[str, int], classes: list[str]) -> dict[str, int]:
+    """Amounts of contaminants as amounts of classes: a mixture has the classes in turn."""
+    mixed = amounts.get(MIXED, 0)
+    return {cls: amounts.get(cls, 0) + (mixed + len(classes) - 1 - k) // len(classes) for k, cls in enumerate(classes)}
 
 
 # --- detectors: settings are read from the constructor, without importing torch -------------------------------------
@@ -272,6 +330,11 @@ def needs(name: str) -> str | None:
     return _declared(_HERE / "detectors" / f"{name}.py", "needs")
 
 
+def semi_supervised(name: str) -> bool:
+    """Whether a detector can make use of images known to be odd; see `Detector.semi_supervised`."""
+    return bool(_declared(_HERE / "detectors" / f"{name}.py", "semi_supervised"))
+
+
 def scoring(name: str) -> tuple[str, ...]:
     """The settings of a detector that only its score reads; see `Detector.scoring`."""
     return _declared(_HERE / "detectors" / f"{name}.py", "scoring") or ()
@@ -305,7 +368,7 @@ def _keywords(path: Path) -> Iterator[tuple[ast.arg, ast.expr | None]]:
 
 def _like(name: str, rows: dict[str, dict[str, Any]], above: tuple[str, ...] = ()) -> dict[str, Any]:
     """A row as written, laid over the row that it is like or that it ablates."""
-    own = dict(rows[name])
+    own = {key: value for key, value in rows[name].items() if key != "sweep"}
     for key in ("like", "ablates"):
         base = own.pop(key, None)
         if base is None:
@@ -318,20 +381,51 @@ def _like(name: str, rows: dict[str, dict[str, Any]], above: tuple[str, ...] = (
     return {"detector": name, **own}
 
 
-def _row(name: str, given: dict[str, Any], training: dict[str, Any], ablates: str | None) -> dict[str, Any]:
+def _swept(rows: dict[str, dict[str, Any]], seed: Any) -> dict[str, dict[str, Any]]:
+    """The rows, those with a `sweep` replaced by its candidates: `trials` draws from the grid of all values."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, row in rows.items():
+        if "sweep" not in row:
+            found[name] = row
+            continue
+        where = f"detectors.{name}.sweep"
+        common = {key: value for key, value in row.items() if key not in ("sweep", "trials")}
+        if "like" not in row:
+            common.setdefault("detector", name)
+        grid = _mapping(row["sweep"], where)
+        if not grid or not all(isinstance(values, list) and values for values in grid.values()):
+            raise ConfigError(f"{where}: must map settings to lists of their values (got {row['sweep']!r})")
+        every = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
+        trials = row.get("trials", len(every))
+        if not isinstance(trials, int) or not 2 <= trials <= len(every):
+            raise ConfigError(
+                f"detectors.{name}.trials: must be 2 to the {len(every)} combinations of the sweep (got {trials!r})"
+            )
+        drawn = sorted(stream(seed, "sweep", name).choice(len(every), trials, replace=False))
+        for k, chosen in enumerate(drawn, 1):
+            found[f"{name}_{k:02d}"] = {**common, **every[chosen], "sweep": name}
+    return found
+
+
+def _row(
+    name: str, given: dict[str, Any], training: dict[str, Any], ablates: str | None, sweep: str | None
+) -> dict[str, Any]:
     """A row with its own `training` laid over the common one, and the other keys checked by the detector."""
     detector, given = given["detector"], {key: value for key, value in given.items() if key != "detector"}
     if detector not in detectors():
         raise ConfigError(f"detectors.{name}: unknown detector '{detector}'. {nearest(str(detector), detectors())}")
     own = _mapping(given.pop("training", {}), f"detectors.{name}.training")
+    labels = given.pop("labels", {})
     contaminated = given.pop("contaminated", ablates is None)
-    extra = ["detector", "training", "like", "ablates", "contaminated"]
+    extra = ["detector", "training", "labels", "like", "ablates", "contaminated"]
     settings = validated(detector_settings(detector), given, f"detectors.{name}", extra=extra)
     return {
         "detector": detector,
         "training": {**training, **own},
         "settings": settings.plain(),
+        "labels": labels,
         "ablates": ablates,
+        "sweep": sweep,
         "contaminated": contaminated,
     }
 
@@ -394,14 +488,17 @@ def study(config: dict[str, Any]) -> Study:
         config[key] = {n: _mapping(v, f"{key}.{n}") for n, v in _mapping(config.get(key), key).items() if v is not None}
     # Presets first: a null in a data set removes what its preset gives.
     config["datasets"] = {n: _laid({}, d, f"datasets.{n}") for n, d in config["datasets"].items()}
-    rows = config["detectors"]
+    swept = config["detectors"]
+    rows = _swept(swept, config.get("seed"))
     chosen = config.get("only") or list(rows)
-    if unknown := [name for name in chosen if name not in rows]:
-        raise ConfigError(f"only: there is no row '{unknown[0]}' in detectors. {nearest(str(unknown[0]), rows)}")
+    chosen = [*chosen, *(name for name, row in rows.items() if row.get("sweep") in chosen)]
+    if unknown := [name for name in chosen if name not in {*rows, *swept}]:
+        raise ConfigError(f"only: there is no row '{unknown[0]}' in detectors. {nearest(str(unknown[0]), swept)}")
     config["detectors"] = {name: _like(name, rows) for name in rows if name in chosen}
     config = merged({}, config)
     training = _mapping(config.get("training", {}), "training")
     config["detectors"] = {
-        name: _row(name, row, training, rows[name].get("ablates")) for name, row in config["detectors"].items()
+        name: _row(name, row, training, rows[name].get("ablates"), rows[name].get("sweep"))
+        for name, row in config["detectors"].items()
     }
     return validated(Study, config)

@@ -19,7 +19,7 @@ from oddlens import detectors, shards, splits
 from oddlens.artefacts import DamagedFile, write_table
 from oddlens.detectors.base import Camera, Detector, OtherFormat, read_model
 from oddlens.progress import say
-from oddlens.provenance import versions
+from oddlens.provenance import processor, versions
 from oddlens.randomness import torch_seed
 from oddlens.training import Diverged, History, pick_device
 
@@ -35,6 +35,7 @@ def train(
     detector: str,
     settings: Mapping[str, Any],
     training: Mapping[str, Any],
+    labels: Mapping[str, int],
     dataset: str,
     shard_paths: list[str],
     split_path: str,
@@ -49,6 +50,7 @@ def train(
 
     Args:
         row: the name of the detector's row in the config.
+        labels: of each anomaly class, how many images are known to be odd.
         smooth: the class that is normal.
         replica: the study's seed; the same for all cells, so that they start from equal weights.
         source: the fingerprint of the code, a part of the recipe.
@@ -57,10 +59,13 @@ def train(
     torch.set_num_threads(threads)
     kind, own_seed = detectors.detector(detector), torch_seed(seed, "train", dataset, row, replica)
     history: list[tuple] = []
+    devices = set()
     with TemporaryDirectory() as scratch:
         pool = shards.read_all(shard_paths, scratch)
         place = pd.Series(pool.table.index, index=pd.MultiIndex.from_frame(pool.table[splits.IDENTITY]))
         table = splits.read(split_path)
+        told = table.loc[table[splits.KNOWN].between(1, table["class"].map(labels).fillna(0)), splits.IDENTITY]
+        odd = place[list(told.itertuples(index=False, name=None))].to_numpy() if len(told) else None
         for cell, path in models.items():
             members = table.loc[table[cell] == 1, splits.IDENTITY]
             rows = place[list(members.itertuples(index=False, name=None))].to_numpy()
@@ -73,16 +78,19 @@ def train(
                 "source": source,
                 "images": _digest(pool.images, rows),
             }
+            if odd is not None:
+                about["odd"] = _digest(pool.images, odd)
             recipe = json.dumps([about, detector, dict(settings), own_seed], sort_keys=True)
             about["recipe"] = hashlib.sha256(recipe.encode()).hexdigest()
-            found = _losses_of(path, about["recipe"])
-            if found is None:
-                found = _fit(
+            made = _made(path, about["recipe"])
+            if made is None:
+                made = _fit(
                     kind.build(pool.images.shape[-1], seed=own_seed, **settings),
                     Path(path),
                     about,
                     images=pool.images,
                     rows=rows,
+                    odd=odd,
                     labels=(members["class"] != smooth).to_numpy() if kind.needs == "labels" else None,
                     camera=Camera(*pool.table.loc[rows, CAMERA].median()),
                     seed=own_seed,
@@ -91,28 +99,35 @@ def train(
                 )
             else:
                 say(f"{_title(about)}: kept, nothing in its recipe has changed")
-            history += [(cell, name, k + 1, loss) for name, values in found.items() for k, loss in enumerate(values)]
-    write_table(losses, pd.DataFrame(history, columns=["cell", "objective", "epoch", "loss"]), kind="losses", row=row)
+            values = made["losses"].items()
+            history += [(cell, name, k + 1, loss) for name, means in values for k, loss in enumerate(means)]
+            devices.add(made["device"])
+    table = pd.DataFrame(history, columns=["cell", "objective", "epoch", "loss"])
+    write_table(losses, table, kind="losses", row=row, devices=sorted(devices))
     # Kept until here: Snakemake deletes the models of a job that failed, and the checkpoints bring them back.
     for path in models.values():
         for checkpoint in Path(path).parent.glob(f".{Path(path).stem}-*.checkpoint"):
             checkpoint.unlink()
 
 
-def _fit(model: Detector, path: Path, about: dict[str, Any], **given: Any) -> History:
-    """Fit and save a model, and say so if it diverged; its losses."""
+def _fit(model: Detector, path: Path, about: dict[str, Any], device: str, **given: Any) -> dict[str, Any]:
+    """Fit and save a model, and say so if it diverged; what it says of itself."""
     title, diverged = _title(about), None
-    say(f"{title}: {len(given['rows'])} images on {given['device']}")
+    say(f"{title}: {len(given['rows'])} images on {device}")
     checkpoint = path.with_name(f".{path.stem}-{about['recipe'][:12]}.checkpoint")
     try:
-        losses = model.fit(**given, on_epoch=lambda e: say(f"  {e}"), checkpoint=checkpoint)
+        losses: History = model.fit(**given, device=device, on_epoch=lambda e: say(f"  {e}"), checkpoint=checkpoint)
     except Diverged as error:
         diverged, losses = str(error), error.history
         say(f"{title}: diverged: {error}")
-    model.save(
-        path, **about, losses=losses, diverged=diverged, versions=versions("torch", "numpy"), device=given["device"]
-    )
-    return losses
+    about |= {
+        "losses": losses,
+        "diverged": diverged,
+        "versions": versions("torch", "numpy"),
+        "device": torch.cuda.get_device_name() if device == "cuda" else processor(),
+    }
+    model.save(path, **about)
+    return about
 
 
 def _title(about: Mapping[str, Any]) -> str:
@@ -127,10 +142,10 @@ def _digest(images: np.ndarray, rows: np.ndarray) -> str:
     return sha.hexdigest()
 
 
-def _losses_of(path: str | Path, recipe: str) -> History | None:
-    """The losses of the model at `path` if it is whole and of this recipe."""
+def _made(path: str | Path, recipe: str) -> dict[str, Any] | None:
+    """What the model at `path` says of itself, if it is whole and of this recipe."""
     try:
         about = read_model(path)[1]["about"]
     except (FileNotFoundError, DamagedFile, OtherFormat):
         return None
-    return about["losses"] if about.get("recipe") == recipe else None
+    return about if about.get("recipe") == recipe else None

@@ -28,6 +28,8 @@ from oddlens.symmetries import turned
 History = dict[str, list[float | None]]
 """The mean loss of each epoch, by objective; None for an epoch in which it was not pursued."""
 Optimisers = Mapping[str, list[torch.optim.Optimizer]]
+ODD = 16
+"""How many images that are known to be odd go with a batch, drawn with repetition."""
 MUON_SIDE, MUON_RATE = 64, 10
 """Muon is for matrices with at least so many rows and columns; its learning rate in those of Adam."""
 
@@ -50,6 +52,8 @@ class Batch:
     """All randomness of a loss; on the device of the images."""
     progress: float
     """How much of the stage is done, in [0, 1)."""
+    odd: Tensor | None = None
+    """Some of the images that are known to be odd, likewise; None if none are."""
 
 
 @dataclass(frozen=True)
@@ -149,12 +153,12 @@ def train(
         with global_generators(torch_seed(seed, "global", epoch), device), _deterministic():
             for step in range(batches):
                 chosen = order[step * size : (step + 1) * size]
-                pixels = images[chosen].contiguous(memory_format=torch.channels_last)
                 batch = Batch(
-                    turned(pixels) if augmentation == "symmetries" else pixels,
+                    _posed(images, chosen, augmentation),
                     None if images.labels is None else images.labels[chosen],
                     generator,
                     ((epoch - begin) * batches + step) / (length * batches),
+                    _known(images, augmentation, generator),
                 )
                 for objective in current:
                     for optimiser in optimisers[objective.name]:
@@ -183,6 +187,19 @@ def train(
             on_epoch(Epoch(epoch + 1, ends[-1], {name: losses[-1] for name, losses in history.items()}, progress))
     model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return history
+
+
+def _posed(images: Images, chosen: Tensor, augmentation: str) -> Tensor:
+    pixels = images[chosen].contiguous(memory_format=torch.channels_last)
+    return turned(pixels) if augmentation == "symmetries" else pixels
+
+
+def _known(images: Images, augmentation: str, generator: torch.Generator) -> Tensor | None:
+    """Some of the images that are known to be odd."""
+    if images.odd is None:
+        return None
+    chosen = torch.randint(len(images.odd), (ODD,), generator=generator, device=generator.device)
+    return _posed(images.odd, chosen, augmentation)
 
 
 def _optimisers(objective: Objective, parameters: list[nn.Parameter]) -> list[torch.optim.Optimizer]:

@@ -9,10 +9,12 @@ TABLES = {
     "wilcoxon": "pairs of rows, Wilcoxon-Holm",
     "bins": "AUC by truth",
     "pixels": "anomaly maps",
+    "samples": "drawn images",
     "ablations": "ablations",
+    "selection": "choosing without labels",
     "auc": "AUC, tidy",
 }
-DRAWN = ["auc", "summary", "bins", "ablations"]
+DRAWN = ["auc", "summary", "bins", "ablations", "selection"]
 
 
 rule aggregate:
@@ -24,6 +26,11 @@ rule aggregate:
         ),
         pixels=expand(
             results("scores/{dataset}/{detector}-pixels.csv"),
+            dataset=STUDY.datasets,
+            detector=DETECTORS,
+        ),
+        samples=expand(
+            results("scores/{dataset}/{detector}-samples.csv"),
             dataset=STUDY.datasets,
             detector=DETECTORS,
         ),

@@ -27,6 +27,8 @@ ROWS = {
     name: {
         "role": row.role,
         "ablates": row.ablates,
+        "sweep": row.sweep,
+        "varied": STUDY.varied(name),
         "what": row.what,
     }
     for name, row in STUDY.detectors.items()
@@ -34,7 +36,16 @@ ROWS = {
 ALL_CLASSES = list(
     dict.fromkeys(cls for dataset in STUDY.datasets.values() for cls in dataset.classes)
 )
-FIGURES = ["roc", "contamination", "bins", "gallery", "losses"]
+FIGURES = [
+    "roc",
+    "contamination",
+    "bins",
+    "selection",
+    "gallery",
+    "codes",
+    "drawn",
+    "losses",
+]
 
 
 wildcard_constraints:
@@ -113,6 +124,16 @@ def contaminants(wildcards):
     """The size of the contaminant pool of each anomaly class."""
     dataset = STUDY.datasets[wildcards.dataset]
     return {cls: dataset.images.contaminant for cls in dataset.pools()["contaminant"]}
+
+
+def known(wildcards):
+    """How many images of each anomaly class are known to be odd to some row."""
+    return STUDY.known(wildcards.dataset)
+
+
+def labels(wildcards):
+    """How many images of each anomaly class are known to be odd to a row."""
+    return STUDY.labels_of(wildcards.detector, wildcards.dataset)
 
 
 def train_images(wildcards):

@@ -7,6 +7,12 @@ rule report:
             figure=["preview", *FIGURES],
         ),
         ranks_figure=results("figures/ranks.png"),
+        losses=expand(
+            results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
+            dataset=STUDY.datasets,
+            detector=OWN_MODELS,
+            replica=REPLICAS,
+        ),
         template="src/oddlens/report.html.j2",
     output:
         report(

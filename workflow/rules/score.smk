@@ -5,6 +5,7 @@ rule score:
     output:
         scores=results("scores/{dataset}/{detector}.csv"),
         pixels=results("scores/{dataset}/{detector}-pixels.csv"),
+        samples=results("scores/{dataset}/{detector}-samples.csv"),
         examples=results("scores/{dataset}/{detector}.h5"),
     log:
         log_of("score/{dataset}/{detector}"),
@@ -18,6 +19,7 @@ rule score:
     params:
         trained=trained,
         scoring=scoring,
+        seed=STUDY.seed,
         smooth=SMOOTH,
         source=score_source,
     script:

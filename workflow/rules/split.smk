@@ -12,6 +12,7 @@ rule split:
         images=STUDY.contamination.images,
         train=train_images,
         contaminants=contaminants,
+        known=known,
         smooth=SMOOTH,
         source=fingerprint("oddlens.splits"),
     script:

@@ -21,6 +21,7 @@ rule train:
     params:
         cells=cells,
         row=row,
+        labels=labels,
         seed=STUDY.seed,
         smooth=SMOOTH,
         source=train_source,

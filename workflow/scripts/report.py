@@ -5,10 +5,12 @@ from itertools import batched
 from oddlens.progress import log_to
 
 with log_to(snakemake.log[0]):
+    from oddlens.artefacts import read_table
     from oddlens.provenance import versions
     from oddlens.report import report
 
     params, files = snakemake.params, snakemake.input
+    devices = {device for path in files.losses for device in read_table(path, "losses")[1]["devices"]}
     by_dataset = zip(params.study["datasets"], batched(files.figures, len(params.figures)), strict=True)
     report(
         snakemake.output[0],
@@ -19,4 +21,5 @@ with log_to(snakemake.log[0]):
         rows=params.rows,
         classes=params.classes,
         versions=versions("snakemake", "numpy", "pandas", "scipy", "scikit-learn", "scikit-posthocs", "matplotlib"),
+        devices=sorted(devices),
     )

@@ -10,11 +10,13 @@ with log_to(snakemake.log[0]):
         snakemake.input.shards,
         scores_path=snakemake.output.scores,
         pixels_path=snakemake.output.pixels,
+        samples_path=snakemake.output.samples,
         examples_path=snakemake.output.examples,
         row=snakemake.wildcards.detector,
         trained=snakemake.params.trained,
         scoring=snakemake.params.scoring,
         dataset=snakemake.wildcards.dataset,
         smooth=snakemake.params.smooth,
+        seed=snakemake.params.seed,
         threads=snakemake.threads,
     )

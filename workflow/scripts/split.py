@@ -15,5 +15,6 @@ with log_to(snakemake.log[0]):
         smooth=params.smooth,
         train=params.train,
         contaminants=params.contaminants,
+        known=params.known,
     )
     splits.write(snakemake.output[0], table, dataset=names.dataset, seed=int(names.replica))

@@ -42,11 +42,14 @@ class AAE(ReconstructionDetector):
             Objective("regularisation", encoder, self._regularisation, self.adversarial_rate),
         ]
 
+    def prior(self, count: int, generator: torch.Generator) -> Tensor:
+        """N(0, 1), stretched."""
+        return self.prior_scale * torch.randn((count, self.latent), generator=generator, device=generator.device)
+
     def _discrimination(self, batch: Batch) -> Tensor:
         with torch.no_grad():
             codes = self.code(self.seen(batch.images))
-        prior = self.prior_scale * torch.randn(codes.shape, generator=batch.generator, device=codes.device)
-        real, fake = self.discriminator(prior), self.discriminator(codes)
+        real, fake = self.discriminator(self.prior(len(codes), batch.generator)), self.discriminator(codes)
         return 0.5 * (F.softplus(-real) + F.softplus(fake)).mean()  # binary cross-entropy
 
     def _regularisation(self, batch: Batch) -> Tensor:

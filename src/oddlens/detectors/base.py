@@ -69,6 +69,8 @@ class Detector(nn.Module):
 
     needs: ClassVar[Literal["labels", "truth"] | None] = None
     """What a ceiling is told and no detector: the classes of its training images, or the smooth model of each image."""
+    semi_supervised: ClassVar[bool] = False
+    """Whether a few images that are known to be odd can be made use of (`Batch.odd`)."""
     scoring: ClassVar[tuple[str, ...]] = ()
     """Settings that only the score reads: rows of a config that differ in no others share their models."""
     scale: Tensor
@@ -109,6 +111,18 @@ class Detector(nn.Module):
 
     def oddness(self, images: Tensor) -> Tensor | None:
         """An anomaly map [n, 1, pixels, pixels], higher is odder; None if the detector cannot say where."""
+        return None
+
+    def embed(self, images: Tensor) -> Tensor | None:
+        """Codes [n, latent] of scaled images; None if the detector has no such idea."""
+        return None
+
+    def imagine(self, count: int, generator: torch.Generator) -> Tensor | None:
+        """Images [count, 1, pixels, pixels] that it draws of itself, as the camera takes them; None if it cannot."""
+        return None
+
+    def album(self) -> Tensor | None:
+        """What it drew of itself in the course of its training, [stages, n, 1, pixels, pixels]; None if it does not."""
         return None
 
     # --- what every detector does -------------------------------------------------------------------------------
@@ -152,6 +166,7 @@ class Detector(nn.Module):
         seed: int,
         rows: np.ndarray | None = None,
         labels: np.ndarray | None = None,
+        odd: np.ndarray | None = None,
         camera: Camera = NOTHING_KNOWN,
         device: str | torch.device = "cpu",
         training: Mapping[str, Any] | None = None,
@@ -163,6 +178,7 @@ class Detector(nn.Module):
         Args:
             rows: which of the images; all by default.
             labels: 1 for odd, by row, for a detector that needs labels.
+            odd: other rows, of images that are known to be odd, for a detector that is `semi_supervised`.
             camera: what is known of it; all its images count as taken alike.
             training: the settings of `oddlens.training.train`.
             checkpoint: training goes on from this file if it is there, to equal results.
@@ -176,12 +192,18 @@ class Detector(nn.Module):
         rows = self._check(images, rows)
         if (self.needs == "labels") != (labels is not None):
             raise ValueError(f"{type(self).__name__} {'needs' if self.needs == 'labels' else 'takes no'} labels")
+        if odd is not None:
+            if not self.semi_supervised:
+                raise ValueError(f"{type(self).__name__} can make nothing of images that are known to be odd")
+            if both := np.intersect1d(rows, odd).tolist():
+                raise ValueError(f"image {both[0]} is among the training images and among those known to be odd")
+            self._check(images, odd)
         self.to(device)
         given = dict(training or {})
         fresh = copy.deepcopy(self.state_dict())
 
         def learn(kept: np.ndarray, checkpoint: Path | None) -> History:
-            view = Images(images, rows[kept], None if labels is None else labels[kept], device)
+            view = Images(images, rows[kept], None if labels is None else labels[kept], device, odd)
             self._measure(view, camera)
             with torch.no_grad():
                 self.prepare(view, _generator(seed, "prepare", device))
@@ -194,9 +216,9 @@ class Detector(nn.Module):
         everything = np.arange(len(rows))
         history = learn(everything, checkpoint)
         if given.get("robust") == "refine":
-            odd = round(given.get("assumed_contamination", ASSUMED_CONTAMINATION) * len(rows))
-            say(f"  once more from the start, without the {odd} images that are odd to the first")
-            kept = np.sort(np.argsort(self.score(images, rows=rows), kind="stable")[: len(rows) - odd])
+            worst = round(given.get("assumed_contamination", ASSUMED_CONTAMINATION) * len(rows))
+            say(f"  once more from the start, without the {worst} images that are odd to the first")
+            kept = np.sort(np.argsort(self.score(images, rows=rows), kind="stable")[: len(rows) - worst])
             self.load_state_dict(fresh)
             history = learn(kept, checkpoint and checkpoint.with_stem(f"{checkpoint.stem}-refined"))
         return history
@@ -240,6 +262,27 @@ class Detector(nn.Module):
         return self._map(images, lambda batch: self.oddness(batch)[:, 0], None, truth)  # type: ignore[index]
 
     @final
+    def embedded(self, images: np.ndarray) -> np.ndarray | None:
+        """Codes [n, latent] of images [n, pixels, pixels], or None."""
+        if type(self).embed is Detector.embed:
+            return None
+        return self._map(images, self.embed)  # type: ignore[arg-type]
+
+    @final
+    @torch.no_grad()
+    def imagined(self, count: int, seed: int) -> np.ndarray | None:
+        """Images [count, pixels, pixels] that it draws of itself, in the units of its training images; or None."""
+        self.eval()
+        drawn = self.imagine(count, _generator(seed, "imagine", self.scale.device))
+        return None if drawn is None else (drawn[:, 0].float() * self.scale).cpu().numpy()
+
+    @final
+    def pictures(self) -> np.ndarray | None:
+        """The album [stages, n, pixels, pixels], likewise."""
+        album = self.album()
+        return None if album is None else (album[:, :, 0] * self.scale).cpu().numpy()
+
+    @final
     def save(self, path: Path | str, **about: Any) -> None:
         """Write the detector as safetensors; `about` is kept in its header as JSON beside what loading needs."""
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
@@ -261,7 +304,7 @@ class Detector(nn.Module):
         scale = pixels.kthvalue(len(pixels) - max(1, len(pixels) // 1000) + 1).values
         if not scale > 0:
             raise ValueError(f"the brightest training pixels are at {scale:g}: these are no images of light")
-        images.scale = scale
+        images.measured(scale)
         values = {
             "scale": scale,
             "gain": camera.gain / scale,

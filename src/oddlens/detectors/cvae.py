@@ -43,6 +43,10 @@ class CVAE(ReconstructionDetector):
         """The evidence bound."""
         return [Objective("bound", (self.autoencoder,), self._loss, **self.optimisation)]
 
+    def prior(self, count: int, generator: torch.Generator) -> Tensor:
+        """N(0, 1)."""
+        return torch.randn((count, self.latent), generator=generator, device=generator.device)
+
     def _loss(self, batch: Batch) -> Tensor:
         seen = self.seen(batch.images)
         mean, log_variance = self.autoencoder.encode(seen).float().chunk(2, dim=1)

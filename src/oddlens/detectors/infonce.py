@@ -6,7 +6,9 @@ The objective max I(X; Z) - beta H(Z) of `blocks/information.py` on the codes of
     misfit(x') / 2 + information (beta * reference(Z') - I(Z', Z''))
 
 with the misfit summed over pixels in units of the noise, so that all terms are in nats; all are divided by the number
-of pixels. Where views have noise added (`noise` among the augmentations), the decoder draws the image without it.
+of pixels. Where views have noise added (`noise` among the augmentations), the decoder draws the image without it. If
+some images are known to be odd, their codes are to lie apart from the normal ones (`blocks/information.py`), and their
+misfit L per pixel is to be large, which adds 1 / L.
 """
 
 from typing import Any, Literal
@@ -24,6 +26,8 @@ from oddlens.training import Batch, Objective
 
 OF_CODES: dict[str, Score] = {"norm": "norm", "centre": "centre", "critic": "critic", "knn": "knn"}
 """Scores of codes."""
+LEAST = 1e-2
+"""The least misfit that is inverted, per pixel and in units of the noise."""
 
 
 class InfoNCE(ReconstructionDetector):
@@ -32,8 +36,13 @@ class InfoNCE(ReconstructionDetector):
     Args:
         information: the weight of the information terms; 0 leaves an autoencoder of augmented images.
         critic, temperature, bound, reference, beta, augmentations: see `blocks.information`.
+        label_weight: of what is known of odd images.
+        told: whether their `codes` are to lie apart, their `images` are to be drawn badly, or `both`.
+        repulsion: see `blocks.information`.
         score: of images, as all autoencoders have it, or one of `Information.score`.
     """
+
+    semi_supervised = True
 
     def __init__(
         self,
@@ -46,6 +55,9 @@ class InfoNCE(ReconstructionDetector):
         reference: Literal["normal", "laplace"] = "normal",
         beta: NonNegativeFloat = 0.5,
         augmentations: list[Literal["turns", "flips", "shifts", "noise"]] = ["noise"],  # noqa: B006  read, not run
+        label_weight: NonNegativeFloat = 1.0,
+        told: Literal["codes", "images", "both"] = "codes",
+        repulsion: Literal["inverse", "margin"] = "inverse",
         score: Literal["relative", "matched", "error", "norm", "centre", "critic", "knn"] = "relative",
         **common: Any,
     ):
@@ -60,7 +72,9 @@ class InfoNCE(ReconstructionDetector):
             reference=reference,
             beta=beta,
             augmentations=augmentations,
+            repulsion=repulsion,
         )
+        self.label_weight, self.told = label_weight, told
         self.weight, self.of_codes = information, OF_CODES.get(score)
 
     def drawing(self) -> list[Objective]:
@@ -77,7 +91,20 @@ class InfoNCE(ReconstructionDetector):
             codes, others = codes.float(), others.float()
             terms = self.information.entropy(codes) - self.information.told(codes, others)
             loss = loss + self.weight * terms / self.pixels**2
+        if batch.odd is not None:
+            loss = loss + self.label_weight * self._known(codes.float(), self.seen(batch.odd))
         return loss / self.autoencoder.loss_unit
+
+    def _known(self, codes: Tensor, odd: Tensor) -> Tensor:
+        """What images with these codes lose for what is known of some odd ones."""
+        odd_codes = self.code(odd)
+        lost = codes.new_zeros(())
+        if self.told != "images":
+            lost = lost + self.information.apart(codes, odd_codes.float()) / self.pixels**2
+        if self.told != "codes":
+            misfit = mean_per_image((odd - self.autoencoder.decode(odd_codes)).square())
+            lost = lost + (1 / misfit.clamp(min=LEAST)).mean()
+        return lost
 
     def conclude(self, images: Images, generator: torch.Generator) -> None:
         """Keep codes of training images, and their mean."""

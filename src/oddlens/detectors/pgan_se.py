@@ -263,6 +263,21 @@ class PGANSE(Detector):
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
+    def embed(self, images: Tensor) -> Tensor:
+        """What the encoder says."""
+        return self._encode(self.see(images))
+
+    def imagine(self, count: int, generator: torch.Generator) -> Tensor:
+        """What the average generator draws, and the camera's noise unless it draws that too."""
+        seen = self._decode(self._draw_codes(count, generator))
+        if self.camera_noise:
+            seen = seen + torch.randn(seen.shape, generator=generator, device=seen.device)
+        return self.show(seen)
+
+    def album(self) -> Tensor:
+        """What it drew at the end of each level, without noise."""
+        return self.samples.unsqueeze(2)
+
     def reconstruct(self, images: Tensor) -> Tensor:
         """What the generator draws for what the encoder says."""
         return self.show(self._drawn(self.see(images)))

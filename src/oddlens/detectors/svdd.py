@@ -19,7 +19,7 @@ from torch import Tensor
 from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import cosine
 from oddlens.detectors.blocks.autoencoder import Components, residual
-from oddlens.detectors.blocks.information import BANK, Information
+from oddlens.detectors.blocks.information import BANK, CLOSEST, Information
 from oddlens.images import Images
 from oddlens.symmetries import attitudes
 from oddlens.training import Batch, Objective
@@ -36,10 +36,14 @@ class SVDD(Detector):
         width, depth: of the dense network, as in `blocks.autoencoder.residual`.
         information: the weight of I(X; Z).
         critic, temperature, bound, reference, beta, augmentations: see `blocks.information`.
+        label_weight: of what is known of odd images: their codes are to lie far from the centre (inverse square of
+            their distance, Ruff et al. 2020) and apart from the normal ones.
+        repulsion: see `blocks.information`.
         score: see `Information.score`.
         symmetric: score by the mean over an image in all eight attitudes.
     """
 
+    semi_supervised = True
     scoring = ("score",)
 
     def __init__(
@@ -56,6 +60,8 @@ class SVDD(Detector):
         reference: Literal["normal", "laplace"] = "normal",
         beta: NonNegativeFloat = 0.5,
         augmentations: list[Literal["turns", "flips", "shifts", "noise"]] = ["turns", "flips"],  # noqa: B006
+        label_weight: NonNegativeFloat = 1.0,
+        repulsion: Literal["inverse", "margin"] = "inverse",
         score: Literal["norm", "centre", "critic", "knn"] = "centre",
         symmetric: bool = True,
         stabilised: bool = True,
@@ -75,7 +81,9 @@ class SVDD(Detector):
             reference=reference,
             beta=beta,
             augmentations=augmentations,
+            repulsion=repulsion,
         )
+        self.label_weight = label_weight
         self.weight, self.by, self.symmetric, self.stabilised = information, score, symmetric, stabilised
         self.optimisation: Any = {
             "learning_rate": cosine(learning_rate),
@@ -101,11 +109,19 @@ class SVDD(Detector):
         if self.weight:
             others = self._code(self.information.views(seen, batch.generator)[1]).float()
             loss = loss - self.weight * self.information.told(codes, others)
+        if batch.odd is not None:
+            odd = self._code(self._see(batch.odd)).float()
+            far = (odd - self.information.centre).square().mean(dim=1)
+            loss = loss + self.label_weight * ((1 / far.clamp(min=CLOSEST)).mean() + self.information.apart(codes, odd))
         return loss
 
     def conclude(self, images: Images, generator: torch.Generator) -> None:
         """Keep codes of training images."""
         self.information.keep(self._codes(images))
+
+    def embed(self, images: Tensor) -> Tensor:
+        """The codes."""
+        return self._code(self._see(images)).float()
 
     def anomaly(self, images: Tensor) -> Tensor:
         """What `score` says."""

@@ -13,7 +13,7 @@ from oddlens import metrics
 from oddlens.artefacts import read_table
 from oddlens.cells import CLEAN, LABELLED
 from oddlens.figures import DASHES, FAINT, families, looks, plt, said
-from oddlens.tables import ALL, HOME
+from oddlens.tables import ALL, HOME, VARIANTS
 from oddlens.tables.bins import OF_LENS, OF_SUBSTRUCTURE
 from oddlens.tables.scored import Scored
 
@@ -35,7 +35,7 @@ def roc_curves(scored: Scored, summary: pd.DataFrame, rows: Rows, title: str) ->
     normal = scored.positions(scored.smooth)
     for axis, anomaly in zip(axes[0], anomalies, strict=True):
         odd = scored.positions(anomaly)
-        means = home[(home["anomaly"] == anomaly) & (home["role"] != "ablation")].dropna(subset="auc")
+        means = home[(home["anomaly"] == anomaly) & ~home["role"].isin(VARIANTS)].dropna(subset="auc")
         means = means.sort_values("auc", ascending=False, kind="stable")
         for row, auc in zip(means["detector"], means["auc"], strict=True):
             ours = scored.at_home & ((scored.models["detector"] == row) & (scored.models["status"] == "ok"))
@@ -66,7 +66,7 @@ def contamination_curves(auc: pd.DataFrame, summary: pd.DataFrame, rows: Rows, t
     All other detectors are faint in the background, the ceilings are horizontal lines.
     """
     auc = auc[auc["anomaly"] == ALL]
-    summary = summary[(summary["anomaly"] == ALL) & (summary["role"] != "ablation")].dropna(subset="auc")
+    summary = summary[(summary["anomaly"] == ALL) & ~summary["role"].isin(VARIANTS)].dropna(subset="auc")
     kinds = [kind for kind in summary["contaminant"].unique() if kind not in (CLEAN, LABELLED)]
     if not kinds:
         return said("This study has no contaminated training sets.")

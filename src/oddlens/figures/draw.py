@@ -7,8 +7,11 @@ import pandas as pd
 
 from oddlens.figures import STYLE, families, plt, save
 from oddlens.figures.ablations import ablation_dots
+from oddlens.figures.codes import code_panels
 from oddlens.figures.curves import bin_curves, contamination_curves, loss_curves, roc_curves
+from oddlens.figures.drawn import drawn_images
 from oddlens.figures.gallery import gallery
+from oddlens.figures.selection import selection_dots
 from oddlens.tables.auc import ranking
 from oddlens.tables.scored import Scored
 
@@ -28,12 +31,12 @@ def draw(
 
     Args:
         rows: of each detector row its `role`.
-        tables: the result tables `auc`, `summary`, `bins` and `ablations`.
+        tables: the result tables `auc`, `summary`, `bins`, `ablations` and `selection`.
         scores: by row, as are `examples`, and `losses` where a row has models of its own.
     """
     read = {name: pd.read_csv(path) for name, path in tables.items()}
-    auc, summary, bins, ablations = (
-        read[name][read[name]["dataset"] == dataset] for name in ("auc", "summary", "bins", "ablations")
+    auc, summary, bins, ablations, selection = (
+        read[name][read[name]["dataset"] == dataset] for name in ("auc", "summary", "bins", "ablations", "selection")
     )
     best = leaders(summary, rows)
     figures = {
@@ -41,7 +44,12 @@ def draw(
         "contamination": lambda: contamination_curves(auc, summary, rows, f"{dataset}: contaminated training"),
         "bins": lambda: bin_curves(bins, best, rows, f"{dataset}: what makes a lens easy"),
         "ablations": lambda: ablation_dots(ablations, f"{dataset}: what each idea is worth"),
+        "selection": lambda: selection_dots(selection, rows, f"{dataset}: choosing without labels"),
         "gallery": lambda: gallery({row: examples[row] for row in best}, f"{dataset}: where detectors look"),
+        "codes": lambda: code_panels({row: examples[row] for row in best}, f"{dataset}: codes of test images"),
+        "drawn": lambda: drawn_images(
+            {row: examples[row] for row in best}, f"{dataset}: what models draw of themselves"
+        ),
         "losses": lambda: loss_curves(losses, f"{dataset}: training"),
     }
     with plt.rc_context(STYLE):

@@ -19,6 +19,9 @@ MODEL = [*ROW, "seed"]
 HOME = [CLEAN, LABELLED]
 """The training sets by which detectors are judged: clean images, or labelled ones for the ceiling that needs them."""
 
+VARIANTS = ["ablation", "candidate"]
+"""Roles of rows that are versions of another, and have tables of their own."""
+
 ALPHA = 0.05
 """Differences whose corrected p is larger are not called differences."""
 BLIND = 0.03
@@ -42,6 +45,11 @@ def read_scores(path: Path | str) -> tuple[pd.DataFrame, dict]:
 def read_pixels(path: Path | str) -> tuple[pd.DataFrame, dict]:
     """How well the maps of one detector on one data set mark pixels that differ: cell, seed, class, AUC, its error."""
     return read_table(path, "pixels")
+
+
+def read_samples(path: Path | str) -> tuple[pd.DataFrame, dict]:
+    """How like real images those are that models of one detector on one data set draw: cell, seed, distances."""
+    return read_table(path, "samples")
 
 
 def read_truth(path: Path | str) -> pd.DataFrame:

@@ -13,6 +13,13 @@ image i is -I_i + beta * reference(Z_i). The mean over the batch of I_i is
     nwj       S_ii - mean_{j != i} exp(S_ij - 1)
     jsd       -softplus(-S_ii) - mean_{j != i} softplus(S_ij)    at most 2 (JS divergence - log 2), which rises with I
 
+If a few images are known to be odd, the cross entropy of normal codes under a density about odd ones is to be large:
+codes Z_o of odd images are to lie far from normal ones. That has no upper bound, so it is bounded in one of two ways,
+with d_i the mean over odd codes of reference(Z_i - Z_o), for each number of the code:
+
+    repulsion: inverse    1 / d_i             (as Ruff et al. 2020, arXiv:1906.02694, do it)
+    repulsion: margin     max(0, 1 - d_i)
+
 (van den Oord et al. 2018, arXiv:1807.03748; Nguyen, Wainwright & Jordan 2010; Hjelm et al. 2019, arXiv:1808.06670.)
 """
 
@@ -36,6 +43,9 @@ Reference = Literal["normal", "laplace"]
 Score = Literal["norm", "centre", "critic", "knn"]
 Bound = Literal["infonce", "nwj", "jsd"]
 Augmentation = Literal["turns", "flips", "shifts", "noise"]
+Repulsion = Literal["inverse", "margin"]
+CLOSEST = 1e-2
+"""The least distance that is inverted."""
 
 
 def information(scores: Tensor, bound: Bound) -> Tensor:
@@ -59,6 +69,12 @@ def information(scores: Tensor, bound: Bound) -> Tensor:
 def reference(codes: Tensor, kind: Reference) -> Tensor:
     """-log r of codes [n, latent], [n], but for factors and constants."""
     return codes.square().sum(dim=1) if kind == "normal" else codes.abs().sum(dim=1)
+
+
+def repelled(codes: Tensor, odd: Tensor, kind: Reference, repulsion: Repulsion) -> Tensor:
+    """What codes [n, latent] lose for lying near to odd ones [m, latent], [n]."""
+    distance = torch.stack([reference(codes - one, kind) for one in odd]).mean(dim=0) / codes.shape[1]
+    return 1 / distance.clamp(min=CLOSEST) if repulsion == "inverse" else F.relu(1 - distance)
 
 
 class Critic(nn.Module):
@@ -138,6 +154,7 @@ class Information(nn.Module):
         reference: Reference,
         beta: float,
         augmentations: list[Augmentation],
+        repulsion: Repulsion,
     ):
         super().__init__()
         self.critic = Critic(critic, latent)
@@ -146,7 +163,7 @@ class Information(nn.Module):
         # The same for all images, as no score may depend on its neighbours.
         self.register_buffer("noise", torch.randn(1, 1, pixels, pixels))
         self.temperature, self.bound, self.reference, self.beta = temperature, bound, reference, beta
-        self.augmentations = augmentations
+        self.augmentations, self.repulsion = augmentations, repulsion
 
     def views(self, seen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Images in units of their noise as they might have been, and with the noise that they might have had too."""
@@ -162,6 +179,10 @@ class Information(nn.Module):
     def entropy(self, codes: Tensor) -> Tensor:
         """beta times the bound of H(Z), [n]."""
         return self.beta * reference(codes, self.reference)
+
+    def apart(self, codes: Tensor, odd: Tensor) -> Tensor:
+        """What normal codes lose for lying near to odd ones, [n]."""
+        return repelled(codes, odd, self.reference, self.repulsion)
 
     def keep(self, codes: Tensor) -> None:
         """Remember codes of training images [n, latent]."""

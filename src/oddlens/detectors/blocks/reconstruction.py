@@ -123,6 +123,25 @@ class ReconstructionDetector(Detector):
         return self.expectation.excess(misfit, codes)
 
     @final
+    def embed(self, images: Tensor) -> Tensor:
+        """The codes."""
+        return self.code(self.seen(images)).float()
+
+    @final
+    def imagine(self, count: int, generator: torch.Generator) -> Tensor | None:
+        """What is drawn of codes from the prior, and the noise of the camera."""
+        codes = self.prior(count, generator)
+        if codes is None:
+            return None
+        drawn = self.autoencoder.decode(codes)
+        noise = torch.randn(drawn.shape, generator=generator, device=drawn.device)
+        return self.show(drawn + noise, self.stabilised)
+
+    def prior(self, count: int, generator: torch.Generator) -> Tensor | None:
+        """Codes [count, latent] from the distribution that codes are brought to; None if they are brought to none."""
+        return None
+
+    @final
     def seen(self, images: Tensor) -> Tensor:
         """Images in units of their noise."""
         return self.see(images, self.stabilised)
