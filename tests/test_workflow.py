@@ -242,7 +242,7 @@ def test_a_fresh_copy_plans_with_conda_and_slurm(tmp_path, monkeypatch, argument
         stand_in.write_text(CONDA)
         stand_in.chmod(0o755)
         monkeypatch.setenv("PATH", f"{stand_in.parent}:{os.environ['PATH']}")
-    assert re.search(r"^train\s+48$", snakemake(folder, "-n", *arguments), re.MULTILINE)
+    assert re.search(r"^train\s+52$", snakemake(folder, "-n", *arguments), re.MULTILINE)
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
