@@ -227,7 +227,12 @@ def test_rows_that_differ_only_in_their_score_share_models(config):
 def test_a_sweep_is_replaced_by_its_candidates(config):
     grid = {"beta": [0, 0.5, 2], "critic": ["cosine", "bilinear"]}
     config["detectors"] |= {
-        "every": {"like": "dcae", "detector": "cvae", "sweep": {"latent": [6, 12], "optimiser": ["muon", "adam"]}, "contaminated": False},
+        "every": {
+            "like": "dcae",
+            "detector": "cvae",
+            "sweep": {"latent": [6, 12], "optimiser": ["muon", "adam"]},
+            "contaminated": False,
+        },
         "infonce": {"sweep": grid, "trials": 3, "training": {"epochs": 2}},
     }
     study = settings.study(config)
