@@ -263,7 +263,9 @@ def test_an_expectation_learns_how_misfits_are_distributed():
     found, width = expectation(codes)
     assert (found - middle).square().mean().sqrt() < 0.06
     assert (width.log() - scale.log()).square().mean().sqrt() < 0.25
-    torch.testing.assert_close(expectation.excess(log_misfit.exp(), [codes, codes]), (log_misfit - found) / width)
+    excess, middle = (expectation.score(by, log_misfit.exp(), [codes, codes]) for by in ("relative", "expected"))
+    torch.testing.assert_close(excess, (log_misfit - found) / width)
+    torch.testing.assert_close(middle, found)
 
 
 def test_odd_images_hardly_move_what_is_expected():

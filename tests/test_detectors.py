@@ -11,7 +11,7 @@ from oddlens import detectors, settings
 from oddlens.artefacts import DamagedFile
 from oddlens.detectors import base
 from oddlens.detectors.base import Camera, Detector, OtherFormat
-from oddlens.training import Diverged
+from oddlens.training import Batch, Diverged
 
 PIXELS = 16
 TRAINING = {"epochs": 4, "batch_size": 32}
@@ -328,6 +328,17 @@ def test_a_few_labels_help_a_description_to_find_that_kind_and_another(gaps):
         return stats.mannwhitneyu(*(model.score(test)[chosen] for chosen in (odd, ~odd))).statistic / 200**2
 
     assert 1 - auc(odd=np.arange(300, 330)) < 0.2 * (1 - auc()), "pairs ranked wrongly"
+
+
+def test_a_description_wants_known_odd_images_far_from_its_centre():
+    model = detectors.detector("svdd").build(PIXELS, repulsion="margin")
+    fit(model, toy(200))
+    images = torch.from_numpy(toy(32))[:, None] / model.scale
+
+    def lost(odd):
+        return model._loss(Batch(images, None, torch.Generator().manual_seed(0), 0.0, odd)).mean().item()
+
+    assert lost(images) > lost(100 * images) + 0.5  # without biases, bright images have long codes
 
 
 @pytest.mark.parametrize("given", [{"told": told} for told in ("codes", "images", "both")] + [{"repulsion": "margin"}])

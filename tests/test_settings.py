@@ -318,6 +318,9 @@ def test_only_some_rows_are_chosen(config):
     chosen = settings.study(config | {"only": ["dcae", "dcae_plain_error"]})
     assert list(chosen.detectors) == ["dcae", "dcae_plain_error"]
     assert "labelled-0.5" not in chosen.cells()
+    assert set(settings.study(config | {"only": ["dcae*"]}).detectors) == {
+        r for r in config["detectors"] if r.startswith("dcae")
+    }
     with pytest.raises(ConfigError, match=r"only: there is no row 'dace'.*Did you mean 'dcae'"):
         settings.study(config | {"only": ["dace"]})
     with pytest.raises(ConfigError, match=r"dcae_plain_error ablates 'dcae', which `only` leaves out"):

@@ -19,22 +19,25 @@ PROBE = "probe"
 """The class of such images in the tables of scores."""
 SHIFT = (0.05, 0.5)
 """The largest displacement, in pixels: log-uniform between these, from what nobody sees to what nobody misses."""
+LEAST_BLUR = 1.0
+"""Pixels over which light is smoothed at least: noise has gradients of its own, which no deflection moves."""
 SOFTENING = 1.5
 """Pixels from the mass at which the displacement is largest."""
 
 
-def probes(images: np.ndarray, blur: float, *names: str | int, seed: int) -> np.ndarray:
+def probes(images: np.ndarray, blur: float, dataset: str, seed: int) -> np.ndarray:
     """Images [n, pixels, pixels], each with a deflection of its own at a random bright place; the same type.
 
     Args:
         blur: standard deviation of the Gaussian nearest to the point-spread function, in pixels.
-        names: whatever names the images; with the master seed and their place it determines the deflections.
+        dataset, seed: the images' data set and the master seed, which with the place of an image determine its
+            deflection.
     """
     y, x = np.mgrid[: images.shape[1], : images.shape[2]]
     result = np.empty_like(images)
     for k, image in enumerate(images):
-        random = stream(seed, "probe", *names, k)
-        light = ndimage.gaussian_filter(image.astype(float), max(blur, 1.0), mode="constant")
+        random = stream(seed, "probe", dataset, k)
+        light = ndimage.gaussian_filter(image.astype(float), max(blur, LEAST_BLUR), mode="constant")
         weight = light.clip(min=0).ravel() ** 2
         at = np.unravel_index(random.choice(light.size, p=weight / weight.sum()), light.shape)
         dy, dx = y - at[0], x - at[1]

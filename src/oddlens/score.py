@@ -65,7 +65,7 @@ def score(
     """
     torch.set_num_threads(threads)
     with TemporaryDirectory() as scratch:
-        pool = Twins(shards.read_all(shard_paths, scratch), smooth, (dataset,), seed)
+        pool = Twins(shards.read_all(shard_paths, scratch), smooth, dataset, seed)
         table, pixels, samples, diverged = pool.scored.copy(), [], [], {}
         examples: dict[str, np.ndarray] = {}
         progress = Progress(len(model_paths) * len(table))
@@ -106,10 +106,10 @@ def _of_itself(model: Detector, drawn: np.ndarray | None) -> dict[str, np.ndarra
 class Twins:
     """Test and validation images, each with its twin, the smooth image of the same lens, source and noise; and probes.
 
-    `scored` names all images that get a score, probes last; their names and the seed determine them.
+    `scored` names all images that get a score, probes last.
     """
 
-    def __init__(self, pool: shards.Pool, smooth: str, probe_names: tuple[str, ...], seed: int):
+    def __init__(self, pool: shards.Pool, smooth: str, dataset: str, seed: int):
         self.table, self.images = pool.table, pool.images
         self.noise_free, self.sigma = pool.pixels["noise_free"], pool.pixels["sigma"]
         names = pool.table[splits.IDENTITY]
@@ -118,7 +118,7 @@ class Twins:
         self.classes = [smooth, *sorted(set(names["class"]) - {smooth})]
         self.probed = np.flatnonzero(pool.table["pool"] == "validation")
         blur = SIGMA_PER_FWHM * float(pool.table["psf_fwhm_pixels"].median())
-        self.probes = probes(self.images[self.probed], blur, *probe_names, seed=seed)
+        self.probes = probes(self.images[self.probed], blur, dataset, seed)
         self.scored = pd.concat([names, names.loc[self.probed].assign(**{"class": PROBE})], ignore_index=True)
 
     def of(self, cls: str, count: int) -> np.ndarray:
@@ -163,9 +163,13 @@ class Twins:
             return {}
         codes = np.stack(found)  # type: ignore[arg-type]  # [class, image, number]
         flat = codes.reshape(-1, codes.shape[-1])
-        parts = min(2, *flat.shape)
-        places = PCA(parts, svd_solver="full").fit(codes[0]).transform(flat).reshape(*codes.shape[:2], parts)
-        return {"codes": places.astype(np.float32), "norms": np.linalg.norm(codes, axis=-1)}
+        if flat.shape[1] == 1:
+            flat = np.pad(flat, ((0, 0), (0, 1)))
+        places = PCA(2, svd_solver="full").fit(flat[: codes.shape[1]]).transform(flat)
+        return {
+            "codes": places.reshape(*codes.shape[:2], 2).astype(np.float32),
+            "norms": np.linalg.norm(codes, axis=-1),
+        }
 
     def examples(self, model: Detector | None) -> dict[str, np.ndarray]:
         """The first test images of each class, and what a model makes of them, if there is one."""

@@ -6,6 +6,7 @@ constructor in `detectors/<detector>.py`.
 """
 
 import ast
+import fnmatch
 import itertools
 from collections.abc import Iterator
 from functools import cache
@@ -490,11 +491,12 @@ def study(config: dict[str, Any]) -> Study:
     config["datasets"] = {n: _laid({}, d, f"datasets.{n}") for n, d in config["datasets"].items()}
     swept = config["detectors"]
     rows = _swept(swept, config.get("seed"))
-    chosen = config.get("only") or list(rows)
-    chosen = [*chosen, *(name for name, row in rows.items() if row.get("sweep") in chosen)]
-    if unknown := [name for name in chosen if name not in {*rows, *swept}]:
-        raise ConfigError(f"only: there is no row '{unknown[0]}' in detectors. {nearest(str(unknown[0]), swept)}")
-    config["detectors"] = {name: _like(name, rows) for name in rows if name in chosen}
+    chosen: set[str] = set()
+    for pattern in config.get("only") or ["*"]:
+        if not (matching := fnmatch.filter([*swept, *rows], str(pattern))):
+            raise ConfigError(f"only: there is no row '{pattern}' in detectors. {nearest(str(pattern), swept)}")
+        chosen.update(matching)
+    config["detectors"] = {name: _like(name, rows) for name, row in rows.items() if {name, row.get("sweep")} & chosen}
     config = merged({}, config)
     training = _mapping(config.get("training", {}), "training")
     config["detectors"] = {

@@ -58,7 +58,7 @@ class InfoNCE(ReconstructionDetector):
         label_weight: NonNegativeFloat = 1.0,
         told: Literal["codes", "images", "both"] = "codes",
         repulsion: Literal["inverse", "margin"] = "inverse",
-        score: Literal["relative", "matched", "error", "norm", "centre", "critic", "knn"] = "relative",
+        score: Literal["relative", "expected", "matched", "error", "norm", "centre", "critic", "knn"] = "relative",
         **common: Any,
     ):
         of_images: Any = {} if score in OF_CODES else {"score": score}

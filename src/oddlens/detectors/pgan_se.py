@@ -28,7 +28,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from oddlens.detectors.base import SAMPLE, Detector
 from oddlens.detectors.blocks import cosine, mean_per_image
 from oddlens.detectors.blocks.autoencoder import UpToOne
-from oddlens.detectors.blocks.expectation import expectation_for
+from oddlens.detectors.blocks.expectation import SCORES, expectation_for
 from oddlens.detectors.blocks.growing import Generator, Maps, Trunk, grown, levels, normalised, shown
 from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
@@ -62,7 +62,8 @@ class PGANSE(Detector):
             one-hot part), or `both`.
         real_cycle: the training images are to come back too.
         expectation: learn how large a misfit lenses of each code have, too; a network of `width` and `depth`.
-        score: `residual`: the misfit of G(E(x)), through the PSF; `relative`: that beside the expectation; `features`:
+        score: `residual`: the misfit of G(E(x)), through the PSF; `relative`: that beside the expectation, which is
+            `expected` alone; `features`:
             the mean difference of x and G(E(x)) in the last maps of D before its minibatch statistic; `norm`: |E(x)|;
             `combined`: the sum of residual, features and norm, each in units of its scatter over training images.
         symmetric: score by the mean over an image in all eight attitudes.
@@ -95,7 +96,7 @@ class PGANSE(Detector):
         expectation: bool = True,
         width: PositiveInt = 128,
         depth: PositiveInt = 4,
-        score: Literal["relative", "residual", "features", "norm", "combined"] = "relative",
+        score: Literal["relative", "expected", "residual", "features", "norm", "combined"] = "relative",
         symmetric: bool = True,
         learning_rate: PositiveFloat = 1e-3,
         average: Annotated[float, Field(ge=0, lt=1)] = 0.999,
@@ -289,13 +290,12 @@ class PGANSE(Detector):
 
     def anomaly(self, images: Tensor) -> Tensor:
         """The misfit of each image, or what `score` says."""
-        if self.score_by in ("residual", "relative"):
+        if self.score_by in ("residual", *SCORES):
             misfit = mean_per_image(self.oddness(images))
             if not self.expectation or self.score_by == "residual":
                 return misfit
-            return self.expectation.excess(
-                misfit, [self._encode(seen) for seen in attitudes(self.see(images), self.symmetric)]
-            )
+            codes = [self._encode(seen) for seen in attitudes(self.see(images), self.symmetric)]
+            return self.expectation.score(self.score_by, misfit, codes)
         parts = self._parts(images)
         if self.score_by != "combined":
             return parts[self.score_by]

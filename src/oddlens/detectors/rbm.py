@@ -36,7 +36,7 @@ from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import SCHEDULES
 from oddlens.detectors.blocks.autoencoder import UpToOne
 from oddlens.detectors.blocks.components import PrincipalComponents
-from oddlens.detectors.blocks.expectation import expectation_for
+from oddlens.detectors.blocks.expectation import SCORES, expectation_for
 from oddlens.detectors.blocks.residuals import smoothed
 from oddlens.images import Images
 from oddlens.symmetries import attitudes, symmetric_mean
@@ -131,7 +131,7 @@ class RBM(Detector):
         expectation: bool = True,
         width: PositiveInt = 128,
         depth: PositiveInt = 4,
-        score: Literal["relative", "descent", "error", "energy"] = "relative",
+        score: Literal["relative", "expected", "descent", "error", "energy"] = "relative",
         symmetric: bool = True,
         learning_rate: PositiveFloat = 6e-3,
         schedule: Literal["cosine", "one_cycle"] = "cosine",
@@ -213,10 +213,10 @@ class RBM(Detector):
         if self.by == "error":
             return (self._visible(seen) - self._visible(drawn)).square().mean(dim=1)
         descent = self._energy(seen) - self._energy(drawn)
-        if not self.expectation or self.by != "relative":
+        if not self.expectation or self.by not in SCORES:
             return descent
         codes = [self._code(self._visible(attitude)) for attitude in attitudes(seen, self.symmetric)]
-        return self.expectation.excess(descent.clamp(min=LEAST), codes)
+        return self.expectation.score(self.by, descent.clamp(min=LEAST), codes)
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """Images one step down the free energy, as smooth as the machine sees them."""

@@ -29,12 +29,7 @@ def code_panels(examples: Mapping[str, Path | str], title: str) -> Figure:
         low, high = np.quantile(arrays["norms"], [0.002, 0.998])
         edges = np.linspace(low, high, 25)
         for k, cls in reversed(list(enumerate(classes))):
-            x, y = (
-                arrays["codes"][k].T
-                if arrays["codes"].shape[-1] > 1
-                else (arrays["codes"][k, :, 0], arrays["norms"][k])
-            )
-            places.plot(x, y, ".", ms=2.5, color=colours[k], alpha=0.6, label=cls)
+            places.plot(*arrays["codes"][k].T, ".", ms=2.5, color=colours[k], alpha=0.6, label=cls)
             lengths.hist(arrays["norms"][k], edges, histtype="step", color=colours[k])
         places.set(title=row, xticks=[], yticks=[])
         lengths.set(xlabel="length of the code", yticks=[])

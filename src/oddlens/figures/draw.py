@@ -39,17 +39,16 @@ def draw(
         read[name][read[name]["dataset"] == dataset] for name in ("auc", "summary", "bins", "ablations", "selection")
     )
     best = leaders(summary, rows)
+    shown = {row: examples[row] for row in best}
     figures = {
         "roc": lambda: roc_curves(Scored.read(scores.values(), smooth), summary, rows, f"{dataset}: clean training"),
         "contamination": lambda: contamination_curves(auc, summary, rows, f"{dataset}: contaminated training"),
         "bins": lambda: bin_curves(bins, best, rows, f"{dataset}: what makes a lens easy"),
         "ablations": lambda: ablation_dots(ablations, f"{dataset}: what each idea is worth"),
         "selection": lambda: selection_dots(selection, rows, f"{dataset}: choosing without labels"),
-        "gallery": lambda: gallery({row: examples[row] for row in best}, f"{dataset}: where detectors look"),
-        "codes": lambda: code_panels({row: examples[row] for row in best}, f"{dataset}: codes of test images"),
-        "drawn": lambda: drawn_images(
-            {row: examples[row] for row in best}, f"{dataset}: what models draw of themselves"
-        ),
+        "gallery": lambda: gallery(shown, f"{dataset}: where detectors look"),
+        "codes": lambda: code_panels(shown, f"{dataset}: codes of test images"),
+        "drawn": lambda: drawn_images(shown, f"{dataset}: what models draw of themselves"),
         "losses": lambda: loss_curves(losses, f"{dataset}: training"),
     }
     with plt.rc_context(STYLE):

@@ -20,16 +20,18 @@ FREEDOM = 2.0
 """Degrees of freedom of Student's t; many make it normal."""
 LOG_SCALES = (-6.0, 3.0)
 """Least and largest logarithm of the scale."""
+SCORES = ("relative", "expected")
+"""Scores that need an expectation; the second is what codes alone give away, a control."""
 
 
 def expectation_for(score: str, *, wanted: bool, codes: int, width: int, depth: int) -> "Expectation | None":
     """The expectation of a detector with codes of some length, if it is wanted.
 
     Raises:
-        ValueError: it is not, and the score is relative to it.
+        ValueError: it is not, and the score needs it.
     """
-    if score == "relative" and not wanted:
-        raise ValueError("score: relative needs expectation: true, or what would it be relative to?")
+    if score in SCORES and not wanted:
+        raise ValueError(f"score: {score} needs expectation: true, or what would be expected?")
     return Expectation(codes, width, depth) if wanted else None
 
 
@@ -58,7 +60,7 @@ class Expectation(nn.Module):
 
         return Objective("expectation", (self,), loss, stage=stage, **how)
 
-    def excess(self, misfit: Tensor, codes: list[Tensor]) -> Tensor:
-        """Scales by which misfits [n] lie above the middle, both meaned over the codes that images have."""
+    def score(self, by: str, misfit: Tensor, codes: list[Tensor]) -> Tensor:
+        """Scales by which misfits [n] lie above the middle, meaned over an image's codes; or the middle."""
         middle, scale = (torch.stack(part).mean(dim=0) for part in zip(*map(self, codes), strict=True))
-        return (misfit.log() - middle) / scale
+        return middle if by == "expected" else (misfit.log() - middle) / scale

@@ -9,7 +9,7 @@ from torch import Tensor
 from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import SCHEDULES, mean_per_image
 from oddlens.detectors.blocks.autoencoder import Autoencoder
-from oddlens.detectors.blocks.expectation import expectation_for
+from oddlens.detectors.blocks.expectation import SCORES, expectation_for
 from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
 from oddlens.symmetries import attitudes, symmetric_mean
@@ -29,8 +29,8 @@ class ReconstructionDetector(Detector):
         stabilised: see images in units of the noise of each pixel; if not, in those of the mean pixel's, and the misfit
             is the plain squared error in another unit.
         expectation: learn how large a misfit lenses of each code have, too (`blocks.expectation`).
-        score: `relative` to that; or the misfit itself: `matched` smooths what is left over with the
-            point-spread function (see `squared`), as `relative` does, and `error` does not.
+        score: `relative` to that; what is `expected` alone, a control; or the misfit itself: `matched` smooths what is
+            left over with the point-spread function (see `squared`), as `relative` does, and `error` does not.
         symmetric: score by the mean of what is drawn of an image in all eight attitudes.
         optimiser, learning_rate, schedule, weight_decay: of the autoencoder.
     """
@@ -48,7 +48,7 @@ class ReconstructionDetector(Detector):
         depth: PositiveInt = 4,
         stabilised: bool = True,
         expectation: bool = True,
-        score: Literal["relative", "matched", "error"] = "relative",
+        score: Literal["relative", "expected", "matched", "error"] = "relative",
         symmetric: bool = True,
         optimiser: Literal["muon", "adam"] = "muon",
         learning_rate: PositiveFloat = 4e-3,
@@ -116,11 +116,11 @@ class ReconstructionDetector(Detector):
     def anomaly(self, images: Tensor) -> Tensor:
         """The mean misfit of each image, or how far it lies above what is expected."""
         misfit = mean_per_image(self.oddness(images))
-        if not self.expectation or self.by != "relative":
+        if not self.expectation or self.by not in SCORES:
             return misfit
         seen = self.seen(images)
         codes = [self.code(attitude).float() for attitude in attitudes(seen, self.symmetric)]
-        return self.expectation.excess(misfit, codes)
+        return self.expectation.score(self.by, misfit, codes)
 
     @final
     def embed(self, images: Tensor) -> Tensor:
