@@ -15,7 +15,16 @@ from oddlens.training import Batch, Diverged
 
 PIXELS = 16
 TRAINING = {"epochs": 4, "batch_size": 32}
-SMALL_GAN = {"base_maps": 128, "most_maps": 16, "latent": 16, "average": 0.9}
+GROWING = {
+    "network": "growing",
+    "base_maps": 128,
+    "most_maps": 16,
+    "latent": 16,
+    "optimiser": "adam",
+    "learning_rate": 1e-3,
+    "schedule": "constant",
+    "average": 0.9,
+}
 PUBLISHED = {"network": "published", "stabilised": False, "expectation": False, "score": "error", "symmetric": False}
 VARIANTS = {
     **{name: (name, {}) for name in settings.detectors()},
@@ -34,8 +43,8 @@ VARIANTS = {
         },
     ),
     "supervised": ("supervised", {"width": 8}),
-    "pgan_se": ("pgan_se", SMALL_GAN),
-    "pgan_se_afterwards": ("pgan_se", SMALL_GAN | {"encoder": "afterwards", "prior": "clustered", "cycle": "both"}),
+    "pgan_se_growing": ("pgan_se", GROWING),
+    "pgan_se_afterwards": ("pgan_se", GROWING | {"encoder": "afterwards", "prior": "clustered", "cycle": "both"}),
     **{algorithm: ("outlier", {"algorithm": algorithm}) for algorithm in ("knn", "lof", "ocsvm")},
 }
 NAMES = sorted(VARIANTS)
@@ -43,9 +52,9 @@ BLIND = {"random", "flux", "ring_radius"}
 """Controls that cannot learn."""
 FLOORS = {"rbm_bernoulli": 0.6}
 """The AUC that a broken ring is found with at least, if not 0.8: binary pixels hardly see the noise."""
-LIKENESS = {"pgan_se": 0.3, "pgan_se_afterwards": 0.1}
+LIKENESS = {"pgan_se_growing": 0.3, "pgan_se_afterwards": 0.1}
 """The correlation of images with what is drawn for them after a short training, if it isn't 0.8: these learn slowly."""
-UNSEEN = {"pgan_se_afterwards": ("encoder.from_image.0", "encoder.from_image.1")}
+UNSEEN = {"pgan_se_afterwards": tuple(f"{of}encoder.from_image.{k}" for of in ("", "autoencoder.") for k in (0, 1))}
 """Parameters that are not trained: an encoder that comes afterwards sees no small images."""
 NOISE = 0.03
 CAMERA = Camera(0.0, NOISE**2, 2.5)

@@ -56,7 +56,7 @@ def test_growth_works_at_every_size(pixels):
 @pytest.mark.parametrize("pixels", [4, 24, 30, 48, 150])
 def test_other_sizes_are_refused_with_the_key_to_change(pixels):
     with pytest.raises(ValueError, match=rf"8, 16, 32, 64, ... pixels, not {pixels}: set camera.pixels"):
-        detectors.detector("pgan_se").build(pixels)
+        detectors.detector("pgan_se").build(pixels, network="growing")
 
 
 def test_growth_is_stable_then_fades_level_by_level():

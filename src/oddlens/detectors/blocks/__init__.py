@@ -34,4 +34,9 @@ def one_cycle(peak: float) -> Rate:
     return cosine(peak, warm_up=0.3, start=0.04)
 
 
-SCHEDULES: dict[str, Callable[[float], Rate]] = {"cosine": cosine, "one_cycle": one_cycle}
+def constant(peak: float) -> Rate:
+    """A learning rate that stays."""
+    return lambda progress: peak
+
+
+SCHEDULES: dict[str, Callable[[float], Rate]] = {"cosine": cosine, "one_cycle": one_cycle, "constant": constant}

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.components import PrincipalComponents
+from oddlens.detectors.blocks.growing import Generator, Maps, Trunk, levels
 from oddlens.images import Images, Seen, total
 
-Network = Literal["components", "convolutional", "published"]
+Network = Literal["components", "convolutional", "published", "growing"]
 COMPONENTS = 200
 """Principal components between which a dense network works; noise is all that lies outside them."""
 COARSEST = 8
@@ -21,13 +22,25 @@ class Autoencoder(nn.Module):
     """An encoder, a decoder, and the plain linear map by which both see images.
 
     `components`: residual dense networks between principal components; `convolutional`: strided convolutions on images
-    minus the mean image; `published`: the networks of Alexander et al. 2020 (arXiv:2008.12731), whose output is a tanh.
+    minus the mean image; `published`: the networks of Alexander et al. 2020 (arXiv:2008.12731), whose output is a tanh;
+    `growing`: those of Karras et al. 2018 (`blocks.growing`).
     """
 
     def __init__(
-        self, network: Network, pixels: int, latent: int = 12, *, outputs: int = 0, width: int = 128, depth: int = 4
+        self,
+        network: Network,
+        pixels: int,
+        latent: int = 12,
+        *,
+        outputs: int = 0,
+        width: int = 128,
+        depth: int = 4,
+        maps: Maps | None = None,
     ):
-        """`outputs` is the length of what the encoder says, if it is not a code (mean and deviation of one)."""
+        """`outputs` is the length of what the encoder says, if it is not a code (mean and deviation of one).
+
+        `width` and `depth` are of dense networks, `maps` of growing ones.
+        """
         super().__init__()
         outputs = outputs or latent
         self.coordinates: Components | Centred | UpToOne
@@ -40,9 +53,13 @@ class Autoencoder(nn.Module):
             self.coordinates = Centred(pixels)
             self.encoder = Encoder(pixels, outputs, channels=width // 16, hidden=width)
             self.decoder = Decoder(pixels, latent, channels=width // 16, hidden=width)
-        else:
+        elif network == "published":
             self.coordinates = UpToOne()
             self.encoder, self.decoder = published(pixels, latent, outputs)
+        else:
+            self.coordinates = PlusMinusOne()
+            self.encoder = Trunk(levels(pixels), outputs, maps or Maps(), statistic=False)
+            self.decoder = Generator(levels(pixels), latent, maps or Maps())
 
     def learn(self, images: Images | Seen, generator: torch.Generator, *, symmetric: bool) -> None:
         """Learn the linear map from the training images."""
@@ -54,7 +71,7 @@ class Autoencoder(nn.Module):
 
         Weight decay is weighed against the loss, and theirs was the error of images in [0, 1].
         """
-        return self.coordinates.peak.square() if isinstance(self.coordinates, UpToOne) else 1.0
+        return self.coordinates.unit.square() if isinstance(self.coordinates, UpToOne) else 1.0
 
     def encode(self, images: Tensor) -> Tensor:
         """Images [n, 1, pixels, pixels] to what the encoder says of them, [n, outputs]."""
@@ -65,7 +82,7 @@ class Autoencoder(nn.Module):
         return self.coordinates.inverse(self.decoder(codes).float())
 
 
-# --- linear maps ------------------------------------------------------------------------------------------------------
+# --- linear maps; images whose coordinates differ by 1 differ by `unit` -----------------------------------------------
 
 
 class Components(nn.Module):
@@ -78,6 +95,11 @@ class Components(nn.Module):
     def learn(self, images: Images | Seen, generator: torch.Generator, symmetric: bool) -> None:
         """Learn the components."""
         self.principal.learn(images, generator, symmetric=symmetric)
+
+    @property
+    def count(self) -> int:
+        """Of coordinates."""
+        return self.principal.count
 
     @property
     def unit(self) -> Tensor:
@@ -97,26 +119,26 @@ class Centred(nn.Module):
     """Images minus the mean training image, over their scatter: one lens differs from another by little."""
 
     mean: Tensor
-    scatter: Tensor
+    unit: Tensor
 
     def __init__(self, pixels: int):
         super().__init__()
         self.register_buffer("mean", torch.zeros(1, 1, pixels, pixels))
-        self.register_buffer("scatter", torch.ones(()))
+        self.register_buffer("unit", torch.ones(()))
 
     def learn(self, images: Images | Seen, generator: torch.Generator, symmetric: bool) -> None:
         """Take mean and scatter from the training images."""
         self.mean.copy_(total(batch.sum(dim=0, keepdim=True) for batch in images.batches()) / len(images))
         squares = total((batch - self.mean).square().mean(dim=(1, 2, 3)).sum() for batch in images.batches())
-        self.scatter.copy_((squares / len(images)).sqrt())
+        self.unit.copy_((squares / len(images)).sqrt())
 
     def forward(self, images: Tensor) -> Tensor:
         """Images to standardised images."""
-        return (images - self.mean) / self.scatter
+        return (images - self.mean) / self.unit
 
     def inverse(self, standardised: Tensor) -> Tensor:
         """And back."""
-        return self.mean + self.scatter * standardised
+        return self.mean + self.unit * standardised
 
 
 class UpToOne(nn.Module):
@@ -132,6 +154,11 @@ class UpToOne(nn.Module):
         """Find the brightest pixel."""
         self.peak.fill_(max(batch.max().item() for batch in images.batches()))
 
+    @property
+    def unit(self) -> Tensor:
+        """The brightest pixel."""
+        return self.peak
+
     def forward(self, images: Tensor) -> Tensor:
         """Images to [0, 1], but for noise."""
         return images / self.peak
@@ -139,6 +166,23 @@ class UpToOne(nn.Module):
     def inverse(self, unit: Tensor) -> Tensor:
         """And back."""
         return unit * self.peak
+
+
+class PlusMinusOne(UpToOne):
+    """Those of `UpToOne`, stretched to [-1, 1]."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images to [-1, 1], but for noise."""
+        return 2 * super().forward(images) - 1
+
+    def inverse(self, scaled: Tensor) -> Tensor:
+        """And back."""
+        return super().inverse((scaled + 1) / 2)
+
+    @property
+    def unit(self) -> Tensor:
+        """Half of that."""
+        return super().unit / 2
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------

@@ -107,7 +107,7 @@ def steps(*maps: int, norm: bool) -> nn.Sequential:
 class Maps:
     """How many feature maps a level has: `base` over 2, 4, 8, ... and at most `most` (8192 and 512 as published)."""
 
-    def __init__(self, base: int, most: int):
+    def __init__(self, base: int = 8192, most: int = 512):
         self.base, self.most = base, most
 
     def __call__(self, level: int) -> int:
@@ -116,10 +116,14 @@ class Maps:
 
 
 class Generator(nn.Module):
-    """Codes [n, latent] to images [n, 1, h, h] of a level: dense, then two convolutions at each level."""
+    """Codes [n, latent] to images [n, 1, h, h] of a level: dense, then two convolutions at each level.
+
+    Codes are brought to a mean square of 1 first.
+    """
 
     def __init__(self, count: int, latent: int, maps: Maps):
         super().__init__()
+        self.top = count - 1
         self.dense = nn.Parameter(torch.randn(maps(0) * SMALLEST**2, latent))
         self.bias = nn.Parameter(torch.zeros(maps(0), 1, 1))
         self.factor = GAIN / 4 / math.sqrt(latent)
@@ -127,9 +131,10 @@ class Generator(nn.Module):
         self.blocks = nn.ModuleList(steps(maps(k - 1), maps(k), maps(k), norm=True) for k in range(1, count))
         self.to_image = nn.ModuleList(Conv(maps(k), 1, side=1, gain=1) for k in range(count))
 
-    def forward(self, codes: Tensor, level: int, alpha: float = 1.0) -> Tensor:
-        """See the class."""
-        x = F.linear(codes, self.dense * self.factor).unflatten(1, (-1, SMALLEST, SMALLEST)) + self.bias
+    def forward(self, codes: Tensor, level: int | None = None, alpha: float = 1.0) -> Tensor:
+        """See the class; without `level`, of the last one."""
+        level = self.top if level is None else level
+        x = F.linear(normalised(codes), self.dense * self.factor).unflatten(1, (-1, SMALLEST, SMALLEST)) + self.bias
         below = x = self.first(normalised(F.leaky_relu(x, 0.2)))
         for k in range(level):
             below, x = x, self.blocks[k](doubled(x))
@@ -146,15 +151,18 @@ class Trunk(nn.Module):
 
     def __init__(self, count: int, outputs: int, maps: Maps, *, statistic: bool):
         super().__init__()
-        self.statistic = statistic
+        self.top, self.statistic = count - 1, statistic
         self.from_image = nn.ModuleList(Conv(1, maps(k), side=1) for k in range(count))
         self.blocks = nn.ModuleList(steps(maps(k), maps(k), maps(k - 1), norm=False) for k in range(1, count))
         self.last = steps(maps(0) + statistic, maps(0), norm=False)
         self.dense = Linear(maps(0) * SMALLEST**2, maps(-1))
         self.out = Linear(maps(-1), outputs, gain=1)
 
-    def features(self, images: Tensor, level: int, alpha: float = 1.0) -> Tensor:
+    def features(self, images: Tensor, level: int | None = None, alpha: float = 1.0) -> Tensor:
         """What it makes of each image alone: maps of 4 x 4 pixels."""
+        level = self.top if level is None else level
+        # Strides of a single map fit either memory format; all that follows is faster if it is this one.
+        images = images.to(memory_format=torch.channels_last)
         x = F.leaky_relu(self.from_image[level](images), 0.2)
         for k in range(level, 0, -1):
             x = F.avg_pool2d(self.blocks[k - 1](x), 2)
@@ -162,8 +170,8 @@ class Trunk(nn.Module):
                 x = torch.lerp(F.leaky_relu(self.from_image[k - 1](F.avg_pool2d(images, 2)), 0.2), x, alpha)
         return x
 
-    def forward(self, images: Tensor, level: int, alpha: float = 1.0) -> Tensor:
-        """[n, 1, h, h] to [n, outputs]."""
+    def forward(self, images: Tensor, level: int | None = None, alpha: float = 1.0) -> Tensor:
+        """[n, 1, h, h] to [n, outputs]; without `level`, of the last one."""
         x = self.features(images, level, alpha)
         if self.statistic:
             x = torch.cat([x, scatter(x)], dim=1)

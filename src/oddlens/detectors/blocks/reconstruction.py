@@ -10,6 +10,7 @@ from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import SCHEDULES, mean_per_image
 from oddlens.detectors.blocks.autoencoder import Autoencoder
 from oddlens.detectors.blocks.expectation import SCORES, expectation_for
+from oddlens.detectors.blocks.growing import Maps
 from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
 from oddlens.symmetries import attitudes, symmetric_mean
@@ -24,6 +25,7 @@ class ReconstructionDetector(Detector):
 
     Args:
         says: how many numbers the encoder says for each number of the code.
+        maps: of a growing network.
         network, width, depth: see `Autoencoder`.
         latent: the length of the code.
         stabilised: see images in units of the noise of each pixel; if not, in those of the mean pixel's, and the misfit
@@ -41,6 +43,7 @@ class ReconstructionDetector(Detector):
         self,
         pixels: int,
         says: int = 1,
+        maps: Maps | None = None,
         *,
         network: Literal["components", "convolutional", "published"] = "components",
         latent: PositiveInt = 12,
@@ -52,12 +55,13 @@ class ReconstructionDetector(Detector):
         symmetric: bool = True,
         optimiser: Literal["muon", "adam"] = "muon",
         learning_rate: PositiveFloat = 4e-3,
-        schedule: Literal["cosine", "one_cycle"] = "cosine",
+        schedule: Literal["cosine", "one_cycle", "constant"] = "cosine",
         weight_decay: NonNegativeFloat = 0.0,
     ):
         super().__init__(pixels)
-        self.latent = latent
-        self.autoencoder = Autoencoder(network, pixels, latent, outputs=says * latent, width=width, depth=depth)
+        self.latent, self.width, self.depth = latent, width, depth
+        outputs = says * latent
+        self.autoencoder = Autoencoder(network, pixels, latent, outputs=outputs, width=width, depth=depth, maps=maps)
         self.expectation = expectation_for(score, wanted=expectation, codes=latent, width=width, depth=depth)
         self.stabilised, self.by, self.symmetric = stabilised, score, symmetric
         self.rate = SCHEDULES[schedule]
@@ -84,7 +88,9 @@ class ReconstructionDetector(Detector):
         """What `drawing` says, and the expectation."""
         if not self.expectation:
             return self.drawing()
-        return [*self.drawing(), self.expectation.objective(self._look, share=SHARE, **self.optimisation)]
+        drawing = self.drawing()
+        stage = 1 + max(objective.stage for objective in drawing)
+        return [*drawing, self.expectation.objective(self._look, stage, share=SHARE, **self.optimisation)]
 
     def drawing(self) -> list[Objective]:
         """What is trained to draw images anew."""
@@ -129,13 +135,15 @@ class ReconstructionDetector(Detector):
 
     @final
     def imagine(self, count: int, generator: torch.Generator) -> Tensor | None:
-        """What is drawn of codes from the prior, and the noise of the camera."""
+        """What is drawn of codes from the prior, as the camera would see it."""
         codes = self.prior(count, generator)
         if codes is None:
             return None
-        drawn = self.autoencoder.decode(codes)
-        noise = torch.randn(drawn.shape, generator=generator, device=drawn.device)
-        return self.show(drawn + noise, self.stabilised)
+        return self.show(self.photographed(self.autoencoder.decode(codes), generator), self.stabilised)
+
+    def photographed(self, drawn: Tensor, generator: torch.Generator) -> Tensor:
+        """Drawn images, in units of noise, with noise."""
+        return drawn + torch.randn(drawn.shape, generator=generator, device=drawn.device)
 
     def prior(self, count: int, generator: torch.Generator) -> Tensor | None:
         """Codes [count, latent] from the distribution that codes are brought to; None if they are brought to none."""
