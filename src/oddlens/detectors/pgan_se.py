@@ -85,10 +85,10 @@ class PGANSE(ReconstructionDetector):
         joint: bool = True,
         cycle: Literal["image", "latent", "both"] = "image",
         cycle_weight: NonNegativeFloat = 10.0,
-        real_weight: NonNegativeFloat = 1.0,
+        real_weight: NonNegativeFloat = 10.0,
         noise: Literal["camera", "drawn"] = "camera",
         critic_rate: PositiveFloat = 1e-3,
-        average: Annotated[float, Field(ge=0, lt=1)] = 0.98,
+        average: Annotated[float, Field(ge=0, lt=1)] = 0.9,
         score: Literal["relative", "expected", "matched", "error", "features", "norm", "combined"] = "relative",
         **common: Any,
     ):
