@@ -100,9 +100,9 @@ class PGANSE(ReconstructionDetector):
         pair = self.autoencoder.decoder, self.autoencoder.encoder
         self.generator, self.encoder = (copy.deepcopy(network) for network in pair)
         coordinates = self.autoencoder.coordinates
-        self.critic: Trunk | nn.Sequential
+        self.critic: Trunk | DenseCritic
         if isinstance(coordinates, Components):
-            self.levels, self.critic = 0, residual(coordinates.count, 1, self.width, self.depth)
+            self.levels, self.critic = 0, DenseCritic(coordinates.count, self.width, self.depth)
         else:
             self.levels = levels(pixels)
             self.critic = Trunk(self.levels, 1, maps, statistic=True)
@@ -264,7 +264,7 @@ class PGANSE(ReconstructionDetector):
 
     def album(self) -> Tensor:
         """What it drew in the course of its training, without noise."""
-        return self.samples.unsqueeze(2)
+        return self.samples[: int(self.sampled)].unsqueeze(2)
 
     def anomaly(self, images: Tensor) -> Tensor:
         """What `score` says."""
@@ -292,5 +292,22 @@ class PGANSE(ReconstructionDetector):
 
     def _features(self, seen: Tensor) -> Tensor:
         """The last of what the critic makes of each image alone."""
-        images = self.autoencoder.coordinates(seen)
-        return self.critic.features(images) if isinstance(self.critic, Trunk) else self.critic[:-1](images)
+        return self.critic.features(self.autoencoder.coordinates(seen))
+
+
+class DenseCritic(nn.Module):
+    """Coordinates of images [n, count] to a number each, [n, 1]."""
+
+    def __init__(self, count: int, width: int, depth: int):
+        super().__init__()
+        self.layers = residual(count, 1, width, depth)
+
+    def features(self, x: Tensor) -> Tensor:
+        """What it makes of each image, [n, width]."""
+        return self.layers[:-1](x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """See the class."""
+        features = self.features(x)
+        with torch.autocast(x.device.type, enabled=False):  # as in `Trunk`
+            return self.layers[-1](features.float())
