@@ -25,7 +25,7 @@ datasets:
     camera: {pixels: 16, pixel_scale_arcsec: 0.4, psf: {pixels: 5}}
     images: {train: 6, contaminant: 2, validation: 2, test: 4, per_shard: 4}
   model_b: null
-contamination: {images: 4, fractions: {cdm: null, vortex: null, mixed: [0.25]}}
+contamination: {images: 4, fractions: {mixed: [0.25]}}
 training: {batch_size: 4}
 only: [flux]
 """

@@ -137,7 +137,7 @@ def test_a_preset_may_build_on_another(config):
         ),
         ("datasets.model_a.source.axis_ratio", {"unifrom": [0.4, 1]}, ["unifrom", "uniform"]),
         ("datasets.model_a.source.redshift", 0.4, ["lens.redshift must stay below source.redshift"]),
-        ("datasets.model_a.images.contaminant", 100, ["images.contaminant is 100", "takes 800"]),
+        ("datasets.model_a.images.contaminant", 100, ["images.contaminant is 100", "takes 400"]),
         ("contamination.images", 9500, ["contamination.images is 9500", "raise the pool"]),
         ("contamination.fractions.cdn", [0.1], ["unknown contaminant 'cdn'", "Did you mean 'cdm'?"]),
         ("contamination.fractions.cdm", [0.7], ["contamination.fractions.cdm", "0.7", "0.5"]),
@@ -198,7 +198,7 @@ def test_a_row_is_like_another_but_for_what_it_says(config):
 def test_rows_train_on_what_their_kind_is_for(config):
     study = settings.study(config)
     everything = study.cells()
-    assert everything == ["none-0", "cdm-0.1", "vortex-0.1", "mixed-0.1", "labelled-0.5"]
+    assert everything == ["none-0", "mixed-0.1", "labelled-0.5"]
     assert study.cells_of("dcae") == everything[:-1]
     assert study.cells_of("dcae_plain_error") == ["none-0"]
     assert study.cells_of("supervised") == ["labelled-0.5"]
@@ -303,8 +303,8 @@ def test_labels_are_counted_by_class(config):
         ),
         ({"detector": "infonce", "labels": {"cdm": 0}}, r"detectors\.new\.labels\.cdm"),
         (
-            {"detector": "infonce", "labels": {"cdm": 3500}},
-            r"images\.contaminant is 4000, but 800 cdm hide .* tells 3500 others",
+            {"detector": "infonce", "labels": {"cdm": 3700}},
+            r"images\.contaminant is 4000, but 400 cdm hide .* tells 3700 others",
         ),
     ],
 )
@@ -343,7 +343,6 @@ def test_rows_that_are_like_nothing_are_refused(config, rows, told):
 
 def test_null_removes_what_a_preset_gives(config):
     config["datasets"]["model_a"]["substructure"] = {"vortex": None}
-    config["contamination"]["fractions"].pop("vortex")
     study = settings.study(config | {"datasets": {"model_a": config["datasets"]["model_a"]}})
     assert study.datasets["model_a"].classes == ["smooth", "cdm"]
 
