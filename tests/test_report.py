@@ -168,7 +168,11 @@ def test_a_remedy_is_the_same_row_with_another_way_of_training():
     assert remedies({"detectors": {"aae": plain, "aae_trim": trim, "other": other}}) == {"aae_trim": "aae"}
 
 
-def test_contamination_has_a_line_of_panels_for_each_family(whole):
-    auc, summary = (pd.read_csv(whole[2][name]) for name in ("auc", "summary"))
+def test_contamination_has_a_panel_for_each_family_that_sees_and_each_contaminant(whole):
+    auc, summary = (pd.read_csv(whole[2][name]).query("dataset == 'model_a'") for name in ("auc", "summary"))
     figure = contamination_curves(auc, summary, made_up.entries(), "made up")
     assert len(figure.axes) == 2 * 2  # dcae and dcae_published, the others; cdm and mixed
+    ends = {bars.lines[0].get_ydata()[-1] for axis in figure.axes for bars in axis.containers}
+    assert ends <= set(summary["change"])
+    shown = {text.get_text().split()[-1] for axis in figure.axes for text in axis.get_legend().get_texts()}
+    assert shown == {"good", "dcae", "dcae_published"}  # not the control

@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 
 from oddlens import metrics
 from oddlens.artefacts import read_table
-from oddlens.cells import CLEAN, LABELLED
+from oddlens.cells import CLEAN
 from oddlens.figures import DASHES, FAINT, families, looks, plt, said
-from oddlens.tables import ALL, HOME, VARIANTS
+from oddlens.tables import ALL, BLIND, HOME, VARIANTS
 from oddlens.tables.bins import OF_LENS, OF_SUBSTRUCTURE
 from oddlens.tables.scored import Scored
 
 GRID = np.concatenate([np.linspace(0, 0.05, 101), np.linspace(0.05, 1, 191)[1:]])
 """False positive rates at which ROC curves of several seeds are averaged."""
+MARKS: Any = {"marker": "o", "ms": 2.5, "capsize": 1.5, "elinewidth": 0.8}
 
 Rows = Mapping[str, Mapping]
 
@@ -61,37 +62,47 @@ def roc_curves(scored: Scored, summary: pd.DataFrame, rows: Rows, title: str) ->
 
 
 def contamination_curves(auc: pd.DataFrame, summary: pd.DataFrame, rows: Rows, title: str) -> Figure:
-    """AUC against all anomalies by the contaminated part of the training set: a line of panels for each family of rows.
+    """How much the AUC against all anomalies changes with the contaminated part of the training set.
 
-    All other detectors are faint in the background, the ceilings are horizontal lines.
+    A column of panels for each family of rows, a line of them for each contaminant; bars are over test images, dots are
+    seeds, each beside its own clean training. All other detectors are faint in the background. What sees nothing after
+    clean training (`BLIND`) has nothing to lose and isn't there.
     """
-    auc = auc[auc["anomaly"] == ALL]
-    summary = summary[(summary["anomaly"] == ALL) & ~summary["role"].isin(VARIANTS)].dropna(subset="auc")
-    kinds = [kind for kind in summary["contaminant"].unique() if kind not in (CLEAN, LABELLED)]
-    if not kinds:
-        return said("This study has no contaminated training sets.")
-    groups = _groups(row for row in rows if row in set(summary["detector"]) and rows[row]["role"] != "ceiling")
-    size = (2.9 * len(kinds), 2.0 * len(groups) + 0.5)
-    figure, axes = plt.subplots(len(groups), len(kinds), figsize=size, squeeze=False, sharex=True, sharey=True)
+    auc, summary = (table[table["anomaly"] == ALL].dropna(subset="auc") for table in (auc, summary))
+    clean = summary[summary["contaminant"] == CLEAN].set_index("detector")["auc"]
+    shown = summary["detector"].map(clean).gt(0.5 + BLIND) & ~summary["contaminant"].isin(HOME)
+    found = summary[shown & ~summary["role"].isin(VARIANTS)]
+    if not len(found):
+        return said("No detector that sees anything had a contaminated training set.")
+    kinds, groups = found["contaminant"].unique(), _groups(row for row in rows if row in set(found["detector"]))
+    own = auc[auc["contaminant"] == CLEAN].set_index(["detector", "seed"])["auc"].rename("clean")
+    seeds = auc.join(own, on=["detector", "seed"])
+    size = (3.3 * len(groups), 2.4 * len(kinds) + 0.5)
+    figure, axes = plt.subplots(len(kinds), len(groups), figsize=size, squeeze=False, sharex=True, sharey=True)
     look = looks(rows)
-    for line, members in zip(axes, groups, strict=True):
-        for axis, kind in zip(line, kinds, strict=True):
-            here = summary[summary["contaminant"].isin([*HOME, kind])]
-            for row in here["detector"].unique():
-                curve, role = here[here["detector"] == row], rows[row]["role"]
-                if role == "ceiling":
-                    axis.axhline(curve["auc"].iloc[0], **look[row], label=row)
-                elif row in members:
-                    _curve(axis, curve, look[row], row)
-                    dots = auc[auc["contaminant"].isin([CLEAN, kind]) & (auc["detector"] == row)]
-                    axis.plot(dots["contamination"], dots["auc"], ".", color=look[row]["color"], ms=3, alpha=0.5)
-                elif role == "detector":
-                    axis.plot(curve["contamination"], curve["auc"], **FAINT)
-            axis.axhline(0.5, color="0.7", lw=0.8, ls=":")
-        line[0].set_ylabel("AUC")
-        line[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5))
-    for axis, kind in zip(axes[0], kinds, strict=True):
-        axis.set_title(f"{kind} hidden")
+    for line, kind in zip(axes, kinds, strict=True):
+        here = found[found["contaminant"] == kind]
+        for axis, members in zip(line, groups, strict=True):
+            for row, curve in here.groupby("detector", sort=False):
+                if row not in members:
+                    axis.plot([0, *curve["contamination"]], [0, *curve["change"]], **FAINT)
+                    continue
+                bars = [curve["change"] - curve["change_low"], curve["change_high"] - curve["change"]]
+                at = axis.errorbar(
+                    [0, *curve["contamination"]],
+                    [0, *curve["change"]],
+                    yerr=[[0, *bar] for bar in bars],
+                    **MARKS,
+                    label=f"{clean[row]:.3f}  {row}",
+                    **look[row],
+                )
+                dots = seeds[(seeds["contaminant"] == kind) & (seeds["detector"] == row)]
+                axis.plot(
+                    dots["contamination"], dots["auc"] - dots["clean"], ".", color=at[0].get_color(), ms=3, alpha=0.5
+                )
+            axis.axhline(0, color="0.7", lw=0.8, ls=":")
+            axis.legend(loc="lower left", fontsize=6.5, title="clean AUC", title_fontsize=6.5)
+        line[0].set_ylabel(f"change of AUC, {kind} hidden")
     for axis in axes[-1]:
         axis.set_xlabel("contaminated fraction")
     figure.suptitle(title, fontsize=11)
@@ -106,11 +117,11 @@ def _groups(rows: Iterable[str]) -> list[list[str]]:
     return [members for members in found if len(members) > 1] + ([alone] if alone else [])
 
 
-def _curve(axis: Axes, rows: pd.DataFrame, look: Mapping[str, Any], label: str, x: str = "contamination") -> None:
+def _curve(axis: Axes, rows: pd.DataFrame, x: str, look: Mapping[str, Any], label: str) -> None:
     """Means over seeds with their intervals over test images."""
     rows = rows.sort_values(x)
     bars = [rows["auc"] - rows["auc_low"], rows["auc_high"] - rows["auc"]]
-    axis.errorbar(rows[x], rows["auc"], yerr=bars, marker="o", ms=2.5, capsize=1.5, elinewidth=0.8, label=label, **look)
+    axis.errorbar(rows[x], rows["auc"], yerr=bars, **MARKS, label=label, **look)
 
 
 def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) -> Figure:
@@ -136,7 +147,7 @@ def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) 
             for row in shown:
                 chosen = (bins["anomaly"] == anomaly) & (bins["truth"] == truth) & (bins["detector"] == row)
                 if chosen.any():
-                    _curve(axis, bins[chosen], look[row], row, "median")
+                    _curve(axis, bins[chosen], "median", look[row], row)
             axis.axhline(0.5, color="0.7", lw=0.8, ls=":")
             axis.set_xlabel(("log10 of " if truth.endswith("_msun") else "") + (OF_SUBSTRUCTURE | OF_LENS)[truth])
         for axis in line[len(names) :]:

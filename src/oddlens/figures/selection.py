@@ -11,13 +11,13 @@ from oddlens.tables import HOME, VARIANTS
 
 def selection_dots(selection: pd.DataFrame, rows: Mapping[str, Mapping], title: str) -> Figure:
     """A dot for each row after clean training; of each sweep the candidate that was chosen and the best are marked."""
-    found = selection[selection["contaminant"].isin(HOME)]
+    found = selection[selection["contaminant"].isin(HOME)].sort_values("auc", ascending=False, kind="stable")
     colours = {row: look["color"] for row, look in looks(rows).items()}
     figure, axis = plt.subplots(figsize=(6.4, 4.6))
     axis.axvline(0.5, **FAINT)
     axis.axhline(0.5, **FAINT)
     shades = plt.get_cmap("Dark2").colors  # type: ignore[attr-defined]
-    sweeps = dict(zip(found["sweep"].dropna().unique(), shades * len(found), strict=False))
+    sweeps = dict(zip(sorted(found["sweep"].dropna().unique()), shades * len(found), strict=False))
     for line in found.to_dict("records"):
         name, x, y = line["detector"], line["probe_auc"], line["auc"]
         version = rows[name]["role"] in VARIANTS
@@ -27,9 +27,7 @@ def selection_dots(selection: pd.DataFrame, rows: Mapping[str, Mapping], title: 
             [[y - line["auc_low"]], [line["auc_high"] - y]],
         )
         axis.errorbar(x, y, along, across, fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.5)
-        axis.plot(x, y, "o", color=colour, ms=3 if version else 6)
-        if not version:
-            axis.annotate(name, (x, y), (4, 4), textcoords="offset points", fontsize=7)
+        axis.plot(x, y, "o", color=colour, ms=3 if version else 6, label=None if version else name)
         for mark, shape, size in (("chosen", "s", 10), ("best", "D", 8)):
             if line[mark]:
                 axis.plot(x, y, shape, ms=size, mec=colour, mfc="none")
@@ -38,7 +36,8 @@ def selection_dots(selection: pd.DataFrame, rows: Mapping[str, Mapping], title: 
     if sweeps:
         axis.plot([], [], "s", ms=8, mec="0.3", mfc="none", label="chosen without labels")
         axis.plot([], [], "D", ms=7, mec="0.3", mfc="none", label="chosen with labels")
-        axis.legend(loc="lower right")
+    if len(found):
+        axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
     axis.set(xlabel="AUC of probes, without labels", ylabel="AUC of all anomalies", title=title)
     figure.tight_layout()
     return figure
