@@ -23,6 +23,7 @@ PUBLISHED = {
     "stabilised": False,
     "score": "error",
     "symmetric": False,
+    "expectation": False,
     "optimiser": "adam",
     "learning_rate": 2e-3,
     "schedule": "one_cycle",

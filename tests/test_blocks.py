@@ -164,7 +164,7 @@ def test_images_for_a_tanh_reach_one():
 @pytest.mark.parametrize("network", ["components", "convolutional", "published"])
 def test_an_autoencoder_encodes_and_decodes(network):
     images = view(pictures(pixels=16))
-    ours = Autoencoder(network, 16, 3, outputs=6, width=64, depth=1)
+    ours = Autoencoder.of(network, 16, 3, outputs=6, width=64, depth=1)
     ours.learn(images, generator(), symmetric=True)
     codes = ours.encode(images[slice(0, 7)])
     assert codes.shape == (7, 6)

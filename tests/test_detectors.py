@@ -44,7 +44,10 @@ VARIANTS = {
     ),
     "supervised": ("supervised", {"width": 8}),
     "pgan_se_growing": ("pgan_se", GROWING),
-    "pgan_se_afterwards": ("pgan_se", GROWING | {"encoder": "afterwards", "prior": "clustered", "cycle": "both"}),
+    "pgan_se_afterwards": (
+        "pgan_se",
+        GROWING | {"encoder": "afterwards", "joint": False, "prior": "clustered", "cycle": "both"},
+    ),
     **{algorithm: ("outlier", {"algorithm": algorithm}) for algorithm in ("knn", "lof", "ocsvm")},
 }
 NAMES = sorted(VARIANTS)
@@ -339,15 +342,16 @@ def test_a_few_labels_help_a_description_to_find_that_kind_and_another(gaps):
     assert 1 - auc(odd=np.arange(300, 330)) < 0.2 * (1 - auc()), "pairs ranked wrongly"
 
 
-def test_a_description_wants_known_odd_images_far_from_its_centre():
-    model = detectors.detector("svdd").build(PIXELS, repulsion="margin")
+@pytest.mark.parametrize("distance", [2.0, 4.0])
+def test_a_description_wants_known_odd_images_far_from_its_centre(monkeypatch, distance):
+    """Where normal images lie in the centre and odd ones beyond the margin, only 1 / distance^2 is left."""
+    model = detectors.detector("svdd").build(PIXELS, repulsion="margin", information=0, label_weight=3)
     fit(model, toy(200))
-    images = torch.from_numpy(toy(32))[:, None] / model.scale
-
-    def lost(odd):
-        return model._loss(Batch(images, None, torch.Generator().manual_seed(0), 0.0, odd)).mean().item()
-
-    assert lost(images) > lost(100 * images) + 0.5  # without biases, bright images have long codes
+    images, odd = (torch.from_numpy(toy(n))[:, None] / model.scale for n in (32, 8))
+    codes = {32: model.information.centre.expand(32, -1), 8: model.information.centre.expand(8, -1) + distance}
+    monkeypatch.setattr(model, "_code", lambda seen: codes[len(seen)])
+    lost = model._loss(Batch(images, None, torch.Generator().manual_seed(0), 0.0, odd)).mean()
+    assert lost.item() == pytest.approx(3 / distance**2, rel=1e-5)
 
 
 @pytest.mark.parametrize("given", [{"told": told} for told in ("codes", "images", "both")] + [{"repulsion": "margin"}])

@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 import made_up
+from conftest import ROOT
 from oddlens import figures, settings
 from oddlens.figures.curves import contamination_curves, loss_curves
 from oddlens.figures.draw import draw, leaders
@@ -48,6 +51,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         tables=outputs,
         figures={dataset: paths | {"preview": paths["gallery"]} for dataset, paths in drawn.items()},
         ranks=folder / "ranks.png",
+        captions={path.stem: path for path in (ROOT / "workflow/report/figures").iterdir()},
         study=plain,
         rows=made_up.entries(rows),
         classes={"cdm": "Subhalos"},
@@ -59,10 +63,6 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    import yaml
-
-    from conftest import ROOT
-
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     return everything(tmp_path_factory.mktemp("whole"), config, **CUTS["whole"])
 
@@ -172,7 +172,13 @@ def test_contamination_has_a_panel_for_each_family_that_sees_and_each_contaminan
     auc, summary = (pd.read_csv(whole[2][name]).query("dataset == 'model_a'") for name in ("auc", "summary"))
     figure = contamination_curves(auc, summary, made_up.entries(), "made up")
     assert len(figure.axes) == 2 * 2  # dcae and dcae_published, the others; cdm and mixed
-    ends = {bars.lines[0].get_ydata()[-1] for axis in figure.axes for bars in axis.containers}
-    assert ends <= set(summary["change"])
     shown = {text.get_text().split()[-1] for axis in figure.axes for text in axis.get_legend().get_texts()}
     assert shown == {"good", "dcae", "dcae_published"}  # not the control
+    row = summary.query("detector == 'good' and contaminant == 'mixed' and anomaly == 'all'")
+    bars = next(b for b in figure.axes[3].containers if b.get_label().endswith(" good"))
+    np.testing.assert_allclose(bars.lines[0].get_ydata(), [0, row["change"].item()])
+    (_, (low, high)) = bars.lines[2][0].get_segments()
+    np.testing.assert_allclose((low[1], high[1]), (row["change_low"].item(), row["change_high"].item()))
+    seeds = auc.query("detector == 'good' and anomaly == 'all'").set_index(["contaminant", "seed"])["auc"]
+    dots = next(line for line in figure.axes[3].lines if line.get_linestyle() == "None" and line.get_marker() == ".")
+    np.testing.assert_allclose(dots.get_ydata(), (seeds["mixed"] - seeds["none"]).to_numpy())

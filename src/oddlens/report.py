@@ -25,6 +25,7 @@ def report(
     tables: Mapping[str, str | Path],
     figures: Mapping[str, Mapping[str, str | Path]],
     ranks: str | Path,
+    captions: Mapping[str, str | Path],
     study: dict[str, Any],
     rows: Mapping[str, Mapping],
     classes: Mapping[str, str],
@@ -37,6 +38,7 @@ def report(
         tables: paths of the result tables, by name.
         figures: for each data set the paths of its figures, by name.
         ranks: the path of the critical-difference diagram.
+        captions: paths of what is said under each figure, plain text by its name; `ranks` among them.
         study: the validated config as plain data.
         rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it, `what` it is.
         classes: what each class is.
@@ -60,6 +62,7 @@ def report(
         seeds=len(study["contamination"]["seeds"]),
         figures={name: {kind: _embedded(file) for kind, file in files.items()} for name, files in figures.items()},
         ranks=_embedded(ranks),
+        captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **facts(read, rows, study),
     )
     with replacing(path) as temporary:
@@ -75,6 +78,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
     own = read["alarms"][read["alarms"]["calibration"] == "own"]
     return {
         "best": best,
+        "told": [row for row, entry in study["detectors"].items() if entry.get("labels")],
         "scoreboards": _each(datasets, judged, lambda t: _scoreboard(t, ["ceiling", "detector"])),
         "others": _each(datasets, judged, lambda t: _scoreboard(t, ["reference", "control"])),
         "controls": _controls(judged),

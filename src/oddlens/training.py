@@ -124,7 +124,7 @@ def train(
 
     Raises:
         Diverged: a loss is no longer finite; the message names the objective.
-        ValueError: there are fewer images than a batch takes.
+        ValueError: there are fewer images than a batch takes, or `robust` has no loss to rank them by.
     """
     if not objectives or not epochs:
         return {}
@@ -141,6 +141,7 @@ def train(
     lengths = [math.ceil(epochs * max(o.share for o in objectives if o.stage == k)) for k in stages]
     ends = list(itertools.accumulate(lengths))
     progress, saved = Progress((ends[-1] - first) * batches * size), time.perf_counter()
+    ranks = robust in ("none", "refine")
 
     for epoch in range(first, ends[-1]):
         model.train()
@@ -167,6 +168,7 @@ def train(
                             group["lr"] = factor * objective.learning_rate(batch.progress)
                     with _autocast(precision, device):
                         losses = objective.loss(batch)
+                    ranks = ranks or losses.ndim == 1
                     loss = mean_loss(losses.float(), robust, assumed_contamination, epoch)
                     own = parameters[objective.name]
                     # Not backward(): the networks of the other objectives must get no gradient from this one.
@@ -175,6 +177,8 @@ def train(
                     sums[objective.name] += loss.detach()
                     if objective.after:
                         objective.after(batch)
+        if not ranks:
+            raise ValueError(f"training.robust: {robust} ranks images by their losses; here none is of a single image")
         progress.advance(batches * size)
         for name, means in history.items():
             means.append(sums[name].item() / batches if name in sums else None)

@@ -78,7 +78,7 @@ rule figures:
         **{
             figure: report(
                 results(f"figures/{{dataset}}/{figure}.png"),
-                caption=f"../report/{figure}.rst",
+                caption=f"../report/figures/{figure}.rst",
                 category="Figures",
                 labels={"data set": "{dataset}", "figure": figure},
             )
@@ -107,7 +107,7 @@ rule ranks:
     output:
         report(
             results("figures/ranks.png"),
-            caption="../report/ranks_figure.rst",
+            caption="../report/figures/ranks.rst",
             category="Figures",
             labels={"data set": "all", "figure": "ranks"},
         ),

@@ -4,7 +4,7 @@ rule preview:
     output:
         report(
             results("figures/{dataset}/preview.png"),
-            caption="../report/preview.rst",
+            caption="../report/figures/preview.rst",
             category="Figures",
             labels={"data set": "{dataset}", "figure": "preview"},
         ),

@@ -14,6 +14,10 @@ rule report:
             replica=REPLICAS,
         ),
         template="src/oddlens/report.html.j2",
+        captions=expand(
+            "workflow/report/figures/{figure}.rst",
+            figure=["preview", *FIGURES, "ranks"],
+        ),
     output:
         report(
             results("report.html"),

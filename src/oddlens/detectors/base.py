@@ -27,7 +27,7 @@ from oddlens.training import Epoch, History, Objective, global_generators, train
 
 SCORE_BATCH = 256
 """Images scored at once; every batch is filled up to it, so that no image's score depends on how many others came."""
-FORMAT = 4
+FORMAT = 5
 """Of saved models; raised when the meaning of their tensors changes."""
 SAMPLE = 2000
 """Training images that the brightness is measured on, and images looked at at once."""

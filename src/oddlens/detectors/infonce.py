@@ -7,8 +7,8 @@ The objective max I(X; Z) - beta H(Z) of `blocks/information.py` on the codes of
 
 with the misfit summed over pixels in units of the noise, so that all terms are in nats; all are divided by the number
 of pixels. Where views have noise added (`noise` among the augmentations), the decoder draws the image without it. If
-some images are known to be odd, their codes are to lie apart from the normal ones (`blocks/information.py`), and their
-misfit L per pixel is to be large, which adds 1 / L.
+some images are known to be odd, their codes are to lie apart from the normal ones (`blocks/information.py`; `told:
+codes`), or their misfit L per pixel is to be large, which adds 1 / L (`images`), or `both`.
 """
 
 from typing import Any, Literal

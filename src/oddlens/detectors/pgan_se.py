@@ -1,4 +1,4 @@
-"""Growing GAN with a simultaneous encoder: what a generator of lenses cannot be made to draw is odd.
+"""GAN with a simultaneous encoder: what a generator of lenses cannot be made to draw is odd.
 
 A generator G and a critic D play the game of Arjovsky et al. 2017; an encoder E learns to invert G from the first step
 on, after Berg et al. 2019 (arXiv:1905.11034) and, in the latent space, ClusterGAN (Mukherjee et al. 2019,
@@ -7,9 +7,11 @@ arXiv:1809.03627). With codes z from the prior, and distances over all coordinat
     D:      E D(G(z)) - E D(x) + 10 E (|grad D(x^)| - 1)^2 + 0.001 E D(x)^2       `adversary: wgan_gp`
     G, E:   -E D(G(z)) + cycle_weight E |G(z) - G(E(G(z)))| + real_weight E (x - G(E(x)))^2 / noise^2
 
-(Gulrajani et al. 2017, arXiv:1704.00028; x^ lies between a real and a generated image.) With `joint: false` all but the
-first term of the second line train E alone, as in the published code. `adversary: saturating` is the game of Goodfellow
-et al. 2014 instead: D minimises -E log s(D(x)) - E log(1 - s(D(G(z)))) with the logistic function s, which G maximises.
+(Gulrajani et al. 2017, arXiv:1704.00028; x^ lies between a real and a generated image.) The cycle is in coordinates of
+the networks, the misfit in units of the noise at full size. With `joint: false` all but the first term of the second
+line train E alone, as in the published code. `adversary: saturating` is the game of Goodfellow et al. 2014 instead: D
+minimises -E log s(D(x)) - E log(1 - s(D(G(z)))) with the logistic function s, which G maximises. Without one (`none`)
+an autoencoder is left, the control that tells what the game is worth.
 
 `network: growing` are the networks of Karras et al. 2018 (arXiv:1710.10196), which grow with the image, convolution by
 convolution, and E with them; `components` are dense ones between principal components, which need no growth.
@@ -29,9 +31,10 @@ from torch import Tensor, nn
 
 from oddlens.detectors.base import SAMPLE
 from oddlens.detectors.blocks import mean_per_image
-from oddlens.detectors.blocks.autoencoder import Components, residual
-from oddlens.detectors.blocks.growing import Maps, Trunk, grown, levels, shown
+from oddlens.detectors.blocks.autoencoder import Autoencoder, Components, residual
+from oddlens.detectors.blocks.growing import Generator, Maps, PlusMinusOne, Trunk, grown, levels, shown
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
+from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
 from oddlens.symmetries import attitudes
 from oddlens.training import Batch, Objective
@@ -41,9 +44,10 @@ PENALTY, DRIFT = 10.0, 1e-3
 CLUSTERS = 10
 """Classes of the one-hot part of a clustered prior."""
 PARTS = ("matched", "features", "norm")
+"""What a combined score is made of."""
 STAGES, SAMPLES = 5, 8
 """A model keeps images of so many stages of its training, and so many of each."""
-Stage = tuple[int, float] | tuple[()]
+Phase = tuple[int, float] | tuple[()]
 """Level and alpha of growing networks."""
 
 
@@ -54,8 +58,8 @@ class PGANSE(ReconstructionDetector):
         base_maps, most_maps: of growing networks, see `blocks.growing.Maps`.
         growth: the part of the training in which those grow; they have their full size in the rest.
         prior: z from `prior_scale` N(0, 1), `gaussian`; or `clustered`, ten of its numbers being a one-hot vector.
-        encoder: trained `simultaneous`ly with G, or `afterwards`, for as many epochs again.
-        joint: whether the cycle trains G too.
+        encoder: trained `simultaneous`ly with G, or `afterwards`, for as many epochs again (then `joint: false`).
+        joint: whether what E is trained by, the cycle and the misfit of training images, trains G too.
         cycle: the image is to come back, |G(z) - G(E(G(z)))|, or z is (`latent`: squared error, cross-entropy of the
             one-hot part), or `both`.
         real_weight: of the misfit of training images; 0 if E is to learn from generated ones alone.
@@ -80,7 +84,7 @@ class PGANSE(ReconstructionDetector):
         growth: Annotated[float, Field(ge=0, le=1)] = 0.4,
         prior: Literal["gaussian", "clustered"] = "gaussian",
         prior_scale: PositiveFloat = 1.0,
-        adversary: Literal["wgan_gp", "saturating"] = "wgan_gp",
+        adversary: Literal["wgan_gp", "saturating", "none"] = "wgan_gp",
         encoder: Literal["simultaneous", "afterwards"] = "simultaneous",
         joint: bool = True,
         cycle: Literal["image", "latent", "both"] = "image",
@@ -92,20 +96,18 @@ class PGANSE(ReconstructionDetector):
         score: Literal["relative", "expected", "matched", "error", "features", "norm", "combined"] = "relative",
         **common: Any,
     ):
-        maps, own = Maps(base_maps, most_maps), score in ("features", "norm", "combined")
-        shared: Any = {"network": network} | common | ({} if own else {"score": score})
-        super().__init__(pixels, 1, maps, **shared)
+        own = score in ("features", "norm", "combined")
+        super().__init__(pixels, **common | ({} if own else {"score": score}))
         if prior == "clustered" and self.latent <= CLUSTERS:
             raise ValueError(f"latent: {self.latent} leaves nothing beside the {CLUSTERS} classes of a clustered prior")
-        pair = self.autoencoder.decoder, self.autoencoder.encoder
-        self.generator, self.encoder = (copy.deepcopy(network) for network in pair)
-        coordinates = self.autoencoder.coordinates
-        self.critic: Trunk | DenseCritic
-        if isinstance(coordinates, Components):
-            self.levels, self.critic = 0, DenseCritic(coordinates.count, self.width, self.depth)
-        else:
-            self.levels = levels(pixels)
-            self.critic = Trunk(self.levels, 1, maps, statistic=True)
+        if joint and encoder == "afterwards":
+            raise ValueError("encoder: afterwards finds the generator done, so that nothing is joint: set joint: false")
+        if adversary == "none" and score in ("features", "combined"):
+            raise ValueError(f"score: {score} asks the critic, and with adversary: none there is none")
+        self.levels, self.critic = self._networks(network, Maps(base_maps, most_maps))
+        if adversary == "none":
+            self.critic = None
+        self.encoder, self.generator = map(copy.deepcopy, (self.autoencoder.encoder, self.autoencoder.decoder))
         self.register_buffer("moments", torch.tensor([[0.0, 1.0]] * len(PARTS)))
         self.register_buffer("samples", torch.zeros(STAGES, SAMPLES, pixels, pixels))
         self.register_buffer("sampled", torch.zeros((), dtype=torch.long))
@@ -115,6 +117,16 @@ class PGANSE(ReconstructionDetector):
         self.camera_noise, self.critic_rate, self.decay = noise == "camera", self.rate(critic_rate), average
         self.own = score if own else None
 
+    def _networks(self, network: str, maps: Maps) -> tuple[int, Any]:
+        """How many levels there are, and a critic; growing networks take the place of the autoencoder's."""
+        dense = self.autoencoder.coordinates
+        if network == "components" and isinstance(dense, Components):
+            return 0, DenseCritic(dense.count, self.width, self.depth)
+        count = levels(self.pixels)
+        pair = Trunk(count, self.latent, maps, statistic=False), Generator(count, self.latent, maps)
+        self.autoencoder = Autoencoder(PlusMinusOne(), *pair)
+        return count, Trunk(count, 1, maps, statistic=True)
+
     # --- training -----------------------------------------------------------------------------------------------------
 
     def drawing(self) -> list[Objective]:
@@ -122,7 +134,9 @@ class PGANSE(ReconstructionDetector):
         common: Any = {"betas": (0.0, 0.99), "growing": bool(self.levels)}
         slow: Any = {**common, **self.optimisation}
         generator, encoder = (self.generator,), (self.encoder,)
-        found = [Objective("critic", (self.critic,), self._criticism, self.critic_rate, **common)]
+        found = []
+        if self.critic:
+            found.append(Objective("critic", (self.critic,), self._criticism, self.critic_rate, **common))
         if self.joint and self.simultaneous:
             name = "generator and encoder"
             found.append(Objective(name, (*generator, *encoder), self._both, after=self._played, **slow))
@@ -133,47 +147,49 @@ class PGANSE(ReconstructionDetector):
         return found
 
     def _criticism(self, batch: Batch) -> Tensor:
-        stage = self._stage(batch.progress)
-        real = self._real(batch, stage)
+        phase = self._phase(batch.progress)
+        real = self._real(batch, phase)
         with torch.no_grad():
-            drawn = self.generator(self._codes(batch), *stage)
-            fake = self._photographed(drawn, stage, batch.generator).to(real.dtype)
-        of_real, of_fake = (self.critic(images, *stage).float() for images in (real, fake))
+            drawn = self.generator(self._codes(batch), *phase)
+            fake = self._noisy(drawn, phase, batch.generator).to(real.dtype)
+        of_real, of_fake = (self.critic(images, *phase).float() for images in (real, fake))
         if not self.wasserstein:
             return (F.softplus(-of_real) + F.softplus(of_fake)).mean()
         shape = (len(real), *[1] * (real.ndim - 1))
         place = torch.rand(shape, generator=batch.generator, device=real.device)
         between = torch.lerp(real, fake, place).requires_grad_()
-        (slope,) = torch.autograd.grad(self.critic(between, *stage).sum(), between, create_graph=True)
+        (slope,) = torch.autograd.grad(self.critic(between, *phase).sum(), between, create_graph=True)
         penalty = (slope.float().flatten(1).norm(dim=1) - 1).square().mean()
         return (of_fake - of_real).mean() + PENALTY * penalty + DRIFT * of_real.square().mean()
 
     def _generation(self, batch: Batch) -> Tensor:
-        stage = self._stage(batch.progress)
-        return self._deceit(self.generator(self._codes(batch), *stage), stage, batch)
+        phase = self._phase(batch.progress)
+        return self._deceit(self.generator(self._codes(batch), *phase), phase, batch)
 
     def _inversion(self, batch: Batch) -> Tensor:
-        stage, codes = self._stage(batch.progress if self.simultaneous else 1.0), self._codes(batch)
+        phase, codes = self._phase(batch.progress if self.simultaneous else 1.0), self._codes(batch)
         with torch.no_grad():
-            drawn = self.generator(codes, *stage)
-        return self._return(codes, drawn, stage, batch)
+            drawn = self.generator(codes, *phase)
+        return self._return(codes, drawn, phase, batch)
 
     def _both(self, batch: Batch) -> Tensor:
-        stage, codes = self._stage(batch.progress), self._codes(batch)
-        drawn = self.generator(codes, *stage)
-        return self._deceit(drawn, stage, batch) + self._return(codes, drawn, stage, batch)
+        phase, codes = self._phase(batch.progress), self._codes(batch)
+        drawn = self.generator(codes, *phase)
+        return self._deceit(drawn, phase, batch) + self._return(codes, drawn, phase, batch)
 
-    def _deceit(self, drawn: Tensor, stage: Stage, batch: Batch) -> Tensor:
+    def _deceit(self, drawn: Tensor, phase: Phase, batch: Batch) -> Tensor:
         """What the generator loses when the critic sees through it."""
-        found = self.critic(self._photographed(drawn, stage, batch.generator), *stage).float()
+        if not self.critic:
+            return drawn.new_zeros((), dtype=torch.float32)
+        found = self.critic(self._noisy(drawn, phase, batch.generator), *phase).float()
         return -found.mean() if self.wasserstein else -F.softplus(found).mean()
 
-    def _return(self, codes: Tensor, drawn: Tensor, stage: Stage, batch: Batch) -> Tensor:
-        """What images, drawn ones and real ones, and codes lose on their way through encoder and generator."""
-        found = self.encoder(self._photographed(drawn, stage, batch.generator), *stage).float()
+    def _return(self, codes: Tensor, drawn: Tensor, phase: Phase, batch: Batch) -> Tensor:
+        """What images and codes lose on their way through encoder and generator; [n] if real images are among them."""
+        found = self.encoder(self._noisy(drawn, phase, batch.generator), *phase).float()
         loss = found.new_zeros(())
         if self.cycle != "latent":
-            again = self.generator(self._probable(found), *stage)
+            again = self.generator(self._probable(found), *phase)
             loss = loss + self.cycle_weight * (drawn - again).float().abs().mean()
         if self.cycle != "image":
             numbers = self.latent - CLUSTERS * self.clustered
@@ -182,10 +198,10 @@ class PGANSE(ReconstructionDetector):
                 lost = lost + F.cross_entropy(found[:, numbers:], codes[:, numbers:])
             loss = loss + self.cycle_weight * lost
         if self.real_weight:
-            real = self._real(batch, stage)
-            again = self.generator(self._probable(self.encoder(real, *stage).float()), *stage)
-            misfit = ((real - again) * self.autoencoder.coordinates.unit).float().square().mean()
-            loss = loss + self.real_weight * misfit
+            real = self._real(batch, phase)
+            again = self.generator(self._probable(self.encoder(real, *phase).float()), *phase)
+            misfit = ((real - again) * self.autoencoder.coordinates.unit).float().square()
+            loss = loss + self.real_weight * mean_per_image(misfit)
         return loss
 
     @torch.no_grad()
@@ -199,20 +215,21 @@ class PGANSE(ReconstructionDetector):
         """That, and now and then some images to remember."""
         self._follow(batch)
         if int(batch.progress * STAGES) > self.sampled:
-            self._sample(self._stage(batch.progress))
+            self._sample(self._phase(batch.progress))
 
     def conclude(self, images: Images, generator: torch.Generator) -> None:
         """Draw the last images, and learn how much scores scatter."""
-        self._sample(self._stage(1.0))
-        parts = [self._parts(batch) for batch in images.some(SAMPLE).split(256)]
-        values = torch.stack([torch.cat([part[name] for part in parts]) for name in PARTS])
-        self.moments.copy_(torch.stack([values.mean(dim=1), values.std(dim=1)], dim=1))
+        self._sample(self._phase(1.0))
+        if self.critic:
+            parts = [self._parts(batch) for batch in images.some(SAMPLE).split(256)]
+            values = torch.stack([torch.cat([part[name] for part in parts]) for name in PARTS])
+            self.moments.copy_(torch.stack([values.mean(dim=1), values.std(dim=1)], dim=1))
 
     @torch.no_grad()
-    def _sample(self, stage: Stage) -> None:
+    def _sample(self, phase: Phase) -> None:
         codes = self.prior(SAMPLES, torch.Generator(self.samples.device).manual_seed(0))
-        drawn = self.autoencoder.decoder(codes, *stage).float()
-        if stage:
+        drawn = self.autoencoder.decoder(codes, *phase).float()
+        if phase:
             drawn = F.interpolate(drawn, self.pixels, mode="nearest")
         seen = self.autoencoder.coordinates.inverse(drawn)
         self.samples[self.sampled] = self.show(seen, self.stabilised)[:, 0]
@@ -220,7 +237,7 @@ class PGANSE(ReconstructionDetector):
 
     # --- codes and images ---------------------------------------------------------------------------------------------
 
-    def _stage(self, progress: float) -> Stage:
+    def _phase(self, progress: float) -> Phase:
         return grown(progress, self.levels, self.growth) if self.levels else ()
 
     def _codes(self, batch: Batch) -> Tensor:
@@ -244,17 +261,17 @@ class PGANSE(ReconstructionDetector):
             return codes
         return torch.cat([codes[:, :-CLUSTERS], codes[:, -CLUSTERS:].softmax(dim=1)], dim=1)
 
-    def _real(self, batch: Batch, stage: Stage) -> Tensor:
+    def _real(self, batch: Batch, phase: Phase) -> Tensor:
         real = self.autoencoder.coordinates(self.seen(batch.images))
-        return shown(real, *stage) if stage else real
+        return shown(real, *phase) if phase else real
 
-    def _photographed(self, drawn: Tensor, stage: Stage, generator: torch.Generator) -> Tensor:
+    def _noisy(self, drawn: Tensor, phase: Phase, generator: torch.Generator) -> Tensor:
         """What a camera makes of drawn images: its noise, of unit deviation at full size."""
         if not self.camera_noise:
             return drawn
-        size = (len(drawn), 1, self.pixels, self.pixels) if stage else drawn.shape
+        size = (len(drawn), 1, self.pixels, self.pixels) if phase else drawn.shape
         noise = torch.randn(size, generator=generator, device=drawn.device) / self.autoencoder.coordinates.unit
-        return drawn + (shown(noise, *stage) if stage else noise)
+        return drawn + (shown(noise, *phase) if phase else noise)
 
     def photographed(self, drawn: Tensor, generator: torch.Generator) -> Tensor:
         """Drawn images with noise, unless that is drawn too."""
@@ -278,17 +295,18 @@ class PGANSE(ReconstructionDetector):
         )
 
     def _parts(self, images: Tensor) -> dict[str, Tensor]:
+        """The parts of a combined score, whatever `score` this model has."""
         norms, differences = [], []
-        for seen in attitudes(self.seen(images), self.symmetric):
-            codes = self.code(seen)
+        seen = self.seen(images)
+        for attitude in attitudes(seen, self.symmetric):
+            codes = self.code(attitude)
             norms.append(codes.norm(dim=1))
-            pair = seen, self.autoencoder.decode(codes)
-            differences.append(mean_per_image(torch.sub(*map(self._features, pair)).abs()))
-        return {
-            "matched": mean_per_image(self.oddness(images)),
-            "features": torch.stack(differences).mean(dim=0),
-            "norm": torch.stack(norms).mean(dim=0),
-        }
+            if self.critic:
+                pair = attitude, self.autoencoder.decode(codes)
+                differences.append(mean_per_image(torch.sub(*map(self._features, pair)).abs()))
+        parts = {"norm": norms, "features": differences}
+        misfit = mean_per_image(squared(seen - self._drawn(seen), self.blur.item()))
+        return {"matched": misfit} | {name: torch.stack(values).mean(dim=0) for name, values in parts.items() if values}
 
     def _features(self, seen: Tensor) -> Tensor:
         """The last of what the critic makes of each image alone."""

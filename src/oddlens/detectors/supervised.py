@@ -40,7 +40,7 @@ class Supervised(Detector):
         weight_decay: NonNegativeFloat = 1e-4,
     ):
         super().__init__(pixels)
-        self.autoencoder = Autoencoder("components", pixels) if residual else None
+        self.autoencoder = Autoencoder.of("components", pixels) if residual else None
         self.network = resnet18(2 if residual else 1, width, stride)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
 

@@ -84,14 +84,14 @@ def contamination_curves(auc: pd.DataFrame, summary: pd.DataFrame, rows: Rows, t
         here = found[found["contaminant"] == kind]
         for axis, members in zip(line, groups, strict=True):
             for row, curve in here.groupby("detector", sort=False):
+                both = np.r_[0, curve["contamination"]], np.r_[0, curve["change"]]
                 if row not in members:
-                    axis.plot([0, *curve["contamination"]], [0, *curve["change"]], **FAINT)
+                    axis.plot(*both, **FAINT)
                     continue
                 bars = [curve["change"] - curve["change_low"], curve["change_high"] - curve["change"]]
                 at = axis.errorbar(
-                    [0, *curve["contamination"]],
-                    [0, *curve["change"]],
-                    yerr=[[0, *bar] for bar in bars],
+                    *both,
+                    yerr=[np.r_[0, bar] for bar in bars],
                     **MARKS,
                     label=f"{clean[row]:.3f}  {row}",
                     **look[row],

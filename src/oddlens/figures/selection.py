@@ -1,6 +1,7 @@
 """Could a detector have been chosen without labels? Its AUC on probes beside that on test images."""
 
 from collections.abc import Mapping
+from itertools import cycle
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ def selection_dots(selection: pd.DataFrame, rows: Mapping[str, Mapping], title: 
     """A dot for each row after clean training; of each sweep the candidate that was chosen and the best are marked."""
     found = selection[selection["contaminant"].isin(HOME)].sort_values("auc", ascending=False, kind="stable")
     colours = {row: look["color"] for row, look in looks(rows).items()}
+    marks = _marks(rows)
     figure, axis = plt.subplots(figsize=(6.4, 4.6))
     axis.axvline(0.5, **FAINT)
     axis.axhline(0.5, **FAINT)
@@ -27,7 +29,7 @@ def selection_dots(selection: pd.DataFrame, rows: Mapping[str, Mapping], title: 
             [[y - line["auc_low"]], [line["auc_high"] - y]],
         )
         axis.errorbar(x, y, along, across, fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.5)
-        axis.plot(x, y, "o", color=colour, ms=3 if version else 6, label=None if version else name)
+        axis.plot(x, y, marks[name], color=colour, ms=3 if version else 6, label=None if version else name)
         for mark, shape, size in (("chosen", "s", 10), ("best", "D", 8)):
             if line[mark]:
                 axis.plot(x, y, shape, ms=size, mec=colour, mfc="none")
@@ -41,3 +43,13 @@ def selection_dots(selection: pd.DataFrame, rows: Mapping[str, Mapping], title: 
     axis.set(xlabel="AUC of probes, without labels", ylabel="AUC of all anomalies", title=title)
     figure.tight_layout()
     return figure
+
+
+def _marks(rows: Mapping[str, Mapping]) -> dict[str, str]:
+    """Dots, which differ by their colour; rows of a role whose rows have one colour get a shape each."""
+    found = dict.fromkeys(rows, "o")
+    for role in ("ceiling", "reference", "control"):
+        found |= dict(
+            zip((row for row, entry in rows.items() if entry["role"] == role), cycle("^vPX*<>"), strict=False)
+        )
+    return found

@@ -1,15 +1,16 @@
 """Networks that write an image as a short code and draw it again from that."""
 
-from typing import Literal
+from __future__ import annotations
+
+from typing import Literal, Self
 
 import torch
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.components import PrincipalComponents
-from oddlens.detectors.blocks.growing import Generator, Maps, Trunk, levels
 from oddlens.images import Images, Seen, total
 
-Network = Literal["components", "convolutional", "published", "growing"]
+Network = Literal["components", "convolutional", "published"]
 COMPONENTS = 200
 """Principal components between which a dense network works; noise is all that lies outside them."""
 COARSEST = 8
@@ -19,47 +20,31 @@ ORIGINAL_PIXELS = 100
 
 
 class Autoencoder(nn.Module):
-    """An encoder, a decoder, and the plain linear map by which both see images.
+    """An encoder, a decoder, and the plain linear map by which both see images."""
 
-    `components`: residual dense networks between principal components; `convolutional`: strided convolutions on images
-    minus the mean image; `published`: the networks of Alexander et al. 2020 (arXiv:2008.12731), whose output is a tanh;
-    `growing`: those of Karras et al. 2018 (`blocks.growing`).
-    """
-
-    def __init__(
-        self,
-        network: Network,
-        pixels: int,
-        latent: int = 12,
-        *,
-        outputs: int = 0,
-        width: int = 128,
-        depth: int = 4,
-        maps: Maps | None = None,
-    ):
-        """`outputs` is the length of what the encoder says, if it is not a code (mean and deviation of one).
-
-        `width` and `depth` are of dense networks, `maps` of growing ones.
-        """
+    def __init__(self, coordinates: Coordinates, encoder: nn.Module, decoder: nn.Module):
         super().__init__()
+        self.coordinates, self.encoder, self.decoder = coordinates, encoder, decoder
+
+    @classmethod
+    def of(
+        cls, network: Network, pixels: int, latent: int = 12, *, outputs: int = 0, width: int = 128, depth: int = 4
+    ) -> Self:
+        """By the name of its networks.
+
+        `components`: residual dense networks of `width` and `depth` between principal components; `convolutional`:
+        strided convolutions on images minus the mean image; `published`: the networks of Alexander et al. 2020
+        (arXiv:2008.12731), whose output is a tanh. `outputs` is the length of what the encoder says, if it is not a
+        code (mean and deviation of one).
+        """
         outputs = outputs or latent
-        self.coordinates: Components | Centred | UpToOne
         if network == "components":
-            self.coordinates = Components(pixels)
-            count = self.coordinates.principal.count
-            self.encoder: nn.Module = residual(count, outputs, width, depth)
-            self.decoder: nn.Module = residual(latent, count, width, depth)
-        elif network == "convolutional":
-            self.coordinates = Centred(pixels)
-            self.encoder = Encoder(pixels, outputs, channels=width // 16, hidden=width)
-            self.decoder = Decoder(pixels, latent, channels=width // 16, hidden=width)
-        elif network == "published":
-            self.coordinates = UpToOne()
-            self.encoder, self.decoder = published(pixels, latent, outputs)
-        else:
-            self.coordinates = PlusMinusOne()
-            self.encoder = Trunk(levels(pixels), outputs, maps or Maps(), statistic=False)
-            self.decoder = Generator(levels(pixels), latent, maps or Maps())
+            dense = Components(pixels)
+            return cls(dense, residual(dense.count, outputs, width, depth), residual(latent, dense.count, width, depth))
+        if network == "published":
+            return cls(UpToOne(), *published(pixels, latent, outputs))
+        strided = {"channels": width // 16, "hidden": width}
+        return cls(Centred(pixels), Encoder(pixels, outputs, **strided), Decoder(pixels, latent, **strided))
 
     def learn(self, images: Images | Seen, generator: torch.Generator, *, symmetric: bool) -> None:
         """Learn the linear map from the training images."""
@@ -168,21 +153,7 @@ class UpToOne(nn.Module):
         return unit * self.peak
 
 
-class PlusMinusOne(UpToOne):
-    """Those of `UpToOne`, stretched to [-1, 1]."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images to [-1, 1], but for noise."""
-        return 2 * super().forward(images) - 1
-
-    def inverse(self, scaled: Tensor) -> Tensor:
-        """And back."""
-        return super().inverse((scaled + 1) / 2)
-
-    @property
-    def unit(self) -> Tensor:
-        """Half of that."""
-        return super().unit / 2
+Coordinates = Components | Centred | UpToOne
 
 
 # --- networks ---------------------------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from oddlens.detectors.blocks.autoencoder import UpToOne
+
 SMALLEST = 4
 """Pixels of level 0."""
 GAIN = math.sqrt(2)
@@ -86,6 +88,23 @@ class Conv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[n, inputs, h, h] to [n, outputs, h, h]."""
         return F.conv2d(x, self.weight * self.factor, self.bias, padding=self.padding)
+
+
+class PlusMinusOne(UpToOne):
+    """Images whose brightest training pixel is 1 and whose darkness is -1, as these networks see them."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images to [-1, 1], but for noise."""
+        return 2 * super().forward(images) - 1
+
+    def inverse(self, scaled: Tensor) -> Tensor:
+        """And back."""
+        return super().inverse((scaled + 1) / 2)
+
+    @property
+    def unit(self) -> Tensor:
+        """Half of the brightest pixel."""
+        return super().unit / 2
 
 
 class PixelNorm(nn.Module):

@@ -10,7 +10,6 @@ from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import SCHEDULES, mean_per_image
 from oddlens.detectors.blocks.autoencoder import Autoencoder
 from oddlens.detectors.blocks.expectation import SCORES, expectation_for
-from oddlens.detectors.blocks.growing import Maps
 from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
 from oddlens.symmetries import attitudes, symmetric_mean
@@ -25,8 +24,7 @@ class ReconstructionDetector(Detector):
 
     Args:
         says: how many numbers the encoder says for each number of the code.
-        maps: of a growing network.
-        network, width, depth: see `Autoencoder`.
+        network, width, depth: see `Autoencoder.of`.
         latent: the length of the code.
         stabilised: see images in units of the noise of each pixel; if not, in those of the mean pixel's, and the misfit
             is the plain squared error in another unit.
@@ -43,7 +41,6 @@ class ReconstructionDetector(Detector):
         self,
         pixels: int,
         says: int = 1,
-        maps: Maps | None = None,
         *,
         network: Literal["components", "convolutional", "published"] = "components",
         latent: PositiveInt = 12,
@@ -60,8 +57,7 @@ class ReconstructionDetector(Detector):
     ):
         super().__init__(pixels)
         self.latent, self.width, self.depth = latent, width, depth
-        outputs = says * latent
-        self.autoencoder = Autoencoder(network, pixels, latent, outputs=outputs, width=width, depth=depth, maps=maps)
+        self.autoencoder = Autoencoder.of(network, pixels, latent, outputs=says * latent, width=width, depth=depth)
         self.expectation = expectation_for(score, wanted=expectation, codes=latent, width=width, depth=depth)
         self.stabilised, self.by, self.symmetric = stabilised, score, symmetric
         self.rate = SCHEDULES[schedule]
