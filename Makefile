@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: study test setup smoke lint lock image export score-real bench clean
+.PHONY: study test setup smoke lint lock image export score-real bench bench-train clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -54,6 +54,9 @@ export: setup       ## a data set as PNG and FITS: make export DATASET=model_a [
 
 bench: .venv-bench/.complete   ## images per second and errors, beside PyAutoLens, lenstronomy and caustics: ten minutes
 	.venv-bench/bin/python -W ignore benchmarks/simulate.py
+
+bench-train: setup  ## images per second of training, beside a plain loop with the same network: three minutes
+	@python -W ignore benchmarks/train.py
 
 .venv-bench/.complete: requirements.lock benchmarks/requirements.txt
 	$(PYTHON) -m venv --clear .venv-bench

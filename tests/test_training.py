@@ -1,10 +1,12 @@
 import dataclasses
+import importlib.util
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from conftest import ROOT
 from oddlens.images import Images
 from oddlens.robust import mean_loss
 from oddlens.training import ODD, Objective, global_generators, train
@@ -237,3 +239,14 @@ def test_seeded_blocks_repeat_and_put_the_state_back():
     with global_generators(7):
         assert torch.equal(torch.rand(3), first)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_benchmark_of_training_runs(capsys):
+    """Both loops to the end of the schedule that the plain one has."""
+    spec = importlib.util.spec_from_file_location("train_benchmark", ROOT / "benchmarks" / "train.py")
+    benchmark = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(benchmark)
+    benchmark.compare(32, 200, 3, "float32", "cpu")
+    cells = capsys.readouterr().out.split("|")
+    assert float(cells[5]) > 0
+    assert float(cells[6]) == pytest.approx(float(cells[7]), rel=0.5)
