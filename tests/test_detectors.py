@@ -46,7 +46,7 @@ VARIANTS = {
     "pgan_se_growing": ("pgan_se", GROWING),
     "pgan_se_afterwards": (
         "pgan_se",
-        GROWING | {"encoder": "afterwards", "joint": False, "prior": "clustered", "cycle": "both"},
+        {"encoder": "afterwards", "joint": False, "prior": "clustered", "latent": 16, "cycle": "both"},
     ),
     **{algorithm: ("outlier", {"algorithm": algorithm}) for algorithm in ("knn", "lof", "ocsvm")},
 }
@@ -55,10 +55,8 @@ BLIND = {"random", "flux", "ring_radius"}
 """Controls that cannot learn."""
 FLOORS = {"rbm_bernoulli": 0.6}
 """The AUC that a broken ring is found with at least, if not 0.8: binary pixels hardly see the noise."""
-LIKENESS = {"pgan_se_growing": 0.3, "pgan_se_afterwards": 0.1}
-"""The correlation of images with what is drawn for them after a short training, if it isn't 0.8: these learn slowly."""
-UNSEEN = {"pgan_se_afterwards": tuple(f"{of}encoder.from_image.{k}" for of in ("", "autoencoder.") for k in (0, 1))}
-"""Parameters that are not trained: an encoder that comes afterwards sees no small images."""
+LIKENESS = {"pgan_se_growing": 0.3}
+"""The correlation of images with what is drawn for them after a short training, if it isn't 0.8: it learns slowly."""
 NOISE = 0.03
 CAMERA = Camera(0.0, NOISE**2, 2.5)
 
@@ -189,7 +187,7 @@ def test_training_moves_every_parameter(trained):
     name, model = trained
     fresh = dict(build(name).named_parameters())
     still = {key for key, parameter in model.named_parameters() if torch.equal(parameter, fresh[key])}
-    assert still == {key for key in fresh if name in UNSEEN and key.startswith(UNSEEN[name])}
+    assert not still
 
 
 def test_the_interface_is_not_overridden(trained):
