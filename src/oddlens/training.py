@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from oddlens.artefacts import replacing
 from oddlens.images import Images
+from oddlens.muon import Muon
 from oddlens.progress import Progress, say
 from oddlens.randomness import torch_seed
 from oddlens.robust import ASSUMED_CONTAMINATION, mean_loss
@@ -163,7 +164,7 @@ def train(
                 )
                 for objective in current:
                     for optimiser in optimisers[objective.name]:
-                        factor = MUON_RATE if isinstance(optimiser, torch.optim.Muon) else 1
+                        factor = MUON_RATE if isinstance(optimiser, Muon) else 1
                         for group in optimiser.param_groups:
                             group["lr"] = factor * objective.learning_rate(batch.progress)
                     with _autocast(precision, device):
@@ -212,7 +213,9 @@ def _optimisers(objective: Objective, parameters: list[nn.Parameter]) -> list[to
     decay = objective.weight_decay
     found: list[torch.optim.Optimizer] = []
     if matrices:
-        found.append(torch.optim.Muon(matrices, weight_decay=decay, ns_steps=4))
+        fast = _multiplies_bfloat16(matrices[0].device)
+        precision = torch.bfloat16 if fast else torch.float32
+        found.append(Muon(matrices, weight_decay=decay, ns_steps=4, precision=precision))
     if others:
         found.append(torch.optim.Adam(others, betas=objective.betas, weight_decay=decay, fused=True))
     return found
