@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from oddlens.lensing import convergence, render, scene
+from oddlens.lensing import convergence, grids, scene
 from oddlens.lensing.substructure import cdm, smooth, vortex
 from oddlens.settings import world
 
@@ -29,7 +29,7 @@ def mean(module, lens=None, substructure=None, pixels=PIXELS):
 
 
 def centres():
-    y, x = np.meshgrid(-render.centres(PIXELS, PIXELS * SCALE), render.centres(PIXELS, PIXELS * SCALE), indexing="ij")
+    y, x = np.meshgrid(-grids.centres(PIXELS, PIXELS * SCALE), grids.centres(PIXELS, PIXELS * SCALE), indexing="ij")
     return y, x
 
 
@@ -61,7 +61,7 @@ def test_shear_has_no_convergence():
 
 def test_a_vortex_against_its_closed_form():
     fine = 10
-    at = render.centres(PIXELS * fine, PIXELS * SCALE)
+    at = grids.centres(PIXELS * fine, PIXELS * SCALE)
     y, x = np.meshgrid(-at, at, indexing="ij")
     angle, half, s = np.deg2rad(LINE["vortex_angle_deg"]), LINE["vortex_length_arcsec"] / 2, 0.3
     dy, dx = y - LINE["vortex_y_arcsec"], x - LINE["vortex_x_arcsec"]
@@ -97,7 +97,7 @@ def test_a_smooth_lens_differs_from_itself_in_nothing():
 
 def covered(camera, radius, fine=10):
     """Which share of each pixel lies within a radius of the middle."""
-    at = render.centres(camera.pixels * fine, camera.pixels * camera.pixel_scale_arcsec)
+    at = grids.centres(camera.pixels * fine, camera.pixels * camera.pixel_scale_arcsec)
     inside = np.hypot(at[:, None], at) < radius
     return inside.reshape(camera.pixels, fine, camera.pixels, fine).mean(axis=(1, 3))
 

@@ -15,7 +15,7 @@ from scipy import integrate, signal
 from made_up import auc_with_variance
 from oddlens import settings
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import reference, render, scene, substructure
+from oddlens.lensing import grids, reference, render, scene, substructure
 from oddlens.lensing.cosmology import planes
 from oddlens.lensing.substructure import cdm, vortex
 
@@ -61,7 +61,7 @@ def test_a_renderer_leaves_x64_off():
 
 
 def test_the_first_row_is_the_top():
-    y, x = render.grid(4, 2.0)
+    y, x = grids.grid(4, 2.0)
     np.testing.assert_allclose(y[:, 0], [0.75, 0.25, -0.25, -0.75])
     np.testing.assert_allclose(x[0], [-0.75, -0.25, 0.25, 0.75])
 
@@ -72,8 +72,8 @@ def test_a_source_above_right_is_seen_above_right():
     image = render.renderer(world.camera.model_copy(update={"error_sigma": None}), "smooth")(draw("smooth", [0], world))
     row, column = np.unravel_index(image["image"][0].argmax(), (32, 32))
     distance = 3.0 / np.sqrt(2)
-    assert render.centres(32, 6.4)[column] == pytest.approx(distance, abs=0.1)
-    assert -render.centres(32, 6.4)[row] == pytest.approx(distance, abs=0.1)
+    assert grids.centres(32, 6.4)[column] == pytest.approx(distance, abs=0.1)
+    assert -grids.centres(32, 6.4)[row] == pytest.approx(distance, abs=0.1)
 
 
 def turned(scenes):
@@ -337,7 +337,7 @@ def their_image(camera, scenes, k):
 def our_image(camera, scenes, k, module):
     """Flux of each pixel by our formulae in NumPy and float64, after the PSF."""
     n, rays, scale = render.padded_pixels(camera), camera.over_sampling, camera.pixel_scale_arcsec
-    axis = render.centres(n * rays, n * scale)
+    axis = grids.centres(n * rays, n * scale)
     surface = render.brightness(parameters(scenes, k), module, *np.meshgrid(-axis, axis, indexing="ij"), np)
     means = surface.reshape(n, rays, n, rays).mean(axis=(1, 3)) * scale**2
     return signal.fftconvolve(means, cameras.psf_kernels(camera, scenes.lens)[0], mode="valid")

@@ -12,7 +12,7 @@ from scipy import signal
 
 from oddlens import settings
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import reference, render, scene, simulate, substructure
+from oddlens.lensing import grids, reference, render, scene, simulate, substructure
 from oddlens.mistakes import ConfigError
 
 TEXT = {path.stem: path.read_text() for path in sorted(settings.PRESETS.glob("*.yaml"))}
@@ -252,7 +252,7 @@ def uniform(camera, cls, scenes, k):
 
     def means(surface, count, rays):  # traced with the rays as arguments: as constants, XLA would compile for long
         p32 = jax.tree.map(np.float32, p)
-        rays_of = np.asarray(compiled(surface, cls)(p32, *render.grid(count * rays, count * scale)), np.float64)
+        rays_of = np.asarray(compiled(surface, cls)(p32, *grids.grid(count * rays, count * scale)), np.float64)
         return rays_of.reshape(count, rays, count, rays).mean(axis=(1, 3))
 
     def seen(surface, cusp):

@@ -38,10 +38,19 @@ def test_nothing_imports_snakemake():
 @pytest.mark.parametrize(
     "module",
     ["oddlens.training", "oddlens.train", "oddlens.score", "oddlens.metrics", "oddlens.splits"]
-    + [f"oddlens.detectors.{name}" for name in settings.detectors()],
+    + [f"oddlens.detectors.{name}" for name in settings.detectors() if not settings.knows_lenses(name)],
 )
 def test_what_learns_does_not_know_lenses(module):
     assert not [f for f in closure(module) if "lensing" in f.parts]
+
+
+def test_the_one_door_is_lensfit_and_it_needs_neither_jax_nor_autolens():
+    assert [name for name in settings.detectors() if settings.knows_lenses(name)] == ["lensfit"]
+    assert not {SRC / "lensing" / name for name in ("render.py", "reference.py", "simulate.py")} & closure(
+        "oddlens.detectors.lensfit"
+    )
+    code = "import sys, oddlens.detectors.lensfit; sys.exit(bool({'autolens', 'jax'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", check=False).returncode == 0
 
 
 @pytest.mark.parametrize(

@@ -331,6 +331,11 @@ def needs(name: str) -> str | None:
     return _declared(_HERE / "detectors" / f"{name}.py", "needs")
 
 
+def knows_lenses(name: str) -> bool:
+    """Whether a detector is told the world of its data set; see `Detector.knows_lenses`."""
+    return bool(_declared(_HERE / "detectors" / f"{name}.py", "knows_lenses"))
+
+
 def semi_supervised(name: str) -> bool:
     """Whether a detector can make use of images known to be odd; see `Detector.semi_supervised`."""
     return bool(_declared(_HERE / "detectors" / f"{name}.py", "semi_supervised"))

@@ -34,6 +34,7 @@ def train(
     row: str,
     detector: str,
     settings: Mapping[str, Any],
+    world: dict[str, Any] | None,
     training: Mapping[str, Any],
     labels: Mapping[str, int],
     dataset: str,
@@ -50,6 +51,7 @@ def train(
 
     Args:
         row: the name of the detector's row in the config.
+        world: of the data set, for a detector that knows lenses; None for all others.
         labels: of each anomaly class, how many images are known to be odd.
         smooth: the class that is normal.
         replica: the study's seed; the same for all cells, so that they start from equal weights.
@@ -80,12 +82,12 @@ def train(
             }
             if odd is not None:
                 about["odd"] = _digest(pool.images, odd)
-            recipe = json.dumps([about, detector, dict(settings), own_seed], sort_keys=True)
+            recipe = json.dumps([about, detector, dict(settings), world, own_seed], sort_keys=True)
             about["recipe"] = hashlib.sha256(recipe.encode()).hexdigest()
             made = _made(path, about["recipe"])
             if made is None:
                 made = _fit(
-                    kind.build(pool.images.shape[-1], seed=own_seed, **settings),
+                    kind.build(pool.images.shape[-1], seed=own_seed, world=world, **settings),
                     Path(path),
                     about,
                     images=pool.images,

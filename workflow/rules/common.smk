@@ -192,6 +192,13 @@ def row(wildcards):
     return {key: entry[key] for key in ("detector", "settings", "training")}
 
 
+def known_world(wildcards):
+    """What a row is told of the lenses of its data set; nothing, unless its detector knows lenses."""
+    if settings.knows_lenses(row(wildcards)["detector"]):
+        return STUDY.datasets[wildcards.dataset].only(SMOOTH).plain()
+    return None
+
+
 def train_source(wildcards):
     return fingerprint(
         "oddlens.train", f"oddlens.detectors.{row(wildcards)['detector']}"

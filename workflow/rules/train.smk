@@ -21,6 +21,7 @@ rule train:
     params:
         cells=cells,
         row=row,
+        world=known_world,
         labels=labels,
         seed=STUDY.seed,
         smooth=SMOOTH,

@@ -11,6 +11,7 @@ with log_to(snakemake.log[0]):
         snakemake.output.losses,
         row=names.detector,
         **params.row,
+        world=params.world,
         labels=params.labels,
         dataset=names.dataset,
         shard_paths=snakemake.input.shards,

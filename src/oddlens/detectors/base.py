@@ -69,6 +69,8 @@ class Detector(nn.Module):
 
     needs: ClassVar[Literal["labels", "truth"] | None] = None
     """What a ceiling is told and no detector: the classes of its training images, or the smooth model of each image."""
+    knows_lenses: ClassVar[bool] = False
+    """Whether its constructor takes the world of the data set, too: its lenses, sources and camera, as plain data."""
     semi_supervised: ClassVar[bool] = False
     """Whether a few images that are known to be odd can be made use of (`Batch.odd`)."""
     scoring: ClassVar[tuple[str, ...]] = ()
@@ -79,6 +81,7 @@ class Detector(nn.Module):
     blur: Tensor
     level: Tensor
     settings: dict[str, Any]
+    world: dict[str, Any] | None
 
     def __init__(self, pixels: int):
         super().__init__()
@@ -151,11 +154,16 @@ class Detector(nn.Module):
 
     @final
     @classmethod
-    def build(cls, pixels: int, *, seed: int = 0, **settings: Any) -> Self:
-        """An untrained detector for images of `pixels` x `pixels`; its initial weights are a function of the seed."""
+    def build(cls, pixels: int, *, seed: int = 0, world: dict[str, Any] | None = None, **settings: Any) -> Self:
+        """An untrained detector for images of `pixels` x `pixels`; its initial weights are a function of the seed.
+
+        `world` is for one that `knows_lenses`.
+        """
+        if cls.knows_lenses != (world is not None):
+            raise ValueError(f"{cls.__name__} {'needs' if cls.knows_lenses else 'takes no'} world of lenses")
         with global_generators(torch_seed(seed, "weights")):
-            detector = cls(pixels, **settings)
-        detector.settings = settings
+            detector = cls(pixels, *([] if world is None else [world]), **settings)
+        detector.settings, detector.world = settings, world
         return detector
 
     @final
@@ -291,6 +299,7 @@ class Detector(nn.Module):
             "detector": type(self).__module__.rpartition(".")[2],
             "pixels": self.pixels,
             "settings": self.settings,
+            "world": self.world,
             "about": about,
         }
         checksum = _checksum(tensors, header)

@@ -1,4 +1,4 @@
-"""Deflections and surface brightness in closed form: pure functions of arrays, in NumPy or JAX (`xp`).
+"""Deflections and surface brightness in closed form: pure functions of arrays, in NumPy, JAX or PyTorch (`xp`).
 
 Positions and deflections are in arcsec, y up and x right; angles are counter-clockwise from +x, in radians (`polar`
 takes degrees); the axis ratio q is minor over major. An elliptical radius is R^2 = q u^2 + v^2 / q with u along the
@@ -40,7 +40,7 @@ def isothermal_ellipsoid(y, x, b, q, angle, xp: ModuleType):
     atanh. Both tend to the sphere's as f -> 0; f is kept above 1e-3, where they differ from it by less than 1e-6.
     """
     v, u = rotated(y, x, angle, xp)
-    f = xp.sqrt(xp.maximum(1 - q * q, 1e-6))
+    f = xp.sqrt(xp.clip(1 - q * q, 1e-6, None))
     psi = xp.sqrt(q * q * u * u + v * v + _TINY)
     strength = b * xp.sqrt(q) / f
     return rotated(strength * xp.arctanh(f * v / psi), strength * xp.arctan(f * u / psi), -angle, xp)

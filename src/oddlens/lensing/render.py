@@ -29,6 +29,7 @@ from scipy import fft
 
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import profiles, substructure
+from oddlens.lensing.grids import grid
 from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.world import Camera
 
@@ -119,17 +120,6 @@ def _sersic(q: Columns, prefix: str, y, x, xp: ModuleType):
 
 
 # --- rays to pixels ---------------------------------------------------------------------------------------------------
-
-
-def centres(count: int, side: float) -> np.ndarray:
-    """Centres of `count` equal cells that fill the interval of length `side` about 0."""
-    return ((np.arange(count) + 0.5) / count - 0.5) * side
-
-
-def grid(count: int, side: float) -> tuple[np.ndarray, np.ndarray]:
-    """y and x of the centres of count x count cells of a square, float32; row 0 is the top (+y)."""
-    y, x = np.meshgrid(-centres(count, side), centres(count, side), indexing="ij")
-    return y.astype(np.float32), x.astype(np.float32)
 
 
 def padded_pixels(camera: Camera) -> int:

@@ -1,0 +1,235 @@
+"""The fit of physics: the model is the simulator's, its Jacobian is one, fits arrive, and masses are found."""
+
+import numpy as np
+import pytest
+import torch
+
+from oddlens import detectors, settings
+from oddlens.detectors.base import Camera
+from oddlens.detectors.blocks.levenberg import Noise, Prior, fit
+from oddlens.detectors.blocks.scan import Scan, orthonormal
+from oddlens.lensing import render, scene
+from oddlens.lensing.model import LensModel, separated
+
+COUNT = 24
+RICHER = {"elliptical": True, "multipoles": (3, 4), "free_index": True}
+SMOOTH_C = {"source": {"clumps": None, "sersic_index": {"uniform": [0.7, 1.5]}}, "lens": {"light": None}}
+WORLDS = {"model_a": ({}, {}), "model_b": ({}, {}), "model_c": (RICHER, SMOOTH_C)}
+
+
+@pytest.fixture(scope="module", params=WORLDS)
+def lenses(request):
+    """A model, the parameters of some lenses, and what the simulator draws of them."""
+    how, above = WORLDS[request.param]
+    world = settings.world(request.param, above=above)
+    scenes = scene.draw(world, 1, "d", "test", "smooth", np.arange(COUNT))
+    model = LensModel(world, **how)
+    parameters = torch.tensor(model.parameters_of(scenes.lens), dtype=torch.float32)
+    seen = torch.tensor(render.renderer(world.camera, "smooth")(scenes)["image"]).flatten(1)
+    return model, parameters, seen, Noise(1e-3, 4e-5)
+
+
+def noisy(seen, noise, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return seen + noise.variance(seen).sqrt() * torch.randn(seen.shape, generator=generator)
+
+
+def free(count):
+    return Prior(torch.zeros(count), torch.zeros(count, count))
+
+
+def test_the_model_draws_what_the_simulator_draws(lenses):
+    model, parameters, seen, noise = lenses
+    error = (model(parameters) - seen).abs() / noise.variance(seen).sqrt()
+    assert error.amax(dim=1).median() < 0.5  # two rays a side: docs/simulation.md, section 4
+    assert error.mean() < 0.03
+    torch.testing.assert_close(model.drawn(parameters).image, model(parameters))
+
+
+def test_its_jacobian_is_that_of_finite_differences(lenses):
+    model, parameters, _, _ = lenses
+    parameters = parameters[:6].double()
+    model = model.double()
+    try:
+        jacobian = model.drawn(parameters).jacobian
+        for k, name in enumerate(model.names):
+            step = torch.zeros_like(parameters)
+            step[:, k] = 1e-5
+            difference = (model(parameters + step) - model(parameters - step)) / 2e-5
+            assert (difference - jacobian[:, k]).abs().max() < 1e-4 * difference.abs().max(), name
+    finally:
+        model.float()
+
+
+def test_single_precision_is_enough(lenses):
+    model, parameters, seen, noise = lenses
+    single = model.drawn(parameters)
+    try:
+        double = model.double().drawn(parameters.double())
+    finally:
+        model.float()
+    sigma = noise.variance(seen).sqrt()
+    assert ((single.image - double.image).abs() / sigma).max() < 5e-3
+    change = (single.jacobian - double.jacobian).norm(dim=2) / double.jacobian.norm(dim=2)
+    assert change.max() < 1e-3
+
+
+def test_a_fit_from_elsewhere_ends_where_one_from_the_truth_does(lenses):
+    model, parameters, seen, noise = lenses
+    data, prior = noisy(seen, noise), free(len(model.names))
+    best = fit(model.drawn, data, noise, prior, parameters, 40)
+    scatter = torch.tensor([0.1 if name.startswith(("log", "source_ellipse")) else 0.02 for name in model.names])
+    moved = parameters + scatter * torch.randn(parameters.shape, generator=torch.Generator().manual_seed(1))
+    found = fit(model.drawn, data, noise, prior, moved, 40)
+    assert best.converged.float().mean() > 0.95
+    assert ((found.objective < 1.01 * best.objective) & found.converged).float().mean() > 0.95
+    degrees = model.pixels**2 - len(model.names)
+    assert abs(best.objective.mean().item() / degrees - 1) < 4 * (2 / degrees / COUNT) ** 0.5 + 0.02
+
+
+def test_a_prior_holds_what_it_is_sure_of(lenses):
+    model, parameters, seen, noise = lenses
+    precision = torch.zeros(len(model.names), len(model.names))
+    precision[0, 0] = 1e10
+    held = parameters.mean(dim=0)
+    held[0] = parameters[0, 0]
+    found = fit(model.drawn, noisy(seen, noise)[:1], noise, Prior(held, precision), parameters[:1], 30)
+    assert found.parameters[0, 0].item() == pytest.approx(parameters[0, 0].item(), abs=1e-5)
+
+
+def test_the_deviance_is_that_of_counts_and_of_chi_square():
+    expected, data = torch.tensor([[3.0, 5.0]]), torch.tensor([[3.7, 4.1]])
+    gain, floor = 0.02, 0.1
+    shifted, counts = expected + floor / gain, data + floor / gain
+    poisson = 2 / gain * (counts * (counts / shifted).log() - (data - expected)).sum()
+    assert Noise(gain, floor).deviance(data, expected).item() == pytest.approx(poisson.item(), rel=1e-3)
+    chi_square = ((data - expected) ** 2 / floor).sum()
+    assert Noise(0.0, floor).deviance(data, expected).item() == pytest.approx(chi_square.item(), rel=1e-5)
+    small = Noise(1e-7, floor).deviance(data, expected).item()
+    assert small == pytest.approx(chi_square.item(), rel=1e-3)
+
+
+@pytest.mark.parametrize("k", [5, 9])
+def test_a_separated_kernel_convolves(k):
+    rng = np.random.default_rng(0)
+    kernel, image = rng.random((k, k)), rng.random((12 + k - 1, 12 + k - 1))
+    y, x = separated(kernel, 12)
+    ours = y @ (image @ x).reshape(-1, 12)
+    direct = [[(image[i : i + k, j : j + k] * kernel[::-1, ::-1]).sum() for j in range(12)] for i in range(12)]
+    np.testing.assert_allclose(ours, direct, rtol=1e-3)
+
+
+# --- the scan ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """Model B lenses with a point of mass 0.02 arcsec^2 on the ring; what a scan of the best smooth lenses finds."""
+    world = settings.world("model_b")
+    model = LensModel(world, rays=3)
+    scenes = scene.draw(world, 2, "d", "test", "smooth", np.arange(COUNT))
+    parameters = torch.tensor(model.parameters_of(scenes.lens), dtype=torch.float32)
+    scan, noise = Scan(model, places=13, half_width_arcsec=2.4, softening_arcsec=0.1), Noise(1e-3, 4e-5)
+    drawn = model.drawn(parameters)
+    # Where the source's gradient is largest, so that the mass is seen.
+    pull = (drawn.gradient[:, None] * scan.deflections).sum(dim=2)
+    places = (model.seen(pull) / noise.variance(drawn.image).sqrt()[:, None]).norm(dim=2).argmax(dim=1)
+    area = 0.02
+    data = drawn.image + area * model.seen(pull)[torch.arange(COUNT), places]
+    return model, scan, noise, parameters, places, area, data
+
+
+def test_a_planted_mass_is_found_in_its_place_with_its_mass(planted):
+    model, scan, noise, parameters, places, area, data = planted
+    for images, tolerance in ((data, 0.02), (noisy(data, noise), 0.35)):
+        found = fit(model.drawn, images, noise, free(len(model.names)), parameters, 30)
+        scanned = scan(images, model.drawn(found.parameters), noise)
+        best = scanned.significance.flatten(1).argmax(dim=1)
+        apart = np.hypot(scan.y[best] - scan.y[places], scan.x[best] - scan.x[places])
+        seen = scanned.significance.flatten(1)[torch.arange(COUNT), places]
+        clear = seen > 8
+        assert clear.float().mean() > 0.5
+        assert (apart[clear.numpy()] < 0.9).mean() > 0.9  # the PSF is as wide
+        masses = scanned.area.flatten(1)[torch.arange(COUNT), places][clear]
+        assert masses.median().item() == pytest.approx(area, rel=max(tolerance, 0.1))
+
+
+def test_significance_is_standard_normal_without_substructure(planted):
+    model, scan, noise, parameters, *_ = planted
+    data = noisy(model(parameters), noise, seed=3)
+    found = fit(model.drawn, data, noise, free(len(model.names)), parameters, 30)
+    scanned = scan(data, model.drawn(found.parameters), noise, spread=0.01)
+    assert scanned.significance.mean().abs() < 0.2
+    assert scanned.significance.std().item() == pytest.approx(1, abs=0.12)
+    assert scanned.evidence.median() < 0  # Occam
+
+
+def test_the_evidence_is_that_of_the_dense_covariance(planted):
+    model, scan, noise, parameters, _, _, data = planted
+    data, drawn, spread = noisy(data, noise)[:2], model.drawn(parameters[:2]), 0.02
+    scanned = scan(data, drawn, noise, spread=spread)
+    weight = noise.variance(drawn.image).rsqrt()
+    for k in range(2):
+        templates = (model.seen((drawn.gradient[k] * scan.deflections).sum(dim=1)) * weight[k]).double()
+        basis = orthonormal((drawn.jacobian * weight[:, None])[k : k + 1])[0].double()
+        left = ((data - drawn.image) * weight)[k].double()
+        complement = torch.linalg.svd(basis)[2][len(basis) :]  # [pixels^2 - p, pixels^2]
+        r, t = complement @ left, templates @ complement.T
+        covariance = torch.eye(len(r)).double() + spread**2 * t.T @ t
+        log_evidence = -0.5 * (r @ torch.linalg.solve(covariance, r) + torch.logdet(covariance) - r @ r)
+        assert scanned.evidence[k].item() == pytest.approx(log_evidence.item(), rel=1e-2, abs=0.1)
+
+
+# --- the detector ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def trained():
+    world = settings.world("model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}})
+    model = detectors.detector("lensfit").build(16, seed=1, world=world.plain(), lenses=1024, places=9)
+    renderer = render.renderer(world.camera, "smooth")
+    scenes = scene.draw(world, 3, "d", "test", "smooth", np.arange(64))
+    seen = renderer(scenes)["image"]
+    images = (seen + np.sqrt(1e-3 * seen + 1.6e-4) * np.random.default_rng(0).standard_normal(seen.shape)).astype("f4")
+    model.fit(images, seed=1, camera=Camera(1e-3, 1.6e-4, 2.1), training={"epochs": 150, "batch_size": 64})
+    return model, images
+
+
+def test_a_start_without_truth_reaches_the_optimum(trained):
+    model, images = trained
+    scaled = torch.from_numpy(images)[:, None] / model.scale
+    with torch.no_grad():
+        found = [model.fitted(part) for part in scaled.split(8)]
+    assert torch.cat([f.converged for f in found]).float().mean() > 0.95
+    assert torch.cat([f.objective for f in found]).median() < 1.1 * 16**2
+
+
+def test_turned_images_give_turned_maps_and_equal_scores(trained):
+    model, images = trained
+    scores = model.score(images)
+    for turn in (lambda a: np.rot90(a, 1, (1, 2)), lambda a: a[:, :, ::-1]):
+        turned = np.ascontiguousarray(turn(images))
+        difference = np.abs(model.score(turned) - scores)
+        assert np.quantile(difference, 0.9) < 0.1
+        maps = turn(model.maps(images))
+        assert np.corrcoef(model.maps(turned).ravel(), maps.ravel())[0, 1] > 0.95
+
+
+def test_training_images_only_set_the_unit():
+    world = settings.world("model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}})
+    kind, made = detectors.detector("lensfit"), []
+    asked = np.random.default_rng(3).random((4, 16, 16)).astype("f4")
+    for seed in (1, 2):
+        images = np.random.default_rng(seed).random((64, 16, 16)).astype("f4")
+        images[0, 0, :] = 2.0  # the same brightest pixels
+        model = kind.build(16, seed=1, world=world.plain(), lenses=128, places=3)
+        model.fit(images, seed=1, camera=Camera(1e-3, 1.6e-4, 2.1), training={"epochs": 2, "batch_size": 32})
+        made.append(model.score(asked))
+    np.testing.assert_array_equal(*made)
+
+
+def test_who_knows_lenses_must_be_told_and_no_other():
+    with pytest.raises(ValueError, match="LensFit needs world"):
+        detectors.detector("lensfit").build(16)
+    with pytest.raises(ValueError, match="DCAE takes no world"):
+        detectors.detector("dcae").build(16, world={})
