@@ -6,9 +6,8 @@ major axis, so that the ellipse of radius R has the area pi R^2. `tests/test_pro
 PyAutoLens and lenstronomy.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -83,34 +82,6 @@ def sersic(y, x, intensity, radius, index, q, angle, xp: ModuleType):
     squared = (q * u * u + v * v / q + _TINY) / (radius * radius)  # (R / R_e)^2
     power = xp.exp(xp.log(squared) * (0.5 / index))  # which XLA does four times as fast as a power
     return intensity * xp.exp(-sersic_b(index) * (power - 1))
-
-
-def accumulated(add: Callable, start: Any, slots: Sequence, used, xp: ModuleType, block: int = 8):
-    """`start` after `add(total, *slot)` for the first `used` entries of the arrays `slots`, each [slots].
-
-    Under JAX the number of slots visited is `used` rounded up to a block, whose loop is unrolled: an image with few
-    subhalos costs less than one with many. The slots beyond `used` must add nothing.
-    """
-    if xp is np:
-        for slot in zip(*(column[: int(used)] for column in slots), strict=True):
-            start = add(start, *slot)
-        return start
-    import jax
-
-    count = slots[0].shape[0]
-    padded = [xp.pad(column, (0, -count % block)) for column in slots]
-
-    def body(k, total):
-        for j in range(block):
-            total = add(total, *(column[k * block + j] for column in padded))
-        return total
-
-    return jax.lax.fori_loop(0, (used + block - 1) // block, body, start)
-
-
-def last_used(weights, xp: ModuleType):
-    """How many slots [slots] there are up to the last one that weighs anything."""
-    return xp.max(xp.where(weights > 0, xp.arange(1, weights.shape[0] + 1), 0), initial=0)
 
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)

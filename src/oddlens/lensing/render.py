@@ -31,6 +31,7 @@ from oddlens.lensing import camera as cameras
 from oddlens.lensing import profiles, substructure
 from oddlens.lensing.grids import grid
 from oddlens.lensing.scene import Columns, Scenes
+from oddlens.lensing.slots import accumulated, last_used
 from oddlens.lensing.world import Camera
 
 FINER = ((4, 16), (12, 2), (36, 1))
@@ -79,8 +80,8 @@ def source_brightness(p: Parameters, y, x, xp: ModuleType):
 
     fields = ("intensity_per_arcsec2", "effective_radius_arcsec", "sersic_index", "axis_ratio", "angle_deg")
     slots = [clumps[f"clump_{name}"] for name in ("y_arcsec", "x_arcsec", *fields)]
-    used = profiles.last_used(clumps["clump_intensity_per_arcsec2"], xp)
-    return profiles.accumulated(add, main, slots, used, xp, block=1)
+    used = last_used(clumps["clump_intensity_per_arcsec2"], xp)
+    return accumulated(add, main, slots, used, xp, block=1)
 
 
 def lens_light(p: Parameters, y, x, xp: ModuleType):

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import model_validator
 
 from oddlens.lensing import profiles
+from oddlens.lensing.slots import accumulated, last_used
 from oddlens.priors import Prior, most, poisson, within
 from oddlens.section import Section
 
@@ -114,8 +115,8 @@ def deflections(q: dict, y, x, xp: ModuleType):
 
     names = ["y_arcsec", "x_arcsec", "area", *(("scale_arcsec", "truncation_scale_radii") if extended else ())]
     slots = [q[f"subhalo_{name}"] for name in names]
-    used = profiles.last_used(q["subhalo_area"], xp)
-    return profiles.accumulated(add, (0.0 * y, 0.0 * x), slots, used, xp, block=1 if extended else 8)
+    used = last_used(q["subhalo_area"], xp)
+    return accumulated(add, (0.0 * y, 0.0 * x), slots, used, xp, block=1 if extended else 8)
 
 
 def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
