@@ -8,6 +8,7 @@ from oddlens.artefacts import write_arrays, write_table
 from oddlens.cells import parse_cell
 from oddlens.probe import PROBE
 from oddlens.samples import MEASURES
+from oddlens.splits import IDENTITY
 
 CLASSES = ["smooth", "cdm", "vortex"]
 STRENGTH = {"smooth": 0.0, "cdm": 0.5, "vortex": 1.5, PROBE: 2.0}
@@ -47,6 +48,9 @@ def truth(images, seed=0):
                 "index": range(images),
                 "substructure_mass_msun": 10 ** rng.uniform(9, 10.5, images) * (cls != "smooth"),
                 "heaviest_mass_msun": 10 ** rng.uniform(8, 9.5, images) * (cls == "cdm"),
+                "heaviest_y_arcsec": 0.5 * (cls == "cdm"),
+                "heaviest_x_arcsec": 0.4 * (cls == "cdm"),
+                "area_per_msun": 2e-12,
                 "vortex_length_arcsec": rng.uniform(0.5, 2, images) * (cls == "vortex"),
                 "peak_signal_to_noise": lens[pool][0],
                 "einstein_radius_arcsec": lens[pool][1],
@@ -94,7 +98,7 @@ def examples(path, detector, classes=CLASSES, pixels=16, maps=True, codes=False)
 def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds=(1, 2), images=80, diverged=None):
     """Everything that the tables and figures read, on disk; `diverged` maps a row to columns. Returns paths."""
     diverged = diverged or {}
-    made = {"scores": {}, "truths": {}, "pixels": {}, "samples": {}, "examples": {}, "losses": {}}
+    made = {"scores": {}, "truths": {}, "findings": {}, "pixels": {}, "samples": {}, "examples": {}, "losses": {}}
     for number, dataset in enumerate(datasets):
         place = folder / dataset
         place.mkdir(parents=True, exist_ok=True)
@@ -110,6 +114,11 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
             table = scores(strength * (1 - 0.2 * number), known, own, seeds, 100 * number + k, bad)
             lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
             write_table(place / f"{row}.csv", table, kind="scores", diverged=lost, **about)
+            found = known[IDENTITY].assign(doubtful=known.index % 3 == 0, chi_square=1.1, y_arcsec=0.5, x_arcsec=0.0)
+            found = found.assign(significance=4.0 + known.index % 5, area_arcsec2=0.02).astype({"doubtful": float})
+            parts = [found.assign(cell=c, seed=s) for c in own for s in seeds]
+            found = pd.concat(parts if row == "good" else [found[:0].assign(cell="", seed=0)])
+            write_table(place / f"{row}-findings.csv", found, kind="findings", **about)
             blind = rows[row][1]["role"] in ("control", "ceiling")
             lines = [] if blind else [(c, s, cls, 0.7, 0.05, images) for c in own for s in seeds for cls in CLASSES[1:]]
             names = ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
@@ -128,6 +137,7 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
                 write_table(place / f"{row}-losses-{s}.csv", frame)
         for kind, pattern in (
             ("scores", "{}.csv"),
+            ("findings", "{}-findings.csv"),
             ("pixels", "{}-pixels.csv"),
             ("samples", "{}-samples.csv"),
             ("examples", "{}.h5"),
@@ -138,7 +148,7 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
 
 
 TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
-TABLES += ["pixels", "published", "samples", "selection"]
+TABLES += ["findings", "pixels", "published", "samples", "selection"]
 
 
 def aggregated(folder, made, rows=ROWS):
@@ -147,7 +157,8 @@ def aggregated(folder, made, rows=ROWS):
 
     outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES}
     of = {
-        kind: {d: list(paths.values()) for d, paths in made[kind].items()} for kind in ("scores", "pixels", "samples")
+        kind: {d: list(paths.values()) for d, paths in made[kind].items()}
+        for kind in ("scores", "findings", "pixels", "samples")
     }
     aggregate(
         outputs,

@@ -6,13 +6,15 @@ import torch
 
 from oddlens import detectors, settings
 from oddlens.detectors.base import Camera
-from oddlens.detectors.blocks.levenberg import Noise, Prior, fit
-from oddlens.detectors.blocks.scan import Scan, orthonormal
-from oddlens.lensing import render, scene
+from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit
+from oddlens.detectors.blocks.scan import Scan
+from oddlens.detectors.lensfit import decorrelation
+from oddlens.lensing import camera, render, scene
+from oddlens.lensing.leftover import leftover, principal
 from oddlens.lensing.model import LensModel, separated
 
 COUNT = 24
-RICHER = {"elliptical": True, "multipoles": (3, 4), "free_index": True}
+RICHER = {"elliptical": True, "multipoles": (3, 4), "free_index": True, "cells": 5, "leftover": 2}
 SMOOTH_C = {"source": {"clumps": None, "sersic_index": {"uniform": [0.7, 1.5]}}, "lens": {"light": None}}
 WORLDS = {"model_a": ({}, {}), "model_b": ({}, {}), "model_c": (RICHER, SMOOTH_C)}
 
@@ -24,6 +26,7 @@ def lenses(request):
     world = settings.world(request.param, above=above)
     scenes = scene.draw(world, 1, "d", "test", "smooth", np.arange(COUNT))
     model = LensModel(world, **how)
+    model.leftover += 0.01 * torch.randn(model.leftover.shape, generator=torch.Generator().manual_seed(7))
     parameters = torch.tensor(model.parameters_of(scenes.lens), dtype=torch.float32)
     seen = torch.tensor(render.renderer(world.camera, "smooth")(scenes)["image"]).flatten(1)
     return model, parameters, seen, Noise(1e-3, 4e-5)
@@ -34,8 +37,12 @@ def noisy(seen, noise, seed=0):
     return seen + noise.variance(seen).sqrt() * torch.randn(seen.shape, generator=generator)
 
 
-def free(count):
-    return Prior(torch.zeros(count), torch.zeros(count, count))
+def free(model):
+    """No prior but for the amplitudes that the image is linear in, which are normal."""
+    precision = torch.zeros(model.count, model.count)
+    amplitudes = range(len(model.names), model.count)
+    precision[amplitudes, amplitudes] = 0.3**-2
+    return Prior(torch.zeros(model.count), precision)
 
 
 def test_the_model_draws_what_the_simulator_draws(lenses):
@@ -49,10 +56,11 @@ def test_the_model_draws_what_the_simulator_draws(lenses):
 def test_its_jacobian_is_that_of_finite_differences(lenses):
     model, parameters, _, _ = lenses
     parameters = parameters[:6].double()
+    parameters[:, len(model.names) :] = 0.3  # so that cells count
     model = model.double()
     try:
         jacobian = model.drawn(parameters).jacobian
-        for k, name in enumerate(model.names):
+        for k, name in enumerate([*model.names, *["an amplitude"] * (model.count - len(model.names))]):
             step = torch.zeros_like(parameters)
             step[:, k] = 1e-5
             difference = (model(parameters + step) - model(parameters - step)) / 2e-5
@@ -76,9 +84,11 @@ def test_single_precision_is_enough(lenses):
 
 def test_a_fit_from_elsewhere_ends_where_one_from_the_truth_does(lenses):
     model, parameters, seen, noise = lenses
-    data, prior = noisy(seen, noise), free(len(model.names))
+    data, prior = noisy(seen, noise), free(model)
     best = fit(model.drawn, data, noise, prior, parameters, 40)
-    scatter = torch.tensor([0.1 if name.startswith(("log", "source_ellipse")) else 0.02 for name in model.names])
+    scatter = torch.zeros(model.count)
+    for k, name in enumerate(model.names):
+        scatter[k] = 0.1 if name.startswith(("log", "source_ellipse")) else 0.02
     moved = parameters + scatter * torch.randn(parameters.shape, generator=torch.Generator().manual_seed(1))
     found = fit(model.drawn, data, noise, prior, moved, 40)
     assert best.converged.float().mean() > 0.95
@@ -89,7 +99,7 @@ def test_a_fit_from_elsewhere_ends_where_one_from_the_truth_does(lenses):
 
 def test_a_prior_holds_what_it_is_sure_of(lenses):
     model, parameters, seen, noise = lenses
-    precision = torch.zeros(len(model.names), len(model.names))
+    precision = free(model).precision
     precision[0, 0] = 1e10
     held = parameters.mean(dim=0)
     held[0] = parameters[0, 0]
@@ -142,14 +152,14 @@ def planted():
 def test_a_planted_mass_is_found_in_its_place_with_its_mass(planted):
     model, scan, noise, parameters, places, area, data = planted
     for images, tolerance in ((data, 0.02), (noisy(data, noise), 0.35)):
-        found = fit(model.drawn, images, noise, free(len(model.names)), parameters, 30)
-        scanned = scan(images, model.drawn(found.parameters), noise)
+        found = fit(model.drawn, images, noise, free(model), parameters, 30)
+        scanned = scan(images, found, model.drawn(found.parameters), noise, free(model))
         best = scanned.significance.flatten(1).argmax(dim=1)
-        apart = np.hypot(scan.y[best] - scan.y[places], scan.x[best] - scan.x[places])
+        apart = torch.hypot(scan.y[best] - scan.y[places], scan.x[best] - scan.x[places])
         seen = scanned.significance.flatten(1)[torch.arange(COUNT), places]
         clear = seen > 8
         assert clear.float().mean() > 0.5
-        assert (apart[clear.numpy()] < 0.9).mean() > 0.9  # the PSF is as wide
+        assert (apart[clear] < 0.9).float().mean() > 0.9  # the PSF is as wide
         masses = scanned.area.flatten(1)[torch.arange(COUNT), places][clear]
         assert masses.median().item() == pytest.approx(area, rel=max(tolerance, 0.1))
 
@@ -157,27 +167,125 @@ def test_a_planted_mass_is_found_in_its_place_with_its_mass(planted):
 def test_significance_is_standard_normal_without_substructure(planted):
     model, scan, noise, parameters, *_ = planted
     data = noisy(model(parameters), noise, seed=3)
-    found = fit(model.drawn, data, noise, free(len(model.names)), parameters, 30)
-    scanned = scan(data, model.drawn(found.parameters), noise, spread=0.01)
+    found = fit(model.drawn, data, noise, free(model), parameters, 30)
+    scanned = scan(data, found, model.drawn(found.parameters), noise, free(model), spread=0.01)
     assert scanned.significance.mean().abs() < 0.2
     assert scanned.significance.std().item() == pytest.approx(1, abs=0.12)
     assert scanned.evidence.median() < 0  # Occam
 
 
-def test_the_evidence_is_that_of_the_dense_covariance(planted):
-    model, scan, noise, parameters, _, _, data = planted
-    data, drawn, spread = noisy(data, noise)[:2], model.drawn(parameters[:2]), 0.02
-    scanned = scan(data, drawn, noise, spread=spread)
+@pytest.mark.parametrize("cells", [0, 5])
+def test_the_evidence_is_that_of_the_dense_covariance(cells):
+    world, spread, count = settings.world("model_b"), 0.02, 3
+    model, noise = LensModel(world, cells=cells), Noise(1e-3, 4e-5)
+    scan = Scan(model, places=7, half_width_arcsec=2.4, softening_arcsec=0.1)
+    lenses = scene.draw(world, 2, "d", "test", "smooth", np.arange(count)).lens
+    parameters = torch.tensor(model.parameters_of(lenses), dtype=torch.float32)
+    drawn, data = model.drawn(parameters), noisy(model(parameters), noise)
+    nothing = torch.zeros(count)
+    found = Fit(parameters, nothing, nothing == 0, nothing)
+    scanned = scan(data, found, drawn, noise, free(model), spread)
     weight = noise.variance(drawn.image).rsqrt()
-    for k in range(2):
+    for k in range(count):
         templates = (model.seen((drawn.gradient[k] * scan.deflections).sum(dim=1)) * weight[k]).double()
-        basis = orthonormal((drawn.jacobian * weight[:, None])[k : k + 1])[0].double()
+        rows = ((drawn.jacobian * weight[:, None])[k]).double()
         left = ((data - drawn.image) * weight)[k].double()
-        complement = torch.linalg.svd(basis)[2][len(basis) :]  # [pixels^2 - p, pixels^2]
+        free_rows, held = rows[: len(model.names)], rows[len(model.names) :]
+        complement = torch.linalg.svd(free_rows)[2][len(free_rows) :]  # [pixels^2 - p, pixels^2]
         r, t = complement @ left, templates @ complement.T
-        covariance = torch.eye(len(r)).double() + spread**2 * t.T @ t
-        log_evidence = -0.5 * (r @ torch.linalg.solve(covariance, r) + torch.logdet(covariance) - r @ r)
-        assert scanned.evidence[k].item() == pytest.approx(log_evidence.item(), rel=1e-2, abs=0.1)
+        smooth = torch.eye(len(r)).double() + 0.3**2 * complement @ held.T @ held @ complement.T
+        lumpy = smooth + spread**2 * t.T @ t
+        log = [-0.5 * (r @ torch.linalg.solve(c, r) + torch.logdet(c)) for c in (smooth, lumpy)]
+        assert scanned.evidence[k].item() == pytest.approx((log[1] - log[0]).item(), rel=1e-2, abs=0.1)
+
+
+def test_the_odds_are_the_integral_over_places_and_masses(planted):
+    model, scan, noise, parameters, _, _, data = planted
+    prior, nothing = free(model), torch.zeros(2)
+    found = Fit(parameters[:2], nothing, nothing == 0, nothing)
+    scanned = scan(noisy(data, noise)[:2], found, model.drawn(parameters[:2]), noise, prior)
+    for k in range(2):
+        z, area = (a[k].flatten().double()[:, None] for a in (scanned.significance, scanned.area))
+        power = (z / area) ** 2
+        tried = torch.linspace(0, 0.6, 60_001, dtype=torch.double)
+        density = 2 / (0.1 * (2 * np.pi) ** 0.5) * (-0.5 * (tried / 0.1) ** 2).exp()
+        likelihood = (power * (area * tried - tried**2 / 2)).exp()  # over that without mass
+        integral = torch.trapezoid(density * likelihood, tried, dim=1).mean()
+        assert scanned.odds[k].item() == pytest.approx(integral.log().item(), rel=1e-3, abs=0.02)
+
+
+def test_what_no_fit_explains_says_nothing(planted):
+    model, scan, noise, parameters, *_, data = planted
+    nothing = torch.zeros(2)
+    found = Fit(parameters[:2], nothing, nothing == 1, nothing)
+    scanned = scan(data[:2], found, model.drawn(parameters[:2]), noise, free(model), spread=0.01)
+    assert (scanned.significance == 0).all()
+    assert (scanned.odds < 0).all()
+    assert (scanned.evidence < 0).all()
+    assert (scanned.field == 0).all()
+
+
+# --- what real lenses have besides -----------------------------------------------------------------------------------
+
+
+def test_cells_make_a_source_that_is_no_sersic_profile():
+    """A clump that the profile cannot be: with cells, chi-square is that of noise, and masses are found no more."""
+    world = settings.world("model_b")
+    lenses = scene.draw(world, 3, "d", "test", "smooth", np.arange(8)).lens
+    noise, z = Noise(1e-3, 4e-5), {}
+    drawing = LensModel(world, cells=9)
+    truth = torch.tensor(drawing.parameters_of(lenses), dtype=torch.float32)
+    truth[:, len(drawing.names) + 9 * 3 + 5] = 1.5
+    data = noisy(drawing(truth), noise)
+    for cells in (0, 11):
+        model = LensModel(world, cells=cells)
+        start = torch.tensor(model.parameters_of(lenses), dtype=torch.float32)
+        found = fit(model.drawn, data, noise, free(model), start, 40)
+        scan = Scan(model, places=9, half_width_arcsec=2.0, softening_arcsec=0.1)
+        scanned = scan(data, found, model.drawn(found.parameters), noise, free(model))
+        z[cells] = scanned.significance.amax(dim=(1, 2)).median()
+        assert (found.objective.median() < 1.1 * model.pixels**2) == bool(cells)
+    assert z[11] < 3.5 < z[0]
+
+
+def test_a_few_images_span_what_subtraction_leaves():
+    world = settings.world("model_c")
+    model = LensModel(world, leftover=8)
+    learnt, new = (scene.draw(world, seed, "d", "test", "smooth", np.arange(48 * seed)).lens for seed in (4, 1))
+    seen = [model.seen(torch.tensor(leftover(world, q, model.side).left).float()).numpy() for q in (learnt, new)]
+    mean, images = principal(seen[0], 8)
+    amplitudes, *_ = np.linalg.lstsq(images.T, (seen[1] - mean).T, rcond=None)
+    missed = seen[1] - mean - amplitudes.T @ images
+    assert np.abs(missed).max() < 0.1 * np.abs(seen[1] - mean).max()
+    assert 0.5 < amplitudes.std() < 1.5  # so that a standard normal prior is right
+
+
+def test_leftover_light_is_the_simulators():
+    world = settings.world("model_c", above={"source": {"clumps": None}})
+    scenes = scene.draw(world, 1, "d", "test", "smooth", np.arange(6))
+    model = LensModel(world, rays=4, elliptical=True, multipoles=(3, 4), free_index=True)
+    lens = model(torch.tensor(model.parameters_of(scenes.lens)).float())
+    light = leftover(world, scenes.lens, model.side)
+    whole, left = (model.seen(torch.tensor(part).float()) for part in (light.whole, light.left))
+    drawn = {k: torch.tensor(v).flatten(1) for k, v in render.renderer(world.camera, "smooth")(scenes).items()}
+    sigma = (1e-3 * drawn["image"] + 4e-5).sqrt()
+    for ours, theirs in ((whole + lens, drawn["image"]), (left + lens, drawn["image"] - drawn["subtracted"])):
+        assert ((ours - theirs) / sigma).abs().mean() < 0.05
+
+
+def test_correlated_noise_is_made_white():
+    rng, even = np.random.default_rng(0), np.full((16, 16), 50.0)
+    taken = [camera.expose(even, rng, exposure_s=1.0, sky=0.0, correlation_pixels=0.5) - even for _ in range(400)]
+    images = torch.tensor(np.stack(taken)).flatten(1) / 50**0.5
+    white = Noise(0.0, 1.0, torch.tensor(decorrelation(16, 0.5))).white(images)
+
+    def neighbours(a):
+        a = a.view(-1, 16, 16)
+        return (a[:, 1:] * a[:, :-1]).mean().item(), (a[:, :, 1:] * a[:, :, :-1]).mean().item()
+
+    assert min(neighbours(images)) > 0.2
+    assert np.abs(neighbours(white)).max() < 0.02
+    assert white.var().item() == pytest.approx(1, abs=0.03)
 
 
 # --- the detector ------------------------------------------------------------------------------------------------
@@ -202,6 +310,38 @@ def test_a_start_without_truth_reaches_the_optimum(trained):
         found = [model.fitted(part) for part in scaled.split(8)]
     assert torch.cat([f.converged for f in found]).float().mean() > 0.95
     assert torch.cat([f.objective for f in found]).median() < 1.1 * 16**2
+
+
+def test_what_is_found_stands_beside_the_score(trained):
+    model, images = trained
+    scores, found = model.examined(images[:16])
+    np.testing.assert_array_equal(scores, model.score(images[:16]))
+    assert set(found) == set(model.findings)
+    assert np.isin(found["doubtful"], (0, 1)).all()
+    assert 0.7 < np.median(found["chi_square"]) < 1.2
+    assert (np.abs(found["y_arcsec"]) <= 2.4).all()
+    assert found["significance"].shape == (16,)
+    broken = images[:2].copy()
+    broken[:, :8] = 0  # half a ring
+    assert model.examined(broken)[1]["chi_square"].max() > 5 or model.examined(broken)[1]["doubtful"].any()
+
+
+def test_a_camera_without_noise_is_refused():
+    world = settings.world("model_b", above={"camera": {"noise": "none"}})
+    with pytest.raises(ValueError, match=r"camera\.noise: none.*leave the row out"):
+        detectors.detector("lensfit").build(32, world=world.plain())
+
+
+def test_a_fit_may_have_less_freedom_than_the_world():
+    world = settings.world("model_c").plain()
+    kind = detectors.detector("lensfit")
+    rich, poor = (kind.build(32, world=world, **how).model for how in ({}, {"free": [], "cells": 0, "leftover": 0}))
+    assert rich.count == len(rich.names) + 15**2 + 8
+    assert set(rich.names) - set(poor.names) == {
+        *("ellipse_1", "ellipse_2", "log_index"),
+        *(f"multipole_{m}_{part}" for m in (3, 4) for part in ("cos", "sin")),
+    }
+    assert poor.count == len(poor.names)
 
 
 def test_turned_images_give_turned_maps_and_equal_scores(trained):

@@ -1,7 +1,9 @@
 """From models and shards to tables: twins, anomaly maps, what diverged."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from oddlens import detectors, score, shards, truth
 from oddlens.artefacts import read_arrays, read_table
@@ -50,7 +52,7 @@ def model(path, name="flux", cell="none-0", seed=1, diverged=None, camera=NOTHIN
 
 
 def scored(tmp_path, models, paths, row="flux", trained=None, **scoring):
-    names = {name: tmp_path / f"out-{name}" for name in ("scores", "pixels", "samples", "examples")}
+    names = {name: tmp_path / f"out-{name}" for name in ("scores", "findings", "pixels", "samples", "examples")}
     score.score(
         models,
         paths,
@@ -150,6 +152,23 @@ def test_a_detector_without_maps_has_no_pixel_aucs(tmp_path, paths):
     _, pixels, _ = scored(tmp_path, [model(tmp_path / "a", "random")], paths, row="random")
     assert list(pixels.columns) == ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
     assert pixels.empty
+
+
+def test_what_a_detector_finds_stands_beside_its_scores(tmp_path, paths, monkeypatch):
+    flux = detectors.detector("flux")
+    plain = flux.anomaly
+    monkeypatch.setattr(flux, "findings", ("doubtful", "twice"))
+    monkeypatch.setattr(
+        flux, "anomaly", lambda self, i: torch.stack([plain(self, i), plain(self, i) * 0, 2 * plain(self, i)], dim=1)
+    )
+    (table, _), _, _ = scored(tmp_path, [model(tmp_path / "a"), model(tmp_path / "b", seed=2)], paths)
+    found, about = read_table(tmp_path / "out-findings")
+    assert about == {"kind": "findings", "dataset": "one", "detector": "flux"}
+    assert list(found.columns) == ["pool", "class", "index", "cell", "seed", "doubtful", "twice"]
+    first = found[found["seed"] == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first[["pool", "class", "index"]], table[["pool", "class", "index"]])
+    np.testing.assert_allclose(first["twice"], 2 * table["none-0/1"], rtol=1e-4)
+    assert len(found) == 2 * len(table)
 
 
 def test_the_truth_table_has_a_line_for_every_image(tmp_path, paths):

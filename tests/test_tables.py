@@ -296,7 +296,8 @@ def test_bins_of_the_lens_pair_twins_and_bins_of_the_substructure_do_not(made, s
     assert mine.loc[("substructure_mass_msun", 1), "n_normal"] == 80
     assert mine.loc[("peak_signal_to_noise", 1), "n_normal"] == 20
     assert mine.loc[("substructure_mass_msun", 4), "auc"] > mine.loc[("substructure_mass_msun", 1), "auc"]
-    assert set(found.query("anomaly == 'cdm'")["truth"]) == set(truth.columns[3:]) - {"vortex_length_arcsec"}
+    unbinned = {"vortex_length_arcsec", "heaviest_y_arcsec", "heaviest_x_arcsec", "area_per_msun"}
+    assert set(found.query("anomaly == 'cdm'")["truth"]) == set(truth.columns[3:]) - unbinned
     assert set(found["detector"]) == set(made_up.ROWS)  # ceilings and ablations after their own training
     # the twins' bin is of the smooth image's truth, whatever the odd image's
     other = truth.assign(peak_signal_to_noise=truth["peak_signal_to_noise"].where(truth["class"] == "smooth", 1.0))
@@ -319,6 +320,31 @@ def test_pixels_are_collected_with_their_names(read):
         ("mixed", 0.05),
     }
     assert not pixels.duplicated(["dataset", *tables.MODEL, "anomaly"]).any()
+
+
+def test_findings_are_held_against_truth(read, made):
+    findings = read["findings"]
+    assert set(findings["detector"]) == {"good"}
+    assert not findings.duplicated(["dataset", *tables.MODEL, "pool", "class"]).any()
+    line = findings.query("dataset == 'model_a' and seed == 1 and contaminant == 'none' and pool == 'test'")
+    line = line.set_index("class").loc["cdm"]
+    known = tables.read_truth(made["truths"]["model_a"]).query("pool == 'test' and `class` == 'cdm'")
+    doubtful, sure = known.index % 3 == 0, (known.index % 5 > 1) & (known.index % 3 > 0)
+    assert (line["images"], line["doubtful"], line["sure"]) == (len(known), doubtful.sum(), sure.sum())
+    assert line["offset_arcsec"] == pytest.approx(0.4)
+    ratio = (0.02 / 2e-12 / known["heaviest_mass_msun"])[sure]
+    assert line["mass_ratio"] == pytest.approx(ratio.median(), rel=1e-4)
+    assert findings.query("`class` == 'smooth'")["offset_arcsec"].isna().all()
+
+
+def test_doubtful_scores_are_counted(read):
+    from oddlens.tables.findings import doubtful
+
+    counted = doubtful(read["findings"])
+    assert [(c["dataset"], c["detector"]) for c in counted] == [("model_a", "good"), ("model_b", "good")]
+    assert counted[0]["doubtful"] == pytest.approx(counted[0]["images"] / 3, rel=0.02)
+    nothing = read["findings"].assign(doubtful=0.0)
+    assert doubtful(nothing) == []
 
 
 def test_published_figures_stand_beside_both_of_our_rows(read):

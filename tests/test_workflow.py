@@ -30,8 +30,8 @@ esac
 """
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
-TABLES = ["ablations", "alarms", "auc", "bins", "comparison", "contamination", "pairs", "pixels", "published"]
-TABLES += ["ranks", "samples", "selection", "summary", "wilcoxon"]
+TABLES = ["ablations", "alarms", "auc", "bins", "comparison", "contamination", "findings", "pairs", "pixels"]
+TABLES += ["published", "ranks", "samples", "selection", "summary", "wilcoxon"]
 
 
 def fresh_copy(folder: Path) -> Path:
@@ -85,7 +85,7 @@ def test_tables_and_report_are_there(study):
     auc = pd.read_csv(study / "results/smoke/tables/auc.csv")
     assert list(auc.columns) == COLUMNS
     # data sets x (rows of all training sets + those of the clean one + supervised) x seeds x (cdm, vortex, all)
-    assert len(auc) == 2 * (3 * 4 + 5 + 1) * 2 * 3
+    assert len(auc) == 2 * (3 * 4 + 7 + 1) * 2 * 3
     assert set(auc["status"]) == {"ok"}
     assert sorted(path.stem for path in (study / "results/smoke/tables").iterdir()) == TABLES
     assert not auc.duplicated(COLUMNS[:6]).any()

@@ -10,6 +10,7 @@ from oddlens.tables.alarms import alarms_table
 from oddlens.tables.auc import auc_table, comparison_table, summary_table
 from oddlens.tables.bins import bins_table
 from oddlens.tables.contamination import contamination_table
+from oddlens.tables.findings import findings_table
 from oddlens.tables.pairs import ablation_table, pairs_table
 from oddlens.tables.pixels import pixels_table
 from oddlens.tables.published import published_table
@@ -24,6 +25,7 @@ def aggregate(
     *,
     scores: Mapping[str, Sequence[str | Path]],
     truths: Mapping[str, str | Path],
+    findings: Mapping[str, Sequence[str | Path]],
     pixels: Mapping[str, Sequence[str | Path]],
     samples: Mapping[str, Sequence[str | Path]],
     rows: Mapping[str, Mapping],
@@ -38,8 +40,10 @@ def aggregate(
     """
     parts: dict[str, list[pd.DataFrame]] = {}
     for dataset, paths in scores.items():
-        for name, table in _of_dataset(Scored.read(paths, smooth), tables.read_truth(truths[dataset]), rows):
+        truth = tables.read_truth(truths[dataset])
+        for name, table in _of_dataset(Scored.read(paths, smooth), truth, rows):
             parts.setdefault(name, []).append(table)
+        parts.setdefault("findings", []).append(findings_table(findings[dataset], truth))
     made = {name: _joined(found) for name, found in parts.items()}
     summary = made["summary"]
     made |= {

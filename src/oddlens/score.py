@@ -36,6 +36,7 @@ def score(
     shard_paths: list[str],
     *,
     scores_path: str | Path,
+    findings_path: str | Path,
     pixels_path: str | Path,
     samples_path: str | Path,
     examples_path: str | Path,
@@ -48,10 +49,12 @@ def score(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Write the tables of scores, of anomaly maps' AUCs, of how real drawn images are, and examples of the first model.
+    """Write the tables of scores, of findings, of anomaly maps' AUCs, of how real drawn images are, and examples of the
+    first model.
 
     The scores have a row per image (`pool`, `class`, `index`) and a column per model (`<cell>/<seed>`), of NaN if its
-    training diverged. Probes (`oddlens.probe`) of the validation images are a class of their own. The examples are
+    training diverged. Probes (`oddlens.probe`) of the validation images are a class of their own. Findings have a row
+    per model and image, in the order of the scores. The examples are
     arrays [class, example, pixels, pixels]: `images`, `truth` (what the noise-free image has beyond its smooth twin's),
     and of the first model that did not diverge, if the detector has such ideas, `reconstructions` and `maps`; the two
     leading principal components of `codes` [class, image, 2] and the `norms` of codes [class, image]; and what it drew
@@ -66,7 +69,7 @@ def score(
     torch.set_num_threads(threads)
     with TemporaryDirectory() as scratch:
         pool = Twins(shards.read_all(shard_paths, scratch), smooth, dataset, seed)
-        table, pixels, samples, diverged = pool.scored.copy(), [], [], {}
+        table, findings, pixels, samples, diverged = pool.scored.copy(), [], [], [], {}
         examples: dict[str, np.ndarray] = {}
         progress = Progress(len(model_paths) * len(table))
         for path in model_paths:
@@ -78,8 +81,10 @@ def score(
             try:
                 if about["diverged"]:
                     raise FloatingPointError(about["diverged"])
-                table[column] = pool.score(model)
                 name = {"cell": about["cell"], "seed": about["seed"]}
+                table[column], found = pool.examined(model)
+                if found:
+                    findings.append(pool.scored.assign(**name, **found))
                 pixels += [{**name, **found} for found in pool.pixel_aucs(model)]
                 if (drawn := model.imagined(DRAWN, seed)) is not None:
                     samples.append({**name, **compared(drawn, *pool.smooth_images(DRAWN))})
@@ -90,10 +95,12 @@ def score(
             say(f"{row} on {dataset}, {about['cell']}, seed {about['seed']}: {len(table)} images scored, {progress}")
         examples = examples or pool.examples(None)
     write_table(scores_path, table, kind="scores", dataset=dataset, detector=row, diverged=diverged)
+    told = pd.concat(findings or [pd.DataFrame(columns=[*splits.IDENTITY, "cell", "seed"])], ignore_index=True)
+    write_table(findings_path, told, kind="findings", dataset=dataset, detector=row)
     columns = ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
     write_table(pixels_path, pd.DataFrame(pixels, columns=columns), kind="pixels", dataset=dataset, detector=row)
-    found = pd.DataFrame(samples, columns=["cell", "seed", *MEASURES])
-    write_table(samples_path, found, kind="samples", dataset=dataset, detector=row)
+    likeness = pd.DataFrame(samples, columns=["cell", "seed", *MEASURES])
+    write_table(samples_path, likeness, kind="samples", dataset=dataset, detector=row)
     write_arrays(examples_path, examples, dataset=dataset, detector=row, classes=",".join(pool.classes))
 
 
@@ -125,11 +132,15 @@ class Twins:
         """The rows of the first test images of a class."""
         return np.flatnonzero((self.table["pool"] == "test") & (self.table["class"] == cls))[:count]
 
-    def score(self, model: Detector) -> np.ndarray:
-        """The scores of all images, probes last, in parts that memory holds."""
+    def examined(self, model: Detector) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The scores and findings of all images, probes last, in parts that memory holds."""
         parts = np.array_split(np.arange(len(self.table)), -(-len(self.table) // (8 * SCORE_BATCH)))
-        found = [model.score(self.images[rows], truth=self.truth(model, rows)) for rows in parts]
-        return np.concatenate([*found, model.score(self.probes, truth=self.truth(model, self.probed))])
+        found = [model.examined(self.images[rows], truth=self.truth(model, rows)) for rows in parts]
+        found.append(model.examined(self.probes, truth=self.truth(model, self.probed)))
+        scores, findings = zip(*found, strict=True)
+        return np.concatenate(scores), {
+            name: np.concatenate([part[name] for part in findings]) for name in model.findings
+        }
 
     def truth(self, model: Detector, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """What a model that needs the truth is told: the smooth twins without noise, and the noise's deviation."""

@@ -9,6 +9,7 @@ TABLES = {
     "wilcoxon": "pairs of rows, Wilcoxon-Holm",
     "bins": "AUC by truth",
     "pixels": "anomaly maps",
+    "findings": "findings",
     "samples": "drawn images",
     "ablations": "ablations",
     "selection": "choosing without labels",
@@ -21,6 +22,11 @@ rule aggregate:
     input:
         scores=expand(
             results("scores/{dataset}/{detector}.csv"),
+            dataset=STUDY.datasets,
+            detector=DETECTORS,
+        ),
+        findings=expand(
+            results("scores/{dataset}/{detector}-findings.csv"),
             dataset=STUDY.datasets,
             detector=DETECTORS,
         ),

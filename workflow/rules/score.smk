@@ -4,6 +4,7 @@ rule score:
         models=models,
     output:
         scores=results("scores/{dataset}/{detector}.csv"),
+        findings=results("scores/{dataset}/{detector}-findings.csv"),
         pixels=results("scores/{dataset}/{detector}-pixels.csv"),
         samples=results("scores/{dataset}/{detector}-samples.csv"),
         examples=results("scores/{dataset}/{detector}.h5"),

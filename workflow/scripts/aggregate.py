@@ -12,6 +12,7 @@ with log_to(snakemake.log[0]):
         dict(snakemake.output.items()),
         scores=dict(zip(params.datasets, batched(files.scores, len(params.rows)), strict=True)),
         truths=dict(zip(params.datasets, files.truths, strict=True)),
+        findings=dict(zip(params.datasets, batched(files.findings, len(params.rows)), strict=True)),
         pixels=dict(zip(params.datasets, batched(files.pixels, len(params.rows)), strict=True)),
         samples=dict(zip(params.datasets, batched(files.samples, len(params.rows)), strict=True)),
         rows=params.rows,

@@ -9,6 +9,7 @@ with log_to(snakemake.log[0]):
         snakemake.input.models,
         snakemake.input.shards,
         scores_path=snakemake.output.scores,
+        findings_path=snakemake.output.findings,
         pixels_path=snakemake.output.pixels,
         samples_path=snakemake.output.samples,
         examples_path=snakemake.output.examples,

@@ -75,6 +75,9 @@ class Detector(nn.Module):
     """Whether a few images that are known to be odd can be made use of (`Batch.odd`)."""
     scoring: ClassVar[tuple[str, ...]] = ()
     """Settings that only the score reads: rows of a config that differ in no others share their models."""
+    findings: ClassVar[tuple[str, ...]] = ()
+    """What it finds in an image beside its score, by name. If it has `doubtful`, that is 1 where the score says
+    nothing."""
     scale: Tensor
     gain: Tensor
     background: Tensor
@@ -98,6 +101,7 @@ class Detector(nn.Module):
     def anomaly(self, images: Tensor) -> Tensor:
         """Scores [n] of scaled images [n, 1, pixels, pixels]; higher is odder, each from its own image alone.
 
+        A detector that has `findings` gives [n, 1 + findings], the score first; what it does not know is NaN.
         A detector that needs the truth gets it as two more channels: the smooth model, and the noise's deviation.
         """
         raise NotImplementedError
@@ -248,12 +252,24 @@ class Detector(nn.Module):
             FloatingPointError: a score is not finite.
             ValueError: the images are not what this detector takes.
         """
-        scores = self._map(images, self.anomaly, rows, truth)
+        return self.examined(images, rows=rows, truth=truth)[0]
+
+    @final
+    def examined(
+        self,
+        images: np.ndarray,
+        *,
+        rows: np.ndarray | None = None,
+        truth: tuple[np.ndarray, np.ndarray] | None = None,
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """The scores, as `score` gives them, and the `findings` [n] of a detector that has any."""
+        found = self._map(images, self.anomaly, rows, truth)
+        scores, *others = found.T if self.findings else (found,)
         if not np.isfinite(scores).all():
             raise FloatingPointError(
                 f"{type(self).__name__} scores {np.sum(~np.isfinite(scores))} images as not finite"
             )
-        return scores
+        return scores, dict(zip(self.findings, others, strict=True))
 
     @final
     def reconstructed(self, images: np.ndarray) -> np.ndarray | None:

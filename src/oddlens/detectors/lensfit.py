@@ -9,11 +9,12 @@ from the priors of the data set.
 This is the one detector that knows lenses; it is told the world of its data set when it is built.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from oddlens.detectors.base import Detector
@@ -23,7 +24,9 @@ from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit
 from oddlens.detectors.blocks.scan import Scan, Scanned
 from oddlens.images import Images
 from oddlens.lensing import scene
+from oddlens.lensing.leftover import leftover, principal
 from oddlens.lensing.model import Drawn, LensModel
+from oddlens.lensing.scene import Scenes
 from oddlens.lensing.substructure import SMOOTH
 from oddlens.lensing.world import World
 from oddlens.training import Batch, Objective
@@ -32,8 +35,13 @@ LOOKED_AT = 4096
 """Lenses that principal components are learned from, at most."""
 AT_ONCE = 8
 """Images fitted at once on a CPU, whose cache holds their Jacobians; a GPU takes a whole batch."""
-LEAST_SCATTER = 0.1
-"""What counts as the scatter of a parameter that the priors fix: the fit leaves it free, as dark matter may move it."""
+FIXED, MOVED = 1e-3, 0.1
+"""A parameter whose scatter in the world is less than the first is fixed by the priors; the fit leaves it free within
+the second, as dark matter may move it."""
+CELLS, LEFTOVER = 15, 8
+"""Of worlds that have clumps, and light of the lens galaxy, by default."""
+GALAXIES = 512
+"""Lens galaxies that are looked at to learn what their light leaves."""
 FAINTEST = 1e-3
 """The least factor by which a start is brought to the brightness of an image."""
 TAILS = 5.0
@@ -48,19 +56,30 @@ class LensFit(Detector):
         lenses: that the start learns from; each is seen with new noise every time.
         rays: per pixel side.
         steps: of a fit at most.
+        free: what the fit's lenses have beside shear and a Sersic source of the world's index; by default all that the
+            world's have.
         prior_width: of the normal priors of the fit, in standard deviations of the parameters of the world's lenses.
+        cells: along a side of the grid that the source may deviate from its profile by; 0: it may not. By default
+            15 if the world's sources have clumps.
+        cell_scatter: standard deviation of their amplitudes, in units of the source's brightness at its radius.
+        leftover: images that what is left of the lens galaxy's light is made of; by default 8 if the world has any.
         places, half_width_arcsec, softening_arcsec: of the scan.
         spread_arcsec2: standard deviation of the masses of the field, as Einstein radius squared.
-        score: the largest `significance` of a mass anywhere, the log `evidence` of a field of masses, or `chi_square`
-            per pixel.
+        heaviest_arcsec2: typical area of the mass whose odds are asked for.
+        score: the log `odds` of a mass somewhere, the largest `significance` of one anywhere, the log `evidence` of a
+            field of masses, or `chi_square` per pixel.
         width, depth, learning_rate: of the network that says where to start.
     """
 
     knows_lenses = True
-    scoring = ("score", "spread_arcsec2")
+    scoring = ("score", "spread_arcsec2", "heaviest_arcsec2")
+    findings = ("doubtful", "chi_square", "significance", "area_arcsec2", "y_arcsec", "x_arcsec")
     scatter: Tensor
     middle: Tensor
+    galaxy: Tensor
+    decorrelates: Tensor
     bank: Tensor
+    bank_light: Tensor
 
     def __init__(
         self,
@@ -69,37 +88,57 @@ class LensFit(Detector):
         *,
         lenses: PositiveInt = 8192,
         rays: PositiveInt = 2,
-        steps: PositiveInt = 30,
-        prior_width: PositiveFloat = 3.0,
+        steps: PositiveInt = 60,
+        free: list[Literal["ellipticity", "multipole_3", "multipole_4", "sersic_index"]] | None = None,
+        prior_width: PositiveFloat = 1.5,
+        cells: NonNegativeInt | None = None,
+        cell_scatter: PositiveFloat = 0.3,
+        leftover: NonNegativeInt | None = None,
         places: PositiveInt = 13,
         half_width_arcsec: PositiveFloat = 2.4,
         softening_arcsec: PositiveFloat = 0.1,
-        spread_arcsec2: PositiveFloat = 0.01,
-        score: Literal["significance", "evidence", "chi_square"] = "significance",
+        spread_arcsec2: PositiveFloat = 0.003,
+        heaviest_arcsec2: PositiveFloat = 0.1,
+        score: Literal["odds", "significance", "evidence", "chi_square"] = "odds",
         width: PositiveInt = 128,
         depth: PositiveInt = 4,
         learning_rate: PositiveFloat = 4e-3,
     ):
         super().__init__(pixels)
         self.smooth = World.model_validate({**world, "substructure": {}})
-        lens = self.smooth.lens
+        source, light = self.smooth.source, self.smooth.lens.light
+        if self.smooth.camera.noise == "none":
+            raise ValueError(
+                "lensfit measures in units of the noise, and the data set has camera.noise: none. Give it a camera "
+                "with noise, or leave the row out of the study (`only`)"
+            )
+        has: Sequence[str] = features(self.smooth) if free is None else free
         self.model = LensModel(
             self.smooth,
-            elliptical=lens.ellipticity is not None,
-            multipoles=[m for m in (3, 4) if getattr(lens, f"multipole_{m}")],
-            free_index=self.smooth.source.sersic_index.kind != "fixed",
+            elliptical="ellipticity" in has,
+            multipoles=[m for m in (3, 4) if f"multipole_{m}" in has],
+            free_index="sersic_index" in has,
+            cells=(CELLS if source.clumps else 0) if cells is None else cells,
+            leftover=(LEFTOVER if light else 0) if leftover is None else leftover,
             rays=rays,
         )
         self.scan = Scan(
-            self.model, places=places, half_width_arcsec=half_width_arcsec, softening_arcsec=softening_arcsec
+            self.model,
+            places=places,
+            half_width_arcsec=half_width_arcsec,
+            softening_arcsec=softening_arcsec,
+            heaviest_arcsec2=heaviest_arcsec2,
         )
         self.lenses, self.steps, self.by, self.learning_rate = lenses, steps, score, learning_rate
-        self.prior_width, self.spread = prior_width, spread_arcsec2
+        self.prior_width, self.cell_scatter, self.spread = prior_width, cell_scatter, spread_arcsec2
         self.coordinates = Components(pixels)
         self.start = residual(self.coordinates.count, len(self.model.names), width, depth)
-        for name in ("middle", "scatter"):
-            self.register_buffer(name, torch.ones(len(self.model.names)))
-        self.register_buffer("bank", torch.zeros(0), persistent=False)
+        self.register_buffer("middle", torch.zeros(self.model.count))
+        self.register_buffer("scatter", torch.ones(self.model.count))
+        self.register_buffer("galaxy", torch.zeros(pixels**2))
+        self.register_buffer("decorrelates", torch.eye(pixels))
+        for name in ("bank", "bank_light"):
+            self.register_buffer(name, torch.zeros(0), persistent=False)
 
     # --- where to start ---------------------------------------------------------------------------------------------
 
@@ -107,12 +146,34 @@ class LensFit(Detector):
         """Draw the lenses that the start learns from, and learn their principal components."""
         seed = torch.randint(2**62, (), generator=generator, device=generator.device).item()
         scenes = scene.draw(self.smooth, int(seed), "start", "start", SMOOTH, np.arange(self.lenses))
-        self.bank = torch.from_numpy(self.model.parameters_of(scenes.lens)).to(self.scale.device, torch.float32)
-        self.middle.copy_(self.bank.mean(dim=0))
-        self.scatter.copy_(self.bank.std(dim=0).clamp(min=LEAST_SCATTER))
-        drawn = torch.cat([self._photograph(some, generator) for some in self.bank[:LOOKED_AT].split(AT_ONCE)])
+        self._look_at_light(scenes)
+        bank = torch.from_numpy(self.model.parameters_of(scenes.lens)).to(self.middle)
+        named, cells = len(self.model.names), self.model.cells**2
+        self.middle[:named] = bank[:, :named].mean(dim=0)
+        scatter = bank[:, :named].std(dim=0)
+        self.scatter[:named] = scatter.where(scatter > FIXED, MOVED)
+        self.scatter[named : named + cells] = self.cell_scatter
+        amplitudes = torch.randn(bank[:, named:].shape, generator=generator, device=bank.device)
+        bank[:, named:] = self.scatter[named:] * amplitudes
+        self.bank, self.bank_light = bank, torch.cat([self.model(part) for part in bank.split(self._at_once(bank))])
+        drawn = self._photograph(self.bank_light[:LOOKED_AT], generator)
         looked_at = Images(drawn[:, 0].cpu().numpy(), np.arange(len(drawn)), None, self.scale.device)
         self.coordinates.learn(looked_at.seen(self.see), generator, symmetric=True)
+
+    def _look_at_light(self, scenes: Scenes) -> None:
+        """What lens galaxies leave in the images, and how their noise differs from the camera's."""
+        if self.smooth.lens.light:
+            found = leftover(self.smooth, scenes[:GALAXIES].lens, self.model.side)
+            left, whole = (
+                self.model.seen(torch.from_numpy(part).to(self.galaxy)) for part in (found.left, found.whole)
+            )
+            mean, images = principal(left.cpu().double().numpy(), len(self.model.leftover))
+            self.model.always.copy_(torch.from_numpy(mean))
+            self.model.leftover.copy_(torch.from_numpy(images))
+            self.galaxy.copy_(whole.mean(dim=0))
+        if self.smooth.camera.noise_correlation_pixels is not None:
+            width = float(self.smooth.camera.noise_correlation_pixels.quantile(np.array(0.5)))
+            self.decorrelates.copy_(torch.from_numpy(decorrelation(self.pixels, width)))
 
     def objectives(self) -> list[Objective]:
         """The start: standardised parameters of lenses from their images."""
@@ -121,39 +182,44 @@ class LensFit(Detector):
 
     def _loss(self, batch: Batch) -> Tensor:
         chosen = torch.randint(len(self.bank), (len(batch.images),), generator=batch.generator, device=self.bank.device)
-        parameters = self.bank[chosen]
-        with torch.no_grad():
-            parts = parameters.split(self._at_once(parameters))
-            seen = self.see(torch.cat([self._photograph(part, batch.generator) for part in parts]))
-        wanted = (parameters - self.middle) / self.scatter
+        seen = self.see(self._photograph(self.bank_light[chosen], batch.generator))
+        wanted = ((self.bank[chosen] - self.middle) / self.scatter)[:, : len(self.model.names)]
         return (self.start(self.coordinates(seen)) - wanted).square().mean(dim=1)
 
-    def _photograph(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
-        """Images with noise, [n, 1, pixels, pixels], in the units of the detector."""
-        with torch.autocast(parameters.device.type, enabled=False):
-            light = self.model(parameters).view(-1, 1, self.pixels, self.pixels) / self.scale
+    def _photograph(self, light: Tensor, generator: torch.Generator) -> Tensor:
+        """What the camera makes of images [n, pixels^2], in the units of the detector."""
         noise = torch.randn(light.shape, generator=generator, device=light.device)
-        return light + self.variance(light).sqrt() * noise
+        taken = light + self.noise().variance(light).sqrt() * noise
+        return taken.view(-1, 1, self.pixels, self.pixels) / self.scale
 
     # --- fit and scan -----------------------------------------------------------------------------------------------
 
     def noise(self) -> Noise:
-        """Of the camera, in electrons / s / pixel."""
-        return Noise((self.gain * self.scale).item(), (self.background * self.scale**2).item())
+        """Of the camera and of lens galaxies as bright as the mean of the world's, in electrons / s / pixel."""
+        gain, floor = (self.gain * self.scale).item(), (self.background * self.scale**2).item()
+        correlated = self.smooth.camera.noise_correlation_pixels is not None
+        return Noise(gain, floor + gain * self.galaxy, self.decorrelates if correlated else None)
+
+    def prior(self) -> Prior:
+        """Of the parameters; that of amplitudes has the width of the world's."""
+        width = self.scatter.clone()
+        width[: len(self.model.names)] *= self.prior_width
+        return Prior(self.middle, torch.diag(width**-2))
 
     def fitted(self, images: Tensor) -> Fit:
         """The smooth lenses that explain scaled images [n, 1, pixels, pixels] best."""
         standardised = self.start(self.coordinates(self.see(images))).clamp(-TAILS, TAILS)
-        precision = torch.diag((self.prior_width * self.scatter) ** -2)
-        start, data, noise = self.middle + self.scatter * standardised, self._data(images), self.noise()
+        data, noise, named = self._data(images), self.noise(), len(self.model.names)
+        start = self.middle.repeat(len(images), 1)
+        start[:, :named] += self.scatter[:named] * standardised
         light = self.model(start)
         ratio = (light * data).sum(dim=1) / light.square().sum(dim=1)  # the best brightness for the start's shape
         start[:, self.model.names.index("log_intensity")] += ratio.clamp(min=FAINTEST).log()
-        return fit(self.model.drawn, data, noise, Prior(self.middle, precision), start, self.steps)
+        return fit(self.model.drawn, data, noise, self.prior(), start, self.steps)
 
-    def scanned(self, images: Tensor, drawn: Drawn, field: bool) -> Scanned:
-        """What the smooth lenses `drawn` leave over of images, place by place."""
-        return self.scan(self._data(images), drawn, self.noise(), self.spread if field else None)
+    def scanned(self, images: Tensor, found: Fit, drawn: Drawn, field: bool) -> Scanned:
+        """What the smooth lenses `found`, and `drawn`, leave over of images, place by place."""
+        return self.scan(self._data(images), found, drawn, self.noise(), self.prior(), self.spread if field else None)
 
     def anomaly(self, images: Tensor) -> Tensor:
         """What `score` says; where no fit was found, what a smooth lens would have: that tells of no dark matter."""
@@ -161,19 +227,23 @@ class LensFit(Detector):
 
     def _anomaly(self, images: Tensor) -> Tensor:
         found = self.fitted(images)
-        drawn = self.model.drawn(found.parameters)
-        if self.by == "chi_square":
-            misfit = (self._data(images) - drawn.image).square() / self.noise().variance(drawn.image)
-            return torch.where(found.converged, misfit.mean(dim=1), 1.0)
-        scanned = self.scanned(images, drawn, field=self.by == "evidence")
-        score = scanned.significance.amax(dim=(1, 2)) if scanned.evidence is None else scanned.evidence
-        return torch.where(found.converged, score, 0.0)
+        chi_square = torch.where(found.converged, found.objective / self.pixels**2, 1.0)
+        score, mass = chi_square, torch.full((4, len(images)), torch.nan)
+        if self.by != "chi_square":
+            scanned = self.scanned(images, found, self.model.drawn(found.parameters), field=self.by == "evidence")
+            significance, place = scanned.significance.flatten(1).max(dim=1)
+            area = scanned.area.flatten(1).gather(1, place[:, None])[:, 0]
+            mass = torch.stack([significance, area, self.scan.y[place], self.scan.x[place]])
+            score = significance if self.by == "significance" else scanned.odds
+            score = score if scanned.evidence is None else scanned.evidence
+        return torch.stack([score, (~found.converged).float(), chi_square, *mass.to(score)], dim=1)
 
     def oddness(self, images: Tensor) -> Tensor:
         """The square, in units of the noise, of what the field of masses adds to the image."""
         maps = []
         for part in images.split(self._at_once(images)):
-            field = self.scanned(part, self.model.drawn(self.fitted(part).parameters), field=True).field
+            found = self.fitted(part)
+            field = self.scanned(part, found, self.model.drawn(found.parameters), field=True).field
             assert field is not None
             maps.append(field.square().view_as(part))
         return torch.cat(maps)
@@ -186,7 +256,7 @@ class LensFit(Detector):
     def embed(self, images: Tensor) -> Tensor:
         """Their parameters, standardised."""
         parts = [self.fitted(part).parameters for part in images.split(self._at_once(images))]
-        return (torch.cat(parts) - self.middle) / self.scatter
+        return ((torch.cat(parts) - self.middle) / self.scatter)[:, : len(self.model.names)]
 
     def _data(self, images: Tensor) -> Tensor:
         return (images * self.scale).flatten(1)
@@ -194,3 +264,23 @@ class LensFit(Detector):
     @staticmethod
     def _at_once(images: Tensor) -> int:
         return AT_ONCE if images.device.type == "cpu" else len(images)
+
+
+def features(world: World) -> Sequence[str]:
+    """What a world's lenses have beyond a round halo in a shear, and a Sersic source of known index."""
+    names = ("ellipticity", "multipole_3", "multipole_4")
+    found = [name for name in names if getattr(world.lens, name) is not None]
+    return found + ([] if world.source.sersic_index.kind == "fixed" else ["sersic_index"])
+
+
+def decorrelation(pixels: int, width: float) -> np.ndarray:
+    """A matrix [pixels, pixels] that makes white what `camera.expose` correlates along an axis, the noise being
+    even."""
+    if width == 0:
+        return np.eye(pixels)
+    margin = int(np.ceil(3 * width))
+    weights = np.exp(-0.5 * (np.arange(-margin, margin + 1) / width) ** 2)
+    smooth = np.zeros((pixels, pixels + 2 * margin))
+    for pixel in range(pixels):
+        smooth[pixel, pixel : pixel + len(weights)] = weights / np.sqrt(np.sum(weights**2))
+    return np.linalg.inv(np.linalg.cholesky(smooth @ smooth.T))

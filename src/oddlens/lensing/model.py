@@ -33,6 +33,8 @@ from oddlens.lensing.world import World
 
 PSF_TOLERANCE = 1e-4
 """Singular values of the PSF below this part of the largest are left out."""
+WIDTH = 0.8
+"""Standard deviation of the Gaussians of a source's grid, in steps of the grid."""
 ROUND = 1e-3
 """The least ellipticity of an elliptical halo: its closed form is 0 / 0 for a circle."""
 SOFTENING = 0.05
@@ -54,12 +56,19 @@ class Drawn(NamedTuple):
 
 
 class LensModel(nn.Module):
-    """A smooth lens with one Sersic source, as a camera of a world sees it.
+    """A smooth lens with a Sersic source, as a camera of a world sees it.
+
+    Parameters are those of `names`, then the amplitudes of the source's cells and of the leftover light: in these the
+    image is linear.
 
     Args:
         elliptical: the halo is an isothermal ellipsoid, not a sphere.
         multipoles: orders m of its multipoles.
         free_index: the source's Sersic index is a parameter; else it is the world's.
+        cells: along a side of a square grid of Gaussians that is added to the source, so that it need not be a Sersic
+            profile; none by default.
+        extent: half width of that grid, in effective radii of the source.
+        leftover: how many images are added to what the camera sees; none by default. They are set later.
         rays: rays per pixel side.
 
     Positions and deflections are in arcsec, y up and x right; row 0 of an image is the top.
@@ -71,6 +80,10 @@ class LensModel(nn.Module):
     weights: Tensor
     psf_y: Tensor
     psf_x: Tensor
+    leftover: Tensor
+    """Of unit amplitudes, [leftover, pixels^2]."""
+    always: Tensor
+    """What is in every image besides, [pixels^2]."""
 
     def __init__(
         self,
@@ -79,9 +92,13 @@ class LensModel(nn.Module):
         elliptical: bool = False,
         multipoles: Sequence[int] = (),
         free_index: bool = False,
+        cells: int = 0,
+        extent: float = 2.0,
+        leftover: int = 0,
         rays: int = 2,
     ):
         super().__init__()
+        self.cells, self.extent = cells, extent
         self.camera, self.elliptical, self.multipoles, self.free_index = (
             world.camera,
             elliptical,
@@ -94,6 +111,7 @@ class LensModel(nn.Module):
         self.lens_count = len(self.names)
         self.names += ["source_y", "source_x", "source_ellipse_1", "source_ellipse_2", "log_radius", "log_intensity"]
         self.names += ["log_index"] if free_index else []
+        self.count = len(self.names) + cells**2 + leftover
         typical = {name: np.array([prior.quantile(np.array(0.5))]) for name, prior in _camera_priors(world).items()}
         kernel = cameras.psf_kernels(world.camera, typical)[0]
         self.index = float(world.source.sersic_index.quantile(np.array(0.5)))
@@ -122,11 +140,14 @@ class LensModel(nn.Module):
         }
         for name, values in buffers.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+        self.register_buffer("leftover", torch.zeros(leftover, self.pixels**2))
+        self.register_buffer("always", torch.zeros(self.pixels**2))
 
     def parameters_of(self, q: Columns) -> np.ndarray:
         """The parameters [n, parameters] of scenes of the simulator (`Scenes.lens`).
 
-        What the scenes have and this model does not (an ellipticity, a multipole) is left out.
+        What the scenes have and this model does not (an ellipticity, a multipole) is left out, and the amplitudes of
+        cells and leftover light are zero.
         """
         b, zero = q["halo_einstein_radius_arcsec"], np.zeros_like(q["halo_einstein_radius_arcsec"])
         columns = [b, *components(q["shear_magnitude"], q["shear_angle_deg"], 2)]
@@ -141,23 +162,29 @@ class LensModel(nn.Module):
         columns += ellipse(q["source_axis_ratio"], q["source_angle_deg"])
         columns += [np.log(q["source_effective_radius_arcsec"]), np.log(q["source_intensity_per_arcsec2"])]
         columns += [np.log(q["source_sersic_index"])] if self.free_index else []
-        return np.stack(columns, axis=1)
+        named = np.stack(columns, axis=1)
+        return np.concatenate([named, np.zeros((len(b), self.count - len(self.names)))], axis=1)
 
     def forward(self, parameters: Tensor) -> Tensor:
         """Images [n, pixels^2] of parameters [n, parameters], electrons / s / pixel."""
         beta, _ = self._traced(parameters, derivatives=False)
-        return self.seen(self._pooled(self._source(parameters, beta, derivatives=False)[0]))
+        image = self.seen(self._pooled(self._source(parameters, beta, derivatives=False)[0]))
+        return image + self._leftover(parameters)
+
+    def _leftover(self, parameters: Tensor) -> Tensor:
+        return self.always + parameters[:, self.count - len(self.leftover) :] @ self.leftover
 
     def drawn(self, parameters: Tensor) -> Drawn:
         """The same with all derivatives."""
         beta, lens = self._traced(parameters, derivatives=True)
-        light, gradient, columns = self._source(parameters, beta, derivatives=True)
+        light, gradient, columns, cells = self._source(parameters, beta, derivatives=True)
         moved = [-(gradient[0] * field[..., 0, :, :] + gradient[1] * field[..., 1, :, :]) for field in lens]
         columns = [*moved, -gradient[0], -gradient[1], *columns]
         pooled = torch.stack([self._pooled(part) for part in (light, *columns)], dim=1)
-        seen = self.seen(pooled)
+        seen = self.seen(torch.cat([pooled, cells], dim=1))
         pulled = pooled[:, 1 + self.lens_count : 3 + self.lens_count]
-        return Drawn(seen[:, 0], seen[:, 1:], pulled)
+        jacobian = torch.cat([seen[:, 1:], self.leftover.expand(len(seen), -1, -1)], dim=1)
+        return Drawn(seen[:, 0] + self._leftover(parameters), jacobian, pulled)
 
     def seen(self, brightness: Tensor) -> Tensor:
         """Pixels with a rim [..., padded^2], flux / arcsec^2, as the camera sees them [..., pixels^2]."""
@@ -211,12 +238,12 @@ class LensModel(nn.Module):
 
     def _source(
         self, parameters: Tensor, beta: tuple[Tensor, Tensor], derivatives: bool
-    ) -> tuple[Tensor, tuple[Tensor, Tensor], list[Tensor]]:
+    ) -> tuple[Tensor, tuple[Tensor, Tensor], list[Tensor], Tensor]:
         """Brightness [n, rays, padded^2], its gradient (y, x), and its derivatives by the source's other parameters."""
         y, x = beta
-        h1, h2, log_radius, log_intensity, *log_index = (
-            p[:, None, None] for p in parameters[:, self.lens_count + 2 :].unbind(dim=1)
-        )
+        count = len(self.names)
+        own, amplitudes = parameters[:, self.lens_count + 2 : count], parameters[:, count : count + self.cells**2]
+        h1, h2, log_radius, log_intensity, *log_index = (p[:, None, None] for p in own.unbind(dim=1))
         n = log_index[0].exp() if log_index else torch.full_like(h1, self.index)
         c, b = (1 + h1 * h1 + h2 * h2).sqrt(), profiles.sersic_b(n)
         xx, yy, xy = x * x, y * y, 2 * x * y
@@ -225,8 +252,10 @@ class LensModel(nn.Module):
         log = squared.log() - 2 * log_radius
         power = (log * (0.5 / n)).exp()  # (R / R_e)^(1/n)
         light = (log_intensity - b * (power - 1)).exp()
+        scale, brightness = log_radius.exp(), log_intensity.exp()
+        grid = self._grid(y / scale, x / scale, amplitudes, derivatives) if self.cells else None
         if not derivatives:
-            return light, (light, light), []
+            return light + brightness * grid.light if grid else light, (light, light), [], light
         swing = light * power * (b / n)  # by log R_e
         slope = swing / squared  # -2 d light / d R^2
         gradient = (-slope * ((c + h1) * y - h2 * x), -slope * ((c - h1) * x - h2 * y))
@@ -235,7 +264,47 @@ class LensModel(nn.Module):
             step = 1e-3
             rise = (profiles.sersic_b(n * (1 + step)) - profiles.sersic_b(n * (1 - step))) / (2 * step)
             columns.append(light * (0.5 * b * power * log / n - rise * (power - 1)))
-        return light, gradient, columns
+        if not grid:
+            return light, gradient, columns, light.new_zeros(len(light), 0, light.shape[-1])
+        by_y, by_x = (brightness / scale * part for part in grid.gradient)
+        light = light + brightness * grid.light
+        columns[2] = swing - y * by_y - x * by_x
+        columns[3] = light
+        return light, (gradient[0] + by_y, gradient[1] + by_x), columns, brightness * grid.each
+
+    def _grid(self, y: Tensor, x: Tensor, amplitudes: Tensor, derivatives: bool) -> "Grid":
+        """Gaussians of unit amplitude at positions in effective radii, [n, rays, padded^2]."""
+        step = 2 * self.extent / (self.cells - 1)
+        places = torch.linspace(-self.extent, self.extent, self.cells, dtype=y.dtype, device=y.device)[:, None]
+        width = WIDTH * step
+
+        def along(t: Tensor) -> tuple[Tensor, Tensor]:
+            off = (t[:, :, None] - places) / width  # [n, rays, cells, padded^2]
+            bell = (-0.5 * off * off).exp()
+            return bell, -off / width * bell
+
+        (gy, dy), (gx, dx) = along(y), along(x)
+        a = amplitudes.view(-1, 1, self.cells, self.cells)
+        row = a @ gx  # [n, rays, cells, padded^2]
+        light = (gy * row).sum(dim=2)
+        if not derivatives:
+            return Grid(light, (light, light), light)
+        by_y, by_x = (dy * row).sum(dim=2), (gy * (a @ dx)).sum(dim=2)
+        each = gy.new_zeros(len(gy), self.cells, self.cells, gy.shape[-1])
+        for ray, weight in enumerate(self.weights.tolist()):
+            each.addcmul_(gy[:, ray, :, None], gx[:, ray, None], value=weight)
+        return Grid(light, (by_y, by_x), each.flatten(1, 2))
+
+
+class Grid(NamedTuple):
+    """What a grid of Gaussians adds to the source, in units of its brightness at the effective radius."""
+
+    light: Tensor
+    """[n, rays, padded^2]"""
+    gradient: tuple[Tensor, Tensor]
+    """(y, x), by positions in effective radii."""
+    each: Tensor
+    """The light of each by itself, meaned over pixels, [n, cells^2, padded^2]."""
 
 
 def components(size: np.ndarray, angle_deg: np.ndarray, order: int) -> list[np.ndarray]:

@@ -52,6 +52,11 @@ def read_samples(path: Path | str) -> tuple[pd.DataFrame, dict]:
     return read_table(path, "samples")
 
 
+def read_findings(path: Path | str) -> tuple[pd.DataFrame, dict]:
+    """What models of one detector on one data set find in images beside scores: a row per model and image."""
+    return read_table(path, "findings")
+
+
 def read_truth(path: Path | str) -> pd.DataFrame:
     """What the simulator knows of the test and validation images of one data set."""
     return read_table(path, "truth")[0]

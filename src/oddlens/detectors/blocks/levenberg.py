@@ -22,25 +22,36 @@ START, LEAST, MOST = 1e-2, 1e-6, 1e4
 """Damping: in the beginning and in its bounds; beyond the last there is no way down."""
 EASIER, HARDER = 0.2, 5.0
 """What becomes of it after a step that went down, and after one that did not."""
-ENOUGH, STALLED = 1e-2, 1.0
-"""A step that promises less of the deviance ends the fit: a tenth of a standard deviation of one parameter. Where no
+ENOUGH, STALLED = 0.1, 10.0
+"""A step that promises less of the deviance ends the fit: a third of a standard deviation of one parameter. Where no
 step goes down, as rays make the deviance rough, or there are no more, the fit has converged if the last promised less
-than the second: one deviation. Both in units of the deviance per pixel, where that is more than 1: no lens explains
-such an image better."""
+than the second, about a hundredth of the deviance: valleys of flexible sources are long, and a scan takes this last
+step. Both in units of the deviance per pixel, where that is more than 1: no lens explains such an image better."""
 
 
 class Noise(NamedTuple):
     """The variance of a pixel of expected brightness m is gain * m + floor, in units of the images."""
 
     gain: float
-    floor: float
+    floor: float | Tensor
+    """Of all pixels, or of each [pixels^2]."""
+    decorrelates: Tensor | None = None
+    """A matrix A [pixels, pixels], if pixels' noise is correlated: A n A^T is not, n being noise over its deviation."""
 
     def variance(self, expected: Tensor) -> Tensor:
         """See the class."""
         return self.gain * expected.clamp(min=0) + self.floor
 
+    def white(self, images: Tensor) -> Tensor:
+        """Images [..., pixels^2] in units of the noise's deviation, as they are where noise is white."""
+        if self.decorrelates is None:
+            return images
+        square = images.unflatten(-1, self.decorrelates.shape)
+        return (self.decorrelates @ square @ self.decorrelates.mT).flatten(-2)
+
     def deviance(self, data: Tensor, expected: Tensor) -> Tensor:
-        """D of each lens [n], of pixels [n, pixels^2]; see the module."""
+        """D of each lens [n], of pixels [n, pixels^2]; see the module. That of correlated pixels is the sum of squares
+        of their decorrelated deviance residuals, sign(d - m) sqrt(D)."""
         variance = self.variance(expected)
         rise = (data - expected) / variance
         if self.gain:
@@ -50,6 +61,8 @@ class Noise(NamedTuple):
             part = torch.where(x.abs() < 0.02, x * x * (1 - x / 3 + x * x / 6), whole) * variance / self.gain**2
         else:
             part = rise.square() * variance
+        if self.decorrelates is not None:
+            part = self.white(rise.sign() * part.clamp(min=0).sqrt()).square()
         return part.sum(dim=1)
 
 
@@ -115,15 +128,33 @@ def fit(model: Callable[[Tensor], Drawn], data: Tensor, noise: Noise, prior: Pri
     return Fit(parameters, objective, converged, tried)
 
 
+class Linear(NamedTuple):
+    """A model made linear about its parameters, in units of the noise, with the prior."""
+
+    rows: Tensor
+    """The Jacobian, [n, p, pixels^2]."""
+    left: Tensor
+    """What is left over of the data, [n, pixels^2]."""
+    hessian: Tensor
+    """Half of that of the objective, [n, p, p], double precision; in Fisher's approximation."""
+    gradient: Tensor
+    """Minus half of that of the objective, [n, p], likewise."""
+
+
+def linear(data: Tensor, image: Tensor, jacobian: Tensor, noise: Noise, prior: Prior, parameters: Tensor) -> Linear:
+    """See the class."""
+    weight = noise.variance(image).rsqrt()
+    rows, left = noise.white(jacobian * weight[:, None]), noise.white((data - image) * weight)
+    precision, double = prior.precision.double(), rows.double()
+    gradient = (double @ left.double()[..., None])[..., 0] - (parameters - prior.mean).double() @ precision
+    return Linear(rows, left, double @ double.mT + precision, gradient)
+
+
 def _step(
     data: Tensor, image: Tensor, jacobian: Tensor, noise: Noise, prior: Prior, parameters: Tensor, damping: Tensor
 ) -> tuple[Tensor, Tensor]:
     """A damped step [n, p], and by how much the undamped one promises to lower the objective [n]."""
-    weight = noise.variance(image).rsqrt()
-    rows = (jacobian * weight[:, None]).double()
-    left = ((data - image) * weight).double()
-    gradient = (rows @ left[..., None])[..., 0] - (parameters - prior.mean).double() @ prior.precision.double()
-    hessian = rows @ rows.mT + prior.precision.double()
+    _, _, hessian, gradient = linear(data, image, jacobian, noise, prior, parameters)
     scale = hessian.diagonal(dim1=1, dim2=2).clamp(min=1e-12)
     full = _solved(hessian + torch.diag_embed(LEAST * scale), gradient)
     damped = _solved(hessian + torch.diag_embed(damping[:, None].double() * scale), gradient)

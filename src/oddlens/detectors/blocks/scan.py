@@ -3,12 +3,22 @@
 A mass of Einstein radius squared a (an area, arcsec^2) at p, softened, deflects light by a alpha_p with
 alpha_p(x) = (x - p) / (|x - p|^2 + s^2). To first order the image changes by a t_p, where t_p is what the camera sees
 of -grad S . alpha_p, S being the source where rays of the smooth fit end. A part of that the smooth lens can do as
-well: only what is left of t_p beside the fit's Jacobian J counts. In units of the noise, with P the projection on the
-complement of J and r what the fit leaves over, the best mass at p and its significance are
+well: only what is left of t_p beside the fit's Jacobian J counts. In units of the noise, with the prior's precision R
+of the fit's parameters, the data have the covariance 1 + J^T R^-1 J about the prior's mean, whose inverse is P = 1 -
+J^T (J J^T + R)^-1 J: for free parameters (R = 0) the projection on the complement of J, for a parameter that is known
+the identity, and for a source of many uncertain parts what they leave. What a fit leaves over, r, is P times the data
+less their mean already, so that the best mass at p and its significance are
 
     a_p = t_p . r / (t_p . P t_p)            z_p = t_p . r / sqrt(t_p . P t_p)
 
-and z_p is a standard normal number if the lens is smooth. The masses of many places together, each normal with
+and z_p is a standard normal number if the lens is smooth. If there is one mass, as likely at any place as at any other
+and with a density of areas that is half a normal one of deviation `heaviest`, the odds of it against none are the mean
+over places of
+
+    2 sqrt(v) / heaviest exp(m^2 / (2 v)) Phi(m / sqrt(v)),     1 / v = t_p . P t_p + 1 / heaviest^2,  m = v t_p . r
+
+Phi being the normal distribution function: the largest z counts most, less where many places could have it by chance,
+and more where several agree. The masses of many places together, each normal with
 standard deviation `spread` (an area), make a random field; the logarithm of its evidence against no field is, with
 K = T P T^T over all places and v = T r,
 
@@ -18,13 +28,14 @@ K = T P T^T over all places and v = T r,
 2005 (MNRAS 363, 1136).
 """
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from oddlens.detectors.blocks.levenberg import Noise
+from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, linear
 from oddlens.lensing.grids import centres, grid
 from oddlens.lensing.model import Drawn, LensModel
 
@@ -41,6 +52,8 @@ class Scanned(NamedTuple):
     """z"""
     area: Tensor
     """Best Einstein radius squared, arcsec^2."""
+    odds: Tensor
+    """Logarithm of those of one mass somewhere, [n]."""
     evidence: Tensor | None
     """Of the field, [n]; None if no `spread` was given."""
     field: Tensor | None
@@ -55,42 +68,67 @@ class Scan(nn.Module):
         places: along a side.
         half_width_arcsec: of the square, from the middle to the outermost places.
         softening_arcsec: s.
+        heaviest_arcsec2: see the module.
     """
 
     deflections: Tensor
+    y: Tensor
+    """Of the places, [places^2]."""
+    x: Tensor
 
-    def __init__(self, model: LensModel, *, places: int, half_width_arcsec: float, softening_arcsec: float):
+    def __init__(
+        self,
+        model: LensModel,
+        *,
+        places: int,
+        half_width_arcsec: float,
+        softening_arcsec: float,
+        heaviest_arcsec2: float = 0.1,
+    ):
         super().__init__()
-        self.model, self.places = model, places
+        self.model, self.places, self.heaviest = model, places, heaviest_arcsec2
         along = np.linspace(-half_width_arcsec, half_width_arcsec, places)
-        self.y, self.x = (c.ravel() for c in np.meshgrid(-along, along, indexing="ij"))
+        place_y, place_x = (c.ravel() for c in np.meshgrid(-along, along, indexing="ij"))
         y, x = (c[..., None] for c in grid(model.side, model.side * model.camera.pixel_scale_arcsec))
         offsets = centres(FINE, model.camera.pixel_scale_arcsec)
         alpha = np.zeros((2, model.side, model.side, places**2), np.float64)
         for dy in offsets:
             for dx in offsets:
-                off_y, off_x = y + dy - self.y, x + dx - self.x
+                off_y, off_x = y + dy - place_y, x + dx - place_x
                 pull = 1 / (off_y**2 + off_x**2 + softening_arcsec**2) / FINE**2
                 alpha += np.stack([pull * off_y, pull * off_x])
         flat = alpha.reshape(2, -1, places**2).transpose(2, 0, 1)  # [places^2, 2, padded^2]
+        for name, positions in (("y", place_y), ("x", place_x)):
+            self.register_buffer(name, torch.tensor(positions, dtype=torch.float32), persistent=False)
         self.register_buffer("deflections", torch.tensor(flat, dtype=torch.float32), persistent=False)
 
-    def forward(self, data: Tensor, drawn: Drawn, noise: Noise, spread: float | None = None) -> Scanned:
-        """Scan what fits `drawn` leave over of images [n, pixels^2]."""
-        weight = noise.variance(drawn.image).rsqrt()  # [n, pixels^2]
-        basis = orthonormal(drawn.jacobian * weight[:, None])
-        left = (data - drawn.image) * weight
-        left = left - (basis.mT @ (basis @ left[..., None]))[..., 0]
-        pulled = drawn.gradient[:, None] * self.deflections  # [n, places^2, 2, padded^2]
-        templates = self.model.seen(pulled.sum(dim=2)) * weight[:, None]
+    def forward(
+        self, data: Tensor, fitted: Fit, drawn: Drawn, noise: Noise, prior: Prior, spread: float | None = None
+    ) -> Scanned:
+        """Scan what fits, and the images `drawn` of them, leave over of images [n, pixels^2].
+
+        What a fit that has not converged leaves over says nothing, and counts as nothing.
+        """
+        rows, left, hessian, gradient = linear(data, drawn.image, drawn.jacobian, noise, prior, fitted.parameters)
+        factor, failed = torch.linalg.cholesky_ex(hessian)
+        one = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
+        factor = torch.where((failed == 0)[:, None, None], factor, one)  # then the fit has failed, too
+        step = torch.cholesky_solve(gradient[..., None], factor).to(rows.dtype)  # the little that is left to go
+        left = torch.where(fitted.converged[:, None], left - (rows.mT @ step)[..., 0], 0.0)
+        pulled = (drawn.gradient[:, None] * self.deflections).sum(dim=2)  # [n, places^2, padded^2]
+        templates = noise.white(self.model.seen(pulled) * noise.variance(drawn.image).rsqrt()[:, None])
         along = (templates @ left[..., None])[..., 0]  # [n, places^2]
-        shared = templates @ basis.mT  # [n, places^2, parameters]
-        power = templates.square().sum(dim=2) - shared.square().sum(dim=2)
-        power = power.clamp(min=NOTHING * power.amax(dim=1, keepdim=True))
+        shared = torch.linalg.solve_triangular(factor, (rows @ templates.mT).double(), upper=False).mT
+        power = templates.double().square().sum(dim=2) - shared.square().sum(dim=2)
+        power = power.clamp(min=NOTHING * power.amax(dim=1, keepdim=True)).to(along.dtype)
         significance, area = along / power.sqrt(), along / power
+        tail = 1 / (power + self.heaviest**-2)  # v
+        best = tail.sqrt() * along  # m / sqrt(v)
+        weights = 0.5 * tail.log() + 0.5 * best.square() + torch.special.log_ndtr(best)
+        odds = weights.logsumexp(dim=1) + math.log(2 / self.heaviest / self.places**2)
         evidence = field = None
         if spread is not None:
-            kernel = (templates @ templates.mT - shared @ shared.mT).double()
+            kernel = (templates @ templates.mT).double() - shared @ shared.mT
             one = torch.eye(kernel.shape[-1], dtype=kernel.dtype, device=kernel.device)
             factor, _ = torch.linalg.cholesky_ex(one + spread**2 * kernel)
             masses = spread**2 * torch.cholesky_solve(along.double()[..., None], factor)[..., 0]
@@ -98,9 +136,4 @@ class Scan(nn.Module):
             evidence = (0.5 * ((along * masses).sum(dim=1) - log_det)).float()
             field = (masses.float()[:, None] @ templates)[:, 0]
         shape = (-1, self.places, self.places)
-        return Scanned(significance.view(shape), area.view(shape), evidence, field)
-
-
-def orthonormal(rows: Tensor) -> Tensor:
-    """An orthonormal basis [n, p, pixels] of the rows [n, p, pixels]."""
-    return torch.linalg.qr(rows.mT)[0].mT
+        return Scanned(significance.view(shape), area.view(shape), odds, evidence, field)

@@ -127,7 +127,15 @@ def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np
         "subhalo_number_inside": np.sum((mass > 0) & inside, axis=1).astype(np.float64),
         "substructure_mass_msun": mass.sum(axis=1),
         "heaviest_mass_msun": mass.max(axis=1, initial=0.0),
+        **{f"heaviest_{axis}_arcsec": _of_heaviest(mass, q[f"subhalo_{axis}_arcsec"]) for axis in "yx"},
     }
+
+
+def _of_heaviest(mass: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The values [n, slots] of the heaviest of each image, 0 where there is none."""
+    if not mass.shape[1]:
+        return np.zeros(len(mass))
+    return np.where(mass.max(axis=1) > 0, np.take_along_axis(values, mass.argmax(axis=1)[:, None], axis=1)[:, 0], 0.0)
 
 
 def _nfw_total(tau, xp: ModuleType):

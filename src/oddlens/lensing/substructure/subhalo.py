@@ -56,4 +56,10 @@ def deflections(q: dict, y, x, xp: ModuleType):
 
 def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     mass = q["subhalo_area"] / lens["area_per_msun"]
-    return {"substructure_mass_msun": mass, "heaviest_mass_msun": mass, "subhalo_number": np.ones(len(mass))}
+    return {
+        "substructure_mass_msun": mass,
+        "heaviest_mass_msun": mass,
+        "heaviest_y_arcsec": q["subhalo_y_arcsec"],
+        "heaviest_x_arcsec": q["subhalo_x_arcsec"],
+        "subhalo_number": np.ones(len(mass)),
+    }

@@ -102,4 +102,5 @@ def deflections(q: dict, y, x, xp: ModuleType):
 def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     mass = q["vortex_area"] / lens["area_per_msun"]
     derived = {"substructure_mass_msun": mass, "heaviest_mass_msun": mass}
+    derived |= {f"heaviest_{axis}_arcsec": q[f"vortex_{axis}_arcsec"] for axis in "yx"}  # of its middle
     return derived | {name: q[name] for name in ("vortex_length_arcsec", "axion_mass_1e22_ev") if name in q}

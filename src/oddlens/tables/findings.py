@@ -1,0 +1,63 @@
+"""What detectors find beside scores, held against truth: where masses are and how heavy; and which scores say
+nothing."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from oddlens.cells import parse_cell
+from oddlens.splits import IDENTITY
+from oddlens.tables import MODEL, read_findings
+
+SURE = 5.0
+"""Masses of this significance are held against the truth."""
+COLUMNS = ["dataset", *MODEL, "pool", "class", "images", "doubtful", "chi_square", "sure", "offset_arcsec"]
+COLUMNS += ["mass_ratio", "mass_ratio_low", "mass_ratio_high"]
+
+
+def findings_table(paths: Iterable[Path | str], truth: pd.DataFrame) -> pd.DataFrame:
+    """`findings.csv`: for each model that finds something, and each class, images and how many scores are `doubtful`.
+
+    `chi_square` is the median of that of the best smooth lens, per pixel. `sure` counts masses of 5 sigma and more; of
+    these, `offset_arcsec` is the median distance to the heaviest mass that is there and `mass_ratio` the median of the
+    found mass over the heaviest's, with the 16th and 84th percentiles. What a detector does not find is empty.
+
+    Args:
+        truth: of the images of the data set, `read_truth`.
+    """
+    parts = [pd.DataFrame(columns=COLUMNS)]
+    for table, about in map(read_findings, paths):
+        joined = table.merge(truth, on=IDENTITY, how="inner", suffixes=("", "_true"))  # probes have no truth
+        for (cell, seed, pool, cls), images in joined.groupby(["cell", "seed", "pool", "class"], sort=False):
+            contaminant, contamination = parse_cell(str(cell))
+            names = {"dataset": about["dataset"], "contaminant": contaminant, "contamination": contamination}
+            names |= {"detector": about["detector"], "seed": seed, "pool": pool, "class": cls, "images": len(images)}
+            parts.append(pd.DataFrame([names | dict(_found(images))]).reindex(columns=COLUMNS))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def _found(images: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    if "doubtful" in images:
+        yield "doubtful", images["doubtful"].sum()
+    if "chi_square" in images:
+        yield "chi_square", images["chi_square"].median()
+    if not images.get("significance", pd.Series()).notna().any():
+        return
+    sure = images[(images["significance"] > SURE) & (images.get("doubtful", 0) == 0)]
+    yield "sure", len(sure)
+    if "heaviest_y_arcsec" not in sure or not (there := sure[sure["heaviest_mass_msun"] > 0]).size:
+        return
+    off_y, off_x = (there[f"{axis}_arcsec"] - there[f"heaviest_{axis}_arcsec"] for axis in "yx")
+    yield "offset_arcsec", float(np.median(np.hypot(off_y, off_x)))
+    ratio = there["area_arcsec2"] / there["area_per_msun"] / there["heaviest_mass_msun"]
+    for name, part in (("mass_ratio_low", 0.16), ("mass_ratio", 0.5), ("mass_ratio_high", 0.84)):
+        yield name, float(ratio.quantile(part))
+
+
+def doubtful(findings: pd.DataFrame) -> list[dict]:
+    """The rows of which scores say nothing: data set, detector, how many of how many, summed over models."""
+    known = findings.dropna(subset=["doubtful"])
+    counts = known.groupby(["dataset", "detector"], sort=False)[["doubtful", "images"]].sum().reset_index()
+    return counts[counts["doubtful"] > 0].astype({"doubtful": int, "images": int}).to_dict("records")
