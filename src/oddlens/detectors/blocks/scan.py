@@ -116,7 +116,7 @@ class Scan(nn.Module):
         step = torch.cholesky_solve(gradient[..., None], factor).to(rows.dtype)  # the little that is left to go
         left = torch.where(fitted.converged[:, None], left - (rows.mT @ step)[..., 0], 0.0)
         pulled = (drawn.gradient[:, None] * self.deflections).sum(dim=2)  # [n, places^2, padded^2]
-        templates = noise.white(self.model.seen(pulled) * noise.variance(drawn.image).rsqrt()[:, None])
+        templates = noise.white(self.model.seen(pulled, rough=True) * noise.variance(drawn.image).rsqrt()[:, None])
         along = (templates @ left[..., None])[..., 0]  # [n, places^2]
         shared = torch.linalg.solve_triangular(factor, (rows @ templates.mT).double(), upper=False).mT
         power = templates.double().square().sum(dim=2) - shared.square().sum(dim=2)
