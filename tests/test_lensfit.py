@@ -188,7 +188,8 @@ def test_the_evidence_is_that_of_the_dense_covariance(cells):
     scanned = scan(data, found, drawn, noise, free(model), spread)
     weight = noise.variance(drawn.image).rsqrt()
     for k in range(count):
-        templates = (model.seen((drawn.gradient[k] * scan.deflections).sum(dim=1)) * weight[k]).double()
+        pulled = (drawn.gradient[k] * scan.deflections).sum(dim=1)
+        templates = (model.seen(pulled, rough=True) * weight[k]).double()
         rows = ((drawn.jacobian * weight[:, None])[k]).double()
         left = ((data - drawn.image) * weight)[k].double()
         free_rows, held = rows[: len(model.names)], rows[len(model.names) :]

@@ -86,7 +86,8 @@ class Scan(nn.Module):
         heaviest_arcsec2: float = 0.1,
     ):
         super().__init__()
-        self.model, self.places, self.heaviest = model, places, heaviest_arcsec2
+        self.seen = model.seen  # the model itself would be saved twice
+        self.places, self.heaviest = places, heaviest_arcsec2
         along = np.linspace(-half_width_arcsec, half_width_arcsec, places)
         place_y, place_x = (c.ravel() for c in np.meshgrid(-along, along, indexing="ij"))
         y, x = (c[..., None] for c in grid(model.side, model.side * model.camera.pixel_scale_arcsec))
@@ -116,7 +117,7 @@ class Scan(nn.Module):
         step = torch.cholesky_solve(gradient[..., None], factor).to(rows.dtype)  # the little that is left to go
         left = torch.where(fitted.converged[:, None], left - (rows.mT @ step)[..., 0], 0.0)
         pulled = (drawn.gradient[:, None] * self.deflections).sum(dim=2)  # [n, places^2, padded^2]
-        templates = noise.white(self.model.seen(pulled, rough=True) * noise.variance(drawn.image).rsqrt()[:, None])
+        templates = noise.white(self.seen(pulled, rough=True) * noise.variance(drawn.image).rsqrt()[:, None])
         along = (templates @ left[..., None])[..., 0]  # [n, places^2]
         shared = torch.linalg.solve_triangular(factor, (rows @ templates.mT).double(), upper=False).mT
         power = templates.double().square().sum(dim=2) - shared.square().sum(dim=2)
