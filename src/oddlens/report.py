@@ -429,7 +429,8 @@ def _findings(findings: pd.DataFrame) -> str | None:
     """What is found in test images after clean training, means over seeds."""
     clean = findings[findings["contaminant"].isin(HOME) & (findings["pool"] == "test")]
     means = clean.groupby(["detector", "class"], sort=False).mean(numeric_only=True).reset_index()
-    shown = means[["detector", "class", "images", "doubtful", "chi_square", "sure"]].assign(
+    counts = {name: [f"{n:.0f}" if n == n else "" for n in means[name]] for name in ("images", "doubtful", "sure")}
+    shown = means.assign(**counts)[["detector", "class", "images", "doubtful", "chi_square", "sure"]].assign(
         offset=[f"{offset:.2f}″" if offset == offset else "" for offset in means["offset_arcsec"]],
         mass=[
             f"{mid:.2g} ({low:.2g}–{high:.2g})" if mid == mid else ""
