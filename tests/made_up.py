@@ -92,13 +92,16 @@ def examples(path, detector, classes=CLASSES, pixels=16, maps=True, codes=False)
         places = rng.normal(size=(len(classes), 30, 2))
         arrays |= {"codes": places, "norms": np.hypot(*places.transpose(2, 0, 1)), "drawn": images[0]}
         arrays["album"] = np.stack([images[0], images[1]])
+        arrays |= {"residual": difference, "scan": 100 * difference, "least_msun": 1e9 * images}
+        arrays["heaviest"] = rng.normal(size=(*images.shape[:2], 2))
     write_arrays(path, arrays, dataset="model_a", detector=detector, classes=",".join(classes))
 
 
 def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds=(1, 2), images=80, diverged=None):
     """Everything that the tables and figures read, on disk; `diverged` maps a row to columns. Returns paths."""
     diverged = diverged or {}
-    made = {"scores": {}, "truths": {}, "findings": {}, "pixels": {}, "samples": {}, "examples": {}, "losses": {}}
+    kinds = ["scores", "truths", "findings", "pixels", "samples", "starts", "examples", "losses"]
+    made = {kind: {} for kind in kinds}
     for number, dataset in enumerate(datasets):
         place = folder / dataset
         place.mkdir(parents=True, exist_ok=True)
@@ -115,7 +118,9 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
             lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
             write_table(place / f"{row}.csv", table, kind="scores", diverged=lost, **about)
             found = known[IDENTITY].assign(doubtful=known.index % 3 == 0, chi_square=1.1, y_arcsec=0.5, x_arcsec=0.0)
-            found = found.assign(significance=4.0 + known.index % 5, area_arcsec2=0.02).astype({"doubtful": float})
+            found = found.assign(significance=4.0 + known.index % 5, area_arcsec2=0.02, least_arcsec2=0.004).astype(
+                {"doubtful": float}
+            )
             parts = [found.assign(cell=c, seed=s) for c in own for s in seeds]
             found = pd.concat(parts if row == "good" else [found[:0].assign(cell="", seed=0)])
             write_table(place / f"{row}-findings.csv", found, kind="findings", **about)
@@ -130,6 +135,9 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
             )
             table = pd.DataFrame(drawn, columns=["cell", "seed", *MEASURES])
             write_table(place / f"{row}-samples.csv", table, kind="samples", **about)
+            lines = [(cls, images, images - 2, images - 5, 3, 9.5) for cls in CLASSES]
+            names = ["class", "images", "converged", "reached", "missed", "steps"]
+            write_table(place / f"{row}-starts.csv", pd.DataFrame(lines, columns=names), kind="starts", **about)
             examples(place / f"{row}.h5", row, maps=not blind, codes=row == "good")
             for s in seeds:
                 epochs = [] if blind else [(c, "loss", e, 1 / e) for c in own for e in range(1, 6)]
@@ -140,6 +148,7 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
             ("findings", "{}-findings.csv"),
             ("pixels", "{}-pixels.csv"),
             ("samples", "{}-samples.csv"),
+            ("starts", "{}-starts.csv"),
             ("examples", "{}.h5"),
         ):
             made[kind][dataset] = {row: place / pattern.format(row) for row in rows}
@@ -148,7 +157,7 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
 
 
 TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
-TABLES += ["findings", "pixels", "published", "samples", "selection"]
+TABLES += ["findings", "pixels", "published", "samples", "selection", "starts"]
 
 
 def aggregated(folder, made, rows=ROWS):
@@ -163,6 +172,7 @@ def aggregated(folder, made, rows=ROWS):
     aggregate(
         outputs,
         truths=made["truths"],
+        starts=[paths["good"] for paths in made["starts"].values()],
         rows=entries(rows),
         reproduces={d: d for d in made["truths"]},
         smooth="smooth",

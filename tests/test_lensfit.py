@@ -4,18 +4,22 @@ import numpy as np
 import pytest
 import torch
 
-from oddlens import detectors, settings
+from oddlens import detectors, settings, shards
 from oddlens.detectors.base import Camera
-from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit
+from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
 from oddlens.detectors.blocks.scan import Scan
 from oddlens.detectors.lensfit import decorrelation
 from oddlens.lensing import camera, render, scene
 from oddlens.lensing.leftover import leftover, principal
-from oddlens.lensing.model import LensModel, separated
+from oddlens.lensing.model import Drawn, LensModel, separated
+from oddlens.lensing.simulate import simulate
+from oddlens.starts import starts
+from oddlens.tables.starts import starts_table
 
 COUNT = 24
 RICHER = {"elliptical": True, "multipoles": (3, 4), "free_index": True, "cells": 5, "leftover": 2}
 SMOOTH_C = {"source": {"clumps": None, "sersic_index": {"uniform": [0.7, 1.5]}}, "lens": {"light": None}}
+SMALL = settings.world("model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}})
 WORLDS = {"model_a": ({}, {}), "model_b": ({}, {}), "model_c": (RICHER, SMOOTH_C)}
 
 
@@ -201,6 +205,27 @@ def test_the_evidence_is_that_of_the_dense_covariance(cells):
         assert scanned.evidence[k].item() == pytest.approx((log[1] - log[0]).item(), rel=1e-2, abs=0.1)
 
 
+def test_the_evidence_of_a_prior_is_that_of_a_normal_distribution():
+    """Of a linear model with constant noise Laplace's approximation is exact."""
+    torch.manual_seed(0)
+    rows, floor = torch.randn(3, 20), 0.5
+    data, difference = torch.randn(4, 20), []
+
+    def model(parameters):
+        return Drawn(parameters @ rows, rows.expand(len(parameters), -1, -1), torch.zeros(0))
+
+    for scatter in (0.3, 2.0):
+        prior = Prior(torch.full((3,), 0.1), torch.eye(3) / scatter**2)
+        noise = Noise(0.0, floor)
+        found = fit(model, data, noise, prior, torch.zeros(4, 3), 30)
+        parts = linear(data, *model(found.parameters)[:2], noise, prior, found.parameters)
+        covariance = floor * torch.eye(20) + scatter**2 * rows.T @ rows
+        exact = torch.distributions.MultivariateNormal(prior.mean @ rows, covariance).log_prob(data)
+        difference.append(log_evidence(parts, prior, found) - exact)
+    torch.testing.assert_close(difference[0], difference[1], atol=2e-3, rtol=0)
+    assert difference[0].std() < 2e-3
+
+
 def test_the_odds_are_the_integral_over_places_and_masses(planted):
     model, scan, noise, parameters, _, _, data = planted
     prior, nothing = free(model), torch.zeros(2)
@@ -295,10 +320,9 @@ def test_correlated_noise_is_made_white():
 
 @pytest.fixture(scope="module")
 def trained():
-    world = settings.world("model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}})
-    model = detectors.detector("lensfit").build(16, seed=1, world=world.plain(), lenses=1024, places=9)
-    renderer = render.renderer(world.camera, "smooth")
-    scenes = scene.draw(world, 3, "d", "test", "smooth", np.arange(64))
+    model = detectors.detector("lensfit").build(16, seed=1, world=SMALL.plain(), lenses=1024, places=9)
+    renderer = render.renderer(SMALL.camera, "smooth")
+    scenes = scene.draw(SMALL, 3, "d", "test", "smooth", np.arange(64))
     seen = renderer(scenes)["image"]
     images = (seen + np.sqrt(1e-3 * seen + 1.6e-4) * np.random.default_rng(0).standard_normal(seen.shape)).astype("f4")
     model.fit(images, seed=1, camera=Camera(1e-3, 1.6e-4, 2.1), training={"epochs": 150, "batch_size": 64})
@@ -312,6 +336,110 @@ def test_a_start_without_truth_reaches_the_optimum(trained):
         found = [model.fitted(part) for part in scaled.split(8)]
     assert torch.cat([f.converged for f in found]).float().mean() > 0.95
     assert torch.cat([f.objective for f in found]).median() < 1.1 * 16**2
+
+
+@pytest.fixture(scope="module")
+def library():
+    model = detectors.detector("lensfit").build(16, seed=1, world=SMALL.plain(), lenses=1024, places=9, tries=4)
+    model.fit(np.random.default_rng(1).random((64, 16, 16)).astype("f4"), seed=1, camera=Camera(1e-3, 1.6e-4, 2.1))
+    return model
+
+
+def test_a_library_serves_as_a_start_without_a_network(trained, library):
+    model, images = trained
+    assert library.objectives() == []
+    objectives = []
+    for kind in (model, library):
+        with torch.no_grad():
+            scaled = torch.from_numpy(images)[:, None] / kind.scale
+            fits = [kind.fitted(part) for part in scaled.split(8)]
+        assert torch.cat([f.converged for f in fits]).float().mean() > 0.9
+        objectives.append(torch.cat([f.objective for f in fits]))
+    assert (objectives[1] < 1.01 * objectives[0]).float().mean() > 0.8
+
+
+def test_of_two_fits_the_better_counts():
+    def made(objective, converged):
+        objective = torch.tensor(objective)
+        return Fit(objective[:, None], objective, torch.tensor(converged), torch.zeros(4))
+
+    one = made([1.0, 2.0, 1.0, 5.0], [True, True, False, False])
+    other = made([2.0, 1.0, 9.0, 4.0], [True, True, True, False])
+    best = one.or_better(other)
+    assert best.objective.tolist() == [1.0, 1.0, 9.0, 4.0]
+    assert best.parameters[:, 0].tolist() == best.objective.tolist()
+    assert best.converged.tolist() == [True, True, True, False]
+
+
+@pytest.mark.parametrize("scatter", [0.1, 0.5])
+def test_the_scatter_of_cells_is_learnt_from_images(scatter):
+    model = detectors.detector("lensfit").build(16, seed=1, world=SMALL.plain(), lenses=512, places=3, cells=5)
+    scenes = scene.draw(SMALL, 3, "d", "test", "smooth", np.arange(64))
+    parameters = torch.tensor(model.model.parameters_of(scenes.lens)).float()
+    generator = torch.Generator().manual_seed(5)
+    amplitudes = scatter * torch.randn(64, 25, generator=generator)
+    parameters[:, len(model.model.names) :] = amplitudes
+    images = noisy(model.model(parameters).clamp(min=0), Noise(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
+    training = {"epochs": 60, "batch_size": 64}
+    model.fit(images, seed=1, camera=Camera(1e-3, 1.6e-4, 2.1), training=training)
+    learnt = model.scatter[len(model.model.names)].item()
+    assert scatter / 2 <= learnt <= 2 * scatter
+
+
+def test_what_is_left_over_is_noise(trained):
+    model, images = trained
+    left = model.leftovers(images)
+    assert left.shape == (64, 2, 16, 16)
+    assert left[:, 0].std() == pytest.approx(1, abs=0.08)
+    assert left[:, 1].max() == pytest.approx(model.examined(images)[1]["significance"].max(), rel=0.2)
+
+
+def test_a_map_of_places_becomes_an_image(planted):
+    scan = planted[1]
+    y, x = (c.view(1, 13, 13) for c in (scan.y, scan.x))
+    pixel = (torch.arange(32) + 0.5) * 0.2 - 3.2
+    inside = pixel.abs() < 2.4
+    for places, truth in ((x, pixel.expand(32, 32)), (y, -pixel[:, None].expand(32, 32))):
+        image = scan.on_pixels(places)[0]
+        torch.testing.assert_close(image[inside][:, inside], truth[inside][:, inside])
+        assert (image[0] == 0).all()
+
+
+def test_the_least_mass_is_that_which_is_seen_with_five_sigma(trained):
+    model, images = trained
+    least = model.sensitivities(images)
+    beyond = np.isnan(least)
+    assert beyond[0].sum() == 16**2 - 12**2  # the places reach to 2.4 of 3.2 arcsec
+    assert (least[~beyond] > 0).all()
+    found = model.examined(images)[1]
+    above = np.nanmin(least, axis=(1, 2)) / found["least_arcsec2"]  # between places it is interpolated
+    assert above.min() > 0.99
+    assert np.median(above) < 1.5
+    # Masses show where the light is, not in the middle of the ring.
+    assert (least[:, 7:9, 7:9].mean(axis=(1, 2)) > 2 * np.nanmin(least, axis=(1, 2))).mean() > 0.8
+
+
+def test_starts_are_counted_against_the_truth(trained, tmp_path):
+    model, _ = trained
+    model.save(tmp_path / "model", row="lensfit")
+    paths = []
+    for cls in ("smooth", "cdm"):
+        paths.append(tmp_path / f"{cls}.h5")
+        shards.write(paths[-1], simulate(SMALL, seed=3, dataset="d", pool="test", cls=cls, first=0, count=32))
+    starts(tmp_path / "starts", tmp_path / "model", paths, dataset="d", row="lensfit", device="cpu")
+    table = starts_table([tmp_path / "starts"])
+    assert list(table["class"]) == ["smooth", "cdm"]
+    assert (table["images"] == 32).all()
+    assert (table["reached"] <= table["converged"]).all()
+    assert (table["reached"] + table["missed"] <= 32).all()
+    assert table["reached"].min() > 28
+    # From anywhere but the truth fits do not arrive.
+    scatter = model.scatter.clone()
+    model.scatter *= 8
+    model.save(tmp_path / "lost", row="lensfit")
+    model.scatter.copy_(scatter)
+    starts(tmp_path / "starts", tmp_path / "lost", paths, dataset="d", row="lensfit", device="cpu")
+    assert starts_table([tmp_path / "starts"])["missed"].min() > 3
 
 
 def test_what_is_found_stands_beside_the_score(trained):
@@ -358,13 +486,12 @@ def test_turned_images_give_turned_maps_and_equal_scores(trained):
 
 
 def test_training_images_only_set_the_unit():
-    world = settings.world("model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}})
     kind, made = detectors.detector("lensfit"), []
     asked = np.random.default_rng(3).random((4, 16, 16)).astype("f4")
     for seed in (1, 2):
         images = np.random.default_rng(seed).random((64, 16, 16)).astype("f4")
         images[0, 0, :] = 2.0  # the same brightest pixels
-        model = kind.build(16, seed=1, world=world.plain(), lenses=128, places=3)
+        model = kind.build(16, seed=1, world=SMALL.plain(), lenses=128, places=3)
         model.fit(images, seed=1, camera=Camera(1e-3, 1.6e-4, 2.1), training={"epochs": 2, "batch_size": 32})
         made.append(model.score(asked))
     np.testing.assert_array_equal(*made)

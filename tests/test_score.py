@@ -8,6 +8,7 @@ import torch
 from oddlens import detectors, score, shards, truth
 from oddlens.artefacts import read_arrays, read_table
 from oddlens.detectors.base import NOTHING_KNOWN, Camera, Detector
+from oddlens.explain import explain
 
 PIXELS, COUNT = 12, 8
 CLASSES = {"smooth": 0.0, "odd": 1.0}
@@ -51,13 +52,16 @@ def model(path, name="flux", cell="none-0", seed=1, diverged=None, camera=NOTHIN
     return str(path)
 
 
-def scored(tmp_path, models, paths, row="flux", trained=None, **scoring):
+def scored(tmp_path, models, paths, row="flux", trained=None, input="images", explained=(), explainer=None, **scoring):
     names = {name: tmp_path / f"out-{name}" for name in ("scores", "findings", "pixels", "samples", "examples")}
     score.score(
         models,
         paths,
         **{f"{n}_path": p for n, p in names.items()},
         row=row,
+        input=input,
+        explained_paths=list(explained),
+        explainer_path=explainer,
         trained=trained or row,
         scoring=scoring,
         dataset="one",
@@ -169,6 +173,47 @@ def test_what_a_detector_finds_stands_beside_its_scores(tmp_path, paths, monkeyp
     pd.testing.assert_frame_equal(first[["pool", "class", "index"]], table[["pool", "class", "index"]])
     np.testing.assert_allclose(first["twice"], 2 * table["none-0/1"], rtol=1e-4)
     assert len(found) == 2 * len(table)
+
+
+class Explains:
+    """As if the smooth lens were known: half of an image is left over, and a quarter of it is the map."""
+
+    @staticmethod
+    def unexplained(self, images):
+        return torch.cat([images / 2, images / 4], dim=1) * self.scale
+
+
+def test_a_row_may_see_what_another_leaves_over(tmp_path, paths, monkeypatch):
+    pca = detectors.detector("pca")
+    monkeypatch.setattr(pca, "unexplained", Explains.unexplained, raising=False)
+    explainer, left = model(tmp_path / "explainer", "pca"), {"residual": [], "scan": []}
+    for k, path in enumerate(paths):
+        outputs = {name: str(tmp_path / f"{name}-{k}.h5") for name in left}
+        explain(explainer, path, outputs, device="cpu")
+        for name, output in outputs.items():
+            left[name].append(output)
+    whole, half = shards.read(paths[2]), shards.read(left["residual"][2])
+    np.testing.assert_allclose(half.images, whole.images / 2, rtol=1e-6)
+    np.testing.assert_array_equal(half.arrays["noise_free"], whole.arrays["noise_free"])
+    known = half.group("truth")
+    assert (known["noise_gain"] == 0).all()
+    assert (known["noise_background"] == 1).all()
+    assert (known["psf_fwhm_pixels"] == 2).all()
+    assert (shards.read(left["scan"][2]).group("truth")["psf_fwhm_pixels"] == 0).all()
+    assert half.attributes["units"] != whole.attributes["units"]
+
+    models = [model(tmp_path / "a")]
+    (plain, _), _, _ = scored(tmp_path, models, paths)
+    for kind, part in (("residual", 2), ("scan", 4)):
+        seen = {"input": kind, "explained": left[kind], "explainer": explainer}
+        (table, _), _, (arrays, _) = scored(tmp_path, models, paths, **seen)
+        np.testing.assert_allclose(table["none-0/1"] * part, plain["none-0/1"], rtol=1e-5)  # probes, too
+        assert arrays["images"].max() > 5, "what is shown are the images"
+
+
+def test_what_explains_nothing_is_refused(tmp_path, paths):
+    with pytest.raises(ValueError, match="is of flux, which cannot say what it leaves over"):
+        explain(model(tmp_path / "a"), paths[0], {}, device="cpu")
 
 
 def test_the_truth_table_has_a_line_for_every_image(tmp_path, paths):

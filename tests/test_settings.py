@@ -290,6 +290,25 @@ def test_labels_are_counted_by_class(config):
     assert study.cells_of("few") == study.cells_of("dcae")
 
 
+def test_a_row_may_see_what_a_fit_leaves_over(config):
+    config["detectors"]["left"] = {"like": "dcae", "input": "residual"}
+    study = settings.study(config)
+    assert study.explainer == "lensfit"
+    assert study.detectors["left"].input == "residual"
+    assert study.detectors["left"].settings == study.detectors["dcae"].settings
+    assert study.trained("left") == "left", "the models are others"
+    config["only"] = ["left", "dcae"]
+    with pytest.raises(ConfigError, match=r"left\.input is residual, and no row fits lenses: add one of lensfit"):
+        settings.study(config)
+
+
+@pytest.mark.parametrize("row", [{"detector": "oracle"}, {"detector": "lensfit"}])
+def test_what_needs_images_sees_no_leftovers(config, row):
+    config["detectors"]["new"] = {**row, "input": "scan"}
+    with pytest.raises(ConfigError, match=r"new\.input: (oracle|lensfit) needs images themselves"):
+        settings.study(config)
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [

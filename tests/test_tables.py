@@ -332,9 +332,17 @@ def test_findings_are_held_against_truth(read, made):
     doubtful, sure = known.index % 3 == 0, (known.index % 5 > 1) & (known.index % 3 > 0)
     assert (line["images"], line["doubtful"], line["sure"]) == (len(known), doubtful.sum(), sure.sum())
     assert line["offset_arcsec"] == pytest.approx(0.4)
+    assert line["least_msun"] == pytest.approx(0.004 / 2e-12)
     ratio = (0.02 / 2e-12 / known["heaviest_mass_msun"])[sure]
     assert line["mass_ratio"] == pytest.approx(ratio.median(), rel=1e-4)
     assert findings.query("`class` == 'smooth'")["offset_arcsec"].isna().all()
+
+
+def test_starts_of_fits_are_listed(read):
+    starts = read["starts"]
+    assert list(starts.columns) == ["dataset", "detector", "class", "images", "converged", "reached", "missed", "steps"]
+    assert len(starts) == 6
+    assert (starts["images"] - starts["reached"] == 5).all()
 
 
 def test_doubtful_scores_are_counted(read):

@@ -18,6 +18,7 @@ from oddlens.tables.ranks import ranks_table, wilcoxon_table
 from oddlens.tables.samples import samples_table
 from oddlens.tables.scored import Scored
 from oddlens.tables.selection import selection_table
+from oddlens.tables.starts import starts_table
 
 
 def aggregate(
@@ -28,6 +29,7 @@ def aggregate(
     findings: Mapping[str, Sequence[str | Path]],
     pixels: Mapping[str, Sequence[str | Path]],
     samples: Mapping[str, Sequence[str | Path]],
+    starts: Sequence[str | Path],
     rows: Mapping[str, Mapping],
     reproduces: Mapping[str, str],
     smooth: str,
@@ -52,6 +54,7 @@ def aggregate(
         "ranks": ranks_table(summary),
         "wilcoxon": wilcoxon_table(summary),
         "pixels": pixels_table(path for paths in pixels.values() for path in paths),
+        "starts": starts_table(starts),
         "samples": samples_table(path for paths in samples.values() for path in paths),
     }
     for name, path in outputs.items():

@@ -327,7 +327,8 @@ def percentiles(image: np.ndarray, target: Target, paths: dict[str, list[Path]])
     rows = []
     for detector, path in ((detector, path) for detector, seeds in paths.items() for path in seeds):
         model, about = detectors.load(path)
-        if model.needs == "truth" or about.get("diverged"):  # nobody knows it; nothing to know
+        # Nobody knows the truth; there is nothing to know; or it must be explained first.
+        if model.needs == "truth" or about["diverged"] or about["input"] != "images":
             continue
         scores = model.to(pick_device("auto")).score(np.concatenate([image[None], target.images]))
         rows.append((target.dataset, detector, about["seed"], percentile(scores[0], scores[1:])))
@@ -343,7 +344,11 @@ def rebuilt(study: Path, image: np.ndarray, dataset: str, paths: dict[str, list[
         means = clean.groupby("detector")["auc"].mean()
         order.sort(key=lambda detector: -means.get(detector, 0.0))
     for detector, (model, about) in ((detector, detectors.load(paths[detector][0])) for detector in order):
-        if not about.get("diverged") and (images := model.reconstructed(image[None])) is not None:
+        if (
+            not about["diverged"]
+            and about["input"] == "images"
+            and (images := model.reconstructed(image[None])) is not None
+        ):
             return {detector: images[0]}
     return {}
 

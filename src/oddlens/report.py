@@ -94,6 +94,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "pixels": _pixels(read["pixels"]),
         "findings": _each(datasets, read["findings"], _findings),
         "doubtful": doubtful(read["findings"]),
+        "starts": _each(datasets, read["starts"], _starts),
         "ablations": _each(datasets, read["ablations"], _ablations),
         "samples": _each(datasets, read["samples"], _samples),
         "collapsed": _collapsed(read["samples"]),
@@ -430,15 +431,29 @@ def _findings(findings: pd.DataFrame) -> str | None:
     clean = findings[findings["contaminant"].isin(HOME) & (findings["pool"] == "test")]
     means = clean.groupby(["detector", "class"], sort=False).mean(numeric_only=True).reset_index()
     counts = {name: [f"{n:.0f}" if n == n else "" for n in means[name]] for name in ("images", "doubtful", "sure")}
-    shown = means.assign(**counts)[["detector", "class", "images", "doubtful", "chi_square", "sure"]].assign(
+    least = [f"{mass:.1e}" if mass == mass else "" for mass in means["least_msun"]]
+    shown = means.assign(**counts, least=least)
+    shown = shown[["detector", "class", "images", "doubtful", "chi_square", "least", "sure"]].assign(
         offset=[f"{offset:.2f}″" if offset == offset else "" for offset in means["offset_arcsec"]],
         mass=[
             f"{mid:.2g} ({low:.2g}–{high:.2g})" if mid == mid else ""
             for mid, low, high in means[["mass_ratio", "mass_ratio_low", "mass_ratio_high"]].values
         ],
     )
-    names = {"detector": "row", "chi_square": "χ² per pixel", "sure": "5 σ", "offset": "from the heaviest"}
+    names = {
+        "detector": "row",
+        "chi_square": "χ² per pixel",
+        "least": "least mass [M☉]",
+        "sure": "5 σ",
+        "offset": "from the heaviest",
+    }
     return _html(shown.rename(columns=names | {"mass": "mass over the heaviest’s"}))
+
+
+def _starts(starts: pd.DataFrame) -> str | None:
+    """How many fits without the truth end where those from the truth do."""
+    shown = starts[["detector", "class", "images", "converged", "reached", "missed", "steps"]]
+    return _html(shown.rename(columns={"detector": "row", "steps": "steps (median)"}))
 
 
 def _ablations(ablations: pd.DataFrame) -> str | None:

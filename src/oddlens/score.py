@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA
 
 from oddlens import detectors, shards, splits
 from oddlens.artefacts import write_arrays, write_table
-from oddlens.detectors.base import SCORE_BATCH, SIGMA_PER_FWHM, Detector
+from oddlens.detectors.base import INPUTS, SCORE_BATCH, SIGMA_PER_FWHM, Detector
 from oddlens.probe import PROBE, probes
 from oddlens.progress import Progress, say
 from oddlens.samples import MEASURES, compared
@@ -35,6 +35,9 @@ def score(
     model_paths: list[str],
     shard_paths: list[str],
     *,
+    input: str,
+    explained_paths: list[str],
+    explainer_path: str | None,
     scores_path: str | Path,
     findings_path: str | Path,
     pixels_path: str | Path,
@@ -56,11 +59,15 @@ def score(
     training diverged. Probes (`oddlens.probe`) of the validation images are a class of their own. Findings have a row
     per model and image, in the order of the scores. The examples are
     arrays [class, example, pixels, pixels]: `images`, `truth` (what the noise-free image has beyond its smooth twin's),
-    and of the first model that did not diverge, if the detector has such ideas, `reconstructions` and `maps`; the two
+    and of the first model that did not diverge, if the detector has such ideas, `reconstructions` and `maps`; what
+    `Twins.masses` has; the two
     leading principal components of `codes` [class, image, 2] and the `norms` of codes [class, image]; and what it drew
     of itself, `drawn` [n, pixels, pixels] and in the course of its training `album` [stages, n, pixels, pixels].
 
     Args:
+        input: what the models see: images, or one of `INPUTS`.
+        explained_paths: of the same shards with what a fit of physics leaves over, if that is what the models see.
+        explainer_path: the model of that fit.
         trained: the row that the models were trained for; another than `row` if that only scores in another way.
         scoring: the settings that are read by the score alone.
         smooth: the class that is normal.
@@ -69,6 +76,9 @@ def score(
     torch.set_num_threads(threads)
     with TemporaryDirectory() as scratch:
         pool = Twins(shards.read_all(shard_paths, scratch), smooth, dataset, seed)
+        if explainer_path:
+            explainer = detectors.load(explainer_path)[0].to(pick_device(device))
+            pool.explained(explained_paths, explainer, input, scratch)
         table, findings, pixels, samples, diverged = pool.scored.copy(), [], [], [], {}
         examples: dict[str, np.ndarray] = {}
         progress = Progress(len(model_paths) * len(table))
@@ -118,6 +128,7 @@ class Twins:
 
     def __init__(self, pool: shards.Pool, smooth: str, dataset: str, seed: int):
         self.table, self.images = pool.table, pool.images
+        self.seen = self.images  # by models
         self.noise_free, self.sigma = pool.pixels["noise_free"], pool.pixels["sigma"]
         names = pool.table[splits.IDENTITY]
         place = pd.Series(names.index, index=pd.MultiIndex.from_frame(names))
@@ -128,6 +139,15 @@ class Twins:
         self.probes = probes(self.images[self.probed], blur, dataset, seed)
         self.scored = pd.concat([names, names.loc[self.probed].assign(**{"class": PROBE})], ignore_index=True)
 
+    def explained(self, paths: list[str], explainer: Detector, kind: str, scratch: str) -> None:
+        """Let models see what is left of the images, which is in the shards `paths`, and of the probes."""
+        place = Path(scratch, "explained")
+        place.mkdir()
+        self.seen = shards.read_all(paths, place).images
+        left = explainer.leftovers(self.probes)
+        assert left is not None
+        self.probes = left[:, INPUTS.index(kind)]
+
     def of(self, cls: str, count: int) -> np.ndarray:
         """The rows of the first test images of a class."""
         return np.flatnonzero((self.table["pool"] == "test") & (self.table["class"] == cls))[:count]
@@ -135,7 +155,7 @@ class Twins:
     def examined(self, model: Detector) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """The scores and findings of all images, probes last, in parts that memory holds."""
         parts = np.array_split(np.arange(len(self.table)), -(-len(self.table) // (8 * SCORE_BATCH)))
-        found = [model.examined(self.images[rows], truth=self.truth(model, rows)) for rows in parts]
+        found = [model.examined(self.seen[rows], truth=self.truth(model, rows)) for rows in parts]
         found.append(model.examined(self.probes, truth=self.truth(model, self.probed)))
         scores, findings = zip(*found, strict=True)
         return np.concatenate(scores), {
@@ -154,7 +174,7 @@ class Twins:
         """How well anomaly maps rank pixels in which twins differ above the others, by class: mean over images."""
         for cls in self.classes[1:]:
             rows = self.of(cls, MAPPED)
-            maps = model.maps(self.images[rows], truth=self.truth(model, rows))
+            maps = model.maps(self.seen[rows], truth=self.truth(model, rows))
             if maps is None:
                 return
             odd = np.abs(self.difference(rows)) > VISIBLE * self.sigma[rows]
@@ -165,11 +185,11 @@ class Twins:
 
     def smooth_images(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Normal images of the test and of the validation pool."""
-        return self.images[self.of(self.classes[0], count)], self.images[self.probed[:count]]
+        return self.seen[self.of(self.classes[0], count)], self.seen[self.probed[:count]]
 
     def codes(self, model: Detector) -> dict[str, np.ndarray]:
         """Where the codes of some test images of each class lie, in two components, and how long they are."""
-        found = [model.embedded(self.images[self.of(cls, PLACED)]) for cls in self.classes]
+        found = [model.embedded(self.seen[self.of(cls, PLACED)]) for cls in self.classes]
         if any(codes is None for codes in found):
             return {}
         codes = np.stack(found)  # type: ignore[arg-type]  # [class, image, number]
@@ -188,10 +208,30 @@ class Twins:
         images = np.asarray(self.images[rows])
         found = {"images": images, "truth": self.difference(rows)}
         if model:
-            drawn, maps = model.reconstructed(images), model.maps(images, truth=self.truth(model, rows))
+            seen = np.asarray(self.seen[rows])
+            drawn = model.reconstructed(seen) if self.seen is self.images else None
+            maps = model.maps(seen, truth=self.truth(model, rows))
             found |= {name: made for name, made in (("reconstructions", drawn), ("maps", maps)) if made is not None}
-        shape = (len(self.classes), -1, *images.shape[1:])
-        return {name: array.reshape(shape) for name, array in found.items()} | (self.codes(model) if model else {})
+            found |= self.masses(model, rows)
+        shape = (len(self.classes), -1)
+        found = {name: array.reshape(*shape, *array.shape[1:]) for name, array in found.items()}
+        return found | (self.codes(model) if model else {})
+
+    def masses(self, model: Detector, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """What a model that finds masses leaves over of images, how significant masses are and how heavy they must be
+        to be found, pixel by pixel; and where the heaviest is, pixels up and right of the middle, NaN where none is."""
+        left, least = model.leftovers(self.images[rows]), model.sensitivities(self.images[rows])
+        if left is None or least is None or model.world is None:
+            return {}
+        of = self.table.loc[rows]
+        places = of[["heaviest_y_arcsec", "heaviest_x_arcsec"]].where(of["heaviest_mass_msun"] > 0)
+        places /= model.world["camera"]["pixel_scale_arcsec"]
+        least = least / of["area_per_msun"].to_numpy()[:, None, None]
+        return {
+            **dict(zip(INPUTS, left.swapaxes(0, 1), strict=True)),
+            "least_msun": least,
+            "heaviest": places.to_numpy(),
+        }
 
 
 def _pixel_auc(maps: np.ndarray, odd: np.ndarray) -> np.ndarray:

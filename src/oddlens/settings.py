@@ -127,6 +127,8 @@ class Row(Section):
     sweep: str | None = None
     """The sweep that it is a candidate of."""
     contaminated: bool = True
+    input: Literal["images", "residual", "scan"] = "images"
+    """What it sees: images, or what the study's fit of physics leaves over of them (`oddlens.explain`)."""
 
     @property
     def role(self) -> str:
@@ -197,6 +199,15 @@ class Study(Section):
                     f"detectors.{name}.training.batch_size is {batch}, more than contamination.images = {images}: "
                     "lower it"
                 )
+            if self.detectors[name].input != "images":
+                if knows_lenses(self.detectors[name].detector) or needs(self.detectors[name].detector) == "truth":
+                    raise ValueError(f"detectors.{name}.input: {self.detectors[name].detector} needs images themselves")
+                if self.explainer is None:
+                    able = ", ".join(d for d in detectors() if knows_lenses(d))
+                    raise ValueError(
+                        f"detectors.{name}.input is {self.detectors[name].input}, and no row fits lenses: add one of "
+                        f"{able}, or name it in `only`, too"
+                    )
             if (base := self.detectors[name].ablates) and base not in self.detectors:
                 raise ValueError(f"detectors.{name} ablates '{base}', which `only` leaves out: name it too")
         return self
@@ -228,6 +239,11 @@ class Study(Section):
                             f"hide in a training set and detectors.{name}.labels tells {told} others: raise it"
                         )
         return self
+
+    @property
+    def explainer(self) -> str | None:
+        """The row whose fits leave over what rows with another `input` see: the first that fits lenses."""
+        return next((name for name, row in self.detectors.items() if knows_lenses(row.detector)), None)
 
     def cells(self) -> list[str]:
         """The names of all training sets of each seed, the clean one first."""
@@ -269,7 +285,7 @@ class Study(Section):
             # Refining trains anew without what scored highest, so there the score is a part of the training.
             only_scored = () if row.training.robust == "refine" else scoring(row.detector)
             drawn = {k: v for k, v in row.settings.items() if k not in only_scored}
-            return row.detector, drawn, row.training, row.labels
+            return row.detector, drawn, row.training, row.labels, row.input
 
         like = (other for other, row in self.detectors.items() if recipe(row) == recipe(self.detectors[name]))
         return next(other for other in like if set(self.cells_of(name)) <= set(self.cells_of(other)))
@@ -423,7 +439,8 @@ def _row(
     own = _mapping(given.pop("training", {}), f"detectors.{name}.training")
     labels = given.pop("labels", {})
     contaminated = given.pop("contaminated", ablates is None)
-    extra = ["detector", "training", "labels", "like", "ablates", "contaminated"]
+    seen = given.pop("input", "images")
+    extra = ["detector", "training", "labels", "like", "ablates", "contaminated", "input"]
     settings = validated(detector_settings(detector), given, f"detectors.{name}", extra=extra)
     return {
         "detector": detector,
@@ -433,6 +450,7 @@ def _row(
         "ablates": ablates,
         "sweep": sweep,
         "contaminated": contaminated,
+        "input": seen,
     }
 
 

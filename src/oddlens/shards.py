@@ -56,7 +56,7 @@ class Shard:
 
 def write(path: Path | str, shard: Shard) -> None:
     """Write a shard; it carries its final name only when it is whole."""
-    write_arrays(path, shard.arrays, **{**shard.attributes, "kind": "shard", "units": UNITS, "axes": AXES})
+    write_arrays(path, shard.arrays, **{"units": UNITS, **shard.attributes, "kind": "shard", "axes": AXES})
 
 
 def read(path: Path | str) -> Shard:

@@ -36,6 +36,7 @@ def train(
     settings: Mapping[str, Any],
     world: dict[str, Any] | None,
     training: Mapping[str, Any],
+    input: str,
     labels: Mapping[str, int],
     dataset: str,
     shard_paths: list[str],
@@ -51,6 +52,7 @@ def train(
 
     Args:
         row: the name of the detector's row in the config.
+        input: what the shards hold: images, or what is left of them (`oddlens.explain`).
         world: of the data set, for a detector that knows lenses; None for all others.
         labels: of each anomaly class, how many images are known to be odd.
         smooth: the class that is normal.
@@ -76,6 +78,7 @@ def train(
                 "dataset": dataset,
                 "cell": cell,
                 "seed": replica,
+                "input": input,
                 "training": {k: v for k, v in training.items() if k != "checkpoint_s"},  # it changes no result
                 "source": source,
                 "images": _digest(pool.images, rows),

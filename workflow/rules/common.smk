@@ -42,6 +42,7 @@ FIGURES = [
     "bins",
     "selection",
     "gallery",
+    "masses",
     "codes",
     "drawn",
     "losses",
@@ -67,11 +68,12 @@ def log_of(path):
     return results(f"logs/{path}.log")
 
 
-def shards(dataset, *pools):
-    """The shards of some pools of a data set."""
+def shards(dataset, *pools, seen="images"):
+    """The shards of some pools of a data set, as rows of some `input` see them."""
     found = STUDY.datasets[dataset]
+    folder = "shards" if seen == "images" else f"explained/{seen}"
     return [
-        results(f"shards/{dataset}/{pool}/{cls}/{shard:03d}.h5")
+        results(f"{folder}/{dataset}/{pool}/{cls}/{shard:03d}.h5")
         for pool in pools
         for cls in found.pools()[pool]
         for shard in found.shards(pool)
@@ -96,8 +98,35 @@ def simulate_source(wildcards):
     )
 
 
+def seen(wildcards):
+    """What a row sees: images, or what is left of them."""
+    return STUDY.detectors[wildcards.detector].input
+
+
 def training_shards(wildcards):
-    return shards(wildcards.dataset, "train", "contaminant")
+    return shards(wildcards.dataset, "train", "contaminant", seen=seen(wildcards))
+
+
+def explainer(wildcards):
+    """The model by whose fits images are explained."""
+    trained = f"{wildcards.dataset}/{TRAINED[STUDY.explainer]}"
+    return results(f"models/{trained}/seed-{REPLICAS[0]}/{CLEAN_CELL}.safetensors")
+
+
+def explained(wildcards):
+    """What a row that sees no images themselves sees of the test images, and the model that explained them."""
+    if seen(wildcards) == "images":
+        return {"explained": [], "explainer": []}
+    pools = ("test", "validation")
+    return {
+        "explained": shards(wildcards.dataset, *pools, seen=seen(wildcards)),
+        "explainer": explainer(wildcards),
+    }
+
+
+def explain_source(wildcards):
+    detector = STUDY.detectors[STUDY.explainer].detector
+    return fingerprint("oddlens.explain", f"oddlens.detectors.{detector}")
 
 
 def test_shards(wildcards):
@@ -142,6 +171,9 @@ def train_images(wildcards):
 
 ABLATIONS = [name for name, row in STUDY.detectors.items() if row.ablates]
 FIGURES += ["ablations"] if ABLATIONS else []
+FITTING = [
+    name for name in OWN_MODELS if settings.knows_lenses(STUDY.detectors[name].detector)
+]
 CLEAN_ONLY = [name for name, row in STUDY.detectors.items() if not row.contaminated]
 LABELLED = [name for name in DETECTORS if STUDY.cells_of(name) == [LABELLED_CELL]]
 
@@ -187,9 +219,10 @@ def cells(wildcards):
 
 
 def row(wildcards):
-    """A detector's row: its file, settings and training."""
+    """A detector's row: its file, settings, training and input."""
     entry = STUDY.detectors[wildcards.detector].plain()
-    return {key: entry[key] for key in ("detector", "settings", "training")}
+    keys = ("detector", "settings", "training", "input")
+    return {key: entry[key] for key in keys}
 
 
 def known_world(wildcards):
@@ -206,9 +239,11 @@ def train_source(wildcards):
 
 
 def score_source(wildcards):
-    return fingerprint(
-        "oddlens.score", f"oddlens.detectors.{row(wildcards)['detector']}"
-    )
+    rows = [wildcards.detector]
+    if seen(wildcards) != "images":
+        rows.append(STUDY.explainer)
+    used = [f"oddlens.detectors.{STUDY.detectors[name].detector}" for name in rows]
+    return fingerprint("oddlens.score", *used)
 
 
 def simulation_memory(wildcards, attempt):

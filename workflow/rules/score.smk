@@ -1,5 +1,6 @@
 rule score:
     input:
+        unpack(explained),
         shards=test_shards,
         models=models,
     output:
@@ -19,6 +20,7 @@ rule score:
         gpu=1,
     params:
         trained=trained,
+        input=seen,
         scoring=scoring,
         seed=STUDY.seed,
         smooth=SMOOTH,
@@ -42,3 +44,29 @@ rule truth:
         source=fingerprint("oddlens.truth"),
     script:
         "../scripts/truth.py"
+
+
+# Whether a fit of physics finds the best smooth lens without the truth.
+rule starts:
+    input:
+        shards=first_test_shards,
+        model=results(
+            f"models/{{dataset}}/{{detector}}/seed-{REPLICAS[0]}/{CLEAN_CELL}.safetensors"
+        ),
+    output:
+        results("starts/{dataset}/{detector}.csv"),
+    log:
+        log_of("starts/{dataset}/{detector}"),
+    wildcard_constraints:
+        detector=any_of(FITTING),
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=detector_memory,
+        runtime=60,
+        gpu=1,
+    params:
+        source=fingerprint("oddlens.starts"),
+    script:
+        "../scripts/starts.py"

@@ -15,6 +15,7 @@ with log_to(snakemake.log[0]):
         findings=dict(zip(params.datasets, batched(files.findings, len(params.rows)), strict=True)),
         pixels=dict(zip(params.datasets, batched(files.pixels, len(params.rows)), strict=True)),
         samples=dict(zip(params.datasets, batched(files.samples, len(params.rows)), strict=True)),
+        starts=files.starts,
         rows=params.rows,
         reproduces=params.reproduces,
         smooth=params.smooth,

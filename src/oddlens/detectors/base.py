@@ -34,6 +34,9 @@ SAMPLE = 2000
 SIGMA_PER_FWHM = 1 / math.sqrt(8 * math.log(2))
 NO_NOISE = 1e-3
 """The standard deviation, in units of `scale`, that is assumed of images without noise."""
+INPUTS = ("residual", "scan")
+"""What other detectors may see instead of images: what the best smooth lens leaves over, in units of its noise; and how
+significant a mass would be at each place."""
 OTHER_SCALE = 100
 """Images whose typical peak differs by more than this factor from that of the training set are in other units."""
 
@@ -126,6 +129,16 @@ class Detector(nn.Module):
 
     def imagine(self, count: int, generator: torch.Generator) -> Tensor | None:
         """Images [count, 1, pixels, pixels] that it draws of itself, as the camera takes them; None if it cannot."""
+        return None
+
+    def unexplained(self, images: Tensor) -> Tensor | None:
+        """Images in which only what it cannot explain is left, one for each of `INPUTS` [n, inputs, pixels, pixels], in
+        units of their noise; None if it explains nothing."""
+        return None
+
+    def sensitivity(self, images: Tensor) -> Tensor | None:
+        """The least mass that it would find at each place, as Einstein radius squared [n, pixels, pixels] in arcsec^2,
+        NaN where it does not look; None if it finds no masses."""
         return None
 
     def album(self) -> Tensor | None:
@@ -291,6 +304,20 @@ class Detector(nn.Module):
         if type(self).embed is Detector.embed:
             return None
         return self._map(images, self.embed)  # type: ignore[arg-type]
+
+    @final
+    def leftovers(self, images: np.ndarray) -> np.ndarray | None:
+        """What is left of images [n, pixels, pixels] for each of `INPUTS`, [n, inputs, pixels, pixels], or None."""
+        if type(self).unexplained is Detector.unexplained:
+            return None
+        return self._map(images, self.unexplained)  # type: ignore[arg-type]
+
+    @final
+    def sensitivities(self, images: np.ndarray) -> np.ndarray | None:
+        """The least Einstein radius squared, arcsec^2, that would be found at each pixel of images, or None."""
+        if type(self).sensitivity is Detector.sensitivity:
+            return None
+        return self._map(images, self.sensitivity)  # type: ignore[arg-type]
 
     @final
     @torch.no_grad()

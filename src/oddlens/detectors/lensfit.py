@@ -20,12 +20,12 @@ from torch import Tensor
 from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import cosine
 from oddlens.detectors.blocks.autoencoder import Components, residual
-from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit
+from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
 from oddlens.detectors.blocks.scan import Scan, Scanned
 from oddlens.images import Images
 from oddlens.lensing import scene
 from oddlens.lensing.leftover import leftover, principal
-from oddlens.lensing.model import Drawn, LensModel
+from oddlens.lensing.model import LensModel
 from oddlens.lensing.scene import Scenes
 from oddlens.lensing.substructure import SMOOTH
 from oddlens.lensing.world import World
@@ -40,12 +40,20 @@ FIXED, MOVED = 1e-3, 0.1
 the second, as dark matter may move it."""
 CELLS, LEFTOVER = 15, 8
 """Of worlds that have clumps, and light of the lens galaxy, by default."""
+SCATTERS = (0.5, 0.3, 0.2, 0.1)
+"""Of the amplitudes of cells."""
+JUDGES = 32
+"""Training images by which one of these is chosen."""
 GALAXIES = 512
 """Lens galaxies that are looked at to learn what their light leaves."""
 FAINTEST = 1e-3
 """The least factor by which a start is brought to the brightness of an image."""
+SURE = 5.0
+"""The significance from which a mass counts as found."""
 TAILS = 5.0
 """Standardised parameters of a start beyond this are brought back to it."""
+LIBRARY = 1024
+"""Lenses of which those like an image are where its fits start, without a network."""
 
 
 class LensFit(Detector):
@@ -61,7 +69,8 @@ class LensFit(Detector):
         prior_width: of the normal priors of the fit, in standard deviations of the parameters of the world's lenses.
         cells: along a side of the grid that the source may deviate from its profile by; 0: it may not. By default
             15 if the world's sources have clumps.
-        cell_scatter: standard deviation of their amplitudes, in units of the source's brightness at its radius.
+        cell_scatter: standard deviation of their amplitudes, in units of the source's brightness at its radius. By
+            default that of `SCATTERS` by which some training images, which nobody labelled, are most probable.
         leftover: images that what is left of the lens galaxy's light is made of; by default 8 if the world has any.
         places, half_width_arcsec, softening_arcsec: of the scan.
         spread_arcsec2: standard deviation of the masses of the field, as Einstein radius squared.
@@ -69,17 +78,21 @@ class LensFit(Detector):
         score: the log `odds` of a mass somewhere, the largest `significance` of one anywhere, the log `evidence` of a
             field of masses, or `chi_square` per pixel.
         width, depth, learning_rate: of the network that says where to start.
+        tries: instead of where a network says, fits start from so many lenses, those most like the image of a library
+            drawn from the world, and the best fit counts.
     """
 
     knows_lenses = True
     scoring = ("score", "spread_arcsec2", "heaviest_arcsec2")
-    findings = ("doubtful", "chi_square", "significance", "area_arcsec2", "y_arcsec", "x_arcsec")
+    findings = ("doubtful", "chi_square", "significance", "area_arcsec2", "y_arcsec", "x_arcsec", "least_arcsec2")
     scatter: Tensor
     middle: Tensor
     galaxy: Tensor
     decorrelates: Tensor
     bank: Tensor
     bank_light: Tensor
+    library: Tensor
+    library_light: Tensor
 
     def __init__(
         self,
@@ -92,7 +105,7 @@ class LensFit(Detector):
         free: list[Literal["ellipticity", "multipole_3", "multipole_4", "sersic_index"]] | None = None,
         prior_width: PositiveFloat = 1.5,
         cells: NonNegativeInt | None = None,
-        cell_scatter: PositiveFloat = 0.3,
+        cell_scatter: PositiveFloat | None = None,
         leftover: NonNegativeInt | None = None,
         places: PositiveInt = 13,
         half_width_arcsec: PositiveFloat = 2.4,
@@ -103,6 +116,7 @@ class LensFit(Detector):
         width: PositiveInt = 128,
         depth: PositiveInt = 4,
         learning_rate: PositiveFloat = 4e-3,
+        tries: NonNegativeInt = 0,
     ):
         super().__init__(pixels)
         self.smooth = World.model_validate({**world, "substructure": {}})
@@ -131,8 +145,13 @@ class LensFit(Detector):
         )
         self.lenses, self.steps, self.by, self.learning_rate = lenses, steps, score, learning_rate
         self.prior_width, self.cell_scatter, self.spread = prior_width, cell_scatter, spread_arcsec2
-        self.coordinates = Components(pixels)
-        self.start = residual(self.coordinates.count, len(self.model.names), width, depth)
+        self.tries = tries
+        if not tries:
+            self.coordinates = Components(pixels)
+            self.start = residual(self.coordinates.count, len(self.model.names), width, depth)
+        held = LIBRARY if tries else 0
+        self.register_buffer("library", torch.zeros(held, self.model.count))
+        self.register_buffer("library_light", torch.zeros(held, pixels**2))
         self.register_buffer("middle", torch.zeros(self.model.count))
         self.register_buffer("scatter", torch.ones(self.model.count))
         self.register_buffer("galaxy", torch.zeros(pixels**2))
@@ -152,10 +171,14 @@ class LensFit(Detector):
         self.middle[:named] = bank[:, :named].mean(dim=0)
         scatter = bank[:, :named].std(dim=0)
         self.scatter[:named] = scatter.where(scatter > FIXED, MOVED)
-        self.scatter[named : named + cells] = self.cell_scatter
+        self.scatter[named : named + cells] = self.cell_scatter or SCATTERS[0]
         amplitudes = torch.randn(bank[:, named:].shape, generator=generator, device=bank.device)
         bank[:, named:] = self.scatter[named:] * amplitudes
-        self.bank, self.bank_light = bank, torch.cat([self.model(part) for part in bank.split(self._at_once(bank))])
+        if self.tries:
+            self.library.copy_(bank[torch.arange(LIBRARY, device=bank.device) % len(bank)])
+            self.library_light.copy_(self._light(self.library))
+            return
+        self.bank, self.bank_light = bank, self._light(bank)
         drawn = self._photograph(self.bank_light[:LOOKED_AT], generator)
         looked_at = Images(drawn[:, 0].cpu().numpy(), np.arange(len(drawn)), None, self.scale.device)
         self.coordinates.learn(looked_at.seen(self.see), generator, symmetric=True)
@@ -175,8 +198,28 @@ class LensFit(Detector):
             width = float(self.smooth.camera.noise_correlation_pixels.quantile(np.array(0.5)))
             self.decorrelates.copy_(torch.from_numpy(decorrelation(self.pixels, width)))
 
+    def conclude(self, images: Images, generator: torch.Generator) -> None:
+        """Learn the scatter of the amplitudes of cells."""
+        if not self.model.cells or self.cell_scatter:
+            return
+        cells = slice(len(self.model.names), len(self.model.names) + self.model.cells**2)
+        seen = images.some(JUDGES)
+        parts = seen.split(self.at_once(seen))
+        starts = [self.starts(part) for part in parts]
+        evidence, converged = [], []
+        for scatter in SCATTERS:
+            self.scatter[cells] = scatter
+            fits = [self.fitted(part, start) for part, start in zip(parts, starts, strict=True)]
+            starts = [[found.parameters] for found in fits]
+            evidence.append(torch.cat([self._evidence(*both) for both in zip(parts, fits, strict=True)]))
+            converged.append(torch.cat([found.converged for found in fits]))
+        usable = torch.stack(converged).all(dim=0)
+        self.scatter[cells] = SCATTERS[int((torch.stack(evidence) * usable).sum(dim=1).argmax())]
+
     def objectives(self) -> list[Objective]:
-        """The start: standardised parameters of lenses from their images."""
+        """The start, if a network says it: standardised parameters of lenses from their images."""
+        if self.tries:
+            return []
         rate = cosine(self.learning_rate)
         return [Objective("start", (self.start,), self._loss, rate, optimiser="muon")]
 
@@ -206,34 +249,64 @@ class LensFit(Detector):
         width[: len(self.model.names)] *= self.prior_width
         return Prior(self.middle, torch.diag(width**-2))
 
-    def fitted(self, images: Tensor) -> Fit:
-        """The smooth lenses that explain scaled images [n, 1, pixels, pixels] best."""
+    def starts(self, images: Tensor) -> list[Tensor]:
+        """Parameters [n, p] that fits of scaled images start from."""
+        data, named = self._data(images), len(self.model.names)
+        if self.tries:
+            alike = data @ self.library_light.mT / self.library_light.norm(dim=1)  # the more, the less is left over
+            most = alike.topk(self.tries, dim=1).indices.mT
+            return [self._as_bright(self.library[k], data) for k in most]
         standardised = self.start(self.coordinates(self.see(images))).clamp(-TAILS, TAILS)
-        data, noise, named = self._data(images), self.noise(), len(self.model.names)
         start = self.middle.repeat(len(images), 1)
         start[:, :named] += self.scatter[:named] * standardised
-        light = self.model(start)
-        ratio = (light * data).sum(dim=1) / light.square().sum(dim=1)  # the best brightness for the start's shape
-        start[:, self.model.names.index("log_intensity")] += ratio.clamp(min=FAINTEST).log()
-        return fit(self.model.drawn, data, noise, self.prior(), start, self.steps)
+        return [self._as_bright(start, data)]
 
-    def scanned(self, images: Tensor, found: Fit, drawn: Drawn, field: bool) -> Scanned:
-        """What the smooth lenses `found`, and `drawn`, leave over of images, place by place."""
-        return self.scan(self._data(images), found, drawn, self.noise(), self.prior(), self.spread if field else None)
+    def _as_bright(self, start: Tensor, data: Tensor) -> Tensor:
+        """Starts with the best brightness for their shapes."""
+        light = self.model(start)
+        ratio = (light * data).sum(dim=1) / light.square().sum(dim=1)
+        start[:, self.model.names.index("log_intensity")] += ratio.clamp(min=FAINTEST).log()
+        return start
+
+    def _light(self, parameters: Tensor) -> Tensor:
+        """Images [n, pixels^2], a few at a time."""
+        return torch.cat([self.model(part) for part in parameters.split(self.at_once(parameters))])
+
+    def fitted(self, images: Tensor, starts: list[Tensor] | None = None) -> Fit:
+        """The smooth lenses that explain scaled images [n, 1, pixels, pixels] best, of those found from the starts."""
+        data, noise, prior = self._data(images), self.noise(), self.prior()
+        starts = self.starts(images) if starts is None else starts
+        fits = [fit(self.model.drawn, data, noise, prior, start, self.steps) for start in starts]
+        best, *others = fits
+        for other in others:
+            best = best.or_better(other)
+        return best
+
+    def scanned(self, images: Tensor, found: Fit, field: bool = False) -> Scanned:
+        """What the smooth lenses `found` leave over of images, place by place; with the `field` of masses."""
+        drawn, spread = self.model.drawn(found.parameters), self.spread if field else None
+        return self.scan(self._data(images), found, drawn, self.noise(), self.prior(), spread)
+
+    def _evidence(self, images: Tensor, found: Fit) -> Tensor:
+        """The log evidence [n] of the prior, up to a constant of each image."""
+        drawn, prior = self.model.drawn(found.parameters), self.prior()
+        data, noise = self._data(images), self.noise()
+        return log_evidence(linear(data, drawn.image, drawn.jacobian, noise, prior, found.parameters), prior, found)
 
     def anomaly(self, images: Tensor) -> Tensor:
         """What `score` says; where no fit was found, what a smooth lens would have: that tells of no dark matter."""
-        return torch.cat([self._anomaly(part) for part in images.split(self._at_once(images))])
+        return torch.cat([self._anomaly(part) for part in images.split(self.at_once(images))])
 
     def _anomaly(self, images: Tensor) -> Tensor:
         found = self.fitted(images)
         chi_square = torch.where(found.converged, found.objective / self.pixels**2, 1.0)
-        score, mass = chi_square, torch.full((4, len(images)), torch.nan)
+        score, mass = chi_square, torch.full((5, len(images)), torch.nan)
         if self.by != "chi_square":
-            scanned = self.scanned(images, found, self.model.drawn(found.parameters), field=self.by == "evidence")
+            scanned = self.scanned(images, found, field=self.by == "evidence")
             significance, place = scanned.significance.flatten(1).max(dim=1)
             area = scanned.area.flatten(1).gather(1, place[:, None])[:, 0]
-            mass = torch.stack([significance, area, self.scan.y[place], self.scan.x[place]])
+            least = SURE * scanned.deviation.flatten(1).amin(dim=1)
+            mass = torch.stack([significance, area, self.scan.y[place], self.scan.x[place], least])
             score = significance if self.by == "significance" else scanned.odds
             score = score if scanned.evidence is None else scanned.evidence
         return torch.stack([score, (~found.converged).float(), chi_square, *mass.to(score)], dim=1)
@@ -241,28 +314,43 @@ class LensFit(Detector):
     def oddness(self, images: Tensor) -> Tensor:
         """The square, in units of the noise, of what the field of masses adds to the image."""
         maps = []
-        for part in images.split(self._at_once(images)):
-            found = self.fitted(part)
-            field = self.scanned(part, found, self.model.drawn(found.parameters), field=True).field
+        for part in images.split(self.at_once(images)):
+            field = self.scanned(part, self.fitted(part), field=True).field
             assert field is not None
             maps.append(field.square().view_as(part))
         return torch.cat(maps)
 
+    def unexplained(self, images: Tensor) -> Tensor:
+        """What the smooth lenses leave over, and the scan's map; where no fit was found, nothing."""
+        parts = []
+        for part in images.split(self.at_once(images)):
+            scanned = self.scanned(part, self.fitted(part))
+            both = scanned.left.view_as(part[:, 0]), self.scan.on_pixels(scanned.significance)
+            parts.append(torch.stack(both, dim=1))
+        return torch.cat(parts)
+
+    def sensitivity(self, images: Tensor) -> Tensor:
+        """Five standard deviations of a mass; NaN beyond the outermost places."""
+        parts = [SURE * self.scanned(part, self.fitted(part)).deviation for part in images.split(self.at_once(images))]
+        area = self.scan.on_pixels(torch.cat(parts).log()).exp()
+        return torch.where(self.scan.onto.abs().amax(dim=-1) > 1, torch.nan, area)
+
     def reconstruct(self, images: Tensor) -> Tensor:
         """The smooth lenses."""
-        parts = [self.model(self.fitted(part).parameters) for part in images.split(self._at_once(images))]
+        parts = [self.model(self.fitted(part).parameters) for part in images.split(self.at_once(images))]
         return torch.cat(parts).view_as(images) / self.scale
 
     def embed(self, images: Tensor) -> Tensor:
         """Their parameters, standardised."""
-        parts = [self.fitted(part).parameters for part in images.split(self._at_once(images))]
+        parts = [self.fitted(part).parameters for part in images.split(self.at_once(images))]
         return ((torch.cat(parts) - self.middle) / self.scatter)[:, : len(self.model.names)]
 
     def _data(self, images: Tensor) -> Tensor:
         return (images * self.scale).flatten(1)
 
     @staticmethod
-    def _at_once(images: Tensor) -> int:
+    def at_once(images: Tensor) -> int:
+        """How many images are fitted at once."""
         return AT_ONCE if images.device.type == "cpu" else len(images)
 
 

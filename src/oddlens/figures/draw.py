@@ -11,6 +11,7 @@ from oddlens.figures.codes import code_panels
 from oddlens.figures.curves import bin_curves, contamination_curves, loss_curves, roc_curves
 from oddlens.figures.drawn import drawn_images
 from oddlens.figures.gallery import gallery
+from oddlens.figures.masses import mass_panels
 from oddlens.figures.selection import selection_dots
 from oddlens.tables.auc import ranking
 from oddlens.tables.scored import Scored
@@ -47,6 +48,7 @@ def draw(
         "ablations": lambda: ablation_dots(ablations, f"{dataset}: what each idea is worth"),
         "selection": lambda: selection_dots(selection, rows, f"{dataset}: choosing without labels"),
         "gallery": lambda: gallery(shown, f"{dataset}: where detectors look"),
+        "masses": lambda: mass_panels(shown, f"{dataset}: where masses are, and where they would be seen"),
         "codes": lambda: code_panels(shown, f"{dataset}: codes of test images"),
         "drawn": lambda: drawn_images(shown, f"{dataset}: what models draw of themselves"),
         "losses": lambda: loss_curves(losses, f"{dataset}: training"),

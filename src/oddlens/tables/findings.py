@@ -13,14 +13,15 @@ from oddlens.tables import MODEL, read_findings
 
 SURE = 5.0
 """Masses of this significance are held against the truth."""
-COLUMNS = ["dataset", *MODEL, "pool", "class", "images", "doubtful", "chi_square", "sure", "offset_arcsec"]
-COLUMNS += ["mass_ratio", "mass_ratio_low", "mass_ratio_high"]
+COLUMNS = ["dataset", *MODEL, "pool", "class", "images", "doubtful", "chi_square", "least_msun", "sure"]
+COLUMNS += ["offset_arcsec", "mass_ratio", "mass_ratio_low", "mass_ratio_high"]
 
 
 def findings_table(paths: Iterable[Path | str], truth: pd.DataFrame) -> pd.DataFrame:
     """`findings.csv`: for each model that finds something, and each class, images and how many scores are `doubtful`.
 
-    `chi_square` is the median of that of the best smooth lens, per pixel. `sure` counts masses of 5 sigma and more; of
+    `chi_square` is the median of that of the best smooth lens, per pixel; `least_msun` of the least mass that would be
+    found with 5 sigma where an image shows masses best. `sure` counts masses of 5 sigma and more; of
     these, `offset_arcsec` is the median distance to the heaviest mass that is there and `mass_ratio` the median of the
     found mass over the heaviest's, with the 16th and 84th percentiles. What a detector does not find is empty.
 
@@ -45,6 +46,8 @@ def _found(images: pd.DataFrame) -> Iterator[tuple[str, float]]:
         yield "chi_square", images["chi_square"].median()
     if not images.get("significance", pd.Series()).notna().any():
         return
+    if "least_arcsec2" in images:
+        yield "least_msun", (images["least_arcsec2"] / images["area_per_msun"]).median()
     sure = images[(images["significance"] > SURE) & (images.get("doubtful", 0) == 0)]
     yield "sure", len(sure)
     if "heaviest_y_arcsec" not in sure or not (there := sure[sure["heaviest_mass_msun"] > 0]).size:

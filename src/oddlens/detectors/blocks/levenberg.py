@@ -92,6 +92,13 @@ class Fit(NamedTuple):
     steps: Tensor
     """Steps tried, [n]."""
 
+    def or_better(self, other: "Fit") -> "Fit":
+        """Of each lens the fit that explains it better; one that has converged is better than one that has not."""
+        mine, yours = (torch.where(f.converged, f.objective, torch.inf) for f in (self, other))
+        take = (yours < mine) | (~self.converged & ~other.converged & (other.objective < self.objective))
+        chosen = (torch.where(take.view(-1, *[1] * (a.dim() - 1)), b, a) for a, b in zip(self, other, strict=True))
+        return Fit(*chosen)
+
 
 def fit(model: Callable[[Tensor], Drawn], data: Tensor, noise: Noise, prior: Prior, start: Tensor, steps: int) -> Fit:
     """Fit images [n, pixels^2] from parameters [n, p].
@@ -148,6 +155,16 @@ def linear(data: Tensor, image: Tensor, jacobian: Tensor, noise: Noise, prior: P
     precision, double = prior.precision.double(), rows.double()
     gradient = (double @ left.double()[..., None])[..., 0] - (parameters - prior.mean).double() @ precision
     return Linear(rows, left, double @ double.mT + precision, gradient)
+
+
+def log_evidence(linear: Linear, prior: Prior, fitted: Fit) -> Tensor:
+    """Logarithm of the probability of the data [n] given the prior alone, up to a constant of the data.
+
+    Laplace's approximation (MacKay 1992, Neural Computation 4, 415): the objective's minimum, and how much narrower the
+    parameters' distribution has become, log det(precision after) - log det(precision before).
+    """
+    before, after = (torch.linalg.slogdet(m).logabsdet for m in (prior.precision.double(), linear.hessian))
+    return -0.5 * (fitted.objective.double() + after - before)
 
 
 def _step(

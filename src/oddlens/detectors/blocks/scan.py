@@ -33,6 +33,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, linear
@@ -46,12 +47,16 @@ NOTHING = 1e-6
 
 
 class Scanned(NamedTuple):
-    """What is found at each place, [n, places, places]; row 0 is the top."""
+    """What is found, if not said otherwise at each place, [n, places, places]; row 0 is the top."""
 
+    left: Tensor
+    """What is left over, in units of the noise, [n, pixels^2]."""
     significance: Tensor
     """z"""
     area: Tensor
     """Best Einstein radius squared, arcsec^2."""
+    deviation: Tensor
+    """Its standard deviation: 5 of them are the least mass that is found there with 5 sigma."""
     odds: Tensor
     """Logarithm of those of one mass somewhere, [n]."""
     evidence: Tensor | None
@@ -75,6 +80,8 @@ class Scan(nn.Module):
     y: Tensor
     """Of the places, [places^2]."""
     x: Tensor
+    onto: Tensor
+    """Pixels (x, y down) in units of the half width, [pixels, pixels, 2]."""
 
     def __init__(
         self,
@@ -88,6 +95,10 @@ class Scan(nn.Module):
         super().__init__()
         self.seen = model.seen  # the model itself would be saved twice
         self.places, self.heaviest = places, heaviest_arcsec2
+        pixels = centres(model.pixels, model.pixels * model.camera.pixel_scale_arcsec) / half_width_arcsec
+        where = torch.tensor(pixels, dtype=torch.float32)
+        onto = torch.stack(torch.meshgrid(where, where, indexing="xy"), dim=-1)
+        self.register_buffer("onto", onto, persistent=False)
         along = np.linspace(-half_width_arcsec, half_width_arcsec, places)
         place_y, place_x = (c.ravel() for c in np.meshgrid(-along, along, indexing="ij"))
         y, x = (c[..., None] for c in grid(model.side, model.side * model.camera.pixel_scale_arcsec))
@@ -102,6 +113,11 @@ class Scan(nn.Module):
         for name, positions in (("y", place_y), ("x", place_x)):
             self.register_buffer(name, torch.tensor(positions, dtype=torch.float32), persistent=False)
         self.register_buffer("deflections", torch.tensor(flat, dtype=torch.float32), persistent=False)
+
+    def on_pixels(self, places: Tensor) -> Tensor:
+        """Maps [n, places, places] as images [n, pixels, pixels], interpolated; zero beyond the outermost places."""
+        onto = self.onto.expand(len(places), -1, -1, -1)
+        return F.grid_sample(places[:, None], onto, align_corners=True, padding_mode="zeros")[:, 0]
 
     def forward(
         self, data: Tensor, fitted: Fit, drawn: Drawn, noise: Noise, prior: Prior, spread: float | None = None
@@ -122,7 +138,8 @@ class Scan(nn.Module):
         shared = torch.linalg.solve_triangular(factor, (rows @ templates.mT).double(), upper=False).mT
         power = templates.double().square().sum(dim=2) - shared.square().sum(dim=2)
         power = power.clamp(min=NOTHING * power.amax(dim=1, keepdim=True)).to(along.dtype)
-        significance, area = along / power.sqrt(), along / power
+        deviation = power.rsqrt()
+        significance, area = along * deviation, along / power
         tail = 1 / (power + self.heaviest**-2)  # v
         best = tail.sqrt() * along  # m / sqrt(v)
         weights = 0.5 * tail.log() + 0.5 * best.square() + torch.special.log_ndtr(best)
@@ -137,4 +154,5 @@ class Scan(nn.Module):
             evidence = (0.5 * ((along * masses).sum(dim=1) - log_det)).float()
             field = (masses.float()[:, None] @ templates)[:, 0]
         shape = (-1, self.places, self.places)
-        return Scanned(significance.view(shape), area.view(shape), odds, evidence, field)
+        significance, area, deviation = (found.view(shape) for found in (significance, area, deviation))
+        return Scanned(left, significance, area, deviation, odds, evidence, field)

@@ -1,0 +1,64 @@
+"""How often blind fits end where fits that start from the truth do: a model and shards to a table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from oddlens import detectors, shards
+from oddlens.artefacts import write_table
+from oddlens.detectors.lensfit import LensFit
+from oddlens.progress import say
+from oddlens.training import pick_device
+
+FITTED = 200
+"""Images of each class, at most."""
+ALIKE = 0.01
+"""Objectives that differ by no more than this part are those of one optimum."""
+COLUMNS = ["class", "images", "converged", "reached", "missed", "steps"]
+
+
+@torch.no_grad()
+def starts(
+    path: str | Path,
+    model_path: str,
+    shard_paths: Sequence[str],
+    *,
+    dataset: str,
+    row: str,
+    device: str = "auto",
+    threads: int = 1,
+) -> None:
+    """Write a row for each class: how many `images`, how many fits `converged`, and how many of all `reached` the
+    optimum found from the truth, or a better one; how many `missed` one that is there; the median of `steps` of a fit.
+
+    The truth of a lens with substructure is its smooth part. Where neither fit converged, none is reached or missed.
+    """
+    torch.set_num_threads(threads)
+    model, _ = detectors.load(model_path)
+    assert isinstance(model, LensFit)
+    model.to(pick_device(device))
+    lines = []
+    for shard in map(shards.read, shard_paths):
+        images = torch.from_numpy(shard.images[:FITTED, None]).to(model.scale) / model.scale
+        truth = torch.from_numpy(model.model.parameters_of(shard.group("truth"))[:FITTED]).to(images)
+        found = [
+            _compared(model, part, start)
+            for part, start in zip(images.split(model.at_once(images)), truth.split(model.at_once(images)), strict=True)
+        ]
+        converged, reached, missed, steps = np.concatenate(found, axis=1)
+        counts = (len(images), *(int(n.sum()) for n in (converged, reached, missed)))
+        lines.append((shard.attributes["class"], *counts, np.median(steps)))
+        say(f"{row} on {dataset}, {lines[-1][0]}: {counts[2]} of {counts[0]} fits end where those from the truth do")
+    write_table(path, pd.DataFrame(lines, columns=COLUMNS), kind="starts", dataset=dataset, detector=row)
+
+
+def _compared(model: LensFit, images: torch.Tensor, truth: torch.Tensor) -> np.ndarray:
+    """Whether fits converged, reached the optimum and missed it, and their steps, [4, n]."""
+    blind, best = model.fitted(images), model.fitted(images, [truth])
+    there = blind.converged | best.converged
+    as_good = blind.objective <= (1 + ALIKE) * best.objective
+    reached = blind.converged & (as_good | ~best.converged)
+    return torch.stack([blind.converged, reached, there & ~reached, blind.steps]).cpu().numpy()

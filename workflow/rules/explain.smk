@@ -1,0 +1,21 @@
+# What the best smooth lens leaves over of images, for rows whose `input` is not `images`.
+rule explain:
+    input:
+        shard=results("shards/{dataset}/{pool}/{cls}/{shard}.h5"),
+        model=explainer,
+    output:
+        residual=results("explained/residual/{dataset}/{pool}/{cls}/{shard}.h5"),
+        scan=results("explained/scan/{dataset}/{pool}/{cls}/{shard}.h5"),
+    log:
+        log_of("explain/{dataset}/{pool}/{cls}/{shard}"),
+    conda:
+        "../../envs/train.yaml"
+    threads: 1
+    resources:
+        mem_mb=detector_memory,
+        runtime=720,
+        gpu=1,
+    params:
+        source=explain_source,
+    script:
+        "../scripts/explain.py"
