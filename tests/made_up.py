@@ -58,6 +58,7 @@ def truth(images, seed=0):
         )
         for pool, cls in blocks
     )
+    table["substructure_fraction"] = table["substructure_mass_msun"] / 1e12
     return table.reset_index(drop=True)
 
 
@@ -157,7 +158,7 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
 
 
 TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
-TABLES += ["findings", "pixels", "published", "samples", "selection", "starts"]
+TABLES += ["findings", "pixels", "population", "published", "samples", "selection", "starts"]
 
 
 def aggregated(folder, made, rows=ROWS):

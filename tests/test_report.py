@@ -11,12 +11,23 @@ import yaml
 import made_up
 from conftest import ROOT
 from oddlens import figures, settings
-from oddlens.figures.curves import contamination_curves, loss_curves
+from oddlens.figures.curves import contamination_curves, loss_curves, population_curves
 from oddlens.figures.draw import draw, leaders
 from oddlens.figures.ranks import critical_differences, draw_ranks
-from oddlens.report import _controls, _reproductions, remedies, report
+from oddlens.report import _controls, _many, _reproductions, remedies, report
 
-FIGURES = ["roc", "contamination", "bins", "ablations", "selection", "gallery", "codes", "drawn", "losses"]
+FIGURES = [
+    "roc",
+    "contamination",
+    "bins",
+    "population",
+    "ablations",
+    "selection",
+    "gallery",
+    "codes",
+    "drawn",
+    "losses",
+]
 CUTS = {
     "whole": {"diverged": {"dcae": ["cdm-0.2/1"], "random": ["none-0/1", "none-0/2"]}},
     "one data set, one detector, clean, one seed": {
@@ -72,7 +83,7 @@ def test_the_report_says_what_the_tables_say(whole):
     summary = pd.read_csv(outputs["summary"])
     best = summary.query("dataset == 'model_a' and detector == 'good' and contaminant == 'none' and anomaly == 'all'")
     assert f"On model_a the best is <b>good</b> with an AUC of {best['auc'].item():.3f}" in page
-    assert page.count("<img") == 2 * 10 + 1
+    assert page.count("<img") == 2 * 11 + 1
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     for words in (
         "numpy 1.2.3",
@@ -182,3 +193,28 @@ def test_contamination_has_a_panel_for_each_family_that_sees_and_each_contaminan
     seeds = auc.query("detector == 'good' and anomaly == 'all'").set_index(["contaminant", "seed"])["auc"]
     dots = next(line for line in figure.axes[3].lines if line.get_linestyle() == "None" and line.get_marker() == ".")
     np.testing.assert_allclose(dots.get_ydata(), (seeds["mixed"] - seeds["none"]).to_numpy())
+
+
+def test_lenses_of_a_population_are_drawn_up_to_those_of_a_survey(whole):
+    population = pd.read_csv(whole[2]["population"]).query("dataset == 'model_a'").reset_index(drop=True)
+    first = population.query("detector == 'good' and anomaly == 'cdm'").index
+    population.loc[first[:2], ["lenses", "lenses_high"]] = [[30.0, np.inf], [np.inf, np.inf]]
+    figure = population_curves(population, ["good"], made_up.entries(), "made up")
+    assert [axis.get_title() for axis in figure.axes] == ["cdm", "vortex"]
+    shown = {bars.get_label(): bars for bars in figure.axes[0].containers}
+    assert set(shown) == {"good", "supervised"}
+    np.testing.assert_allclose(
+        shown["good"].lines[0].get_ydata(orig=False), [30, np.nan, *population["lenses"][first[2:]]]
+    )
+    (_, (_, end)), *_ = shown["good"].lines[2][0].get_segments()
+    assert end > figure.axes[0].get_ylim()[1] == 1e5
+
+
+def test_the_report_says_how_many_lenses_the_best_row_needs(whole):
+    page, _, outputs = whole
+    ours = pd.read_csv(outputs["population"]).query("dataset == 'model_a' and detector == 'good' and anomaly == 'cdm'")
+    least = ours.iloc[0]
+    said = [_many(least[name]) for name in ("lenses", "lenses_low", "lenses_high")]
+    part = f"{100 * least['median']:.2g} % of the mass in cdm"
+    assert f"On model_a, good needs {said[0]} ({said[1]} to {said[2]}) lenses with {part}, " in page
+    assert [_many(x) for x in (1, 2.34, 12.6, 23456, np.inf)] == ["1", "2.3", "13", "23,456", "more than 100,000"]

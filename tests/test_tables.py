@@ -12,6 +12,7 @@ import made_up
 from oddlens import metrics, tables
 from oddlens.artefacts import DamagedFile, write_table
 from oddlens.settings import Dataset
+from oddlens.tables import population
 from oddlens.tables.alarms import alarms_table
 from oddlens.tables.bins import bins_table
 from oddlens.tables.contamination import break_point
@@ -297,6 +298,7 @@ def test_bins_of_the_lens_pair_twins_and_bins_of_the_substructure_do_not(made, s
     assert mine.loc[("peak_signal_to_noise", 1), "n_normal"] == 20
     assert mine.loc[("substructure_mass_msun", 4), "auc"] > mine.loc[("substructure_mass_msun", 1), "auc"]
     unbinned = {"vortex_length_arcsec", "heaviest_y_arcsec", "heaviest_x_arcsec", "area_per_msun"}
+    unbinned |= {"substructure_fraction"}  # but in the population
     assert set(found.query("anomaly == 'cdm'")["truth"]) == set(truth.columns[3:]) - unbinned
     assert set(found["detector"]) == set(made_up.ROWS)  # ceilings and ablations after their own training
     # the twins' bin is of the smooth image's truth, whatever the odd image's
@@ -308,6 +310,69 @@ def test_a_truth_that_is_the_same_as_another_has_no_bins_of_its_own(made, scored
     truth = tables.read_truth(made["truths"]["model_b"])
     truth["heaviest_mass_msun"] = truth["substructure_mass_msun"]
     assert "heaviest_mass_msun" not in set(bins_table(scored, truth)["truth"])
+
+
+def shifted(random, *, shift, of_lens, validation=600, test=150, seeds=2):
+    """Scores of validation images, odd ones and their twins: normal, a part `of_lens` of the variance the lens's."""
+    lens, odd = random.normal(size=(1, validation + test)), random.normal(size=(seeds, test))
+    smooth = np.sqrt(of_lens) * lens + np.sqrt(1 - of_lens) * random.normal(size=(seeds, validation + test))
+    odd = shift + np.sqrt(of_lens) * lens[:, validation:] + np.sqrt(1 - of_lens) * odd
+    return smooth[:, :validation], odd, smooth[:, validation:]
+
+
+@pytest.mark.parametrize("of_lens", [0, 0.95])
+@pytest.mark.parametrize("true", [0, 0.5])
+def test_the_interval_of_a_shift_holds_it_as_often_as_it_says(true, of_lens):
+    random = np.random.default_rng(1)
+    found = np.array([population.shift(*shifted(random, shift=true, of_lens=of_lens)) for _ in range(400)])
+    low, high, _ = metrics.difference(*found.T)
+    assert np.mean((low < true) & (true < high)) == pytest.approx(0.95, abs=0.03)
+
+
+def test_units_of_scores_do_not_matter_and_twins_make_a_shift_sure():
+    parts = shifted(np.random.default_rng(2), shift=0.3, of_lens=0.95)
+    assert population.shift(*parts) == pytest.approx(population.shift(*(np.exp(part) for part in parts)))
+    validation, odd, twins = parts
+    strangers = twins[:, ::-1]
+    assert population.shift(*parts)[1] < 0.3 * population.shift(validation, odd, strangers)[1]
+
+
+def test_lenses_by_hand():
+    assert list(population.lenses(np.array([3, 1, 0.3, 4, 0, -0.2]))) == pytest.approx([1, 9, 100, 1, np.inf, np.inf])
+    best = population.shift(np.arange(98.0)[None], np.full((1, 5), 99.0), np.arange(5.0)[None])
+    assert best == pytest.approx((stats.norm.ppf(0.99), 0))  # no farther off than validation images can tell
+
+
+def populated(shift):
+    """One model whose odd images are shifted by some deviations for each hundredth of mass, and a blind one."""
+    counts = {("validation", "smooth"): 2000, ("test", "smooth"): 2000, ("test", "cdm"): 2000}
+    parts = [pd.DataFrame({"pool": p, "class": c, "index": range(n)}) for (p, c), n in counts.items()]
+    images = pd.concat(parts, ignore_index=True)
+    percent = np.repeat([1, 2, 3, 4], 500)
+    parts = shifted(np.random.default_rng(3), shift=shift * percent, of_lens=0.5, validation=2000, test=2000, seeds=1)
+    good, blind = (np.concatenate([parts[0][0], parts[2][0], odd[0]]) for odd in (parts[1], parts[2] - 0.01))
+    names = [("none", 0.0, "good", 1, "ok"), ("none", 0.0, "blind", 1, "ok"), ("cdm", 0.1, "good", 1, "ok")]
+    models = pd.DataFrame(names, columns=[*tables.MODEL, "status"])
+    truth = images.assign(substructure_fraction=np.r_[np.zeros(4000), percent / 100])
+    return Scored("a", "smooth", images, models, np.stack([good, blind, good])), truth
+
+
+def test_lenses_for_a_detection_are_those_of_a_known_shift():
+    found = population.population_table(*populated(0.4)).set_index(["detector", "bin"])
+    for bin, row in found.loc["good"].iterrows():
+        assert (row["median"], row["n_anomalous"], row["n_validation"]) == (bin / 100, 500, 2000)
+        assert row["lenses_low"] < (3 / (0.4 * bin)) ** 2 < row["lenses_high"]
+    assert found.loc[("good", 4), "beyond"] > 0.02
+    assert np.isinf(found.loc["blind", ["lenses", "lenses_high"]].to_numpy()).all()
+    assert found.index.is_unique  # models of contaminated training have no part
+
+
+def test_a_fraction_that_does_not_vary_is_one_bin():
+    scored, truth = populated(0.4)
+    truth["substructure_fraction"] = 0.05
+    found = population.population_table(scored, truth)
+    assert list(found["bin"]) == [1, 1]
+    assert (found["n_anomalous"] == 2000).all()
 
 
 def test_pixels_are_collected_with_their_names(read):

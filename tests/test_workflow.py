@@ -31,7 +31,7 @@ esac
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
 TABLES = ["ablations", "alarms", "auc", "bins", "comparison", "contamination", "findings", "pairs", "pixels"]
-TABLES += ["published", "ranks", "samples", "selection", "starts", "summary", "wilcoxon"]
+TABLES += ["population", "published", "ranks", "samples", "selection", "starts", "summary", "wilcoxon"]
 
 
 def fresh_copy(folder: Path) -> Path:
@@ -100,7 +100,7 @@ def test_tables_and_report_are_there(study):
         "tried_02",
     ]
     page = (study / "results/smoke/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 2 * 11 + 1  # figures of each data set, and the ranks
+    assert page.count("data:image/png;base64,") == 2 * 12 + 1  # figures of each data set, and the ranks
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
 
 

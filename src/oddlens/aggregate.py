@@ -13,6 +13,7 @@ from oddlens.tables.contamination import contamination_table
 from oddlens.tables.findings import findings_table
 from oddlens.tables.pairs import ablation_table, pairs_table
 from oddlens.tables.pixels import pixels_table
+from oddlens.tables.population import population_table
 from oddlens.tables.published import published_table
 from oddlens.tables.ranks import ranks_table, wilcoxon_table
 from oddlens.tables.samples import samples_table
@@ -73,6 +74,7 @@ def _of_dataset(scored: Scored, truth: pd.DataFrame, rows: Mapping[str, Mapping]
         if block.anomaly == tables.ALL:
             yield "selection", selection_table(scored, block, rows)
     yield "bins", bins_table(scored, truth)
+    yield "population", population_table(scored, truth)
     yield "alarms", alarms_table(scored)
 
 

@@ -13,6 +13,7 @@ import oddlens
 from oddlens.artefacts import replacing
 from oddlens.cells import LABELLED, MIXED
 from oddlens.tables import ALL, ALPHA, BLIND, HOME, TRAINING, VARIANTS, training_labels
+from oddlens.tables.alarms import LENSES
 from oddlens.tables.auc import ranking
 from oddlens.tables.findings import doubtful
 
@@ -91,6 +92,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "own_alarms": _each(datasets, own, lambda t: _alarms(t, summary, ("own",))),
         "duels": {dataset: html for dataset, html in duels.items() if html},
         "friedman": _friedman(read["ranks"]),
+        "population": [p for b in best if (p := _population(read["population"], b))],
         "pixels": _pixels(read["pixels"]),
         "findings": _each(datasets, read["findings"], _findings),
         "doubtful": doubtful(read["findings"]),
@@ -410,6 +412,22 @@ def _friedman(ranks: pd.DataFrame) -> dict | None:
         "least_p": 2 / 2 ** ranked["tasks"].max() * len(ranked) * (len(ranked) - 1) / 2,
         "left_out": list(ranks.loc[ranks["mean_rank"].isna(), "detector"]),
     }
+
+
+def _population(population: pd.DataFrame, best: dict) -> dict | None:
+    """How many lenses the best row of a data set needs of each anomaly, of the least and of the most substructure."""
+    ours = population[(population["dataset"] == best["dataset"]) & (population["detector"] == best["detector"])]
+    needs = [
+        f"{_many(n)} ({_many(low)} to {_many(high)}) lenses with {100 * part:.2g} % of the mass in {anomaly}"
+        for anomaly, part, n, low, high in ours.groupby("anomaly", sort=False)
+        .nth([0, -1])[["anomaly", "median", "lenses", "lenses_low", "lenses_high"]]
+        .itertuples(index=False)
+    ]
+    return {"dataset": best["dataset"], "detector": best["detector"], "needs": needs} if needs else None
+
+
+def _many(lenses: float) -> str:
+    return f"more than {LENSES:,}" if lenses > LENSES else f"{lenses:.2g}" if lenses < 10 else f"{lenses:,.0f}"
 
 
 def _pixels(pixels: pd.DataFrame) -> str | None:

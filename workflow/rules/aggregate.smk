@@ -8,6 +8,7 @@ TABLES = {
     "ranks": "ranks, Friedman",
     "wilcoxon": "pairs of rows, Wilcoxon-Holm",
     "bins": "AUC by truth",
+    "population": "lenses for 3 sigma",
     "pixels": "anomaly maps",
     "findings": "findings",
     "starts": "starts of fits",
@@ -16,7 +17,7 @@ TABLES = {
     "selection": "choosing without labels",
     "auc": "AUC, tidy",
 }
-DRAWN = ["auc", "summary", "bins", "ablations", "selection"]
+DRAWN = ["auc", "summary", "bins", "population", "ablations", "selection"]
 
 
 rule aggregate:

@@ -40,6 +40,7 @@ FIGURES = [
     "roc",
     "contamination",
     "bins",
+    "population",
     "selection",
     "gallery",
     "masses",

@@ -1,4 +1,5 @@
-"""Curves: how well each row ranks, and what becomes of it with contamination, with the truth, with training."""
+"""Curves: how well each row ranks, and what becomes of it with contamination, with the truth, with training, and with
+many lenses together."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +15,9 @@ from oddlens.artefacts import read_table
 from oddlens.cells import CLEAN
 from oddlens.figures import DASHES, FAINT, families, looks, plt, said
 from oddlens.tables import ALL, BLIND, HOME, VARIANTS
+from oddlens.tables.alarms import LENSES
 from oddlens.tables.bins import OF_LENS, OF_SUBSTRUCTURE
+from oddlens.tables.population import SIGMA
 from oddlens.tables.scored import Scored
 
 GRID = np.concatenate([np.linspace(0, 0.05, 101), np.linspace(0.05, 1, 191)[1:]])
@@ -117,11 +120,16 @@ def _groups(rows: Iterable[str]) -> list[list[str]]:
     return [members for members in found if len(members) > 1] + ([alone] if alone else [])
 
 
-def _curve(axis: Axes, rows: pd.DataFrame, x: str, look: Mapping[str, Any], label: str) -> None:
+def _curve(axis: Axes, rows: pd.DataFrame, x: str, y: str, look: Mapping[str, Any], label: str) -> None:
     """Means over seeds with their intervals over test images."""
     rows = rows.sort_values(x)
-    bars = [rows["auc"] - rows["auc_low"], rows["auc_high"] - rows["auc"]]
-    axis.errorbar(rows[x], rows["auc"], yerr=bars, **MARKS, label=label, **look)
+    bars = [rows[y] - rows[f"{y}_low"], rows[f"{y}_high"] - rows[y]]
+    axis.errorbar(rows[x], rows[y], yerr=bars, **MARKS, label=label, **look)
+
+
+def _shown(best: Sequence[str], rows: Rows) -> list[str]:
+    """The ceilings, and the best rows."""
+    return [*(row for row in rows if rows[row]["role"] == "ceiling"), *best]
 
 
 def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) -> Figure:
@@ -138,22 +146,53 @@ def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) 
     columns = max(map(len, truths))
     size = (2.9 * columns, 2.4 * len(anomalies) + 0.4)
     figure, axes = plt.subplots(len(anomalies), columns, figsize=size, squeeze=False, sharey="row")
-    shown = [*(row for row in rows if rows[row]["role"] == "ceiling"), *best]
     masses = bins["truth"].str.endswith("_msun")
     bins = bins.assign(median=bins["median"].where(~masses, np.log10(bins["median"].where(masses))))
     look = looks(rows)
     for line, anomaly, names in zip(axes, anomalies, truths, strict=True):
         for axis, truth in zip(line, names, strict=False):
-            for row in shown:
+            for row in _shown(best, rows):
                 chosen = (bins["anomaly"] == anomaly) & (bins["truth"] == truth) & (bins["detector"] == row)
                 if chosen.any():
-                    _curve(axis, bins[chosen], "median", look[row], row)
+                    _curve(axis, bins[chosen], "median", "auc", look[row], row)
             axis.axhline(0.5, color="0.7", lw=0.8, ls=":")
             axis.set_xlabel(("log10 of " if truth.endswith("_msun") else "") + (OF_SUBSTRUCTURE | OF_LENS)[truth])
         for axis in line[len(names) :]:
             axis.axis("off")
         line[0].set_ylabel(f"AUC, {anomaly}")
     axes[0][len(truths[0]) - 1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout()
+    return figure
+
+
+def population_curves(population: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) -> Figure:
+    """Lenses for a detection of substructure against its mass fraction, a panel per anomaly, for the ceilings and some
+    rows.
+
+    More lenses than a survey has are left out, and bars that reach beyond end outside.
+    """
+    if not len(population):
+        return said("No model of this data set converged.")
+    anomalies = list(population["anomaly"].unique())
+    size = (3.7 * len(anomalies), 3.4)
+    figure, axes = plt.subplots(1, len(anomalies), figsize=size, squeeze=False, sharex=True, sharey=True)
+    population = population.assign(
+        percent=100 * population["median"],
+        lenses=population["lenses"].where(population["lenses"] <= LENSES),
+        lenses_high=population["lenses_high"].clip(upper=10 * LENSES),
+    )
+    look = looks(rows)
+    for axis, anomaly in zip(axes[0], anomalies, strict=True):
+        for row in _shown(best, rows):
+            chosen = (population["anomaly"] == anomaly) & (population["detector"] == row)
+            _curve(axis, population[chosen], "percent", "lenses", look[row], row)
+        axis.set(yscale="log", title=anomaly, xlabel="mass in substructure [% of the lens]")
+        axis.set_xscale("log", subs=[2, 3, 4, 6])
+        axis.xaxis.set_major_formatter("{x:g}")
+        axis.xaxis.set_minor_formatter("{x:g}")
+    axes[0][0].set(ylabel=f"lenses for {SIGMA:g} σ", ylim=(0.8, np.clip(axes[0][0].get_ylim()[1], 12, LENSES)))
+    axes[0][-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.suptitle(title, fontsize=11)
     figure.tight_layout()
     return figure

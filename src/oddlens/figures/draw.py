@@ -8,7 +8,7 @@ import pandas as pd
 from oddlens.figures import STYLE, families, plt, save
 from oddlens.figures.ablations import ablation_dots
 from oddlens.figures.codes import code_panels
-from oddlens.figures.curves import bin_curves, contamination_curves, loss_curves, roc_curves
+from oddlens.figures.curves import bin_curves, contamination_curves, loss_curves, population_curves, roc_curves
 from oddlens.figures.drawn import drawn_images
 from oddlens.figures.gallery import gallery
 from oddlens.figures.masses import mass_panels
@@ -32,12 +32,13 @@ def draw(
 
     Args:
         rows: of each detector row its `role`.
-        tables: the result tables `auc`, `summary`, `bins`, `ablations` and `selection`.
+        tables: the result tables `auc`, `summary`, `bins`, `population`, `ablations` and `selection`.
         scores: by row, as are `examples`, and `losses` where a row has models of its own.
     """
     read = {name: pd.read_csv(path) for name, path in tables.items()}
-    auc, summary, bins, ablations, selection = (
-        read[name][read[name]["dataset"] == dataset] for name in ("auc", "summary", "bins", "ablations", "selection")
+    auc, summary, bins, population, ablations, selection = (
+        read[name][read[name]["dataset"] == dataset]
+        for name in ("auc", "summary", "bins", "population", "ablations", "selection")
     )
     best = leaders(summary, rows)
     shown = {row: examples[row] for row in best}
@@ -45,6 +46,7 @@ def draw(
         "roc": lambda: roc_curves(Scored.read(scores.values(), smooth), summary, rows, f"{dataset}: clean training"),
         "contamination": lambda: contamination_curves(auc, summary, rows, f"{dataset}: contaminated training"),
         "bins": lambda: bin_curves(bins, best, rows, f"{dataset}: what makes a lens easy"),
+        "population": lambda: population_curves(population, best, rows, f"{dataset}: how many lenses tell"),
         "ablations": lambda: ablation_dots(ablations, f"{dataset}: what each idea is worth"),
         "selection": lambda: selection_dots(selection, rows, f"{dataset}: choosing without labels"),
         "gallery": lambda: gallery(shown, f"{dataset}: where detectors look"),

@@ -30,32 +30,33 @@ def bins_table(scored: Scored, truth: pd.DataFrame) -> pd.DataFrame:
     truth = scored.images.merge(truth, how="left")
     parts = []
     for anomaly in scored.anomalies[:-1]:
-        seen: list[np.ndarray] = []
+        odd, seen = scored.positions(anomaly), list[np.ndarray]()
         for name in (name for name in (*OF_SUBSTRUCTURE, *OF_LENS) if name in truth):
-            values = _values(scored, anomaly, truth[name].to_numpy(float), name in OF_LENS)
+            values = truth[name].to_numpy(float)[scored.twins(odd) if name in OF_LENS else odd]
             if np.isfinite(values).all() and np.ptp(values) > 0 and not any(np.array_equal(values, s) for s in seen):
                 parts += [part.assign(truth=name) for part in _bins(scored, anomaly, values, name in OF_LENS)]
                 seen.append(values)
     return pd.concat(parts)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
 
-def _values(scored: Scored, anomaly: str, truth: np.ndarray, of_lens: bool) -> np.ndarray:
-    """The truth of each odd image; where it is of the lens that of its smooth twin, so that a lens has one value."""
-    odd, normal = scored.positions(anomaly), scored.positions(scored.smooth)
-    lens = scored.images["index"].to_numpy()
-    return pd.Series(truth[normal], lens[normal]).reindex(lens[odd]).to_numpy() if of_lens else truth[odd]
+def binned(values: np.ndarray) -> Iterator[tuple[dict[str, float], np.ndarray]]:
+    """Odd images in bins of equal numbers by their `values` [n]: what to say of each bin, and which are in it, [n].
+
+    There are fewer bins where many values are the same, and none of a single image.
+    """
+    code = np.searchsorted(np.quantile(values, np.arange(1, BINS) / BINS), values)
+    for k in np.unique(code):
+        inside = code == k
+        if inside.sum() > 1:
+            low, median, high = np.quantile(values[inside], [0, 0.5, 1])
+            about = {"bin": k + 1, "lowest": low, "median": median, "highest": high, "n_anomalous": int(inside.sum())}
+            yield about, inside
 
 
 def _bins(scored: Scored, anomaly: str, values: np.ndarray, of_lens: bool) -> Iterator[pd.DataFrame]:
     """The AUCs of each bin of the odd images, by their `values`."""
     odd, normal = scored.positions(anomaly), scored.positions(scored.smooth)
-    lens = scored.images["index"].to_numpy()
-    code = pd.qcut(values, BINS, labels=False, duplicates="drop")
-    for k in np.unique(code):
-        inside = code == k
-        against = normal[np.isin(lens[normal], lens[odd][inside])] if of_lens else normal
-        if inside.sum() > 1:
-            table = scored.block(anomaly, scored.at_home, odd[inside], against).rows.table()
-            low, median, high = np.quantile(values[inside], [0, 0.5, 1])
-            counts = {"n_normal": len(against), "n_anomalous": int(inside.sum())}
-            yield table.assign(bin=k + 1, lowest=low, median=median, highest=high, **counts)
+    for about, inside in binned(values):
+        against = scored.twins(odd[inside]) if of_lens else normal
+        table = scored.block(anomaly, scored.at_home, odd[inside], against).rows.table()
+        yield table.assign(n_normal=len(against), **about)

@@ -99,6 +99,11 @@ class Scored:
         chosen = cls != self.smooth if anomaly == ALL else cls == anomaly
         return np.flatnonzero(chosen & (self.images["pool"] == pool))
 
+    def twins(self, odd: np.ndarray) -> np.ndarray:
+        """Where the smooth test images of the lenses of some odd ones are, in their order."""
+        normal, lens = self.positions(self.smooth), self.images["index"].to_numpy()
+        return pd.Series(normal, lens[normal])[lens[odd]].to_numpy()
+
     @property
     def at_home(self) -> np.ndarray:
         """Which models were trained on clean images (or labelled ones), [models]."""
