@@ -148,11 +148,11 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
 
 
 TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
-TABLES += ["findings", "pixels", "published", "samples", "selection"]
+TABLES += ["findings", "noise", "pixels", "published", "samples", "selection"]
 
 
 def aggregated(folder, made, rows=ROWS):
-    """The result tables of a study that was made up, as paths."""
+    """The result tables of a study that was made up, as paths; its data sets count as alike but for their exposure."""
     from oddlens.aggregate import aggregate
 
     outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES}
@@ -165,6 +165,7 @@ def aggregated(folder, made, rows=ROWS):
         truths=made["truths"],
         rows=entries(rows),
         reproduces={d: d for d in made["truths"]},
+        exposures=dict.fromkeys(made["truths"], next(iter(made["truths"]))),
         smooth="smooth",
         **of,
     )

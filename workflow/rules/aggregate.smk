@@ -8,6 +8,7 @@ TABLES = {
     "ranks": "ranks, Friedman",
     "wilcoxon": "pairs of rows, Wilcoxon-Holm",
     "bins": "AUC by truth",
+    "noise": "AUC by noise",
     "pixels": "anomaly maps",
     "findings": "findings",
     "samples": "drawn images",
@@ -63,6 +64,7 @@ rule aggregate:
             name: dataset.reproduces or name
             for name, dataset in STUDY.datasets.items()
         },
+        exposures=STUDY.exposures(),
         rows=ROWS,
         smooth=SMOOTH,
         source=fingerprint("oddlens.aggregate"),
@@ -126,3 +128,25 @@ rule ranks:
         source=fingerprint("oddlens.figures.ranks"),
     script:
         "../scripts/ranks.py"
+
+
+rule noise:
+    input:
+        noise=results("tables/noise.csv"),
+    output:
+        report(
+            results("figures/noise.png"),
+            caption="../report/figures/noise.rst",
+            category="Figures",
+            labels={"data set": "all", "figure": "noise"},
+        ),
+    log:
+        log_of("figures/noise"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        rows=ROWS,
+        source=fingerprint("oddlens.figures.noise"),
+    script:
+        "../scripts/noise.py"

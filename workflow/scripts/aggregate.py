@@ -17,5 +17,6 @@ with log_to(snakemake.log[0]):
         samples=dict(zip(params.datasets, batched(files.samples, len(params.rows)), strict=True)),
         rows=params.rows,
         reproduces=params.reproduces,
+        exposures=params.exposures,
         smooth=params.smooth,
     )

@@ -117,8 +117,8 @@ def _groups(rows: Iterable[str]) -> list[list[str]]:
     return [members for members in found if len(members) > 1] + ([alone] if alone else [])
 
 
-def _curve(axis: Axes, rows: pd.DataFrame, x: str, look: Mapping[str, Any], label: str) -> None:
-    """Means over seeds with their intervals over test images."""
+def row_curve(axis: Axes, rows: pd.DataFrame, x: str, look: Mapping[str, Any], label: str) -> None:
+    """AUCs of one row against `x`: means over seeds with their intervals over test images."""
     rows = rows.sort_values(x)
     bars = [rows["auc"] - rows["auc_low"], rows["auc_high"] - rows["auc"]]
     axis.errorbar(rows[x], rows["auc"], yerr=bars, **MARKS, label=label, **look)
@@ -147,7 +147,7 @@ def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) 
             for row in shown:
                 chosen = (bins["anomaly"] == anomaly) & (bins["truth"] == truth) & (bins["detector"] == row)
                 if chosen.any():
-                    _curve(axis, bins[chosen], "median", look[row], row)
+                    row_curve(axis, bins[chosen], "median", look[row], row)
             axis.axhline(0.5, color="0.7", lw=0.8, ls=":")
             axis.set_xlabel(("log10 of " if truth.endswith("_msun") else "") + (OF_SUBSTRUCTURE | OF_LENS)[truth])
         for axis in line[len(names) :]:
