@@ -158,11 +158,11 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
 
 
 TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
-TABLES += ["findings", "pixels", "population", "published", "samples", "selection", "starts"]
+TABLES += ["findings", "noise", "pixels", "population", "published", "samples", "selection", "starts"]
 
 
 def aggregated(folder, made, rows=ROWS):
-    """The result tables of a study that was made up, as paths."""
+    """The result tables of a study that was made up, as paths; its data sets count as alike but for their exposure."""
     from oddlens.aggregate import aggregate
 
     outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES}
@@ -176,6 +176,7 @@ def aggregated(folder, made, rows=ROWS):
         starts=[paths["good"] for paths in made["starts"].values()],
         rows=entries(rows),
         reproduces={d: d for d in made["truths"]},
+        exposures=dict.fromkeys(made["truths"], next(iter(made["truths"]))),
         smooth="smooth",
         **of,
     )

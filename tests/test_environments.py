@@ -63,7 +63,16 @@ MODULES = {
     "train": ["oddlens.train", "oddlens.score", *(f"oddlens.detectors.{n}" for n in settings.detectors())],
     "analyse": [
         f"oddlens.{name}"
-        for name in ("splits", "truth", "aggregate", "figures.draw", "figures.ranks", "preview", "report")
+        for name in (
+            "splits",
+            "truth",
+            "aggregate",
+            "figures.draw",
+            "figures.noise",
+            "figures.ranks",
+            "preview",
+            "report",
+        )
     ],
 }
 

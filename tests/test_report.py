@@ -13,6 +13,7 @@ from conftest import ROOT
 from oddlens import figures, settings
 from oddlens.figures.curves import contamination_curves, loss_curves, population_curves
 from oddlens.figures.draw import draw, leaders
+from oddlens.figures.noise import draw_noise, noise_curves
 from oddlens.figures.ranks import critical_differences, draw_ranks
 from oddlens.report import _controls, _many, _reproductions, remedies, report
 
@@ -24,6 +25,7 @@ FIGURES = [
     "ablations",
     "selection",
     "gallery",
+    "masses",
     "codes",
     "drawn",
     "losses",
@@ -56,12 +58,14 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         inputs = {kind: made[kind][dataset] for kind in ("scores", "examples", "losses")}
         draw(drawn[dataset], dataset=dataset, smooth="smooth", rows=made_up.entries(rows), tables=outputs, **inputs)
     draw_ranks(folder / "ranks.png", ranks=outputs["ranks"], wilcoxon=outputs["wilcoxon"])
+    draw_noise(folder / "noise.png", noise=outputs["noise"], rows=made_up.entries(rows))
     plain = settings.study(config).plain()
     report(
         folder / "report.html",
         tables=outputs,
         figures={dataset: paths | {"preview": paths["gallery"]} for dataset, paths in drawn.items()},
         ranks=folder / "ranks.png",
+        noise=folder / "noise.png",
         captions={path.stem: path for path in (ROOT / "workflow/report/figures").iterdir()},
         study=plain,
         rows=made_up.entries(rows),
@@ -83,7 +87,7 @@ def test_the_report_says_what_the_tables_say(whole):
     summary = pd.read_csv(outputs["summary"])
     best = summary.query("dataset == 'model_a' and detector == 'good' and contaminant == 'none' and anomaly == 'all'")
     assert f"On model_a the best is <b>good</b> with an AUC of {best['auc'].item():.3f}" in page
-    assert page.count("<img") == 2 * 11 + 1
+    assert page.count("<img") == 2 * 12 + 2
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     for words in (
         "numpy 1.2.3",
@@ -163,6 +167,18 @@ def test_ranks_that_nothing_tells_apart_are_joined(whole):
     wilcoxon = pd.DataFrame({"a": list("aab"), "b": list("bcc"), "p_holm": [0.5, 0.01, 0.01]})
     lines = [line for line in critical_differences(ranks, wilcoxon).axes[0].lines if line.get_linewidth() == 2.5]
     assert [sorted(line.get_xdata()) for line in lines] == [[1.5, 1.6]]
+
+
+def test_noise_has_a_panel_for_each_anomaly_and_a_line_for_each_row(whole):
+    noise = pd.read_csv(whole[2]["noise"])
+    figure = noise_curves(noise, made_up.entries())
+    assert [axis.get_title() for axis in figure.axes] == ["cdm", "vortex", "all"]
+    lines = {c.get_label(): c.lines[0] for c in figure.axes[2].containers}
+    assert set(lines) == {"good", "dcae", "dcae_published", "random", "supervised"} - {"random"}  # it diverged
+    row = noise.query("detector == 'supervised' and anomaly == 'all'").sort_values("peak_signal_to_noise")
+    np.testing.assert_allclose(lines["supervised"].get_xydata(), row[["peak_signal_to_noise", "auc"]])
+    (words,) = noise_curves(noise[:0], made_up.entries()).texts
+    assert words.get_text() == "No two data sets of this study differ in their exposure alone."
 
 
 def test_a_control_that_sees_is_reported():

@@ -283,10 +283,10 @@ def test_labels_are_counted_by_class(config):
         "more": {"detector": "svdd", "labels": {"cdm": 10, "mixed": 4}},
     }
     study = settings.study(config)
-    assert study.labels_of("few", "model_a") == {"cdm": 3, "vortex": 2}
-    assert study.labels_of("more", "model_a") == {"cdm": 12, "vortex": 2}
-    assert study.labels_of("dcae", "model_a") == {"cdm": 0, "vortex": 0}
-    assert study.known("model_b") == {"cdm": 12, "vortex": 2}
+    assert study.labels_of("few", "model_a") == {"smooth": 0, "cdm": 3, "vortex": 2}
+    assert study.labels_of("more", "model_a") == {"smooth": 0, "cdm": 12, "vortex": 2}
+    assert study.labels_of("dcae", "model_a") == {"smooth": 0, "cdm": 0, "vortex": 0}
+    assert study.known("model_b") == {"smooth": 0, "cdm": 12, "vortex": 2}
     assert study.cells_of("few") == study.cells_of("dcae")
 
 
@@ -309,12 +309,22 @@ def test_what_needs_images_sees_no_leftovers(config, row):
         settings.study(config)
 
 
+def test_the_ceiling_gets_as_many_smooth_images_as_odd_ones(config):
+    config["detectors"]["supervised_1k"] = {"like": "supervised", "labels": {"mixed": 500}}
+    study = settings.study(config)
+    assert study.labels_of("supervised_1k", "model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
+    assert study.labels_of("supervised", "model_a") == {"smooth": 0, "cdm": 0, "vortex": 0}  # the whole labelled set
+    assert study.known("model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
+    assert study.cells_of("supervised_1k") == study.cells_of("supervised")
+    assert study.trained("supervised_1k") == "supervised_1k"
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [
         (
             {"detector": "dcae", "labels": {"cdm": 5}},
-            r"detectors\.new\.labels: dcae can make nothing of labels; infonce, svdd can",
+            r"detectors\.new\.labels: dcae can make nothing of labels; infonce, supervised, svdd can",
         ),
         (
             {"detector": "infonce", "labels": {"cmd": 5}},
@@ -325,12 +335,27 @@ def test_what_needs_images_sees_no_leftovers(config, row):
             {"detector": "infonce", "labels": {"cdm": 3700}},
             r"images\.contaminant is 4000, but 400 cdm hide .* tells 3700 others",
         ),
+        (
+            {"detector": "supervised", "labels": {"mixed": 8001}},
+            r"images\.train is 8000, but detectors\.new\.labels tells 8001 odd images",
+        ),
     ],
 )
 def test_labels_that_nobody_has_or_wants_are_refused(config, row, told):
     config["detectors"]["new"] = row
     with pytest.raises(ConfigError, match=told):
         settings.study(config)
+
+
+def test_data_sets_that_differ_in_their_exposure_alone_are_found(config):
+    assert settings.study(config).exposures() == {}
+    like = config["datasets"]["model_a"]
+    config["datasets"] |= {
+        "short": like | {"camera": {"exposure_s": 100}, "images": like["images"] | {"test": 50}},
+        "sky": like | {"camera": {"exposure_s": 100, "sky_per_arcsec2": 2}},
+        "varied": like | {"camera": {"exposure_s": {"uniform": [100, 200]}}},
+    }
+    assert settings.study(config).exposures() == {"model_a": "model_a", "short": "model_a", "varied": "model_a"}
 
 
 def test_only_some_rows_are_chosen(config):

@@ -79,6 +79,18 @@ def test_images_that_are_known_to_be_odd_are_in_no_set():
         draw(["cdm-0.3"], known={"cdm": 15})
 
 
+def test_labels_are_told_in_equal_parts_and_fewer_are_among_more():
+    table = draw(["none-0", "labelled-0.5"], known={"smooth": 40, "cdm": 20, "vortex": 20})
+    more = splits.told(table, {"smooth": 40, "cdm": 20, "vortex": 20})
+    fewer = splits.told(table, {"smooth": 10, "cdm": 5, "vortex": 5})
+    assert more["class"].value_counts().to_dict() == {"smooth": 40, "cdm": 20, "vortex": 20}
+    assert fewer["class"].value_counts().to_dict() == {"smooth": 10, "cdm": 5, "vortex": 5}
+    assert set(fewer.index) < set(more.index)
+    assert splits.told(table, {"smooth": 0, "cdm": 0, "vortex": 0}).empty
+    others = draw(["none-0", "labelled-0.5"], known={"smooth": 40, "cdm": 20, "vortex": 20}, replica=2)
+    assert not splits.told(others, {"cdm": 5}).equals(splits.told(table, {"cdm": 5}))
+
+
 def test_written_splits_are_read_back(tmp_path):
     table = draw(["none-0", "mixed-0.2"])
     splits.write(tmp_path / "s.csv", table)

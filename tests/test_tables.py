@@ -16,6 +16,7 @@ from oddlens.tables import population
 from oddlens.tables.alarms import alarms_table
 from oddlens.tables.bins import bins_table
 from oddlens.tables.contamination import break_point
+from oddlens.tables.noise import noise_table
 from oddlens.tables.published import PUBLISHED, published_table
 from oddlens.tables.ranks import ranks_table, wilcoxon_table
 from oddlens.tables.scored import Scored
@@ -304,6 +305,17 @@ def test_bins_of_the_lens_pair_twins_and_bins_of_the_substructure_do_not(made, s
     # the twins' bin is of the smooth image's truth, whatever the odd image's
     other = truth.assign(peak_signal_to_noise=truth["peak_signal_to_noise"].where(truth["class"] == "smooth", 1.0))
     pd.testing.assert_frame_equal(bins_table(scored, other), found)
+
+
+def test_noise_is_that_of_the_median_smooth_lens(made, read):
+    noise, summary = read["noise"], read["summary"]
+    assert set(noise["like"]) == {"model_a"}
+    for dataset, found in noise.groupby("dataset"):
+        truth = tables.read_truth(made["truths"][dataset]).query("pool == 'test' and `class` == 'smooth'")
+        assert found["peak_signal_to_noise"].unique() == pytest.approx(truth["peak_signal_to_noise"].median(), rel=1e-5)
+    home = summary[summary["contaminant"].isin(tables.HOME)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(noise[["dataset", "detector", "auc"]], home[["dataset", "detector", "auc"]])
+    assert noise_table(summary, {}, {}).empty
 
 
 def test_a_truth_that_is_the_same_as_another_has_no_bins_of_its_own(made, scored):

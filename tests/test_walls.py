@@ -58,6 +58,7 @@ def test_the_one_door_is_lensfit_and_it_needs_neither_jax_nor_autolens():
     [
         "oddlens.aggregate",
         "oddlens.figures.draw",
+        "oddlens.figures.noise",
         "oddlens.figures.ranks",
         "oddlens.report",
         "oddlens.settings",
@@ -72,6 +73,7 @@ def test_tables_figures_report_and_settings_start_without_torch(module):
 STAGES = {
     "oddlens.aggregate": [],
     "oddlens.figures.draw": [],
+    "oddlens.figures.noise": [],
     "oddlens.figures.ranks": [],
     "oddlens.truth": [],
     "oddlens.report": [],

@@ -30,7 +30,7 @@ esac
 """
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
-TABLES = ["ablations", "alarms", "auc", "bins", "comparison", "contamination", "findings", "pairs", "pixels"]
+TABLES = ["ablations", "alarms", "auc", "bins", "comparison", "contamination", "findings", "noise", "pairs", "pixels"]
 TABLES += ["population", "published", "ranks", "samples", "selection", "starts", "summary", "wilcoxon"]
 
 
@@ -100,7 +100,7 @@ def test_tables_and_report_are_there(study):
         "tried_02",
     ]
     page = (study / "results/smoke/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 2 * 12 + 1  # figures of each data set, and the ranks
+    assert page.count("data:image/png;base64,") == 2 * 12 + 2  # figures of each data set, ranks and noise
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
 
 
@@ -126,8 +126,8 @@ def test_an_edited_detector_is_trained_again_and_nothing_else(study):
     path.write_text(source + "\n# edited\n")
     try:
         # The row that only scores in another way has no models of its own.
-        wanted = {"train": 8, "score": 6, "aggregate": 1, "figures": 2, "ranks": 1, "report": 1}
-        wanted |= {"all": 1, "total": 20}
+        wanted = {"train": 8, "score": 6, "aggregate": 1, "figures": 2, "ranks": 1, "noise": 1, "report": 1}
+        wanted |= {"all": 1, "total": 21}
         assert planned(study, *SMOKE) == wanted
     finally:
         path.write_text(source)
@@ -138,7 +138,7 @@ def test_an_edited_figure_trains_nothing(study):
     source = path.read_text()
     path.write_text(source + "\n# edited\n")
     try:
-        assert set(planned(study, *SMOKE)) == {"figures", "ranks", "preview", "report", "all", "total"}
+        assert set(planned(study, *SMOKE)) == {"figures", "noise", "ranks", "preview", "report", "all", "total"}
     finally:
         path.write_text(source)
 

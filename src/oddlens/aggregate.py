@@ -11,6 +11,7 @@ from oddlens.tables.auc import auc_table, comparison_table, summary_table
 from oddlens.tables.bins import bins_table
 from oddlens.tables.contamination import contamination_table
 from oddlens.tables.findings import findings_table
+from oddlens.tables.noise import median_signal, noise_table
 from oddlens.tables.pairs import ablation_table, pairs_table
 from oddlens.tables.pixels import pixels_table
 from oddlens.tables.population import population_table
@@ -33,6 +34,7 @@ def aggregate(
     starts: Sequence[str | Path],
     rows: Mapping[str, Mapping],
     reproduces: Mapping[str, str],
+    exposures: Mapping[str, str],
     smooth: str,
 ) -> None:
     """Write all tables; each is described where it is made, in `oddlens.tables`. Inputs are by data set.
@@ -40,10 +42,13 @@ def aggregate(
     Args:
         rows: of each detector row its `role`, and the row it `ablates` or the `sweep` it is of, if any.
         reproduces: of each data set the published one that it is held against.
+        exposures: of data sets that differ from others in their exposure alone, the first of these.
     """
     parts: dict[str, list[pd.DataFrame]] = {}
+    signal: dict[str, float] = {}
     for dataset, paths in scores.items():
         truth = tables.read_truth(truths[dataset])
+        signal[dataset] = median_signal(truth, smooth)
         for name, table in _of_dataset(Scored.read(paths, smooth), truth, rows):
             parts.setdefault(name, []).append(table)
         parts.setdefault("findings", []).append(findings_table(findings[dataset], truth))
@@ -52,6 +57,7 @@ def aggregate(
     made |= {
         "comparison": comparison_table(summary),
         "published": published_table(summary, reproduces),
+        "noise": noise_table(summary, signal, exposures),
         "ranks": ranks_table(summary),
         "wilcoxon": wilcoxon_table(summary),
         "pixels": pixels_table(path for paths in pixels.values() for path in paths),

@@ -27,6 +27,7 @@ def report(
     tables: Mapping[str, str | Path],
     figures: Mapping[str, Mapping[str, str | Path]],
     ranks: str | Path,
+    noise: str | Path,
     captions: Mapping[str, str | Path],
     study: dict[str, Any],
     rows: Mapping[str, Mapping],
@@ -40,7 +41,8 @@ def report(
         tables: paths of the result tables, by name.
         figures: for each data set the paths of its figures, by name.
         ranks: the path of the critical-difference diagram.
-        captions: paths of what is said under each figure, plain text by its name; `ranks` among them.
+        noise: the path of the AUC against noise.
+        captions: paths of what is said under each figure, plain text by its name; `ranks` and `noise` among them.
         study: the validated config as plain data.
         rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it, `what` it is.
         classes: what each class is.
@@ -64,6 +66,7 @@ def report(
         seeds=len(study["contamination"]["seeds"]),
         figures={name: {kind: _embedded(file) for kind, file in files.items()} for name, files in figures.items()},
         ranks=_embedded(ranks),
+        noise=_embedded(noise),
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **facts(read, rows, study),
     )
@@ -80,7 +83,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
     own = read["alarms"][read["alarms"]["calibration"] == "own"]
     return {
         "best": best,
-        "told": [row for row, entry in study["detectors"].items() if entry.get("labels")],
+        "told": [row for row, e in study["detectors"].items() if e.get("labels") and rows[row]["role"] != "ceiling"],
         "scoreboards": _each(datasets, judged, lambda t: _scoreboard(t, ["ceiling", "detector"])),
         "others": _each(datasets, judged, lambda t: _scoreboard(t, ["reference", "control"])),
         "controls": _controls(judged),

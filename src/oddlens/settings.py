@@ -122,7 +122,7 @@ class Row(Section):
     training: Training
     settings: dict[str, Any]
     labels: Annotated[dict[str, PositiveInt], Field(default_factory=dict)]
-    """How many images of a contaminant it is told are odd."""
+    """How many images of a contaminant it is told are odd; the supervised ceiling gets as many smooth ones."""
     ablates: str | None = None
     sweep: str | None = None
     """The sweep that it is a candidate of."""
@@ -215,8 +215,8 @@ class Study(Section):
     @model_validator(mode="after")
     def _labels_fit(self) -> "Study":
         for name, row in self.detectors.items():
-            if row.labels and not semi_supervised(row.detector):
-                able = ", ".join(d for d in detectors() if semi_supervised(d))
+            if row.labels and not takes_labels(row.detector):
+                able = ", ".join(filter(takes_labels, detectors()))
                 raise ValueError(f"detectors.{name}.labels: {row.detector} can make nothing of labels; {able} can")
             for dataset, given in self.datasets.items():
                 anomalies = list(given.substructure)
@@ -231,7 +231,13 @@ class Study(Section):
                     for kind, fractions in self.contamination.fractions.items()
                     for p in fractions
                 ]
-                for cls, told in self.labels_of(name, dataset).items():
+                labels = self.labels_of(name, dataset)
+                if (smooth := labels.pop(substructure.SMOOTH)) > given.images.train:
+                    raise ValueError(
+                        f"datasets.{dataset}.images.train is {given.images.train}, but detectors.{name}.labels tells "
+                        f"{smooth} odd images and takes as many smooth ones: raise it"
+                    )
+                for cls, told in labels.items():
                     most = max((amounts[cls] for amounts in hidden), default=0)
                     if told and told + most > given.images.contaminant:
                         raise ValueError(
@@ -261,13 +267,24 @@ class Study(Section):
         return [cell for cell in self.cells() if cell != LABELLED_CELL] if row.contaminated else [CLEAN_CELL]
 
     def labels_of(self, name: str, dataset: str) -> dict[str, int]:
-        """How many images of each anomaly class of a data set a row is told are odd."""
-        return _by_class(self.detectors[name].labels, list(self.datasets[dataset].substructure))
+        """Of how many images of each class of a data set a row is told the label; smooth ones are for the ceiling."""
+        row = self.detectors[name]
+        odd = _by_class(row.labels, list(self.datasets[dataset].substructure))
+        return {substructure.SMOOTH: sum(odd.values()) if needs(row.detector) == "labels" else 0, **odd}
 
     def known(self, dataset: str) -> dict[str, int]:
-        """How many images of each anomaly class of a data set some row is told are odd."""
+        """Of how many images of each class of a data set some row is told the label."""
         rows = [self.labels_of(name, dataset) for name in self.detectors]
-        return {cls: max(row[cls] for row in rows) for cls in self.datasets[dataset].substructure}
+        return {cls: max(row[cls] for row in rows) for cls in self.datasets[dataset].classes}
+
+    def exposures(self) -> dict[str, str]:
+        """The data sets whose worlds differ in nothing but the exposure, and the first of those that are so alike."""
+        alike: dict[str, list[str]] = {}
+        for name, dataset in self.datasets.items():
+            world = {key: value for key, value in dataset.plain().items() if key in World.model_fields}
+            world["camera"] = {key: value for key, value in world["camera"].items() if key != "exposure_s"}
+            alike.setdefault(str(world), []).append(name)
+        return {name: names[0] for names in alike.values() if len(names) > 1 for name in names}
 
     def varied(self, name: str) -> dict[str, Any]:
         """The settings of a candidate in which the others of its sweep differ."""
@@ -355,6 +372,11 @@ def knows_lenses(name: str) -> bool:
 def semi_supervised(name: str) -> bool:
     """Whether a detector can make use of images known to be odd; see `Detector.semi_supervised`."""
     return bool(_declared(_HERE / "detectors" / f"{name}.py", "semi_supervised"))
+
+
+def takes_labels(name: str) -> bool:
+    """Whether a detector learns from labels, be it from a few or as a ceiling."""
+    return semi_supervised(name) or needs(name) == "labels"
 
 
 def scoring(name: str) -> tuple[str, ...]:

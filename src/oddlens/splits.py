@@ -3,8 +3,8 @@
 A training set has a fixed size n; a fraction p of it is anomalous, p = n_anomalous / n. For one seed the sets are
 nested: the anomalies at 1 % are among those at 5 %, and the normal images at 5 % are among those at 1 %.
 For the supervised ceiling there is one set more, `labelled`: all contaminants, and as many normal images.
-For semi-supervised detectors the column `known` numbers odd images that are in no other set, from 1 in each class: who
-is told n of a class is told the first n.
+For those who are told fewer labels the column `known` numbers images of each class from 1: who is told n of a class is
+told the first n. Odd ones are in no set without labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ def split(
         smooth: the class of the training pool.
         train: how many images the training pool has.
         contaminants: how many images the contaminant pool has of each anomaly class.
-        known: how many images of each anomaly class are known to be odd; they are the last of its pool.
+        known: of how many images of each class the label is told; they are the last of its pool.
     """
 
     def shuffled(pool: str, cls: str, count: int) -> list[tuple[str, str, int]]:
@@ -52,7 +52,8 @@ def split(
 
     normal = shuffled("train", smooth, train)
     odd = {cls: shuffled("contaminant", cls, count) for cls, count in contaminants.items()}
-    told = {image: n for cls, count in known.items() for n, image in enumerate(odd[cls][::-1][:count], 1)}
+    pools = {smooth: normal, **odd}
+    told = {image: n for cls, count in known.items() for n, image in enumerate(pools[cls][::-1][:count], 1)}
     # Class by class in turn, so that any leading part of the mixture is balanced.
     odd[LABELLED] = odd[MIXED] = [image for turn in zip(*odd.values(), strict=False) for image in turn]
     members = {}
@@ -64,7 +65,7 @@ def split(
         if count > len(pool) or size - count > len(normal):
             raise ValueError(f"{dataset} {cell}: {size} images cannot be drawn from {len(normal)} + {len(pool)}")
         members[cell] = set(normal[: size - count] + pool[:count])
-        if contaminant != LABELLED and (both := members[cell] & set(told)):
+        if contaminant != LABELLED and (both := set(pool[:count]) & set(told)):
             raise ValueError(f"{dataset} {cell}: {len(both)} of its odd images are known to be odd: enlarge the pool")
     used = sorted(set().union(*members.values(), told))
     table = pd.DataFrame(used, columns=IDENTITY)
@@ -72,6 +73,11 @@ def split(
         table[cell] = np.fromiter((image in members[cell] for image in used), dtype=np.int8, count=len(used))
     table[KNOWN] = np.fromiter((told.get(image, 0) for image in used), dtype=np.int64, count=len(used))
     return table
+
+
+def told(table: pd.DataFrame, labels: Mapping[str, int]) -> pd.DataFrame:
+    """The images, by `IDENTITY`, whose label is told to one who is told so many of each class."""
+    return table.loc[table[KNOWN].between(1, table["class"].map(labels).fillna(0)), IDENTITY]
 
 
 def write(path: str, table: pd.DataFrame, **about) -> None:

@@ -54,7 +54,7 @@ def train(
         row: the name of the detector's row in the config.
         input: what the shards hold: images, or what is left of them (`oddlens.explain`).
         world: of the data set, for a detector that knows lenses; None for all others.
-        labels: of each anomaly class, how many images are known to be odd.
+        labels: of each class, how many images have their label told; none, for a detector that needs labels: all.
         smooth: the class that is normal.
         replica: the study's seed; the same for all cells, so that they start from equal weights.
         source: the fingerprint of the code, a part of the recipe.
@@ -68,10 +68,11 @@ def train(
         pool = shards.read_all(shard_paths, scratch)
         place = pd.Series(pool.table.index, index=pd.MultiIndex.from_frame(pool.table[splits.IDENTITY]))
         table = splits.read(split_path)
-        told = table.loc[table[splits.KNOWN].between(1, table["class"].map(labels).fillna(0)), splits.IDENTITY]
-        odd = place[list(told.itertuples(index=False, name=None))].to_numpy() if len(told) else None
+        told = splits.told(table, labels)
+        supervised = kind.needs == "labels"
+        odd = place[list(told.itertuples(index=False, name=None))].to_numpy() if len(told) and not supervised else None
         for cell, path in models.items():
-            members = table.loc[table[cell] == 1, splits.IDENTITY]
+            members = told if supervised and len(told) else table.loc[table[cell] == 1, splits.IDENTITY]
             rows = place[list(members.itertuples(index=False, name=None))].to_numpy()
             about: dict[str, Any] = {
                 "row": row,
@@ -96,7 +97,7 @@ def train(
                     images=pool.images,
                     rows=rows,
                     odd=odd,
-                    labels=(members["class"] != smooth).to_numpy() if kind.needs == "labels" else None,
+                    labels=(members["class"] != smooth).to_numpy() if supervised else None,
                     camera=Camera(*pool.table.loc[rows, CAMERA].median()),
                     seed=own_seed,
                     training=training,

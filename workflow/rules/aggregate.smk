@@ -9,6 +9,7 @@ TABLES = {
     "wilcoxon": "pairs of rows, Wilcoxon-Holm",
     "bins": "AUC by truth",
     "population": "lenses for 3 sigma",
+    "noise": "AUC by noise",
     "pixels": "anomaly maps",
     "findings": "findings",
     "starts": "starts of fits",
@@ -70,6 +71,7 @@ rule aggregate:
             name: dataset.reproduces or name
             for name, dataset in STUDY.datasets.items()
         },
+        exposures=STUDY.exposures(),
         rows=ROWS,
         smooth=SMOOTH,
         source=fingerprint("oddlens.aggregate"),
@@ -133,3 +135,25 @@ rule ranks:
         source=fingerprint("oddlens.figures.ranks"),
     script:
         "../scripts/ranks.py"
+
+
+rule noise:
+    input:
+        noise=results("tables/noise.csv"),
+    output:
+        report(
+            results("figures/noise.png"),
+            caption="../report/figures/noise.rst",
+            category="Figures",
+            labels={"data set": "all", "figure": "noise"},
+        ),
+    log:
+        log_of("figures/noise"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        rows=ROWS,
+        source=fingerprint("oddlens.figures.noise"),
+    script:
+        "../scripts/noise.py"

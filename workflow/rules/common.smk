@@ -157,12 +157,12 @@ def contaminants(wildcards):
 
 
 def known(wildcards):
-    """How many images of each anomaly class are known to be odd to some row."""
+    """Of how many images of each class some row is told the label."""
     return STUDY.known(wildcards.dataset)
 
 
 def labels(wildcards):
-    """How many images of each anomaly class are known to be odd to a row."""
+    """Of how many images of each class a row is told the label."""
     return STUDY.labels_of(wildcards.detector, wildcards.dataset)
 
 

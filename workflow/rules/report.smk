@@ -7,6 +7,7 @@ rule report:
             figure=["preview", *FIGURES],
         ),
         ranks_figure=results("figures/ranks.png"),
+        noise_figure=results("figures/noise.png"),
         losses=expand(
             results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
             dataset=STUDY.datasets,
@@ -16,7 +17,7 @@ rule report:
         template="src/oddlens/report.html.j2",
         captions=expand(
             "workflow/report/figures/{figure}.rst",
-            figure=["preview", *FIGURES, "ranks"],
+            figure=["preview", *FIGURES, "ranks", "noise"],
         ),
     output:
         report(

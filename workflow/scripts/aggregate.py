@@ -18,5 +18,6 @@ with log_to(snakemake.log[0]):
         starts=files.starts,
         rows=params.rows,
         reproduces=params.reproduces,
+        exposures=params.exposures,
         smooth=params.smooth,
     )

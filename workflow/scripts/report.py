@@ -18,6 +18,7 @@ with log_to(snakemake.log[0]):
         tables={table: files[table] for table in params.tables},
         figures={dataset: dict(zip(params.figures, drawn, strict=True)) for dataset, drawn in by_dataset},
         ranks=files.ranks_figure,
+        noise=files.noise_figure,
         captions={Path(caption).stem: caption for caption in files.captions},
         study=params.study,
         rows=params.rows,

@@ -1,10 +1,10 @@
 """Ceiling: a ResNet-18 that is told which of its training images are odd.
 
 He et al. 2015 (arXiv:1512.03385) for small images (first convolution 3 x 3, no pooling after it), of torchvision's
-blocks. It learns from all anomalies of the contaminant pool and as many smooth lenses: what so many labels buy.
-Substructure is a few parts in a hundred of a bright ring, which takes a network very many images to see. With
-`residual: true` an autoencoder learns to draw the smooth ones at the same time, and the ResNet gets what it leaves over
-beside the image (as Alexander et al. 2020, arXiv:2008.12731, did with their error maps).
+blocks. It learns from all anomalies of the contaminant pool, or as many of them as its row's `labels` say, and as many
+smooth lenses: what so many labels buy. Substructure is a few parts in a hundred of a bright ring, which takes a network
+very many images to see. With `residual: true` an autoencoder learns to draw the smooth ones at the same time, and
+the ResNet gets what it leaves over beside the image (as Alexander et al. 2020, arXiv:2008.12731, did with error maps).
 """
 
 import torch

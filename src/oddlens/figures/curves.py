@@ -120,8 +120,8 @@ def _groups(rows: Iterable[str]) -> list[list[str]]:
     return [members for members in found if len(members) > 1] + ([alone] if alone else [])
 
 
-def _curve(axis: Axes, rows: pd.DataFrame, x: str, y: str, look: Mapping[str, Any], label: str) -> None:
-    """Means over seeds with their intervals over test images."""
+def row_curve(axis: Axes, rows: pd.DataFrame, x: str, y: str, look: Mapping[str, Any], label: str) -> None:
+    """One row's `y` against `x`: means over seeds with their intervals over test images."""
     rows = rows.sort_values(x)
     bars = [rows[y] - rows[f"{y}_low"], rows[f"{y}_high"] - rows[y]]
     axis.errorbar(rows[x], rows[y], yerr=bars, **MARKS, label=label, **look)
@@ -154,7 +154,7 @@ def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) 
             for row in _shown(best, rows):
                 chosen = (bins["anomaly"] == anomaly) & (bins["truth"] == truth) & (bins["detector"] == row)
                 if chosen.any():
-                    _curve(axis, bins[chosen], "median", "auc", look[row], row)
+                    row_curve(axis, bins[chosen], "median", "auc", look[row], row)
             axis.axhline(0.5, color="0.7", lw=0.8, ls=":")
             axis.set_xlabel(("log10 of " if truth.endswith("_msun") else "") + (OF_SUBSTRUCTURE | OF_LENS)[truth])
         for axis in line[len(names) :]:
@@ -186,7 +186,7 @@ def population_curves(population: pd.DataFrame, best: Sequence[str], rows: Rows,
     for axis, anomaly in zip(axes[0], anomalies, strict=True):
         for row in _shown(best, rows):
             chosen = (population["anomaly"] == anomaly) & (population["detector"] == row)
-            _curve(axis, population[chosen], "percent", "lenses", look[row], row)
+            row_curve(axis, population[chosen], "percent", "lenses", look[row], row)
         axis.set(yscale="log", title=anomaly, xlabel="mass in substructure [% of the lens]")
         axis.set_xscale("log", subs=[2, 3, 4, 6])
         axis.xaxis.set_major_formatter("{x:g}")
