@@ -14,7 +14,7 @@ from oddlens.artefacts import replacing
 from oddlens.cells import LABELLED, MIXED
 from oddlens.tables import ALL, ALPHA, BLIND, HOME, TRAINING, VARIANTS, training_labels
 from oddlens.tables.auc import ranking
-from oddlens.tables.findings import doubtful
+from oddlens.tables.findings import FLAGS, flagged
 
 EXAMPLE = 0.1
 """The contaminated fraction that the text speaks of, or the nearest that the study has."""
@@ -93,7 +93,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "friedman": _friedman(read["ranks"]),
         "pixels": _pixels(read["pixels"]),
         "findings": _each(datasets, read["findings"], _findings),
-        "doubtful": doubtful(read["findings"]),
+        "flagged": flagged(read["findings"]),
         "ablations": _each(datasets, read["ablations"], _ablations),
         "samples": _each(datasets, read["samples"], _samples),
         "collapsed": _collapsed(read["samples"]),
@@ -429,16 +429,18 @@ def _findings(findings: pd.DataFrame) -> str | None:
     """What is found in test images after clean training, means over seeds."""
     clean = findings[findings["contaminant"].isin(HOME) & (findings["pool"] == "test")]
     means = clean.groupby(["detector", "class"], sort=False).mean(numeric_only=True).reset_index()
-    counts = {name: [f"{n:.0f}" if n == n else "" for n in means[name]] for name in ("images", "doubtful", "sure")}
-    shown = means.assign(**counts)[["detector", "class", "images", "doubtful", "chi_square", "sure"]].assign(
+    counted = ["images", *FLAGS, "sure"]
+    counts = {name: [f"{n:.0f}" if n == n else "" for n in means[name]] for name in counted}
+    shown = means.assign(**counts)[["detector", "class", "images", *FLAGS, "chi_square", "sure"]].assign(
         offset=[f"{offset:.2f}″" if offset == offset else "" for offset in means["offset_arcsec"]],
         mass=[
             f"{mid:.2g} ({low:.2g}–{high:.2g})" if mid == mid else ""
             for mid, low, high in means[["mass_ratio", "mass_ratio_low", "mass_ratio_high"]].values
         ],
     )
-    names = {"detector": "row", "chi_square": "χ² per pixel", "sure": "5 σ", "offset": "from the heaviest"}
-    return _html(shown.rename(columns=names | {"mass": "mass over the heaviest’s"}))
+    names = {"detector": "row", "at_bounds": "at bounds", "chi_square": "χ² per pixel", "sure": "5 σ"}
+    names |= {"offset": "from the heaviest", "mass": "mass over the heaviest’s"}
+    return _html(shown.rename(columns=names))
 
 
 def _ablations(ablations: pd.DataFrame) -> str | None:
