@@ -6,7 +6,8 @@ the training images, which only set the unit of brightness: no contamination can
 fit has no harder task. What is trained is a network that says where a fit starts: it sees lenses that are drawn anew
 from the priors of the data set.
 
-This is the one detector that knows lenses; it is told the world of its data set when it is built.
+This is the one detector that knows lenses; it is told the world of its data set when it is built. It is also the one
+that needs no full image: pixels that are NaN were not observed, and have no weight in fit and scan.
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
+from torch.nn import functional as F
 
 from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks import cosine
@@ -42,8 +44,13 @@ CELLS, LEFTOVER = 15, 8
 """Of worlds that have clumps, and light of the lens galaxy, by default."""
 GALAXIES = 512
 """Lens galaxies that are looked at to learn what their light leaves."""
+OBSERVED = 0.6
+"""The part of its pixels that an image must show, or its score is doubtful: with half of the field masked, one fit in
+eight of lenses of model B ends in a wrong valley; with 3/8, none."""
 FAINTEST = 1e-3
 """The least factor by which a start is brought to the brightness of an image."""
+BEYOND = 1.0
+"""An optimum that is so many standard deviations outside what was drawn of a parameter is no lens of the world."""
 TAILS = 5.0
 """Standardised parameters of a start beyond this are brought back to it."""
 
@@ -72,8 +79,11 @@ class LensFit(Detector):
     """
 
     knows_lenses = True
+    masks = True
     scoring = ("score", "spread_arcsec2", "heaviest_arcsec2")
-    findings = ("doubtful", "chi_square", "significance", "area_arcsec2", "y_arcsec", "x_arcsec")
+    findings = ("doubtful", "at_bounds", "chi_square", "significance", "area_arcsec2", "y_arcsec", "x_arcsec")
+    extremes: Tensor
+    """Least and largest value of each named parameter among the lenses drawn, [2, named]."""
     scatter: Tensor
     middle: Tensor
     galaxy: Tensor
@@ -133,6 +143,7 @@ class LensFit(Detector):
         self.prior_width, self.cell_scatter, self.spread = prior_width, cell_scatter, spread_arcsec2
         self.coordinates = Components(pixels)
         self.start = residual(self.coordinates.count, len(self.model.names), width, depth)
+        self.register_buffer("extremes", torch.zeros(2, len(self.model.names)))
         self.register_buffer("middle", torch.zeros(self.model.count))
         self.register_buffer("scatter", torch.ones(self.model.count))
         self.register_buffer("galaxy", torch.zeros(pixels**2))
@@ -149,6 +160,7 @@ class LensFit(Detector):
         self._look_at_light(scenes)
         bank = torch.from_numpy(self.model.parameters_of(scenes.lens)).to(self.middle)
         named, cells = len(self.model.names), self.model.cells**2
+        self.extremes.copy_(torch.stack(bank[:, :named].aminmax(dim=0)))
         self.middle[:named] = bank[:, :named].mean(dim=0)
         scatter = bank[:, :named].std(dim=0)
         self.scatter[:named] = scatter.where(scatter > FIXED, MOVED)
@@ -194,11 +206,15 @@ class LensFit(Detector):
 
     # --- fit and scan -----------------------------------------------------------------------------------------------
 
-    def noise(self) -> Noise:
-        """Of the camera and of lens galaxies as bright as the mean of the world's, in electrons / s / pixel."""
-        gain, floor = (self.gain * self.scale).item(), (self.background * self.scale**2).item()
+    def noise(self, images: Tensor | None = None) -> Noise:
+        """Of the camera and of lens galaxies as bright as the mean of the world's, in electrons / s / pixel; infinite
+        where `images` are masked."""
+        gain = (self.gain * self.scale).item()
+        floor = (self.background * self.scale**2).item() + gain * self.galaxy
+        if images is not None:
+            floor = floor.where(self._observed(images), torch.inf)
         correlated = self.smooth.camera.noise_correlation_pixels is not None
-        return Noise(gain, floor + gain * self.galaxy, self.decorrelates if correlated else None)
+        return Noise(gain, floor, self.decorrelates if correlated else None)
 
     def prior(self) -> Prior:
         """Of the parameters; that of amplitudes has the width of the world's."""
@@ -207,19 +223,23 @@ class LensFit(Detector):
         return Prior(self.middle, torch.diag(width**-2))
 
     def fitted(self, images: Tensor) -> Fit:
-        """The smooth lenses that explain scaled images [n, 1, pixels, pixels] best."""
-        standardised = self.start(self.coordinates(self.see(images))).clamp(-TAILS, TAILS)
-        data, noise, named = self._data(images), self.noise(), len(self.model.names)
+        """The smooth lenses that explain scaled images [n, 1, pixels, pixels] best; one that shows too little has not
+        converged."""
+        standardised = self.start(self.coordinates(self.see(filled(images)))).clamp(-TAILS, TAILS)
+        data, noise, named = self._data(images), self.noise(images), len(self.model.names)
         start = self.middle.repeat(len(images), 1)
         start[:, :named] += self.scatter[:named] * standardised
-        light = self.model(start)
+        light = self.model(start).where(self._observed(images), 0.0)
         ratio = (light * data).sum(dim=1) / light.square().sum(dim=1)  # the best brightness for the start's shape
         start[:, self.model.names.index("log_intensity")] += ratio.clamp(min=FAINTEST).log()
-        return fit(self.model.drawn, data, noise, self.prior(), start, self.steps)
+        found = fit(self.model.drawn, data, noise, self.prior(), start, self.steps)
+        enough = self._observed(images).sum(dim=1) >= OBSERVED * self.pixels**2
+        return found._replace(converged=found.converged & enough)
 
     def scanned(self, images: Tensor, found: Fit, drawn: Drawn, field: bool) -> Scanned:
         """What the smooth lenses `found`, and `drawn`, leave over of images, place by place."""
-        return self.scan(self._data(images), found, drawn, self.noise(), self.prior(), self.spread if field else None)
+        spread = self.spread if field else None
+        return self.scan(self._data(images), found, drawn, self.noise(images), self.prior(), spread)
 
     def anomaly(self, images: Tensor) -> Tensor:
         """What `score` says; where no fit was found, what a smooth lens would have: that tells of no dark matter."""
@@ -227,7 +247,7 @@ class LensFit(Detector):
 
     def _anomaly(self, images: Tensor) -> Tensor:
         found = self.fitted(images)
-        chi_square = torch.where(found.converged, found.objective / self.pixels**2, 1.0)
+        chi_square = torch.where(found.converged, found.objective / self._observed(images).sum(dim=1), 1.0)
         score, mass = chi_square, torch.full((4, len(images)), torch.nan)
         if self.by != "chi_square":
             scanned = self.scanned(images, found, self.model.drawn(found.parameters), field=self.by == "evidence")
@@ -236,10 +256,23 @@ class LensFit(Detector):
             mass = torch.stack([significance, area, self.scan.y[place], self.scan.x[place]])
             score = significance if self.by == "significance" else scanned.odds
             score = score if scanned.evidence is None else scanned.evidence
-        return torch.stack([score, (~found.converged).float(), chi_square, *mass.to(score)], dim=1)
+        doubtful, at_bounds = (flag.float() for flag in (~found.converged, self.at_bounds(found)))
+        return torch.stack([score, doubtful, at_bounds, chi_square, *mass.to(score)], dim=1)
+
+    def at_bounds(self, found: Fit) -> Tensor:
+        """Whether only a lens that the world cannot have explains an image, [n].
+
+        Nothing is said against the fit, nor against the score that it has; but what the image shows may be no lens, or
+        one of another population, on which the score was never tried.
+        """
+        # What cells add has a size and a brightness, too, so that those of the profile alone may be any.
+        asked = self.model.lens_count + 2 if self.model.cells else len(self.model.names)
+        (least, most), found_at = self.extremes[:, :asked], found.parameters[:, :asked]
+        outside = (least - found_at).maximum(found_at - most)
+        return found.converged & (outside > BEYOND * self.scatter[:asked]).any(dim=1)
 
     def oddness(self, images: Tensor) -> Tensor:
-        """The square, in units of the noise, of what the field of masses adds to the image."""
+        """The square, in units of the noise, of what the field of masses adds to the image; 0 where it is masked."""
         maps = []
         for part in images.split(self._at_once(images)):
             found = self.fitted(part)
@@ -249,7 +282,7 @@ class LensFit(Detector):
         return torch.cat(maps)
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """The smooth lenses."""
+        """The smooth lenses, in masked pixels too."""
         parts = [self.model(self.fitted(part).parameters) for part in images.split(self._at_once(images))]
         return torch.cat(parts).view_as(images) / self.scale
 
@@ -259,11 +292,23 @@ class LensFit(Detector):
         return ((torch.cat(parts) - self.middle) / self.scatter)[:, : len(self.model.names)]
 
     def _data(self, images: Tensor) -> Tensor:
-        return (images * self.scale).flatten(1)
+        return (images * self.scale).flatten(1).nan_to_num()  # masked pixels have no weight, and must be finite
+
+    @staticmethod
+    def _observed(images: Tensor) -> Tensor:
+        return images.flatten(1).isfinite()
 
     @staticmethod
     def _at_once(images: Tensor) -> int:
         return AT_ONCE if images.device.type == "cpu" else len(images)
+
+
+def filled(images: Tensor) -> Tensor:
+    """Images [n, 1, pixels, pixels] with NaN replaced by the mean of the neighbours, from the rim of a gap inwards."""
+    while (gaps := images.isnan()).any():
+        total, count = (F.avg_pool2d(part, 3, 1, 1) for part in (images.nan_to_num(), (~gaps).to(images)))
+        images = images.where(~gaps, total / count)  # 0 / 0: its neighbours come first
+    return images
 
 
 def features(world: World) -> Sequence[str]:
