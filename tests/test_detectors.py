@@ -300,6 +300,17 @@ def test_wrong_images_are_refused(images, told):
         fitted("flux").score(images)
 
 
+def test_masked_pixels_are_refused_by_who_does_not_mask(trained):
+    _, model = trained
+    images = toy(5)
+    images[3, 2, 7] = np.nan
+    if model.masks:
+        assert np.isfinite(scored(model, images)).all()
+    else:
+        with pytest.raises(ValueError, match="image 3 has pixels that are not finite; mask or replace them first"):
+            scored(model, images)
+
+
 @pytest.mark.parametrize("images", [np.zeros((50, PIXELS, PIXELS)), -1 - toy(50)])
 def test_dark_training_images_are_refused(images):
     with pytest.raises(ValueError, match="no images of light"):

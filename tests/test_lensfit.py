@@ -8,7 +8,7 @@ from oddlens import detectors, settings, shards
 from oddlens.detectors.base import Camera
 from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
 from oddlens.detectors.blocks.scan import Scan
-from oddlens.detectors.lensfit import decorrelation
+from oddlens.detectors.lensfit import decorrelation, filled
 from oddlens.lensing import camera, render, scene
 from oddlens.lensing.leftover import leftover, principal
 from oddlens.lensing.model import Drawn, LensModel, separated
@@ -177,6 +177,76 @@ def test_significance_is_standard_normal_without_substructure(planted):
     assert scanned.significance.mean().abs() < 0.2
     assert scanned.significance.std().item() == pytest.approx(1, abs=0.12)
     assert scanned.evidence.median() < 0  # Occam
+
+
+# --- pixels that were not observed -----------------------------------------------------------------------------------
+
+
+def masked(images, seed=0):
+    """A column of each image [n, pixels, pixels] and one pixel in thirty, as a mask of the same shape."""
+    rng = np.random.default_rng(seed)
+    column = rng.integers(images.shape[2], size=(len(images), 1, 1))
+    return (np.arange(images.shape[2]) == column) | (rng.random(images.shape) < 1 / 30)
+
+
+def hidden(model, noise, count):
+    """The noise if pixels of images [count, pixels^2] are masked, and the mask."""
+    mask = torch.from_numpy(masked(np.zeros((count, model.pixels, model.pixels)))).flatten(1)
+    return noise._replace(floor=torch.full(mask.shape, noise.floor).masked_fill(mask, torch.inf)), mask
+
+
+@pytest.mark.parametrize("gain", [0.0, 1e-3])
+def test_what_is_under_a_mask_changes_nothing(planted, gain):
+    model, scan, noise, parameters, _, _, data = planted
+    noise, mask = hidden(model, noise._replace(gain=gain), COUNT)
+    found = []
+    for garbage in (0.0, -1e3, 1e6):
+        data = data.masked_fill(mask, garbage)
+        best = fit(model.drawn, data, noise, free(model), parameters, 30)
+        scanned = scan(data, best, model.drawn(best.parameters), noise, free(model), spread=0.01)
+        found.append((*best, *scanned))
+    for other in found[1:]:
+        for theirs, ours in zip(other, found[0], strict=True):
+            assert torch.equal(theirs, ours)
+    assert (found[0][-1][mask] == 0).all()
+    assert (noise.observed(data) == (~mask).sum(dim=1)).all()
+
+
+def test_a_mask_that_masks_nothing_changes_no_bit(planted):
+    model, scan, noise, parameters, _, _, data = planted
+    found = []
+    for each in (noise, noise._replace(floor=torch.full(data.shape, noise.floor))):
+        best = fit(model.drawn, data, each, free(model), parameters, 30)
+        found.append((*best, *scan(data, best, model.drawn(best.parameters), each, free(model), spread=0.01)))
+    for theirs, ours in zip(*found, strict=True):
+        assert torch.equal(theirs, ours)
+
+
+@pytest.mark.parametrize("correlation", [None, 0.5])
+def test_significance_is_standard_normal_with_masks(planted, correlation):
+    model, scan, noise, parameters, *_ = planted
+    noise, mask = hidden(model, noise, COUNT)
+    drawn, white = model(parameters), torch.randn(mask.shape, generator=torch.Generator().manual_seed(3))
+    if correlation:
+        matrix = torch.from_numpy(decorrelation(model.pixels, correlation)).float()
+        noise = noise._replace(decorrelates=matrix)
+        correlates = noise._replace(decorrelates=matrix.inverse())
+        white = correlates.white(white)
+    data = (drawn + (noise.gain * drawn + 4e-5).sqrt() * white).masked_fill(mask, 0.0)
+    found = fit(model.drawn, data, noise, free(model), parameters, 30)
+    assert found.converged.float().mean() > 0.9
+    scanned = scan(data, found, model.drawn(found.parameters), noise, free(model))
+    assert scanned.significance.mean().abs() < 0.2
+    assert scanned.significance.std().item() == pytest.approx(1, abs=0.12)
+
+
+def test_gaps_are_filled_from_their_rim():
+    flat, gap = torch.full((2, 1, 8, 8), 3.0), torch.zeros(2, 1, 8, 8, dtype=torch.bool)
+    gap[0, :, :6, 1:5] = True
+    torch.testing.assert_close(filled(flat.masked_fill(gap, torch.nan)), flat)
+
+
+# --- the evidence of many masses, and the odds of one ----------------------------------------------------------------
 
 
 @pytest.mark.parametrize("cells", [0, 5])
@@ -456,6 +526,51 @@ def test_what_is_found_stands_beside_the_score(trained):
     assert model.examined(broken)[1]["chi_square"].max() > 5 or model.examined(broken)[1]["doubtful"].any()
 
 
+def test_a_masked_image_has_the_score_of_what_is_seen(trained):
+    model, images = trained
+    mask = masked(images)
+    seen = np.where(mask, np.float32(np.nan), images)
+    (clean, _), (scores, found) = model.examined(images), model.examined(seen)
+    assert found["doubtful"].mean() < 0.05
+    assert 0.7 < np.median(found["chi_square"]) < 1.2
+    assert np.median(np.abs(scores - clean)) < 0.5 * clean.std()
+    beside = images.copy()
+    beside[5] = seen[5]
+    assert model.score(seen[5:6])[0] == model.score(beside)[5] == scores[5]
+    np.testing.assert_array_equal(np.delete(model.score(beside), 5), np.delete(clean, 5))
+    assert (model.maps(seen)[mask] == 0).all()
+    apart = np.abs(model.reconstructed(seen) - model.reconstructed(images)) / np.sqrt(1.6e-4)
+    assert np.median(apart[mask]) < 1
+
+
+def test_an_image_that_shows_too_little_is_doubtful_and_one_that_shows_nothing_is_refused(trained):
+    model, images = trained
+    seen = images[:3].copy()
+    seen[1, :, :8] = np.nan
+    found = model.examined(seen)[1]
+    assert found["doubtful"].tolist() == [0, 1, 0]
+    assert (found["significance"][1], found["at_bounds"][1]) == (0, 0)
+    for value in (np.nan, np.inf):
+        seen[2] = value
+        with pytest.raises(ValueError, match="image 2 has infinite pixels, or none that is not NaN"):
+            model.score(seen)
+
+
+def test_lenses_that_the_world_cannot_have_are_flagged(trained, tmp_path):
+    model, images = trained
+    assert model.examined(images)[1]["at_bounds"].mean() < 0.05
+    scenes = scene.draw(model.smooth, 3, "d", "test", "smooth", np.arange(16))
+    far = torch.tensor(model.model.parameters_of(scenes.lens)).float()
+    far[:, model.model.names.index("einstein_radius")] = 2.4
+    seen = noisy(model.model(far), Noise(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
+    found = model.examined(seen)[1]
+    assert (found["at_bounds"] + found["doubtful"]).mean() > 0.9
+    assert found["at_bounds"].mean() > 0.5
+    model.save(tmp_path / "model")
+    loaded, _ = detectors.load(tmp_path / "model")
+    np.testing.assert_array_equal(loaded.examined(seen)[1]["at_bounds"], found["at_bounds"])
+
+
 def test_a_camera_without_noise_is_refused():
     world = settings.world("model_b", above={"camera": {"noise": "none"}})
     with pytest.raises(ValueError, match=r"camera\.noise: none.*leave the row out"):
@@ -491,6 +606,7 @@ def test_training_images_only_set_the_unit():
     for seed in (1, 2):
         images = np.random.default_rng(seed).random((64, 16, 16)).astype("f4")
         images[0, 0, :] = 2.0  # the same brightest pixels
+        images[seed, 1] = np.nan
         model = kind.build(16, seed=1, world=SMALL.plain(), lenses=128, places=3)
         model.fit(images, seed=1, camera=Camera(1e-3, 1.6e-4, 2.1), training={"epochs": 2, "batch_size": 32})
         made.append(model.score(asked))

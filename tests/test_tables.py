@@ -406,8 +406,9 @@ def test_findings_are_held_against_truth(read, made):
     line = findings.query("dataset == 'model_a' and seed == 1 and contaminant == 'none' and pool == 'test'")
     line = line.set_index("class").loc["cdm"]
     known = tables.read_truth(made["truths"]["model_a"]).query("pool == 'test' and `class` == 'cdm'")
-    doubtful, sure = known.index % 3 == 0, (known.index % 5 > 1) & (known.index % 3 > 0)
-    assert (line["images"], line["doubtful"], line["sure"]) == (len(known), doubtful.sum(), sure.sum())
+    sure = (known.index % 5 > 1) & (known.index % 3 > 0)
+    assert (line["images"], line["sure"]) == (len(known), sure.sum())
+    assert (line["doubtful"], line["at_bounds"]) == ((known.index % 3 == 0).sum(), (known.index % 7 == 1).sum())
     assert line["offset_arcsec"] == pytest.approx(0.4)
     assert line["least_msun"] == pytest.approx(0.004 / 2e-12)
     ratio = (0.02 / 2e-12 / known["heaviest_mass_msun"])[sure]
@@ -422,14 +423,14 @@ def test_starts_of_fits_are_listed(read):
     assert (starts["images"] - starts["reached"] == 5).all()
 
 
-def test_doubtful_scores_are_counted(read):
-    from oddlens.tables.findings import doubtful
+def test_flagged_images_are_counted(read):
+    from oddlens.tables.findings import flagged
 
-    counted = doubtful(read["findings"])
+    counted = flagged(read["findings"])
     assert [(c["dataset"], c["detector"]) for c in counted] == [("model_a", "good"), ("model_b", "good")]
     assert counted[0]["doubtful"] == pytest.approx(counted[0]["images"] / 3, rel=0.02)
-    nothing = read["findings"].assign(doubtful=0.0)
-    assert doubtful(nothing) == []
+    assert counted[0]["at_bounds"] == pytest.approx(counted[0]["images"] / 7, rel=0.05)
+    assert flagged(read["findings"].assign(doubtful=0.0, at_bounds=np.nan)) == []
 
 
 def test_published_figures_stand_beside_both_of_our_rows(read):

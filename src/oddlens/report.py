@@ -15,7 +15,7 @@ from oddlens.cells import LABELLED, MIXED
 from oddlens.tables import ALL, ALPHA, BLIND, HOME, TRAINING, VARIANTS, training_labels
 from oddlens.tables.alarms import LENSES
 from oddlens.tables.auc import ranking
-from oddlens.tables.findings import doubtful
+from oddlens.tables.findings import FLAGS, flagged
 
 EXAMPLE = 0.1
 """The contaminated fraction that the text speaks of, or the nearest that the study has."""
@@ -98,7 +98,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "population": [p for b in best if (p := _population(read["population"], b))],
         "pixels": _pixels(read["pixels"]),
         "findings": _each(datasets, read["findings"], _findings),
-        "doubtful": doubtful(read["findings"]),
+        "flagged": flagged(read["findings"]),
         "starts": _each(datasets, read["starts"], _starts),
         "ablations": _each(datasets, read["ablations"], _ablations),
         "samples": _each(datasets, read["samples"], _samples),
@@ -451,24 +451,20 @@ def _findings(findings: pd.DataFrame) -> str | None:
     """What is found in test images after clean training, means over seeds."""
     clean = findings[findings["contaminant"].isin(HOME) & (findings["pool"] == "test")]
     means = clean.groupby(["detector", "class"], sort=False).mean(numeric_only=True).reset_index()
-    counts = {name: [f"{n:.0f}" if n == n else "" for n in means[name]] for name in ("images", "doubtful", "sure")}
+    counted = ["images", *FLAGS, "sure"]
+    counts = {name: [f"{n:.0f}" if n == n else "" for n in means[name]] for name in counted}
     least = [f"{mass:.1e}" if mass == mass else "" for mass in means["least_msun"]]
     shown = means.assign(**counts, least=least)
-    shown = shown[["detector", "class", "images", "doubtful", "chi_square", "least", "sure"]].assign(
+    shown = shown[["detector", "class", "images", *FLAGS, "chi_square", "least", "sure"]].assign(
         offset=[f"{offset:.2f}″" if offset == offset else "" for offset in means["offset_arcsec"]],
         mass=[
             f"{mid:.2g} ({low:.2g}–{high:.2g})" if mid == mid else ""
             for mid, low, high in means[["mass_ratio", "mass_ratio_low", "mass_ratio_high"]].values
         ],
     )
-    names = {
-        "detector": "row",
-        "chi_square": "χ² per pixel",
-        "least": "least mass [M☉]",
-        "sure": "5 σ",
-        "offset": "from the heaviest",
-    }
-    return _html(shown.rename(columns=names | {"mass": "mass over the heaviest’s"}))
+    names = {"detector": "row", "at_bounds": "at bounds", "chi_square": "χ² per pixel", "least": "least mass [M☉]"}
+    names |= {"sure": "5 σ", "offset": "from the heaviest", "mass": "mass over the heaviest’s"}
+    return _html(shown.rename(columns=names))
 
 
 def _starts(starts: pd.DataFrame) -> str | None:

@@ -78,9 +78,11 @@ class Detector(nn.Module):
     """Whether a few images that are known to be odd can be made use of (`Batch.odd`)."""
     scoring: ClassVar[tuple[str, ...]] = ()
     """Settings that only the score reads: rows of a config that differ in no others share their models."""
+    masks: ClassVar[bool] = False
+    """Whether pixels that are NaN count as not observed; elsewhere they are refused."""
     findings: ClassVar[tuple[str, ...]] = ()
     """What it finds in an image beside its score, by name. If it has `doubtful`, that is 1 where the score says
-    nothing."""
+    nothing; `at_bounds`, 1 where only what the world cannot have explains the image."""
     scale: Tensor
     gain: Tensor
     background: Tensor
@@ -353,6 +355,7 @@ class Detector(nn.Module):
     def _measure(self, images: Images, camera: Camera) -> None:
         """Set the units by the training images, and the camera in these units."""
         pixels = images.some(SAMPLE).flatten()
+        pixels = pixels[~pixels.isnan()]
         scale = pixels.kthvalue(len(pixels) - max(1, len(pixels) // 1000) + 1).values
         if not scale > 0:
             raise ValueError(f"the brightest training pixels are at {scale:g}: these are no images of light")
@@ -398,10 +401,13 @@ class Detector(nn.Module):
         if not len(rows):
             raise ValueError("there are no images")
         parts = (images[part] for part in np.array_split(rows, -(-len(rows) // SAMPLE)))
-        lowest, peaks = np.concatenate([[part.min(axis=(1, 2)), part.max(axis=(1, 2))] for part in parts], axis=1)
+        low, high = (np.fmin, np.fmax) if self.masks else (np.minimum, np.maximum)  # the first two pass over NaN
+        extremes = [[bound.reduce(part, axis=(1, 2)) for bound in (low, high)] for part in parts]
+        lowest, peaks = np.concatenate(extremes, axis=1)
         bad = ~np.isfinite(lowest + peaks)
         if bad.any():
-            raise ValueError(f"image {rows[bad][0]} has pixels that are not finite; mask or replace them first")
+            what = "infinite pixels, or none that is not NaN" if self.masks else "pixels that are not finite"
+            raise ValueError(f"image {rows[bad][0]} has {what}; mask or replace them first")
         if scale and not 1 / OTHER_SCALE < np.median(peaks) / scale < OTHER_SCALE:
             raise ValueError(
                 f"the images peak at {np.median(peaks):.3g} (median), those of the training set at about {scale:.3g}: "

@@ -1,5 +1,5 @@
-"""What detectors find beside scores, held against truth: where masses are and how heavy; and which scores say
-nothing."""
+"""What detectors find beside scores, held against truth: where masses are and how heavy; and which images are
+flagged."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,14 +11,17 @@ from oddlens.cells import parse_cell
 from oddlens.splits import IDENTITY
 from oddlens.tables import MODEL, read_findings
 
+FLAGS = ["doubtful", "at_bounds"]
+"""Findings that are 1 for an image to be looked at: see `Detector.findings`."""
 SURE = 5.0
 """Masses of this significance are held against the truth."""
-COLUMNS = ["dataset", *MODEL, "pool", "class", "images", "doubtful", "chi_square", "least_msun", "sure"]
+COLUMNS = ["dataset", *MODEL, "pool", "class", "images", "doubtful", "at_bounds", "chi_square", "least_msun", "sure"]
 COLUMNS += ["offset_arcsec", "mass_ratio", "mass_ratio_low", "mass_ratio_high"]
 
 
 def findings_table(paths: Iterable[Path | str], truth: pd.DataFrame) -> pd.DataFrame:
-    """`findings.csv`: for each model that finds something, and each class, images and how many scores are `doubtful`.
+    """`findings.csv`: for each model that finds something, and each class, images and how many of them are `doubtful`,
+    and `at_bounds`: explained only by what the world cannot have.
 
     `chi_square` is the median of that of the best smooth lens, per pixel; `least_msun` of the least mass that would be
     found with 5 sigma where an image shows masses best. `sure` counts masses of 5 sigma and more; of
@@ -40,8 +43,9 @@ def findings_table(paths: Iterable[Path | str], truth: pd.DataFrame) -> pd.DataF
 
 
 def _found(images: pd.DataFrame) -> Iterator[tuple[str, float]]:
-    if "doubtful" in images:
-        yield "doubtful", images["doubtful"].sum()
+    for flag in FLAGS:
+        if flag in images:
+            yield flag, images[flag].sum()
     if "chi_square" in images:
         yield "chi_square", images["chi_square"].median()
     if not images.get("significance", pd.Series()).notna().any():
@@ -59,8 +63,9 @@ def _found(images: pd.DataFrame) -> Iterator[tuple[str, float]]:
         yield name, float(ratio.quantile(part))
 
 
-def doubtful(findings: pd.DataFrame) -> list[dict]:
-    """The rows of which scores say nothing: data set, detector, how many of how many, summed over models."""
-    known = findings.dropna(subset=["doubtful"])
-    counts = known.groupby(["dataset", "detector"], sort=False)[["doubtful", "images"]].sum().reset_index()
-    return counts[counts["doubtful"] > 0].astype({"doubtful": int, "images": int}).to_dict("records")
+def flagged(findings: pd.DataFrame) -> list[dict]:
+    """The rows with images that are flagged: data set, detector, how many of how many, summed over models."""
+    counted = [*FLAGS, "images"]
+    known = findings.dropna(subset=FLAGS, how="all")
+    counts = known.groupby(["dataset", "detector"], sort=False)[counted].sum().reset_index()
+    return counts[(counts[FLAGS] > 0).any(axis=1)].astype(dict.fromkeys(counted, int)).to_dict("records")
