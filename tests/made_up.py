@@ -148,7 +148,7 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
 
 
 TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
-TABLES += ["findings", "pixels", "published", "samples", "selection"]
+TABLES += ["chances", "findings", "oddest", "pixels", "published", "samples", "selection"]
 
 
 def aggregated(folder, made, rows=ROWS):

@@ -30,8 +30,8 @@ esac
 """
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
-TABLES = ["ablations", "alarms", "auc", "bins", "comparison", "contamination", "findings", "pairs", "pixels"]
-TABLES += ["published", "ranks", "samples", "selection", "summary", "wilcoxon"]
+TABLES = ["ablations", "alarms", "auc", "bins", "chances", "comparison", "contamination", "findings", "oddest"]
+TABLES += ["pairs", "pixels", "published", "ranks", "samples", "selection", "summary", "wilcoxon"]
 
 
 def fresh_copy(folder: Path) -> Path:
