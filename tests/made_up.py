@@ -157,7 +157,8 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
 
 
 TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
-TABLES += ["findings", "noise", "pixels", "population", "published", "samples", "selection", "starts"]
+TABLES += ["chances", "findings", "noise", "oddest", "pixels", "population", "published", "samples", "selection"]
+TABLES += ["starts"]
 
 
 def aggregated(folder, made, rows=ROWS):

@@ -283,6 +283,8 @@ def test_a_lens_is_scored(tmp_path, study, capsys):
     table = pd.read_csv(study / "real" / "lens.csv")
     assert list(table["detector"]) == ["flux", "flux", "pca", "pca"]
     assert table["percentile"].between(0, 100).all()
+    assert table["chance"].between(0.0196, 1).all()  # 50 validation images have ranks and no tail
+    assert f"(1 in {1 / table['chance'].iloc[0]:.0f})" in out
     assert "not a detection" in out
     assert f"{table['percentile'].iloc[0]:.1f}" in out
     assert (study / "real" / "lens.png").read_bytes().startswith(b"\x89PNG")

@@ -15,7 +15,7 @@ from oddlens.figures.curves import contamination_curves, loss_curves, population
 from oddlens.figures.draw import draw, leaders
 from oddlens.figures.noise import draw_noise, noise_curves
 from oddlens.figures.ranks import critical_differences, draw_ranks
-from oddlens.report import _controls, _many, _reproductions, remedies, report
+from oddlens.report import SHOWN, _controls, _many, _reproductions, remedies, report
 
 FIGURES = [
     "roc",
@@ -99,6 +99,16 @@ def test_the_report_says_what_the_tables_say(whole):
     ):
         assert words in page, words
     assert "The Einstein mass is the same in all of them." in page
+
+
+def test_the_report_names_the_oddest_images_of_the_best(whole):
+    page, _, outputs = whole
+    odd = pd.read_csv(outputs["oddest"]).query("dataset == 'model_a' and detector == 'good'")
+    shown, more = odd["id"].iloc[:SHOWN], odd["id"].iloc[SHOWN:]
+    assert "<h3>model_a, good</h3>" in page
+    assert all(f"<td>{name}</td>" in page for name in shown)
+    assert not any(f"<td>{name}</td>" in page for name in more)
+    assert f"<td>1 in {1 / odd['chance'].iloc[0]:,.0f}</td>" in page
 
 
 def test_the_report_names_what_diverged(whole):

@@ -11,10 +11,12 @@ from scipy import stats
 import made_up
 from oddlens import metrics, tables
 from oddlens.artefacts import DamagedFile, write_table
+from oddlens.chance import false_alarm
 from oddlens.settings import Dataset
 from oddlens.tables import population
 from oddlens.tables.alarms import alarms_table
 from oddlens.tables.bins import bins_table
+from oddlens.tables.chances import ODDEST, chances_table, claims
 from oddlens.tables.contamination import break_point
 from oddlens.tables.noise import noise_table
 from oddlens.tables.published import PUBLISHED, published_table
@@ -288,6 +290,42 @@ def test_alarms_at_ones_own_threshold_and_at_one_that_was_carried():
     assert carried["alarms_high"] == pytest.approx(1e5 * (1 - 0.025 ** (1 / 1000)))  # none of 1000
     assert found.loc[("own", 0.2, "cdm"), ["alarms", "tpr", "tpr_low"]].isna().all()
     assert ("carried", 0.0, "cdm") not in found.index
+
+
+def test_smooth_test_images_keep_what_is_claimed():
+    scored = alarming()
+    found = chances_table(scored, claims(scored))
+    assert list(found["contaminant"]) == ["none"]
+    line = found.iloc[0]
+    for claim in (20, 100):
+        assert line[f"realised_{claim}_low"] < 1 / claim < line[f"realised_{claim}_high"]
+    normal, validation = (scored.values[0, scored.positions("smooth", pool)] for pool in ("test", "validation"))
+    assert line["ks_p"] == pytest.approx(stats.ks_2samp(normal, validation, method="asymp").pvalue)
+    assert line["odd_beyond"] == pytest.approx(0.5, abs=0.05)  # those above 1, where no smooth score is
+    assert line["odd_median"] < 0.05
+
+
+def test_the_oddest_images_have_names_and_the_medians_of_seeds(read, scored):
+    odd = read["oddest"]
+    rows = odd.groupby(["dataset", "detector"])
+    assert set(map(tuple, odd[["dataset", "detector"]].to_numpy())) == set(
+        product(("model_a", "model_b"), made_up.ROWS)
+    )
+    assert (rows.size() == ODDEST).all()
+    assert rows["chance"].apply(lambda chance: chance.is_monotonic_increasing).all()
+    first = odd.query("dataset == 'model_b' and detector == 'good' and place == 1").iloc[0]
+    assert first["id"] == f"model_b/test/{first['class']}/{first['index']}"
+    at = np.flatnonzero((scored.images[["pool", "class", "index"]] == first[["pool", "class", "index"]]).all(axis=1))
+    seeds = [column(scored, "good", "none-0", s) for s in (1, 2, 3)]
+    validation = scored.positions("smooth", "validation")
+    assert first["chance"] == pytest.approx(np.median([false_alarm(s[at], s[validation]) for s in seeds]), abs=1e-6)
+
+
+def test_models_that_diverged_claim_nothing(read):
+    scored = alarming()
+    lost = Scored("a", "smooth", scored.images, scored.models.assign(status="diverged"), scored.values)
+    assert chances_table(lost, claims(lost)).iloc[0][["ks", "realised_20", "odd_median"]].isna().all()
+    assert not read["chances"].duplicated(["dataset", *tables.MODEL]).any()
 
 
 def test_bins_of_the_lens_pair_twins_and_bins_of_the_substructure_do_not(made, scored):

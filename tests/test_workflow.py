@@ -30,8 +30,9 @@ esac
 """
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
-TABLES = ["ablations", "alarms", "auc", "bins", "comparison", "contamination", "findings", "noise", "pairs", "pixels"]
-TABLES += ["population", "published", "ranks", "samples", "selection", "starts", "summary", "wilcoxon"]
+TABLES = ["ablations", "alarms", "auc", "bins", "chances", "comparison", "contamination", "findings", "noise"]
+TABLES += ["oddest", "pairs", "pixels", "population", "published", "ranks", "samples", "selection", "starts"]
+TABLES += ["summary", "wilcoxon"]
 
 
 def fresh_copy(folder: Path) -> Path:

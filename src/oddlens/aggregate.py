@@ -9,6 +9,7 @@ from oddlens import tables
 from oddlens.tables.alarms import alarms_table
 from oddlens.tables.auc import auc_table, comparison_table, summary_table
 from oddlens.tables.bins import bins_table
+from oddlens.tables.chances import chances_table, claims, oddest_table
 from oddlens.tables.contamination import contamination_table
 from oddlens.tables.findings import findings_table
 from oddlens.tables.noise import median_signal, noise_table
@@ -82,6 +83,9 @@ def _of_dataset(scored: Scored, truth: pd.DataFrame, rows: Mapping[str, Mapping]
     yield "bins", bins_table(scored, truth)
     yield "population", population_table(scored, truth)
     yield "alarms", alarms_table(scored)
+    claimed = claims(scored)
+    yield "chances", chances_table(scored, claimed)
+    yield "oddest", oddest_table(scored, claimed)
 
 
 def _joined(found: list[pd.DataFrame]) -> pd.DataFrame:

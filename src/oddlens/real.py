@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from oddlens import detectors, figures, shards, tables
 from oddlens.cells import CLEAN, cell_name
+from oddlens.chance import false_alarm, one_in
 from oddlens.lensing.camera import noise_sigma, psf_profile
 from oddlens.lensing.camera import sky as sky_of
 from oddlens.lensing.substructure import SMOOTH
@@ -323,7 +324,7 @@ def model_paths(study: Path, dataset: str) -> dict[str, list[Path]]:
 
 
 def percentiles(image: np.ndarray, target: Target, paths: dict[str, list[Path]]) -> pd.DataFrame:
-    """The image's percentile among the simulated smooth ones: a row for each detector and seed."""
+    """The image's percentile among the simulated smooth ones and its `chance`: a row for each detector and seed."""
     rows = []
     for detector, path in ((detector, path) for detector, seeds in paths.items() for path in seeds):
         model, about = detectors.load(path)
@@ -331,8 +332,9 @@ def percentiles(image: np.ndarray, target: Target, paths: dict[str, list[Path]])
         if model.needs == "truth" or about["diverged"] or about["input"] != "images":
             continue
         scores = model.to(pick_device("auto")).score(np.concatenate([image[None], target.images]))
-        rows.append((target.dataset, detector, about["seed"], percentile(scores[0], scores[1:])))
-    return pd.DataFrame(rows, columns=["dataset", "detector", "seed", "percentile"])
+        chance = false_alarm(scores[:1], scores[1:])[0]
+        rows.append((target.dataset, detector, about["seed"], percentile(scores[0], scores[1:]), chance))
+    return pd.DataFrame(rows, columns=["dataset", "detector", "seed", "percentile", "chance"])
 
 
 def rebuilt(study: Path, image: np.ndarray, dataset: str, paths: dict[str, list[Path]]) -> dict[str, np.ndarray]:
@@ -386,7 +388,7 @@ def picture(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], rows: lis
 CAUTION = (
     "100 means odder than every simulated smooth lens. A high percentile is not a detection: real lenses differ from "
     "simulated ones in much besides dark matter (source shapes, ring radii, what is left of the lens light, noise), "
-    "and the percentiles measure that gap first."
+    "and the figures measure that gap first."
 )
 
 
@@ -424,9 +426,12 @@ def score_real(study: Path, frame: Frame, datasets: list[str]) -> str:
     tables.write(f"{place}.csv", table)
     with figures.plt.rc_context(figures.STYLE):
         figures.save(picture(frame, lensed, centre, rows), f"{place}.png")
-    means = table.pivot_table(index="detector", columns="dataset", values="percentile").reset_index()
-    words = means.rename_axis(columns=None).to_string(index=False, float_format="{:.1f}".format)
-    title = f"{frame.name}: percentile of its score among the simulated smooth lenses, mean over seeds"
+    means = table.groupby(["detector", "dataset"])[["percentile", "chance"]].mean()
+    cells = means["percentile"].map("{:.1f}".format) + " (" + means["chance"].map(one_in) + ")"
+    words = cells.unstack(fill_value="–").reset_index().rename_axis(columns=None).to_string(index=False)
+    title = (
+        f"{frame.name}: percentile of its score among the simulated smooth lenses, and how many score as high (means)"
+    )
     return "\n\n".join([title, words, *texts, CAUTION, f"Written: {place}.png, {place}.csv"])
 
 

@@ -12,13 +12,17 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 import oddlens
 from oddlens.artefacts import replacing
 from oddlens.cells import LABELLED, MIXED
+from oddlens.chance import FLOOR, one_in
 from oddlens.tables import ALL, ALPHA, BLIND, HOME, TRAINING, VARIANTS, training_labels
 from oddlens.tables.alarms import LENSES
 from oddlens.tables.auc import ranking
+from oddlens.tables.chances import CLAIMS
 from oddlens.tables.findings import FLAGS, flagged
 
 EXAMPLE = 0.1
 """The contaminated fraction that the text speaks of, or the nearest that the study has."""
+SHOWN = 10
+"""So many of the oddest images are shown."""
 
 
 def report(
@@ -57,6 +61,7 @@ def report(
         prior=_prior,
         change=_change,
         blind=BLIND,
+        floor=FLOOR,
         version=oddlens.__version__,
         versions=versions,
         devices=list(devices),
@@ -93,6 +98,8 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "remedies": _each(datasets, read["pairs"], lambda t: _remedies(t, study, summary["training"].unique())),
         "alarms": _each(datasets, read["alarms"], lambda t: _alarms(t, summary, ("carried", "own"))),
         "own_alarms": _each(datasets, own, lambda t: _alarms(t, summary, ("own",))),
+        "chances": _each(datasets, read["chances"], lambda t: _calibration(t, summary)),
+        "oddest": {f"{b['dataset']}, {b['detector']}": html for b in best if (html := _oddest(read["oddest"], b))},
         "duels": {dataset: html for dataset, html in duels.items() if html},
         "friedman": _friedman(read["ranks"]),
         "population": [p for b in best if (p := _population(read["population"], b))],
@@ -379,7 +386,7 @@ def _alarms(alarms: pd.DataFrame, summary: pd.DataFrame, calibrations: tuple[str
 
     Of several calibrations the first that a training set has. `summary` has the order of rows and training sets.
     """
-    detectors = [row for row in ranking(summary) if row in set(summary["detector"][summary["role"] == "detector"])]
+    detectors = _ranked(summary)
     chosen = alarms[(alarms["anomaly"] == ALL) & alarms["detector"].isin(detectors)].dropna(subset="alarms")
     chosen = chosen.assign(training=training_labels(chosen), order=chosen["calibration"].map(calibrations.index))
     chosen = chosen.sort_values("order").drop_duplicates(["training", "detector", "seed"])
@@ -388,6 +395,32 @@ def _alarms(alarms: pd.DataFrame, summary: pd.DataFrame, calibrations: tuple[str
     wide = means.assign(cell=cells).pivot(index="detector", columns="training", values="cell")
     wide = wide.reindex(index=detectors, columns=[t for t in summary["training"].unique() if t in wide])
     return _html(wide.rename_axis(index="row", columns=None).reset_index())
+
+
+def _ranked(summary: pd.DataFrame) -> list[str]:
+    """The rows that are detectors, best first."""
+    return [row for row in ranking(summary) if row in set(summary["detector"][summary["role"] == "detector"])]
+
+
+# --- how odd an image is ---------------------------------------------------------------------------------------------
+
+
+def _calibration(chances: pd.DataFrame, summary: pd.DataFrame) -> str | None:
+    """What became of claimed false-alarm probabilities, means over seeds; the detectors, best first."""
+    found = chances.dropna(subset="ks").groupby("detector")
+    means, odd, least_p = found.mean(numeric_only=True), found["odd_median"].median(), found["ks_p"].min()
+    shown = pd.DataFrame({f"1 in {claim:,} is": means[f"realised_{claim}"].map(one_in) for claim in CLAIMS})
+    shown = shown.assign(**{"distance (KS)": means["ks"], "least p": _p(least_p), "median odd lens": odd.map(one_in)})
+    shown[f"odd lenses beyond 1 in {CLAIMS[-1]:,}"] = means["odd_beyond"].map("{:.0%}".format)
+    shown = shown.loc[[row for row in _ranked(summary) if row in shown.index]]
+    return _html(shown.rename_axis("row").reset_index())
+
+
+def _oddest(oddest: pd.DataFrame, best: Mapping[str, Any]) -> str | None:
+    """The oddest images of a data set by its best detector, and what they are."""
+    found = oddest[(oddest["dataset"] == best["dataset"]) & (oddest["detector"] == best["detector"])].head(SHOWN)
+    shown = pd.DataFrame({"image": found["id"], "smooth lenses as odd": found["chance"].map(one_in)})
+    return _html(shown.assign(truly=found["class"]))
 
 
 # --- statistics, maps, ablations, training ---------------------------------------------------------------------------

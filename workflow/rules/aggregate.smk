@@ -4,6 +4,8 @@ TABLES = {
     "published": "beside published AUCs",
     "contamination": "slopes and break points",
     "alarms": "false alarms",
+    "chances": "false-alarm probabilities",
+    "oddest": "oddest images",
     "pairs": "pairs of rows, paired DeLong",
     "ranks": "ranks, Friedman",
     "wilcoxon": "pairs of rows, Wilcoxon-Holm",
