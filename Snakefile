@@ -23,6 +23,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/explain.smk"
 include: "workflow/rules/score.smk"
 include: "workflow/rules/aggregate.smk"
+include: "workflow/rules/real.smk"
 include: "workflow/rules/report.smk"
 
 

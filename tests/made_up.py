@@ -173,7 +173,7 @@ def aggregated(folder, made, rows=ROWS):
     aggregate(
         outputs,
         truths=made["truths"],
-        starts=[paths["good"] for paths in made["starts"].values()],
+        starts=[paths[row] for paths in made["starts"].values() for row in paths if row == "good"],
         rows=entries(rows),
         reproduces={d: d for d in made["truths"]},
         exposures=dict.fromkeys(made["truths"], next(iter(made["truths"]))),

@@ -267,11 +267,12 @@ def study(tmp_path_factory, world):
     about = {"dataset": "toy", "pool": "validation", "class": "smooth", "seed": 1}
     shard = shards.Shard(arrays, about | {"world": json.dumps(world.only("smooth").plain())})
     shards.write(study / "shards" / "toy" / "validation" / "smooth" / "000.h5", shard)
+    about = {"diverged": None, "input": "images"}
     for name, settings in (("flux", {}), ("pca", {"components": 5})):
         for seed in (1, 2):
             model = detectors.detector(name).build(16, **settings)
             model.fit(images, seed=seed)
-            model.save(study / "models" / "toy" / name / f"seed-{seed}" / "none-0.safetensors", seed=seed)
+            model.save(study / "models" / "toy" / name / f"seed-{seed}" / "none-0.safetensors", **about, seed=seed)
     shutil.copytree(study / "shards" / "toy", study / "shards" / "untrained")
     return study
 

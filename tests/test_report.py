@@ -59,6 +59,9 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         draw(drawn[dataset], dataset=dataset, smooth="smooth", rows=made_up.entries(rows), tables=outputs, **inputs)
     draw_ranks(folder / "ranks.png", ranks=outputs["ranks"], wilcoxon=outputs["wilcoxon"])
     draw_noise(folder / "noise.png", noise=outputs["noise"], rows=made_up.entries(rows))
+    scored = {"dataset": "model_a", "detector": ["good", "good"], "seed": [1, 2], "percentile": [99.0, 98.0]}
+    scored |= {"chance": 0.02, "doubtful": [1.0, 0.0], "at_bounds": 0.0}
+    pd.DataFrame(scored).to_csv(folder / "lens.csv")
     plain = settings.study(config).plain()
     report(
         folder / "report.html",
@@ -66,6 +69,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         figures={dataset: paths | {"preview": paths["gallery"]} for dataset, paths in drawn.items()},
         ranks=folder / "ranks.png",
         noise=folder / "noise.png",
+        real={"double_ring": (folder / "lens.csv", folder / "ranks.png")},
         captions={path.stem: path for path in (ROOT / "workflow/report/figures").iterdir()},
         study=plain,
         rows=made_up.entries(rows),
@@ -87,7 +91,9 @@ def test_the_report_says_what_the_tables_say(whole):
     summary = pd.read_csv(outputs["summary"])
     best = summary.query("dataset == 'model_a' and detector == 'good' and contaminant == 'none' and anomaly == 'all'")
     assert f"On model_a the best is <b>good</b> with an AUC of {best['auc'].item():.3f}" in page
-    assert page.count("<img") == 2 * 12 + 2
+    assert page.count("<img") == 2 * 12 + 3
+    assert "double_ring" in page
+    assert re.search(r"<td>98\.5</td>\s*<td>1 in 50</td>\s*<td>doubtful</td>", page)
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     for words in (
         "numpy 1.2.3",

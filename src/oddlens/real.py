@@ -22,11 +22,13 @@ from threadpoolctl import threadpool_limits
 from oddlens import detectors, figures, shards, tables
 from oddlens.cells import CLEAN, cell_name
 from oddlens.chance import false_alarm, one_in
+from oddlens.detectors.base import INPUTS
 from oddlens.lensing.camera import noise_sigma, psf_profile
 from oddlens.lensing.camera import sky as sky_of
 from oddlens.lensing.substructure import SMOOTH
 from oddlens.lensing.world import Camera, World
 from oddlens.randomness import stream
+from oddlens.tables.findings import FLAGS
 from oddlens.training import pick_device
 
 CENTRE_ARCSEC = 0.7
@@ -324,21 +326,24 @@ def model_paths(study: Path, dataset: str) -> dict[str, list[Path]]:
 
 
 def percentiles(image: np.ndarray, target: Target, paths: dict[str, list[Path]]) -> pd.DataFrame:
-    """The image's percentile among the simulated smooth ones and its `chance`: a row for each detector and seed."""
+    """The image's percentile among the simulated smooth ones and its `chance`, and what else a detector finds in it: a
+    row for each detector and seed."""
     rows = []
     for detector, path in ((detector, path) for detector, seeds in paths.items() for path in seeds):
         model, about = detectors.load(path)
         # Nobody knows the truth; there is nothing to know; or it must be explained first.
         if model.needs == "truth" or about["diverged"] or about["input"] != "images":
             continue
-        scores = model.to(pick_device("auto")).score(np.concatenate([image[None], target.images]))
-        chance = false_alarm(scores[:1], scores[1:])[0]
-        rows.append((target.dataset, detector, about["seed"], percentile(scores[0], scores[1:]), chance))
-    return pd.DataFrame(rows, columns=["dataset", "detector", "seed", "percentile", "chance"])
+        scores, found = model.to(pick_device("auto")).examined(np.concatenate([image[None], target.images]))
+        row = {"dataset": target.dataset, "detector": detector, "seed": about["seed"]}
+        row |= {"percentile": percentile(scores[0], scores[1:]), "chance": false_alarm(scores[:1], scores[1:])[0]}
+        rows.append(row | {name: values[0] for name, values in found.items()})
+    return pd.DataFrame(rows)
 
 
 def rebuilt(study: Path, image: np.ndarray, dataset: str, paths: dict[str, list[Path]]) -> dict[str, np.ndarray]:
-    """What the detector with the best clean AUC among those that rebuild images makes of this one, by its name."""
+    """What the detector with the best clean AUC among those that rebuild images makes of this one, what that leaves
+    over, and how significant masses are, if it knows: images by their titles."""
     order = list(paths)
     if (study / "tables" / "auc.csv").is_file():
         auc = pd.read_csv(study / "tables" / "auc.csv")
@@ -346,12 +351,13 @@ def rebuilt(study: Path, image: np.ndarray, dataset: str, paths: dict[str, list[
         means = clean.groupby("detector")["auc"].mean()
         order.sort(key=lambda detector: -means.get(detector, 0.0))
     for detector, (model, about) in ((detector, detectors.load(paths[detector][0])) for detector in order):
-        if (
-            not about["diverged"]
-            and about["input"] == "images"
-            and (images := model.reconstructed(image[None])) is not None
-        ):
-            return {detector: images[0]}
+        if about["diverged"] or about["input"] != "images":
+            continue
+        if (images := model.reconstructed(image[None])) is not None:
+            made = {f"rebuilt by {detector}": images[0], "residual": image - images[0]}
+            if (left := model.leftovers(image[None])) is not None:
+                made["significance of a mass [σ]"] = left[0, INPUTS.index("scan")]
+            return made
     return {}
 
 
@@ -360,7 +366,8 @@ def rebuilt(study: Path, image: np.ndarray, dataset: str, paths: dict[str, list[
 
 def picture(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], rows: list[tuple]) -> Figure:
     """A row for each (target, image, rebuilt): frame, less lens light, as the data set shows it, simulated, rebuilt."""
-    figure, axes = figures.plt.subplots(len(rows), 6, figsize=(12, 2.25 * len(rows)), squeeze=False)
+    columns = 4 + max(len(made) for *_, made in rows)
+    figure, axes = figures.plt.subplots(len(rows), columns, figsize=(2 * columns, 2.25 * len(rows)), squeeze=False)
     for line, (target, image, made) in zip(axes, rows, strict=True):
         half = target.camera.pixels * target.camera.pixel_scale_arcsec / 2 / frame.pixel_scale_arcsec
         view = tuple(slice(max(0, round(c - half)), round(c + half) + 1) for c in centre)
@@ -371,14 +378,16 @@ def picture(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], rows: lis
             (f"as in {target.dataset}", image, image.max()),
             (f"one of {target.dataset}", target.images[0], target.images[0].max()),
         ]
-        for name, rebuilding in made.items():
-            panels += [(f"rebuilt by {name}", rebuilding, image.max()), ("residual", image - rebuilding, image.max())]
+        panels += [(title, panel, image.max()) for title, panel in made.items()]
         for axis, (title, panel, top) in zip(line, panels, strict=False):
             colours, low, high = (figures.IMAGES, 0, top)
             if title == "residual":
                 colours, low, high = (figures.DIFFERENCES, -top / 4, top / 4)
+            if "[σ]" in title:
+                colours, high = figures.MAPS, max(5.0, panel.max())
+                title += f" to {high:.0f}"
             axis.imshow(panel, cmap=colours, vmin=low, vmax=high)
-            axis.set_title(title)
+            axis.set_title(title, fontsize=8)
         for axis in line:
             axis.set_axis_off()
     figure.tight_layout(pad=0.4)
@@ -428,6 +437,9 @@ def score_real(study: Path, frame: Frame, datasets: list[str]) -> str:
         figures.save(picture(frame, lensed, centre, rows), f"{place}.png")
     means = table.groupby(["detector", "dataset"])[["percentile", "chance"]].mean()
     cells = means["percentile"].map("{:.1f}".format) + " (" + means["chance"].map(one_in) + ")"
+    flags = table.reindex(columns=["detector", "dataset", *FLAGS]).groupby(["detector", "dataset"])[FLAGS].max()
+    for flag in FLAGS:
+        cells += np.where(flags[flag] == 1, f", {flag.replace('_', ' ')}", "")
     words = cells.unstack(fill_value="–").reset_index().rename_axis(columns=None).to_string(index=False)
     title = (
         f"{frame.name}: percentile of its score among the simulated smooth lenses, and how many score as high (means)"

@@ -32,6 +32,7 @@ def report(
     figures: Mapping[str, Mapping[str, str | Path]],
     ranks: str | Path,
     noise: str | Path,
+    real: Mapping[str, tuple[str | Path, str | Path]],
     captions: Mapping[str, str | Path],
     study: dict[str, Any],
     rows: Mapping[str, Mapping],
@@ -46,7 +47,8 @@ def report(
         figures: for each data set the paths of its figures, by name.
         ranks: the path of the critical-difference diagram.
         noise: the path of the AUC against noise.
-        captions: paths of what is said under each figure, plain text by its name; `ranks` and `noise` among them.
+        real: of each real lens the paths of its table and its picture.
+        captions: paths of what is said under each figure, plain text by its name; `ranks`, `noise`, `real` among them.
         study: the validated config as plain data.
         rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it, `what` it is.
         classes: what each class is.
@@ -72,6 +74,7 @@ def report(
         figures={name: {kind: _embedded(file) for kind, file in files.items()} for name, files in figures.items()},
         ranks=_embedded(ranks),
         noise=_embedded(noise),
+        real={name: (_real(pd.read_csv(table)), _embedded(picture)) for name, (table, picture) in real.items()},
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **facts(read, rows, study),
     )
@@ -498,6 +501,17 @@ def _findings(findings: pd.DataFrame) -> str | None:
     names = {"detector": "row", "at_bounds": "at bounds", "chi_square": "χ² per pixel", "least": "least mass [M☉]"}
     names |= {"sure": "5 σ", "offset": "from the heaviest", "mass": "mass over the heaviest’s"}
     return _html(shown.rename(columns=names))
+
+
+def _real(found: pd.DataFrame) -> str | None:
+    """Where a real lens stands among simulated smooth ones, means over seeds, with what is to be looked at."""
+    keys, figures = ["detector", "dataset"], ["percentile", "chance", *FLAGS]
+    means = found.reindex(columns=[*keys, *figures]).groupby(keys, sort=False)[figures].mean().reset_index()
+    flags = [", ".join(flag.replace("_", " ") for flag in FLAGS if line[flag] > 0) for _, line in means.iterrows()]
+    shown = pd.DataFrame({"row": means["detector"], "data set": means["dataset"]})
+    shown["percentile"] = means["percentile"].map("{:.1f}".format)
+    shown["smooth lenses as odd"] = means["chance"].map(one_in)
+    return _html(shown.assign(flags=flags))
 
 
 def _starts(starts: pd.DataFrame) -> str | None:

@@ -233,6 +233,17 @@ def known_world(wildcards):
     return None
 
 
+def real_frame(wildcards):
+    """The file of a real lens."""
+    path = Path(STUDY.real[wildcards.lens])
+    return str(path / "data.fits" if path.is_dir() else path)
+
+
+DETECTOR_MODULES = sorted(
+    {f"oddlens.detectors.{row.detector}" for row in STUDY.detectors.values()}
+)
+
+
 def train_source(wildcards):
     return fingerprint(
         "oddlens.train", f"oddlens.detectors.{row(wildcards)['detector']}"

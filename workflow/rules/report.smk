@@ -8,6 +8,8 @@ rule report:
         ),
         ranks_figure=results("figures/ranks.png"),
         noise_figure=results("figures/noise.png"),
+        real_tables=expand(results("real/{lens}.csv"), lens=STUDY.real),
+        real_pictures=expand(results("real/{lens}.png"), lens=STUDY.real),
         losses=expand(
             results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
             dataset=STUDY.datasets,
@@ -17,7 +19,7 @@ rule report:
         template="src/oddlens/report.html.j2",
         captions=expand(
             "workflow/report/figures/{figure}.rst",
-            figure=["preview", *FIGURES, "ranks", "noise"],
+            figure=["preview", *FIGURES, "ranks", "noise", "real"],
         ),
     output:
         report(

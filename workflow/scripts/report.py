@@ -19,6 +19,7 @@ with log_to(snakemake.log[0]):
         figures={dataset: dict(zip(params.figures, drawn, strict=True)) for dataset, drawn in by_dataset},
         ranks=files.ranks_figure,
         noise=files.noise_figure,
+        real=dict(zip(params.study["real"], zip(files.real_tables, files.real_pictures, strict=True), strict=True)),
         captions={Path(caption).stem: caption for caption in files.captions},
         study=params.study,
         rows=params.rows,

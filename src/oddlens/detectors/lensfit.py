@@ -2,9 +2,9 @@
 
 Every image is fitted by the smooth lens of the data set's own description (`lensing/model.py`, `blocks/levenberg.py`),
 and what is left over is held against what a mass at each place would change (`blocks/scan.py`). Nothing is learned from
-the training images, which only set the unit of brightness: no contamination can harm, and where lenses vary more, the
-fit has no harder task. What is trained is a network that says where a fit starts: it sees lenses that are drawn anew
-from the priors of the data set.
+the training images but the unit of brightness, and by how much sources differ from smooth profiles if they do: no
+contamination can harm, and where lenses vary more, the fit has no harder task. What is trained is a network that says
+where a fit starts: it sees lenses that are drawn anew from the priors of the data set.
 
 This is the one detector that knows lenses; it is told the world of its data set when it is built. It is also the one
 that needs no full image: pixels that are NaN were not observed, and have no weight in fit and scan.
@@ -42,8 +42,8 @@ FIXED, MOVED = 1e-3, 0.1
 the second, as dark matter may move it."""
 CELLS, LEFTOVER = 15, 8
 """Of worlds that have clumps, and light of the lens galaxy, by default."""
-SCATTERS = (0.5, 0.3, 0.2, 0.1)
-"""Of the amplitudes of cells."""
+SCATTER, SCATTERS = 0.3, (0.5, 0.3, 0.2, 0.1)
+"""Of the amplitudes of cells, for the lenses that a start learns from; and those among which fits choose."""
 JUDGES = 32
 """Training images by which one of these is chosen."""
 GALAXIES = 512
@@ -186,7 +186,7 @@ class LensFit(Detector):
         self.middle[:named] = bank[:, :named].mean(dim=0)
         scatter = bank[:, :named].std(dim=0)
         self.scatter[:named] = scatter.where(scatter > FIXED, MOVED)
-        self.scatter[named : named + cells] = self.cell_scatter or SCATTERS[0]
+        self.scatter[named : named + cells] = self.cell_scatter or SCATTER
         amplitudes = torch.randn(bank[:, named:].shape, generator=generator, device=bank.device)
         bank[:, named:] = self.scatter[named:] * amplitudes
         if self.tries:

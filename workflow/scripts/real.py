@@ -1,0 +1,12 @@
+"""Score a real lens among simulated smooth ones."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from oddlens.progress import log_to, say
+
+with log_to(snakemake.log[0]):
+    from oddlens.real import read_frame, score_real
+
+    frame = replace(read_frame(Path(snakemake.input.frame)), name=snakemake.wildcards.lens)
+    say(score_real(Path(snakemake.params.study), frame, snakemake.params.datasets))
