@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: study test setup smoke lint lock image export score-real bench bench-train clean
+.PHONY: study test setup smoke lint lock image export score-real bench bench-train bench-fit clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -57,6 +57,9 @@ bench: .venv-bench/.complete   ## images per second and errors, beside PyAutoLen
 
 bench-train: setup  ## images per second of training, beside a plain loop with the same network: three minutes
 	@python -W ignore benchmarks/train.py
+
+bench-fit: setup    ## images per second of a fit of physics, beside what its operations could take: two minutes
+	@python -W ignore benchmarks/fit.py
 
 .venv-bench/.complete: requirements.lock benchmarks/requirements.txt
 	$(PYTHON) -m venv --clear .venv-bench

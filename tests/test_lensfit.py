@@ -8,7 +8,7 @@ from oddlens import detectors, settings, shards
 from oddlens.detectors.base import Camera
 from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
 from oddlens.detectors.blocks.scan import Scan
-from oddlens.detectors.lensfit import decorrelation, filled
+from oddlens.detectors.lensfit import filled
 from oddlens.lensing import camera, render, scene
 from oddlens.lensing.leftover import leftover, principal
 from oddlens.lensing.model import Drawn, LensModel, separated
@@ -228,7 +228,7 @@ def test_significance_is_standard_normal_with_masks(planted, correlation):
     noise, mask = hidden(model, noise, COUNT)
     drawn, white = model(parameters), torch.randn(mask.shape, generator=torch.Generator().manual_seed(3))
     if correlation:
-        matrix = torch.from_numpy(decorrelation(model.pixels, correlation)).float()
+        matrix = torch.from_numpy(camera.decorrelation(model.pixels, correlation)).float()
         noise = noise._replace(decorrelates=matrix)
         correlates = noise._replace(decorrelates=matrix.inverse())
         white = correlates.white(white)
@@ -374,7 +374,7 @@ def test_correlated_noise_is_made_white():
     rng, even = np.random.default_rng(0), np.full((16, 16), 50.0)
     taken = [camera.expose(even, rng, exposure_s=1.0, sky=0.0, correlation_pixels=0.5) - even for _ in range(400)]
     images = torch.tensor(np.stack(taken)).flatten(1) / 50**0.5
-    white = Noise(0.0, 1.0, torch.tensor(decorrelation(16, 0.5))).white(images)
+    white = Noise(0.0, 1.0, torch.tensor(camera.decorrelation(16, 0.5))).white(images)
 
     def neighbours(a):
         a = a.view(-1, 16, 16)

@@ -336,6 +336,7 @@ def summary(name: str, folder: str = "detectors") -> str:
     return " ".join(text.partition("\n\n")[0].split()).partition(". ")[0].rstrip(".")
 
 
+@cache
 def _detector_class(path: Path) -> tuple[ast.Module, ast.ClassDef]:
     """A file of a detector and the class that it defines, parsed and not imported."""
     tree = ast.parse(path.read_text())

@@ -26,6 +26,7 @@ from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, l
 from oddlens.detectors.blocks.scan import Scan, Scanned
 from oddlens.images import Images
 from oddlens.lensing import scene
+from oddlens.lensing.camera import decorrelation
 from oddlens.lensing.leftover import leftover, principal
 from oddlens.lensing.model import LensModel
 from oddlens.lensing.scene import Scenes
@@ -405,16 +406,3 @@ def features(world: World) -> Sequence[str]:
     names = ("ellipticity", "multipole_3", "multipole_4")
     found = [name for name in names if getattr(world.lens, name) is not None]
     return found + ([] if world.source.sersic_index.kind == "fixed" else ["sersic_index"])
-
-
-def decorrelation(pixels: int, width: float) -> np.ndarray:
-    """A matrix [pixels, pixels] that makes white what `camera.expose` correlates along an axis, the noise being
-    even."""
-    if width == 0:
-        return np.eye(pixels)
-    margin = int(np.ceil(3 * width))
-    weights = np.exp(-0.5 * (np.arange(-margin, margin + 1) / width) ** 2)
-    smooth = np.zeros((pixels, pixels + 2 * margin))
-    for pixel in range(pixels):
-        smooth[pixel, pixel : pixel + len(weights)] = weights / np.sqrt(np.sum(weights**2))
-    return np.linalg.inv(np.linalg.cholesky(smooth @ smooth.T))

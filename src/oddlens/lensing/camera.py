@@ -84,18 +84,33 @@ def expose(
     if read_electrons > 0:
         noise += read_electrons * special.ndtri(np.clip(rng.random(mean.shape), 2.0**-53, None))
     if correlation_pixels > 0:
-        noise = _smoothed(noise, correlation_pixels, margin)
+        noise = _smoothed(noise, correlation_pixels)
     inside = mean[margin : margin + image.shape[0], margin : margin + image.shape[1]]
     return (inside + noise) / exposure_s - sky
 
 
-def _smoothed(noise: np.ndarray, sigma: float, margin: int) -> np.ndarray:
-    """Noise [h + 2 margin, w + 2 margin] under a Gaussian whose squares sum to one, [h, w]."""
-    weights = np.exp(-0.5 * (np.arange(-margin, margin + 1) / sigma) ** 2)
-    weights /= np.sqrt(np.sum(weights**2))
+def _correlation(width: float) -> np.ndarray:
+    """A Gaussian whose squares sum to 1, out to three deviations: it correlates noise and keeps its variance."""
+    margin = int(np.ceil(3 * width))
+    weights = np.exp(-0.5 * (np.arange(-margin, margin + 1) / width) ** 2)
+    return weights / np.sqrt(np.sum(weights**2))
+
+
+def _smoothed(noise: np.ndarray, width: float) -> np.ndarray:
+    """White noise with a rim, [h + rim, w + rim], correlated along both axes, [h, w]."""
+    weights = _correlation(width)
     for axis in (0, 1):
         noise = np.lib.stride_tricks.sliding_window_view(noise, len(weights), axis=axis) @ weights
     return noise
+
+
+def decorrelation(pixels: int, width: float) -> np.ndarray:
+    """A matrix [pixels, pixels] that makes noise white along an axis again, if it is even."""
+    if width == 0:
+        return np.eye(pixels)
+    weights = _correlation(width)
+    rows = np.stack([np.pad(weights, (k, pixels - 1 - k)) for k in range(pixels)])
+    return np.linalg.inv(np.linalg.cholesky(rows @ rows.T))
 
 
 def poisson_quantile(u: np.ndarray, mean: np.ndarray) -> np.ndarray:

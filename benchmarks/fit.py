@@ -1,0 +1,128 @@
+"""Images per second of `lensfit`, and what a fit and a scan consist of: `python benchmarks/fit.py`.
+
+Operations are counted as PyTorch dispatches them: multiplications of matrices by their floating-point operations, all
+else by the numbers that it writes, easy ones (sums, products) and hard ones (powers, roots, logarithms) apart. The
+limit is what these counts take at the rates of this processor, measured here in arrays that its cache holds.
+"""
+
+import argparse
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from oddlens import detectors, settings
+from oddlens.detectors.base import Camera
+from oddlens.detectors.lensfit import LensFit
+from oddlens.lensing.simulate import simulate
+
+HARD = {"exp", "log", "log1p", "pow", "sqrt", "rsqrt", "sin", "cos", "atan", "atan2", "special_log_ndtr"}
+SHAPES = {"view", "expand", "permute", "transpose", "slice", "select", "unsqueeze", "unbind", "t", "split", "alias"}
+SHAPES |= {"as_strided", "detach", "squeeze", "_unsafe_view", "lift_fresh"}
+CACHED = 16_384
+"""Numbers in an array whose easy and hard operations are timed."""
+CAMERA = Camera(1e-3, 4e-5, 4.2)
+"""Of models A and B at their usual exposure, in electrons / s; the PSF in pixels."""
+
+
+class Count(TorchDispatchMode):
+    """Numbers written by operations that multiply no matrices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: Counter[str] = Counter()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        name = func.__name__.partition(".")[0].rstrip("_")
+        if name not in SHAPES and not {"mm", "bmm"} & {name}:
+            kind = "hard" if name in HARD else "easy"
+            self.written[kind] += sum(
+                t.numel() for t in (found if isinstance(found, tuple) else (found,)) if isinstance(t, Tensor)
+            )
+        return found
+
+
+def seconds(work: Callable[[], object], least: float = 0.3) -> float:
+    """The median time of some calls."""
+    work()
+    times: list[float] = []
+    while sum(times) < least or len(times) < 5:
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def rates() -> dict[str, float]:
+    """Operations per second of this processor: of matrices, and numbers of the easy and hard kind."""
+    a, x = torch.randn(1024, 1024), torch.rand(CACHED) + 1
+    return {
+        "matrices": 2 * 1024**3 / seconds(lambda: a @ a),
+        "easy": CACHED / seconds(lambda: x.mul_(1.0)),
+        "hard": CACHED / seconds(lambda: x.exp()),
+    }
+
+
+def trained(preset: str, lenses: int, **how: Any) -> tuple[LensFit, np.ndarray]:
+    """A detector of a world, and images of it."""
+    world = settings.world(preset)
+    shards = [
+        simulate(world, seed=1, dataset=preset, pool="test", cls=cls, first=0, count=128) for cls in ("smooth", "cdm")
+    ]
+    images = np.concatenate([shard.images for shard in shards])
+    model = detectors.detector("lensfit").build(32, seed=1, world=world.plain(), lenses=lenses, **how)
+    assert isinstance(model, LensFit)
+    training = {"epochs": 8, "batch_size": 128}
+    model.fit(np.resize(images, (lenses, 32, 32)), seed=1, camera=CAMERA, training=training)
+    return model.eval(), images
+
+
+@torch.no_grad()
+def measure(preset: str, model: LensFit, images: np.ndarray, speed: dict[str, float]) -> None:
+    """A line of the table."""
+    scaled = torch.from_numpy(images)[:, None] / model.scale
+    part = scaled[: model.at_once(scaled)]
+    found = model.fitted(part)
+    fit = np.median([seconds(lambda p=p: model.fitted(p), 0.02) for p in scaled.split(len(part))]) / len(part)
+    scan = seconds(lambda: model.scanned(part, found)) / len(part)
+    with Count() as count, FlopCounterMode(display=False) as matrices:
+        model.scanned(part, model.fitted(part))
+    work = {"matrices": matrices.get_total_flops(), **count.written}
+    limit = sum(number / speed[kind] for kind, number in work.items()) / len(part)
+    each = (f"{work[kind] / len(part) / 1e6:,.1f}" for kind in speed)
+    steps = found.steps.float().mean()
+    print(
+        f"| {preset} | {1e3 * fit:.1f} | {steps:.1f} | {1e3 * scan:.1f} | {1 / (fit + scan):,.0f} | {' | '.join(each)} "
+        f"| {1e3 * limit:.1f} | {(fit + scan) / limit:.1f} |",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Models A and B, with one thread."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="few lenses: to see that it runs")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    speed = rates()
+    print(
+        "this processor, one thread: "
+        + ", ".join(f"{kind} {rate / 1e9:.1f} G/s" for kind, rate in speed.items())
+        + "\n"
+    )
+    columns = ["data set", "fit [ms]", "steps", "scan [ms]", "images/s", *(f"{kind} [M]" for kind in speed)]
+    columns += ["limit [ms]", "times the limit"]
+    print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    for preset in ("model_a", "model_b"):
+        measure(preset, *trained(preset, 512 if given.quick else 8192), speed)
+
+
+if __name__ == "__main__":
+    main()
