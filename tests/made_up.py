@@ -119,6 +119,7 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
             lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
             write_table(place / f"{row}.csv", table, kind="scores", diverged=lost, **about)
             found = known[IDENTITY].assign(doubtful=known.index % 3 == 0, chi_square=1.1, y_arcsec=0.5, x_arcsec=0.0)
+            found["odds"] = 1.0 * (found["class"] == "cdm")
             found = found.assign(at_bounds=1.0 * (known.index % 7 == 1), least_arcsec2=0.004)
             found = found.assign(significance=4.0 + known.index % 5, area_arcsec2=0.02).astype({"doubtful": float})
             parts = [found.assign(cell=c, seed=s) for c in own for s in seeds]

@@ -448,6 +448,9 @@ def test_findings_are_held_against_truth(read, made):
     assert (line["images"], line["sure"]) == (len(known), sure.sum())
     assert (line["doubtful"], line["at_bounds"]) == ((known.index % 3 == 0).sum(), (known.index % 7 == 1).sum())
     assert line["offset_arcsec"] == pytest.approx(0.4)
+    assert (line["auc_odds"], line["auc_chi_square"]) == (1.0, 0.5)
+    assert 0 < line["auc_significance"] < 1
+    assert np.isnan(line["auc_evidence"])
     assert line["least_msun"] == pytest.approx(0.004 / 2e-12)
     ratio = (0.02 / 2e-12 / known["heaviest_mass_msun"])[sure]
     assert line["mass_ratio"] == pytest.approx(ratio.median(), rel=1e-4)

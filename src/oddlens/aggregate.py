@@ -52,7 +52,7 @@ def aggregate(
         signal[dataset] = median_signal(truth, smooth)
         for name, table in _of_dataset(Scored.read(paths, smooth), truth, rows):
             parts.setdefault(name, []).append(table)
-        parts.setdefault("findings", []).append(findings_table(findings[dataset], truth))
+        parts.setdefault("findings", []).append(findings_table(findings[dataset], truth, smooth))
     made = {name: _joined(found) for name, found in parts.items()}
     summary = made["summary"]
     made |= {

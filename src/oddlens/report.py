@@ -17,7 +17,7 @@ from oddlens.tables import ALL, ALPHA, BLIND, HOME, TRAINING, VARIANTS, training
 from oddlens.tables.alarms import LENSES
 from oddlens.tables.auc import ranking
 from oddlens.tables.chances import CLAIMS
-from oddlens.tables.findings import FLAGS, flagged
+from oddlens.tables.findings import FLAGS, SCORES, flagged
 
 EXAMPLE = 0.1
 """The contaminated fraction that the text speaks of, or the nearest that the study has."""
@@ -491,7 +491,9 @@ def _findings(findings: pd.DataFrame) -> str | None:
     counts = {name: [f"{n:.0f}" if n == n else "" for n in means[name]] for name in counted}
     least = [f"{mass:.1e}" if mass == mass else "" for mass in means["least_msun"]]
     shown = means.assign(**counts, least=least)
-    shown = shown[["detector", "class", "images", *FLAGS, "chi_square", "least", "sure"]].assign(
+    aucs = {f"AUC {name.replace('_', '-')}": means[f"auc_{name}"] for name in SCORES}
+    shown = shown.assign(**{name: [f"{a:.3f}" if a == a else "" for a in auc] for name, auc in aucs.items()})
+    shown = shown[["detector", "class", "images", *FLAGS, "chi_square", *aucs, "least", "sure"]].assign(
         offset=[f"{offset:.2f}″" if offset == offset else "" for offset in means["offset_arcsec"]],
         mass=[
             f"{mid:.2g} ({low:.2g}–{high:.2g})" if mid == mid else ""

@@ -173,7 +173,10 @@ def train_images(wildcards):
 ABLATIONS = [name for name, row in STUDY.detectors.items() if row.ablates]
 FIGURES += ["ablations"] if ABLATIONS else []
 FITTING = [
-    name for name in OWN_MODELS if settings.knows_lenses(STUDY.detectors[name].detector)
+    name
+    for name in OWN_MODELS
+    if settings.knows_lenses(STUDY.detectors[name].detector)
+    and not STUDY.detectors[name].ablates
 ]
 CLEAN_ONLY = [name for name, row in STUDY.detectors.items() if not row.contaminated]
 LABELLED = [name for name in DETECTORS if STUDY.cells_of(name) == [LABELLED_CELL]]

@@ -94,8 +94,9 @@ class LensFit(Detector):
     masks = True
     scoring = ("score", "spread_arcsec2", "heaviest_arcsec2")
     findings = (
-        *("doubtful", "at_bounds", "chi_square"),
-        *("significance", "area_arcsec2", "y_arcsec", "x_arcsec", "least_arcsec2"),
+        *("doubtful", "at_bounds"),
+        *("odds", "significance", "evidence", "chi_square"),
+        *("area_arcsec2", "y_arcsec", "x_arcsec", "least_arcsec2"),
     )
     extremes: Tensor
     """Least and largest value of each named parameter among the lenses drawn, [2, named]."""
@@ -321,18 +322,19 @@ class LensFit(Detector):
 
     def _anomaly(self, images: Tensor) -> Tensor:
         found = self.fitted(images)
-        chi_square = torch.where(found.converged, found.objective / self._observed(images).sum(dim=1), 1.0)
-        score, mass = chi_square, torch.full((5, len(images)), torch.nan)
-        if self.by != "chi_square":
-            scanned = self.scanned(images, found, field=self.by == "evidence")
-            significance, place = scanned.significance.flatten(1).max(dim=1)
-            area = scanned.area.flatten(1).gather(1, place[:, None])[:, 0]
-            least = SURE * scanned.deviation.flatten(1).amin(dim=1)
-            mass = torch.stack([significance, area, self.scan.y[place], self.scan.x[place], least])
-            score = significance if self.by == "significance" else scanned.odds
-            score = score if scanned.evidence is None else scanned.evidence
-        doubtful, at_bounds = (flag.float() for flag in (~found.converged, self.at_bounds(found)))
-        return torch.stack([score, doubtful, at_bounds, chi_square, *mass.to(score)], dim=1)
+        scanned = self.scanned(images, found, field=True)
+        significance, place = scanned.significance.flatten(1).max(dim=1)
+        assert scanned.evidence is not None
+        scores = {
+            "odds": scanned.odds,
+            "significance": significance,
+            "evidence": scanned.evidence,
+            "chi_square": torch.where(found.converged, found.objective / self._observed(images).sum(dim=1), 1.0),
+        }
+        flags = [flag.float() for flag in (~found.converged, self.at_bounds(found))]
+        area = scanned.area.flatten(1).gather(1, place[:, None])[:, 0]
+        mass = [area, self.scan.y[place], self.scan.x[place], SURE * scanned.deviation.flatten(1).amin(dim=1)]
+        return torch.stack([scores[self.by], *flags, *scores.values(), *mass], dim=1)
 
     def at_bounds(self, found: Fit) -> Tensor:
         """Whether only a lens that the world cannot have explains an image, [n].

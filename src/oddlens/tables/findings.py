@@ -7,29 +7,34 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from oddlens import metrics
 from oddlens.cells import parse_cell
 from oddlens.splits import IDENTITY
 from oddlens.tables import MODEL, read_findings
 
 FLAGS = ["doubtful", "at_bounds"]
 """Findings that are 1 for an image to be looked at: see `Detector.findings`."""
+SCORES = ["odds", "significance", "evidence", "chi_square"]
+"""Findings that would do as scores; one of them does."""
 SURE = 5.0
 """Masses of this significance are held against the truth."""
 COLUMNS = ["dataset", *MODEL, "pool", "class", "images", "doubtful", "at_bounds", "chi_square", "least_msun", "sure"]
-COLUMNS += ["offset_arcsec", "mass_ratio", "mass_ratio_low", "mass_ratio_high"]
+COLUMNS += ["offset_arcsec", "mass_ratio", "mass_ratio_low", "mass_ratio_high", *(f"auc_{name}" for name in SCORES)]
 
 
-def findings_table(paths: Iterable[Path | str], truth: pd.DataFrame) -> pd.DataFrame:
+def findings_table(paths: Iterable[Path | str], truth: pd.DataFrame, smooth: str) -> pd.DataFrame:
     """`findings.csv`: for each model that finds something, and each class, images and how many of them are `doubtful`,
     and `at_bounds`: explained only by what the world cannot have.
 
     `chi_square` is the median of that of the best smooth lens, per pixel; `least_msun` of the least mass that would be
     found with 5 sigma where an image shows masses best. `sure` counts masses of 5 sigma and more; of
     these, `offset_arcsec` is the median distance to the heaviest mass that is there and `mass_ratio` the median of the
-    found mass over the heaviest's, with the 16th and 84th percentiles. What a detector does not find is empty.
+    found mass over the heaviest's, with the 16th and 84th percentiles. `auc_<name>` is how well a finding that would do
+    as a score (`SCORES`) ranks the images above the smooth ones of their pool. What a detector does not find is empty.
 
     Args:
         truth: of the images of the data set, `read_truth`.
+        smooth: the class that is normal.
     """
     parts = [pd.DataFrame(columns=COLUMNS)]
     for table, about in map(read_findings, paths):
@@ -38,7 +43,11 @@ def findings_table(paths: Iterable[Path | str], truth: pd.DataFrame) -> pd.DataF
             contaminant, contamination = parse_cell(str(cell))
             names = {"dataset": about["dataset"], "contaminant": contaminant, "contamination": contamination}
             names |= {"detector": about["detector"], "seed": seed, "pool": pool, "class": cls, "images": len(images)}
-            parts.append(pd.DataFrame([names | dict(_found(images))]).reindex(columns=COLUMNS))
+            found = dict(_found(images))
+            if cls != smooth:
+                same = (joined["cell"] == cell) & (joined["seed"] == seed) & (joined["pool"] == pool)
+                found |= dict(_ranked(joined[same & (joined["class"] == smooth)], images))
+            parts.append(pd.DataFrame([names | found]).reindex(columns=COLUMNS))
     return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
@@ -61,6 +70,14 @@ def _found(images: pd.DataFrame) -> Iterator[tuple[str, float]]:
     ratio = there["area_arcsec2"] / there["area_per_msun"] / there["heaviest_mass_msun"]
     for name, part in (("mass_ratio_low", 0.16), ("mass_ratio", 0.5), ("mass_ratio_high", 0.84)):
         yield name, float(ratio.quantile(part))
+
+
+def _ranked(normal: pd.DataFrame, odd: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    """The AUC of each finding that would do as a score."""
+    for name in SCORES:
+        if name in odd and len(normal) > 1 and len(odd) > 1:
+            above, _ = metrics.placements(normal[name].to_numpy(float), odd[name].to_numpy(float))
+            yield f"auc_{name}", float(above.mean())
 
 
 def flagged(findings: pd.DataFrame) -> list[dict]:
