@@ -17,7 +17,7 @@ smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/re
 	snakemake --cores $(CORES) --configfile tests/config.yaml
 
 test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
-	pytest -n $(CORES) --dist loadfile
+	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	ruff check .

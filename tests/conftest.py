@@ -6,6 +6,13 @@ import pytest
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 ROOT = Path(__file__).parents[1]
+LONG = ["test_workflow.py", "test_detectors.py", "test_lensfit.py", "test_report.py"]
+"""Files that take minutes; first, so that no core waits for one of them at the end."""
+
+
+def pytest_collection_modifyitems(items):
+    """The long files first, each as a whole."""
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session", autouse=True)

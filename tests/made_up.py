@@ -136,8 +136,8 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
             )
             table = pd.DataFrame(drawn, columns=["cell", "seed", *MEASURES])
             write_table(place / f"{row}-samples.csv", table, kind="samples", **about)
-            lines = [(cls, images, images - 2, images - 5, 3, 9.5) for cls in CLASSES]
-            names = ["class", "images", "converged", "reached", "missed", "steps"]
+            lines = [("network", cls, images, images - 2, images - 5, 3, 9.5) for cls in CLASSES]
+            names = ["start", "class", "images", "converged", "reached", "missed", "steps"]
             write_table(place / f"{row}-starts.csv", pd.DataFrame(lines, columns=names), kind="starts", **about)
             examples(place / f"{row}.h5", row, maps=not blind, codes=row == "good")
             for s in seeds:

@@ -498,18 +498,20 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
         shards.write(paths[-1], simulate(SMALL, seed=3, dataset="d", pool="test", cls=cls, first=0, count=32))
     starts(tmp_path / "starts", tmp_path / "model", paths, dataset="d", row="lensfit", device="cpu")
     table = starts_table([tmp_path / "starts"])
-    assert list(table["class"]) == ["smooth", "cdm"]
+    assert list(table["class"]) == ["smooth", "smooth", "cdm", "cdm"]
+    assert list(table["start"]) == ["network", "library"] * 2
     assert (table["images"] == 32).all()
     assert (table["reached"] <= table["converged"]).all()
     assert (table["reached"] + table["missed"] <= 32).all()
-    assert table["reached"].min() > 28
+    assert table.query("start == 'network'")["reached"].min() > 28
+    assert table.query("start == 'library'")["reached"].min() > 24
     # From anywhere but the truth fits do not arrive.
     scatter = model.scatter.clone()
     model.scatter *= 8
     model.save(tmp_path / "lost", row="lensfit")
     model.scatter.copy_(scatter)
     starts(tmp_path / "starts", tmp_path / "lost", paths, dataset="d", row="lensfit", device="cpu")
-    assert starts_table([tmp_path / "starts"])["missed"].min() > 3
+    assert starts_table([tmp_path / "starts"]).query("start == 'network'")["missed"].min() > 3
 
 
 def test_what_is_found_stands_beside_the_score(trained):

@@ -518,7 +518,7 @@ def _real(found: pd.DataFrame) -> str | None:
 
 def _starts(starts: pd.DataFrame) -> str | None:
     """How many fits without the truth end where those from the truth do."""
-    shown = starts[["detector", "class", "images", "converged", "reached", "missed", "steps"]]
+    shown = starts[["detector", "start", "class", "images", "converged", "reached", "missed", "steps"]]
     return _html(shown.rename(columns={"detector": "row", "steps": "steps (median)"}))
 
 

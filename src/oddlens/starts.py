@@ -1,5 +1,6 @@
 """How often blind fits end where fits that start from the truth do: a model and shards to a table."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,14 +11,17 @@ import torch
 from oddlens import detectors, shards
 from oddlens.artefacts import write_table
 from oddlens.detectors.lensfit import LensFit
+from oddlens.images import Images
 from oddlens.progress import say
 from oddlens.training import pick_device
 
+TRIES = 4
+"""Starts out of a library, which a fit could do with instead of its network."""
 FITTED = 200
 """Images of each class, at most."""
 ALIKE = 0.01
 """Objectives that differ by no more than this part are those of one optimum."""
-COLUMNS = ["class", "images", "converged", "reached", "missed", "steps"]
+COLUMNS = ["start", "class", "images", "converged", "reached", "missed", "steps"]
 
 
 @torch.no_grad()
@@ -31,8 +35,9 @@ def starts(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Write a row for each class: how many `images`, how many fits `converged`, and how many of all `reached` the
-    optimum found from the truth, or a better one; how many `missed` one that is there; the median of `steps` of a fit.
+    """Write a row for each class and `start`, that of a network and that out of a library: how many `images`, how many
+    fits `converged`, and how many of all `reached` the optimum found from the truth, or a better one; how many `missed`
+    one that is there; the median of `steps` of a fit.
 
     The truth of a lens with substructure is its smooth part. Where neither fit converged, none is reached or missed.
     """
@@ -40,19 +45,33 @@ def starts(
     model, _ = detectors.load(model_path)
     assert isinstance(model, LensFit)
     model.to(pick_device(device))
+    kinds = {"library": model} if model.tries else {"network": model, "library": with_library(model)}
     lines = []
-    for shard in map(shards.read, shard_paths):
+    for shard, (start, kind) in itertools.product(map(shards.read, shard_paths), kinds.items()):
         images = torch.from_numpy(shard.images[:FITTED, None]).to(model.scale) / model.scale
         truth = torch.from_numpy(model.model.parameters_of(shard.group("truth"))[:FITTED]).to(images)
         found = [
-            _compared(model, part, start)
-            for part, start in zip(images.split(model.at_once(images)), truth.split(model.at_once(images)), strict=True)
+            _compared(kind, part, true)
+            for part, true in zip(images.split(model.at_once(images)), truth.split(model.at_once(images)), strict=True)
         ]
         converged, reached, missed, steps = np.concatenate(found, axis=1)
         counts = (len(images), *(int(n.sum()) for n in (converged, reached, missed)))
-        lines.append((shard.attributes["class"], *counts, np.median(steps)))
-        say(f"{row} on {dataset}, {lines[-1][0]}: {counts[2]} of {counts[0]} fits end where those from the truth do")
+        lines.append((start, shard.attributes["class"], *counts, np.median(steps)))
+        say(f"{row} on {dataset}, {lines[-1][1]}, from a {start}: {counts[2]} of {counts[0]} reached the optimum")
     write_table(path, pd.DataFrame(lines, columns=COLUMNS), kind="starts", dataset=dataset, detector=row)
+
+
+def with_library(model: LensFit) -> LensFit:
+    """The same fit with a library in place of its network."""
+    assert model.world is not None
+    other = LensFit.build(model.pixels, world=model.world, **model.settings | {"tries": TRIES}).to(model.scale.device)
+    known = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("library")}
+    other.load_state_dict(known, strict=False)
+    other.prepare(
+        Images(np.zeros((0, 1, 1)), np.zeros(0, int), None, "cpu"), torch.Generator(model.scale.device).manual_seed(0)
+    )
+    other.load_state_dict(known, strict=False)
+    return other.eval()
 
 
 def _compared(model: LensFit, images: torch.Tensor, truth: torch.Tensor) -> np.ndarray:

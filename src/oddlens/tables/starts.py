@@ -7,7 +7,7 @@ import pandas as pd
 
 from oddlens.artefacts import read_table
 
-COLUMNS = ["dataset", "detector", "class", "images", "converged", "reached", "missed", "steps"]
+COLUMNS = ["dataset", "detector", "start", "class", "images", "converged", "reached", "missed", "steps"]
 
 
 def starts_table(paths: Iterable[Path | str]) -> pd.DataFrame:
