@@ -11,7 +11,6 @@ import torch
 from oddlens import detectors, shards
 from oddlens.artefacts import write_table
 from oddlens.detectors.lensfit import LensFit
-from oddlens.images import Images
 from oddlens.progress import say
 from oddlens.training import pick_device
 
@@ -67,9 +66,7 @@ def with_library(model: LensFit) -> LensFit:
     other = LensFit.build(model.pixels, world=model.world, **model.settings | {"tries": TRIES}).to(model.scale.device)
     known = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("library")}
     other.load_state_dict(known, strict=False)
-    other.prepare(
-        Images(np.zeros((0, 1, 1)), np.zeros(0, int), None, "cpu"), torch.Generator(model.scale.device).manual_seed(0)
-    )
+    other.draw_lenses(torch.Generator(model.scale.device).manual_seed(0))
     other.load_state_dict(known, strict=False)
     return other.eval()
 

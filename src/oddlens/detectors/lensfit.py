@@ -178,7 +178,11 @@ class LensFit(Detector):
     # --- where to start ---------------------------------------------------------------------------------------------
 
     def prepare(self, images: Images, generator: torch.Generator) -> None:
-        """Draw the lenses that the start learns from, and learn their principal components."""
+        """Draw lenses; the training images are not looked at."""
+        self.draw_lenses(generator)
+
+    def draw_lenses(self, generator: torch.Generator) -> None:
+        """Draw the lenses that the start learns from, and learn their principal components; or draw the library."""
         seed = torch.randint(2**62, (), generator=generator, device=generator.device).item()
         scenes = scene.draw(self.smooth, int(seed), "start", "start", SMOOTH, np.arange(self.lenses))
         self._look_at_light(scenes)
