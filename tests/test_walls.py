@@ -82,6 +82,8 @@ STAGES = {
     "oddlens.splits": [],
     "oddlens.train": [f"oddlens.detectors.{name}" for name in settings.detectors()],
     "oddlens.score": [f"oddlens.detectors.{name}" for name in settings.detectors()],
+    "oddlens.explain": [f"oddlens.detectors.{name}" for name in settings.detectors()],
+    "oddlens.starts": [],
     "oddlens.lensing.simulate": [f"oddlens.lensing.substructure.{name}" for name in substructure.names()],
 }
 
