@@ -44,7 +44,10 @@ VARIANTS = {
         },
     ),
     "supervised": ("supervised", {"width": 8}),
-    "lensfit": ("lensfit", {"lenses": 512, "places": 7, "half_width_arcsec": 1.5, "width": 64, "depth": 1}),
+    "lensfit": (
+        "lensfit",
+        {"lenses": 512, "places": 7, "half_width_arcsec": 1.5, "width": 64, "depth": 1, "steps": 12},
+    ),
     "pgan_se_growing": ("pgan_se", GROWING),
     "pgan_se_afterwards": (
         "pgan_se",
@@ -220,7 +223,7 @@ def test_the_interface_is_not_overridden(trained):
 def learned(request):
     """A detector that had more to learn from."""
     model = build(request.param)
-    fit(model, toy(1500), training={"epochs": 15, "batch_size": 32})
+    fit(model, toy(1000), training={"epochs": 14, "batch_size": 32})
     return request.param, model
 
 
@@ -261,9 +264,8 @@ def test_reconstructions_have_the_images_units(trained):
         return
     images = 50 * toy(30)
     model = build(name)
-    model.fit(
-        50 * toy(400), seed=1, training={"epochs": 20, "batch_size": 32}, camera=Camera(0.0, (50 * NOISE) ** 2, 2.5)
-    )
+    training, camera = {"epochs": 20, "batch_size": 32}, Camera(0.0, (50 * NOISE) ** 2, 2.5)
+    model.fit(50 * toy(200), seed=1, training=training, camera=camera)
     rebuilt = model.reconstructed(images)
     assert rebuilt.shape == images.shape
     assert np.corrcoef(rebuilt.ravel(), images.ravel())[0, 1] > LIKENESS.get(name, 0.8)
