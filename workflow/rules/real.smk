@@ -32,7 +32,6 @@ rule real:
         runtime=60,
         gpu=1,
     params:
-        study=results(""),
         datasets=list(STUDY.datasets),
         source=fingerprint("oddlens.real", *DETECTOR_MODULES),
     script:

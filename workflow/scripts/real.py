@@ -8,5 +8,6 @@ from oddlens.progress import log_to, say
 with log_to(snakemake.log[0]):
     from oddlens.real import read_frame, score_real
 
+    study = Path(snakemake.output.table).parents[1]
     frame = replace(read_frame(Path(snakemake.input.frame)), name=snakemake.wildcards.lens)
-    say(score_real(Path(snakemake.params.study), frame, snakemake.params.datasets))
+    say(score_real(study, frame, snakemake.params.datasets))
