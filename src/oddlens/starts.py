@@ -1,6 +1,5 @@
 """How often blind fits end where fits that start from the truth do: a model and shards to a table."""
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 
 from oddlens import detectors, shards
 from oddlens.artefacts import write_table
+from oddlens.detectors.blocks.levenberg import Fit
 from oddlens.detectors.lensfit import LensFit
 from oddlens.progress import say
 from oddlens.training import pick_device
@@ -46,17 +46,17 @@ def starts(
     model.to(pick_device(device))
     kinds = {"library": model} if model.tries else {"network": model, "library": with_library(model)}
     lines = []
-    for shard, (start, kind) in itertools.product(map(shards.read, shard_paths), kinds.items()):
+    for shard in map(shards.read, shard_paths):
         images = torch.from_numpy(shard.images[:FITTED, None]).to(model.scale) / model.scale
         truth = torch.from_numpy(model.model.parameters_of(shard.group("truth"))[:FITTED]).to(images)
-        found = [
-            _compared(kind, part, true)
-            for part, true in zip(images.split(model.at_once(images)), truth.split(model.at_once(images)), strict=True)
-        ]
-        converged, reached, missed, steps = np.concatenate(found, axis=1)
-        counts = (len(images), *(int(n.sum()) for n in (converged, reached, missed)))
-        lines.append((start, shard.attributes["class"], *counts, np.median(steps)))
-        say(f"{row} on {dataset}, {lines[-1][1]}, from a {start}: {counts[2]} of {counts[0]} reached the optimum")
+        parts = images.split(model.at_once(images))
+        best = [model.fitted(*both) for both in zip(parts, ([t] for t in truth.split(len(parts[0]))), strict=True)]
+        for start, kind in kinds.items():
+            found = [_compared(kind.fitted(part), there) for part, there in zip(parts, best, strict=True)]
+            converged, reached, missed, steps = np.concatenate(found, axis=1)
+            counts = (len(images), *(int(n.sum()) for n in (converged, reached, missed)))
+            lines.append((start, shard.attributes["class"], *counts, np.median(steps)))
+            say(f"{row} on {dataset}, {lines[-1][1]}, from a {start}: {counts[2]} of {counts[0]} reached the optimum")
     write_table(path, pd.DataFrame(lines, columns=COLUMNS), kind="starts", dataset=dataset, detector=row)
 
 
@@ -71,9 +71,8 @@ def with_library(model: LensFit) -> LensFit:
     return other.eval()
 
 
-def _compared(model: LensFit, images: torch.Tensor, truth: torch.Tensor) -> np.ndarray:
+def _compared(blind: Fit, best: Fit) -> np.ndarray:
     """Whether fits converged, reached the optimum and missed it, and their steps, [4, n]."""
-    blind, best = model.fitted(images), model.fitted(images, [truth])
     there = blind.converged | best.converged
     as_good = blind.objective <= (1 + ALIKE) * best.objective
     reached = blind.converged & (as_good | ~best.converged)

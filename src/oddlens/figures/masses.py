@@ -8,11 +8,10 @@ from matplotlib.figure import Figure
 
 from oddlens.artefacts import read_arrays
 from oddlens.figures import DIFFERENCES, IMAGES, MAPS, plt, said
+from oddlens.tables.findings import SURE
 
 SPAN = 4.0
 """Of what is left over, in units of the noise."""
-SURE = 5.0
-"""Contours of significance."""
 
 
 def mass_panels(examples: Mapping[str, Path | str], title: str) -> Figure:
@@ -23,7 +22,7 @@ def mass_panels(examples: Mapping[str, Path | str], title: str) -> Figure:
     """
     found: Mapping[str, np.ndarray] = {}
     for path in examples.values():
-        arrays = read_arrays(path)[0]
+        arrays, about = read_arrays(path)
         if "least_msun" in arrays:
             found = arrays
             break
@@ -51,6 +50,7 @@ def mass_panels(examples: Mapping[str, Path | str], title: str) -> Figure:
                 axis.set_title(name, fontsize=8)
             if name != "image":
                 figure.colorbar(shown, ax=axis, fraction=0.046, pad=0.02).ax.tick_params(labelsize=6)
+        line[0].set_ylabel(f"{about['classes'].split(',')[place[0]]}, {place[1]}")
         y, x = found["heaviest"][place]
         if found["scan"][place].max() > SURE:
             line[2].contour(found["scan"][place][::-1], [SURE], colors="w", linewidths=0.8, **view)
