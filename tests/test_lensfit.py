@@ -13,7 +13,7 @@ from oddlens.lensing import camera, render, scene
 from oddlens.lensing.leftover import leftover, principal
 from oddlens.lensing.model import Drawn, LensModel, separated
 from oddlens.lensing.simulate import simulate
-from oddlens.starts import starts
+from oddlens.starts import compared, starts
 from oddlens.tables.starts import starts_table
 
 COUNT = 24
@@ -487,6 +487,19 @@ def test_the_least_mass_is_that_which_is_seen_with_five_sigma(trained):
     assert np.median(above) < 1.5
     # Masses show where the light is, not in the middle of the ring.
     assert (least[:, 7:9, 7:9].mean(axis=(1, 2)) > 2 * np.nanmin(least, axis=(1, 2))).mean() > 0.8
+
+
+def test_a_fit_is_reached_missed_or_nowhere():
+    def made(objective, converged):
+        return Fit(torch.zeros(5, 1), torch.tensor(objective), torch.tensor(converged), torch.arange(5))
+
+    blind = made([100.5, 102.0, 90.0, 100.0, 100.0], [True, True, True, False, False])
+    best = made([100.0, 100.0, 100.0, 100.0, 100.0], [True, True, False, True, False])
+    converged, reached, missed, steps = compared(blind, best)
+    assert converged.tolist() == [1, 1, 1, 0, 0]
+    assert reached.tolist() == [1, 0, 1, 0, 0]
+    assert missed.tolist() == [0, 1, 0, 1, 0]
+    assert steps.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_starts_are_counted_against_the_truth(trained, tmp_path):

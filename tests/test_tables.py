@@ -18,7 +18,7 @@ from oddlens.tables.alarms import alarms_table
 from oddlens.tables.bins import bins_table
 from oddlens.tables.chances import ODDEST, chances_table, claims
 from oddlens.tables.contamination import break_point
-from oddlens.tables.noise import noise_table
+from oddlens.tables.noise import median_signal, noise_table
 from oddlens.tables.published import PUBLISHED, published_table
 from oddlens.tables.ranks import ranks_table, wilcoxon_table
 from oddlens.tables.scored import Scored
@@ -354,6 +354,8 @@ def test_noise_is_that_of_the_median_smooth_lens(made, read):
     home = summary[summary["contaminant"].isin(tables.HOME)].reset_index(drop=True)
     pd.testing.assert_frame_equal(noise[["dataset", "detector", "auc"]], home[["dataset", "detector", "auc"]])
     assert noise_table(summary, {}, {}).empty
+    odd_too = pd.DataFrame({"pool": ["test", "test", "validation"], "class": ["smooth", "cdm", "smooth"]})
+    assert median_signal(odd_too.assign(peak_signal_to_noise=[40.0, 90.0, 70.0]), "smooth") == 40
 
 
 def test_a_truth_that_is_the_same_as_another_has_no_bins_of_its_own(made, scored):

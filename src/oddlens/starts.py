@@ -52,7 +52,7 @@ def starts(
         parts = images.split(model.at_once(images))
         best = [model.fitted(*both) for both in zip(parts, ([t] for t in truth.split(len(parts[0]))), strict=True)]
         for start, kind in kinds.items():
-            found = [_compared(kind.fitted(part), there) for part, there in zip(parts, best, strict=True)]
+            found = [compared(kind.fitted(part), there) for part, there in zip(parts, best, strict=True)]
             converged, reached, missed, steps = np.concatenate(found, axis=1)
             counts = (len(images), *(int(n.sum()) for n in (converged, reached, missed)))
             lines.append((start, shard.attributes["class"], *counts, np.median(steps)))
@@ -71,7 +71,7 @@ def with_library(model: LensFit) -> LensFit:
     return other.eval()
 
 
-def _compared(blind: Fit, best: Fit) -> np.ndarray:
+def compared(blind: Fit, best: Fit) -> np.ndarray:
     """Whether fits converged, reached the optimum and missed it, and their steps, [4, n]."""
     there = blind.converged | best.converged
     as_good = blind.objective <= (1 + ALIKE) * best.objective
