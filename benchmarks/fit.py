@@ -88,7 +88,7 @@ def trained(preset: str, lenses: int, **how: Any) -> tuple[LensFit, np.ndarray]:
 def measure(preset: str, model: LensFit, images: np.ndarray, speed: dict[str, float]) -> None:
     """A line of the table."""
     scaled = torch.from_numpy(images)[:, None] / model.scale
-    part = scaled[: model.at_once(scaled)]
+    part = scaled[: model.at_once]
     found = model.fitted(part)
     fit = np.median([seconds(lambda p=p: model.fitted(p), 0.02) for p in scaled.split(len(part))]) / len(part)
     scan = seconds(lambda: model.scanned(part, found)) / len(part)

@@ -51,7 +51,7 @@ def starts(
     for shard in map(shards.read, shard_paths):
         seen = torch.from_numpy(shard.images[:images, None]).to(model.scale) / model.scale
         truth = torch.from_numpy(model.model.parameters_of(shard.group("truth"))[:images]).to(seen)
-        parts = seen.split(model.at_once(seen))
+        parts = seen.split(model.at_once)
         best = [model.fitted(*both) for both in zip(parts, ([t] for t in truth.split(len(parts[0]))), strict=True)]
         for start, kind in kinds.items():
             found = [compared(kind.fitted(part), there) for part, there in zip(parts, best, strict=True)]

@@ -26,7 +26,7 @@ from oddlens.robust import ASSUMED_CONTAMINATION
 from oddlens.training import Epoch, History, Objective, global_generators, train
 
 SCORE_BATCH = 256
-"""Images scored at once; every batch is filled up to it, so that no image's score depends on how many others came."""
+"""Images scored at once."""
 FORMAT = 5
 """Of saved models; raised when the meaning of their tensors changes."""
 SAMPLE = 2000
@@ -128,6 +128,14 @@ class Detector(nn.Module):
     def embed(self, images: Tensor) -> Tensor | None:
         """Codes [n, latent] of scaled images; None if the detector has no such idea."""
         return None
+
+    @property
+    def at_once(self) -> int:
+        """How many images are scored at once.
+
+        Every batch is filled up to it, so that no image's score depends on how many others came.
+        """
+        return SCORE_BATCH
 
     def imagine(self, count: int, generator: torch.Generator) -> Tensor | None:
         """Images [count, 1, pixels, pixels] that it draws of itself, as the camera takes them; None if it cannot."""
@@ -382,10 +390,10 @@ class Detector(nn.Module):
         if (self.needs == "truth") != (truth is not None):
             raise ValueError(f"{type(self).__name__} {'needs' if self.needs == 'truth' else 'takes no'} truth")
         self.eval()
-        results = []
-        for start in range(0, len(rows), SCORE_BATCH):
-            chosen = rows[start : start + SCORE_BATCH]
-            filled = np.pad(chosen, (0, SCORE_BATCH - len(chosen)), mode="edge")
+        results, size = [], self.at_once
+        for start in range(0, len(rows), size):
+            chosen = rows[start : start + size]
+            filled = np.pad(chosen, (0, size - len(chosen)), mode="edge")
             channels = np.stack([array[filled] for array in (images, *(truth or ()))], axis=1)
             batch = torch.from_numpy(channels.astype(np.float32)).to(self.scale.device) / self.scale
             results.append(function(batch)[: len(chosen)].float().cpu().numpy())

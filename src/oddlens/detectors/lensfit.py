@@ -225,7 +225,7 @@ class LensFit(Detector):
             return
         cells = slice(len(self.model.names), len(self.model.names) + self.model.cells**2)
         seen = images.some(JUDGES)
-        parts = seen.split(self.at_once(seen))
+        parts = seen.split(self.at_once)
         starts = [self.starts(part) for part in parts]
         evidence, converged = [], []
         for scatter in SCATTERS:
@@ -296,7 +296,7 @@ class LensFit(Detector):
 
     def _light(self, parameters: Tensor) -> Tensor:
         """Images [n, pixels^2], a few at a time."""
-        return torch.cat([self.model(part) for part in parameters.split(self.at_once(parameters))])
+        return torch.cat([self.model(part) for part in parameters.split(self.at_once)])
 
     def fitted(self, images: Tensor, starts: list[Tensor] | None = None) -> Fit:
         """The smooth lenses that explain scaled images [n, 1, pixels, pixels] best, of those found from the starts; one
@@ -322,9 +322,6 @@ class LensFit(Detector):
 
     def anomaly(self, images: Tensor) -> Tensor:
         """What `score` says; where no fit was found, what a smooth lens would have: that tells of no dark matter."""
-        return torch.cat([self._anomaly(part) for part in images.split(self.at_once(images))])
-
-    def _anomaly(self, images: Tensor) -> Tensor:
         found = self.fitted(images)
         scanned = self.scanned(images, found, field=True)
         significance, place = scanned.significance.flatten(1).max(dim=1)
@@ -354,37 +351,28 @@ class LensFit(Detector):
 
     def oddness(self, images: Tensor) -> Tensor:
         """The square, in units of the noise, of what the field of masses adds to the image; 0 where it is masked."""
-        maps = []
-        for part in images.split(self.at_once(images)):
-            field = self.scanned(part, self.fitted(part), field=True).field
-            assert field is not None
-            maps.append(field.square().view_as(part))
-        return torch.cat(maps)
+        field = self.scanned(images, self.fitted(images), field=True).field
+        assert field is not None
+        return field.square().view_as(images)
 
     def unexplained(self, images: Tensor) -> Tensor:
         """What the smooth lenses leave over, and the scan's map; where no fit was found, nothing."""
-        parts = []
-        for part in images.split(self.at_once(images)):
-            scanned = self.scanned(part, self.fitted(part))
-            both = scanned.left.view_as(part[:, 0]), self.scan.on_pixels(scanned.significance)
-            parts.append(torch.stack(both, dim=1))
-        return torch.cat(parts)
+        scanned = self.scanned(images, self.fitted(images))
+        return torch.stack([scanned.left.view_as(images[:, 0]), self.scan.on_pixels(scanned.significance)], dim=1)
 
     def sensitivity(self, images: Tensor) -> Tensor:
         """Five standard deviations of a mass; NaN beyond the outermost places."""
-        parts = [SURE * self.scanned(part, self.fitted(part)).deviation for part in images.split(self.at_once(images))]
-        area = self.scan.on_pixels(torch.cat(parts).log()).exp()
+        least = SURE * self.scanned(images, self.fitted(images)).deviation
+        area = self.scan.on_pixels(least.log()).exp()
         return torch.where(self.scan.onto.abs().amax(dim=-1) > 1, torch.nan, area)
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """The smooth lenses, in masked pixels too."""
-        parts = [self.model(self.fitted(part).parameters) for part in images.split(self.at_once(images))]
-        return torch.cat(parts).view_as(images) / self.scale
+        return self.model(self.fitted(images).parameters).view_as(images) / self.scale
 
     def embed(self, images: Tensor) -> Tensor:
         """Their parameters, standardised."""
-        parts = [self.fitted(part).parameters for part in images.split(self.at_once(images))]
-        return ((torch.cat(parts) - self.middle) / self.scatter)[:, : len(self.model.names)]
+        return ((self.fitted(images).parameters - self.middle) / self.scatter)[:, : len(self.model.names)]
 
     def _data(self, images: Tensor) -> Tensor:
         return (images * self.scale).flatten(1).nan_to_num()  # masked pixels have no weight, and must be finite
@@ -393,10 +381,10 @@ class LensFit(Detector):
     def _observed(images: Tensor) -> Tensor:
         return images.flatten(1).isfinite()
 
-    @staticmethod
-    def at_once(images: Tensor) -> int:
+    @property
+    def at_once(self) -> int:
         """How many images are fitted at once."""
-        return AT_ONCE if images.device.type == "cpu" else len(images)
+        return AT_ONCE if self.scale.device.type == "cpu" else super().at_once
 
 
 def filled(images: Tensor) -> Tensor:
