@@ -171,7 +171,7 @@ def test_what_is_told_once_is_told_as_it_was(tmp_path):
         try:
             raise CannotWrite(tmp_path / "inner.csv", errno.ENOSPC)
         finally:
-            raise OSError(errno.ENOSPC, "the log is on the same disk")  # noqa: B012
+            raise OSError(errno.ENOSPC, "the log is on the same disk")
 
 
 def test_a_full_scratch_disk_is_told(disk, tmp_path):

@@ -31,7 +31,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
     """A temporary path beside `path`; renamed to it if the block succeeds, removed if it fails.
 
     Raises:
-        CannotWrite: if the disk is full, or writing is not allowed there. What was under the name before is still there.
+        CannotWrite: if the disk is full, or writing is not allowed there. What was there before still is.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -19,7 +19,7 @@ from oddlens import detectors, shards, splits
 from oddlens.artefacts import DamagedFile, write_table
 from oddlens.detectors.base import Camera, Detector, OtherFormat, read_model
 from oddlens.progress import say
-from oddlens.provenance import processor, versions
+from oddlens.provenance import code, commit_in_words, processor, versions
 from oddlens.randomness import torch_seed
 from oddlens.training import Diverged, History, pick_device
 
@@ -63,7 +63,7 @@ def train(
     torch.set_num_threads(threads)
     kind, own_seed = detectors.detector(detector), torch_seed(seed, "train", dataset, row, replica)
     history: list[tuple] = []
-    devices = set()
+    devices, commits = set(), set()
     with TemporaryDirectory() as scratch:
         pool = shards.read_all(shard_paths, scratch)
         place = pd.Series(pool.table.index, index=pd.MultiIndex.from_frame(pool.table[splits.IDENTITY]))
@@ -108,8 +108,9 @@ def train(
             values = made["losses"].items()
             history += [(cell, name, k + 1, loss) for name, means in values for k, loss in enumerate(means)]
             devices.add(made["device"])
+            commits.add(commit_in_words(made["code"]))
     table = pd.DataFrame(history, columns=["cell", "objective", "epoch", "loss"])
-    write_table(losses, table, kind="losses", row=row, devices=sorted(devices))
+    write_table(losses, table, kind="losses", row=row, devices=sorted(devices), commits=sorted(commits))
     # Kept until here: Snakemake deletes the models of a job that failed, and the checkpoints bring them back.
     for path in models.values():
         for checkpoint in Path(path).parent.glob(f".{Path(path).stem}-*.checkpoint"):
@@ -129,6 +130,7 @@ def _fit(model: Detector, path: Path, about: dict[str, Any], device: str, **give
     about |= {
         "losses": losses,
         "diverged": diverged,
+        "code": code(),
         "versions": versions("torch", "numpy"),
         "device": torch.cuda.get_device_name() if device == "cuda" else processor(),
     }
