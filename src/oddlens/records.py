@@ -25,6 +25,7 @@ MAIN += ["sklearn", "snakemake", "statsmodels", "torch", "torchvision"]
 """The packages whose version may matter, by the names under which they are imported."""
 
 Record = dict[str, Any]
+KEYS = {"rule", "wildcards", "params", "config", "seeds", "code", "versions", "machine", "inputs", "outputs"}
 
 
 def checksum(path: Path | str) -> str | None:
@@ -74,10 +75,9 @@ def read(path: Path | str) -> Record | None:
     """Read a record; None if it is damaged."""
     try:
         record = json.loads(Path(path).read_text())
-        whole = all(isinstance(record[key], dict) for key in ("params", "code", "versions", "inputs", "outputs"))
-    except (ValueError, KeyError, TypeError):
+    except ValueError:
         return None
-    return record if whole else None
+    return record if isinstance(record, dict) and record.keys() == KEYS else None
 
 
 def of(study: Path | str) -> dict[Path, Record | None]:
