@@ -15,7 +15,7 @@ from oddlens import provenance, records, run, verify
 from oddlens.artefacts import replacing
 from oddlens.job import job
 from oddlens.writing import CannotWrite
-from test_writing import a_model, disk, forbidden  # noqa: F401  fixtures
+from test_writing import a_model
 
 CONFIG = {"study": "one", "seed": 7, "contamination": {"seeds": [1, 2]}}
 STUDY = "results/one"
@@ -116,7 +116,7 @@ def test_a_job_that_failed_has_a_log_with_the_traceback_and_no_record(study):
     assert "ZeroDivisionError" in log
 
 
-def test_a_job_that_cannot_write_says_so_in_one_line_in_its_log_and_outside(study, disk):  # noqa: F811
+def test_a_job_that_cannot_write_says_so_in_one_line_in_its_log_and_outside(study, disk):
     snakemake = handed("score", [], [])
     with pytest.raises(SystemExit) as left, job(snakemake), replacing(disk / "scores.csv") as temporary:
         temporary.write_bytes(bytes(10**6))
@@ -126,7 +126,7 @@ def test_a_job_that_cannot_write_says_so_in_one_line_in_its_log_and_outside(stud
     assert not (study / STUDY / "logs/score.json").exists()
 
 
-def test_a_log_that_cannot_be_written_is_told_outside(study, disk):  # noqa: F811
+def test_a_log_that_cannot_be_written_is_told_outside(study, disk):
     snakemake = handed("score", [], [])
     snakemake.log = [str(disk / "score.log")]
     with pytest.raises(SystemExit, match=r"score\.log cannot be written: the disk is full"), job(snakemake):
@@ -134,7 +134,7 @@ def test_a_log_that_cannot_be_written_is_told_outside(study, disk):  # noqa: F81
             print("x" * 10_000)
 
 
-def test_what_a_log_on_a_full_disk_cannot_hold_is_told_outside(study, disk):  # noqa: F811
+def test_what_a_log_on_a_full_disk_cannot_hold_is_told_outside(study, disk):
     """The line on the job's own failure does not fit, either."""
     snakemake = handed("score", [], [])
     snakemake.log = [str(disk / "score.log")]
@@ -411,7 +411,7 @@ def test_a_model_says_itself_what_trained_it(study):
 # --- a run -----------------------------------------------------------------------------------------------------------
 
 
-def test_a_run_begins_with_its_config_and_where_it_can_write(forbidden):  # noqa: F811
+def test_a_run_begins_with_its_config_and_where_it_can_write(forbidden):
     with pytest.raises(CannotWrite, match="you may not write in"):
         run.begin(forbidden / "results" / "one", CONFIG)
 

@@ -4,11 +4,7 @@ import errno
 import os
 import pwd
 import resource
-import shutil
-import subprocess
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -85,26 +81,6 @@ def no_larger_than(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-@pytest.fixture
-def disk(tmp_path):
-    """A disk of 300 kB; only root may mount one."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(place)]
-    if not shutil.which("mount") or subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("no disk may be mounted here")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
-
-
-@pytest.fixture
-def read_only(disk):
-    """The same, which nothing may be written to any more."""
-    (disk / "old.csv").write_text("old")
-    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
-    return disk
-
-
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("size", [0, 5_000, 200_000])
 def test_what_fails_halfway_leaves_what_was_there(name, size, tmp_path):
@@ -120,25 +96,14 @@ def test_a_full_disk_is_told_with_the_space_that_is_left(name, disk):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_read_only_disk_is_told(name, read_only):
-    assert f"{read_only} is on a read-only file system" in refused(KINDS[name], read_only / name)
+def test_a_read_only_disk_disk_is_told(name, read_only_disk):
+    assert f"{read_only_disk} is on a read-only file system" in refused(KINDS[name], read_only_disk / name)
 
 
 def test_a_folder_that_does_not_fit_is_not_there(disk):
     with pytest.raises(CannotWrite, match="export cannot be written: the disk is full"):
         a_folder(disk / "export")
     assert not list(disk.iterdir())
-
-
-@pytest.fixture
-def forbidden():
-    """A folder in which this process may not write; root becomes nobody for a while."""
-    with TemporaryDirectory() as folder:
-        os.chmod(folder, 0o555)
-        user = os.geteuid()
-        os.seteuid(user or 65534)
-        yield Path(folder)
-        os.seteuid(user)
 
 
 def test_missing_permission_is_told_with_the_owner(forbidden):
