@@ -380,7 +380,7 @@ def test_what_made_a_file_is_told(study):
     assert same
     for words in (
         "auc.csv: as rule aggregate made it",
-        f"code      {provenance.commit_in_words(provenance.code())}; what it ran has the fingerprint f00d",
+        f"code      commit {provenance.commit_in_words(provenance.code())}; fingerprint f00d",
         "numpy ",
         f"machine   {provenance.processor()}",
         "seeds     7 (master); trainings 1, 2",

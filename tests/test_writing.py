@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pickle
 import pwd
 import resource
 from contextlib import contextmanager
@@ -112,6 +113,11 @@ def test_missing_permission_is_told_with_the_owner(forbidden):
         with pytest.raises(CannotWrite, match=f"you may not write in {forbidden}, which belongs to {owner}"):
             KINDS["scores.csv"](path)
     assert not list(forbidden.iterdir())
+
+
+def test_another_process_can_tell_it(tmp_path):
+    told = CannotWrite(tmp_path / "a.csv", errno.EROFS)
+    assert str(pickle.loads(pickle.dumps(told))) == str(told)
 
 
 def test_the_number_is_found_where_a_library_only_says_it(tmp_path):

@@ -18,7 +18,8 @@ MAKING = ("src", "workflow", "Snakefile")
 
 def git(root: Path, *arguments: str) -> str | None:
     """What git says of the repository at `root`, not of one around it; None if there is none, or no git."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    other = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
+    own = {name: value for name, value in os.environ.items() if name not in other}
     own |= {"GIT_CEILING_DIRECTORIES": str(root.resolve().parent), "GIT_OPTIONAL_LOCKS": "0"}
     try:
         run = subprocess.run(["git", *arguments], cwd=root, env=own, capture_output=True, text=True, check=True)
@@ -63,6 +64,7 @@ def processor() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
+@cache  # a study asks once for each of its jobs
 def fingerprint(*modules: str) -> str:
     """A short hash of the source of modules of this package and of all that they import of it, directly or not.
 

@@ -134,7 +134,7 @@ def told(path: Path) -> tuple[str, bool]:
     lines = [
         f"{path}: {'as' if same else 'altered since'} {_job(record)} made it",
         f"  sha256    {records.checksum(path)}",
-        f"  code      {commit_in_words(record['code'])}; what it ran has the fingerprint {record['code']['source']}",
+        f"  code      commit {commit_in_words(record['code'])}; fingerprint {record['code']['source']}",
         f"  versions  {', '.join(f'{name} {number}' for name, number in record['versions'].items())}",
         f"  machine   {records.machine(record['machine'])}",
         f"  seeds     {seeds['master']} (master); trainings {', '.join(map(str, seeds['trainings']))}",

@@ -29,6 +29,10 @@ class CannotWrite(OSError):
         free = shutil.disk_usage(folder).free / 1e6
         why = _WHY[number].format(free=free, folder=folder, owner=_owner(folder))
         super().__init__(f"{path} cannot be written: {why}. Then run it again: what is finished is kept.")
+        self.made_of = str(path), number
+
+    def __reduce__(self) -> tuple[type, tuple[str, int]]:
+        return type(self), self.made_of  # on its way from a process that trains beside others
 
 
 @contextmanager

@@ -12,5 +12,6 @@ with job(snakemake):
         snakemake.input.shards,
         dataset=names.dataset,
         row=names.detector,
+        images=snakemake.params.images,
         threads=snakemake.threads,
     )
