@@ -212,7 +212,7 @@ def main(argv: list[str] | None = None) -> None:
             raise ValueError(f"there is no {path}")
         if path and path != study_of(path):
             text, same = told(path)
-            lines, problems = [text], not same
+            lines, problems = [text], int(not same)
         else:
             lines, problems = verify(
                 [path] if path else [p for p in sorted(Path("results").glob("[!.]*")) if p.is_dir()]
