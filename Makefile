@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: study test setup smoke lint lock image export score-real bench bench-train bench-fit clean
+.PHONY: study test setup smoke verify lint lock image export score-real bench bench-train bench-fit clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -15,6 +15,9 @@ study: setup        ## run the default study: results/default/report.html
 smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/report.html
 	@python workflow/unlock.py
 	snakemake --cores $(CORES) --configfile tests/config.yaml
+
+verify: setup       ## are all results still what their jobs made? make verify [STUDY=default]
+	@python -m oddlens.verify $(if $(STUDY),"results/$(STUDY)")
 
 test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
 	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder

@@ -37,13 +37,24 @@ rule all:
 
 
 # Beside the study's report: its whole config, and Snakemake's own report, browsable by data set and figure.
+onstart:
+    from oddlens import run
+
+    try:
+        run.begin(Path(results("")), config)
+    except OSError as error:
+        raise WorkflowError(str(error)) from None
+
+
 onsuccess:
     if Path(results("report.html")).exists():
-        Path(results("config.yaml")).write_text(
-            yaml.safe_dump(config, sort_keys=False)
-        )
-        shell(
-            "snakemake --nolock --configfile {} --report {} > {} 2>&1".format(
-                results("config.yaml"), results("workflow.html"), log_of("workflow")
+        from oddlens import run
+
+        try:
+            run.finish(
+                Path(results("")), workflow.main_snakefile, Path(log_of("workflow"))
             )
-        )
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise WorkflowError(
+                f"Snakemake's own report was not made: {error}"
+            ) from None

@@ -1,5 +1,8 @@
 import os
+import shutil
+import subprocess
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -29,3 +32,34 @@ def config():
     import yaml
 
     return yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A disk of 300 kB; only root may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(place)]
+    if not shutil.which("mount") or subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no disk may be mounted here")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.fixture
+def read_only_disk(disk):
+    """The same, which nothing may be written to any more."""
+    (disk / "old.csv").write_text("old")
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    return disk
+
+
+@pytest.fixture
+def forbidden():
+    """A folder in which this process may not write; root becomes nobody for a while."""
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o555)
+        user = os.geteuid()
+        os.seteuid(user or 65534)
+        yield Path(folder)
+        os.seteuid(user)

@@ -74,7 +74,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         study=plain,
         rows=made_up.entries(rows),
         classes={"cdm": "Subhalos"},
-        versions={"numpy": "1.2.3"},
+        made={"commits": ["abc123"], "versions": ["numpy 1.2.3"], "machines": ["a machine"]},
         devices=["a processor"],
     )
     return (folder / "report.html").read_text(), drawn, outputs
@@ -96,7 +96,9 @@ def test_the_report_says_what_the_tables_say(whole):
     assert re.search(r"<td>98\.5</td>\s*<td>1 in 50</td>\s*<td>doubtful</td>", page)
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     for words in (
-        "numpy 1.2.3",
+        "Commit abc123. numpy 1.2.3.",
+        "Run on a machine.",
+        "Master seed 2020, trainings with 1, 2.",
         "Trained on a processor.",
         "mass_fraction",
         "uniform 0.4, 0.6",

@@ -6,6 +6,7 @@ import pytest
 from oddlens import shards, splits
 from oddlens.artefacts import read_table
 from oddlens.detectors.base import read_model
+from oddlens.provenance import code, commit_in_words
 from oddlens.train import train
 
 PIXELS, COUNT = 12, 60
@@ -79,3 +80,5 @@ def test_a_model_and_the_losses_say_what_made_them(job, tmp_path):
     table, head = read_table(tmp_path / "models" / "losses.csv", "losses")
     assert table["cell"].unique().tolist() == CELLS
     assert head["devices"] == [about["device"]]
+    assert about["code"] == code()
+    assert head["commits"] == [commit_in_words(about["code"])]

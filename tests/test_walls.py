@@ -99,6 +99,17 @@ def test_a_fingerprint_sees_every_module_that_is_loaded(stage):
     assert loaded == {str(f) for f in closure(stage, *STAGES[stage])}
 
 
+def test_no_fingerprint_sees_what_only_records():
+    recording = {SRC / f"{name}.py" for name in ("job", "records", "run", "verify")}
+    assert all(path.is_file() for path in recording)
+    assert not recording & closure(*STAGES, "oddlens.real", *(module for found in STAGES.values() for module in found))
+
+
+def test_a_job_can_log_and_record_without_torch_and_jax():
+    code = "import sys, oddlens.job; sys.exit(bool({'torch', 'autolens', 'jax'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", check=False).returncode == 0
+
+
 def test_a_detector_is_in_its_own_fingerprint_only():
     dcae = SRC / "detectors" / "dcae.py"
     assert dcae in closure("oddlens.train", "oddlens.detectors.dcae")

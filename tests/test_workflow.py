@@ -8,13 +8,15 @@ import subprocess
 import sys
 import textwrap
 import time
+from importlib.metadata import version
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from conftest import ROOT
-from oddlens import shards
+from oddlens import records, shards
+from oddlens.verify import verify
 from test_real import SCALE, write_lens
 
 pytestmark = pytest.mark.workflow
@@ -108,6 +110,13 @@ def test_tables_and_report_are_there(study):
 
 def test_snakemakes_own_report_is_made_too(study):
     assert (study / "results/smoke/workflow.html").stat().st_size > 1e5
+
+
+def test_every_file_is_as_the_record_of_its_job_says(study):
+    assert verify([study / "results/smoke"])[1] == 0
+    page = (study / "results/smoke/report.html").read_text()
+    assert "Commit unknown (no git repository)." in page  # a copy without one
+    assert f"torch {version('torch')}" in page  # which the job that writes the report does not load
 
 
 def test_each_training_has_a_log_with_its_progress(study):
@@ -260,6 +269,17 @@ def test_a_fresh_copy_plans_with_conda_and_slurm(tmp_path, monkeypatch, argument
     assert re.search(r"^train\s+56$", snakemake(folder, "-n", *arguments), re.MULTILINE)
 
 
+def test_a_study_that_cannot_be_written_stops_before_the_first_job(tmp_path, read_only_disk):
+    folder = fresh_copy(tmp_path / "project")
+    (folder / "results").symlink_to(read_only_disk)
+    target = "results/smoke/splits/model_a/seed-1.csv"
+    told = snakemake(folder, "--cores", "2", *SMOKE, "--", target, fails=True)
+    assert "results/smoke/config.yaml cannot be written: " in told
+    assert "is on a read-only file system" in told
+    assert "Traceback" not in told
+    assert "rule split" not in told
+
+
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
     """Killed hard while training, with all its jobs; then started again; against a run that was left alone."""
     small = """
@@ -268,7 +288,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
     only: [dcae]
     detectors: {dcae: {training: {epochs: 150, checkpoint_s: 0}}}
     """
-    tables = {}
+    tables, recorded = {}, {}
     for name in ("alone", "killed"):
         folder = fresh_copy(tmp_path / name)
         (folder / "small.yaml").write_text(small)
@@ -294,9 +314,13 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
             snakemake(folder, "--unlock", *arguments[:-2])
         snakemake(folder, *arguments)
         tables[name] = {f.name: f.read_bytes() for f in (folder / "results/smoke/tables").iterdir()}
+        found = records.of(folder / "results/smoke")
+        recorded[name] = {path.relative_to(folder): record for path, record in found.items()}
+        assert verify([folder / "results/smoke"])[1] == 0
         log = (folder / "results/smoke/logs/train/model_a/dcae/seed-1.log").read_text()
         first = re.findall(r"epoch (\d+)/225", log)  # the expectation takes half as many again
         assert ("1" in first[:1]) == (name == "alone"), "the killed run did not go on from its checkpoint"
         assert not list(folder.glob("results/**/.*.part"))
         assert not list(folder.glob("results/**/.*.checkpoint"))
     assert tables["alone"] == tables["killed"]
+    assert recorded["alone"] == recorded["killed"], "equal inputs and outputs, and nothing of times"

@@ -2,6 +2,7 @@
 
 import glob
 import hashlib
+import io
 import json
 import os
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ import numpy as np
 import pandas as pd
 import psutil
 
+from oddlens.writing import writing
+
 
 class DamagedFile(ValueError):
     """A file that is not what was written under its name."""
@@ -25,20 +28,25 @@ class DamagedFile(ValueError):
 
 @contextmanager
 def replacing(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside `path`; renamed to it if the block succeeds, removed if it fails."""
+    """A temporary path beside `path`; renamed to it if the block succeeds, removed if it fails.
+
+    Raises:
+        CannotWrite: if the disk is full, or writing is not allowed there. What was there before still is.
+    """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left_behind in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        if not psutil.pid_exists(int(left_behind.suffixes[-2][1:])):  # its writer was killed
-            left_behind.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())  # on the disk before it carries its name
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for left_behind in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            if not psutil.pid_exists(int(left_behind.suffixes[-2][1:])):  # its writer was killed
+                left_behind.unlink(missing_ok=True)
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())  # on the disk before it carries its name
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def digest(arrays: dict[str, np.ndarray], *extra: str) -> str:
@@ -55,10 +63,35 @@ def digest(arrays: dict[str, np.ndarray], *extra: str) -> str:
 
 def write_arrays(path: Path | str, arrays: dict[str, np.ndarray], **about: str | int | float) -> None:
     """HDF5: arrays by name (with groups, `truth/flux`), what they are about as attributes, and a checksum of both."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        for name, array in sorted(arrays.items()):
-            file.create_dataset(name, data=array)
-        file.attrs.update({**about, "sha256": digest(arrays, json.dumps(about, sort_keys=True))})
+    with replacing(path) as temporary, _Enduring(temporary, "w+") as written:
+        with h5py.File(written, "w") as file:
+            for name, array in sorted(arrays.items()):
+                file.create_dataset(name, data=array)
+            file.attrs.update({**about, "sha256": digest(arrays, json.dumps(about, sort_keys=True))})
+        if written.error:
+            raise written.error
+
+
+class _Enduring(io.FileIO):
+    """A file that keeps its first error for later: HDF5, told that the disk is full, cannot close and crashes."""
+
+    error: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        rest = memoryview(data)
+        try:
+            while self.error is None and len(rest):
+                rest = rest[super().write(rest) :]
+        except OSError as error:
+            self.error = error
+        return memoryview(data).nbytes
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size) if self.error is None else 0
+        except OSError as error:
+            self.error = error
+            return 0
 
 
 def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

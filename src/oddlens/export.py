@@ -17,6 +17,7 @@ from oddlens.lensing import camera as cameras
 from oddlens.lensing.world import Camera
 from oddlens.progress import Progress, say
 from oddlens.shards import Shard
+from oddlens.writing import writing
 
 GOOD = "good"
 """What such libraries call the class of what is not odd."""
@@ -83,19 +84,20 @@ def _export_shard(shard: Shard, folder: Path, scale: Greys, smooth: str) -> None
 def replacing_folder(folder: Path | str) -> Iterator[Path]:
     """A temporary folder beside `folder`; renamed to it, in place of what is there, if the block succeeds."""
     folder = Path(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for left_behind in folder.parent.glob(f".{folder.name}.*.part"):
-        if not psutil.pid_exists(int(left_behind.suffixes[-2][1:])):  # its writer was killed
-            shutil.rmtree(left_behind, ignore_errors=True)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    try:
-        temporary.mkdir()
-        yield temporary
-        if folder.exists():
-            shutil.rmtree(folder)
-        temporary.rename(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with writing(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for left_behind in folder.parent.glob(f".{folder.name}.*.part"):
+            if not psutil.pid_exists(int(left_behind.suffixes[-2][1:])):  # its writer was killed
+                shutil.rmtree(left_behind, ignore_errors=True)
+        try:
+            temporary.mkdir()
+            yield temporary
+            if folder.exists():
+                shutil.rmtree(folder)
+            temporary.rename(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def export(

@@ -2,9 +2,6 @@
 
 import sys
 import time
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 
 def duration(seconds: float) -> str:
@@ -38,14 +35,3 @@ class Progress:
     def __str__(self) -> str:
         left = (self.total - self.done) / max(self.rate, 1e-9)
         return f"{self.rate:,.0f} images/s, {duration(left)} left"
-
-
-@contextmanager
-def log_to(path: str) -> Iterator[None]:
-    """Send all that the block prints to a log file, an uncaught error's traceback too."""
-    with open(path, "w", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
-        try:
-            yield
-        except BaseException:
-            traceback.print_exc()
-            raise

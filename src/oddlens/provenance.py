@@ -1,14 +1,52 @@
-"""What made an artefact: fingerprints of source files, versions of packages, the processor."""
+"""What made an artefact: the commit and fingerprints of source files, versions of packages, the processor."""
 
 import ast
 import hashlib
 import importlib.metadata
 import os
 import platform
+import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).parent
+MAKING = ("src", "workflow", "Snakefile")
+"""What of the project has a part in results."""
+
+
+def git(root: Path, *arguments: str) -> str | None:
+    """What git says of the repository at `root`, not of one around it; None if there is none, or no git."""
+    other = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
+    own = {name: value for name, value in os.environ.items() if name not in other}
+    own |= {"GIT_CEILING_DIRECTORIES": str(root.resolve().parent), "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        run = subprocess.run(["git", *arguments], cwd=root, env=own, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return run.stdout
+
+
+@cache
+def code() -> dict[str, Any]:
+    """The `commit` that this package is of, and whether what makes results has changes that it has not (`dirty`).
+
+    As it is when a process first asks, which should be before it imports what it runs. Both are None where that cannot
+    be known: in an archive, or in a container.
+    """
+    root = _PACKAGE.parents[1]
+    commit, changes = git(root, "rev-parse", "HEAD"), git(root, "status", "--porcelain", "--", *MAKING)
+    if commit is None or changes is None:
+        return {"commit": None, "dirty": None}
+    return {"commit": commit.strip(), "dirty": bool(changes)}
+
+
+def commit_in_words(made: Mapping[str, Any]) -> str:
+    """What `code` found."""
+    if not made["commit"]:
+        return "unknown (no git repository)"
+    return made["commit"] + (" with uncommitted changes" if made["dirty"] else "")
 
 
 def versions(*packages: str) -> dict[str, str]:

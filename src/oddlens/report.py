@@ -37,7 +37,7 @@ def report(
     study: dict[str, Any],
     rows: Mapping[str, Mapping],
     classes: Mapping[str, str],
-    versions: Mapping[str, str],
+    made: Mapping[str, Iterable[str]],
     devices: Iterable[str],
 ) -> None:
     """Write the report.
@@ -52,6 +52,7 @@ def report(
         study: the validated config as plain data.
         rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it, `what` it is.
         classes: what each class is.
+        made: the `commits`, `versions` and `machines` of all jobs behind the report.
         devices: what the models were trained on.
     """
     read = {name: pd.read_csv(file) for name, file in tables.items() if name != "comparison"}
@@ -65,7 +66,7 @@ def report(
         blind=BLIND,
         floor=FLOOR,
         version=oddlens.__version__,
-        versions=versions,
+        made=made,
         devices=list(devices),
         config=yaml.safe_dump(study, sort_keys=False, allow_unicode=True),
         described=_described(rows),

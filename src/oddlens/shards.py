@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from oddlens.artefacts import DamagedFile, read_arrays, write_arrays
+from oddlens.writing import writing
 
 UNITS = "electrons / s / pixel"
 PER_PIXEL = {"images", "noise_free", "sigma"}
@@ -99,7 +100,8 @@ def read_all(paths: Sequence[str | Path], scratch: Path | str) -> Pool:
         tables.append(shard.table)
         for name in PER_PIXEL & shard.arrays.keys():
             shapes.setdefault(name, []).append(shard.arrays[name].shape)
-            with Path(scratch, name).open("ab") as file:
+            pixels_path = Path(scratch, name)
+            with writing(pixels_path), pixels_path.open("ab") as file:
                 file.write(np.ascontiguousarray(shard.arrays[name], np.float32).data)
     table = pd.concat(tables, ignore_index=True).fillna(0)
     pixels = {

@@ -22,7 +22,7 @@ from oddlens import detectors, shards, splits
 from oddlens.artefacts import DamagedFile, write_table
 from oddlens.detectors.base import Camera, Detector, OtherFormat, read_model
 from oddlens.progress import say
-from oddlens.provenance import processor, versions
+from oddlens.provenance import code, commit_in_words, processor, versions
 from oddlens.randomness import torch_seed
 from oddlens.training import Diverged, History, pick_device
 
@@ -114,7 +114,9 @@ def train(
         for k, loss in enumerate(means)
     ]
     table = pd.DataFrame(history, columns=["cell", "objective", "epoch", "loss"])
-    write_table(losses, table, kind="losses", row=row, devices=sorted({about["device"] for about in made}))
+    devices = sorted({about["device"] for about in made})
+    commits = sorted({commit_in_words(about["code"]) for about in made})
+    write_table(losses, table, kind="losses", row=row, devices=devices, commits=commits)
     # Kept until here: Snakemake deletes the models of a job that failed, and the checkpoints bring them back.
     for path in models.values():
         for checkpoint in Path(path).parent.glob(f".{Path(path).stem}-*.checkpoint"):
@@ -148,6 +150,7 @@ def _fit(model: Detector, path: Path, about: dict[str, Any], device: str, **give
     about |= {
         "losses": losses,
         "diverged": diverged,
+        "code": code(),
         "versions": versions("torch", "numpy"),
         "device": torch.cuda.get_device_name() if device == "cuda" else processor(),
     }

@@ -289,8 +289,8 @@ def _save(path: Path, model: nn.Module, optimisers: Optimisers, history: History
         "optimisers": {name: [o.state_dict() for o in found] for name, found in optimisers.items()},
         "history": history,
     }
-    with replacing(path) as temporary:
-        torch.save(state, temporary)
+    with replacing(path) as temporary, temporary.open("wb") as file:  # Python's file says why it cannot be written
+        torch.save(state, file)
 
 
 def _resume(path: Path | None, model: nn.Module, optimisers: Optimisers, history: History) -> int:

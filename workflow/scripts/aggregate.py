@@ -2,9 +2,9 @@
 
 from itertools import batched
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.aggregate import aggregate
 
     files, params = snakemake.input, snakemake.params

@@ -1,8 +1,8 @@
 """Replace the images of one shard by what a fit of physics leaves over of them."""
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.explain import explain
 
     explain(

@@ -1,8 +1,8 @@
 """Write one data set as PNG and FITS files."""
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.export import export
 
     export(

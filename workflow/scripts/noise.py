@@ -1,8 +1,8 @@
 """Draw the AUC against the noise of data sets that are otherwise alike."""
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.figures.noise import draw_noise
 
     draw_noise(snakemake.output[0], noise=snakemake.input.noise, rows=snakemake.params.rows)

@@ -1,8 +1,8 @@
 """Draw the critical-difference diagram of the study."""
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.figures.ranks import draw_ranks
 
     draw_ranks(snakemake.output[0], ranks=snakemake.input.ranks, wilcoxon=snakemake.input.wilcoxon)

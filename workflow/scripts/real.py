@@ -3,9 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from oddlens.progress import log_to, say
+from oddlens.job import job
+from oddlens.progress import say
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.real import read_frame, score_real
 
     study = Path(snakemake.output.table).parents[1]

@@ -3,15 +3,17 @@
 from itertools import batched
 from pathlib import Path
 
-from oddlens.progress import log_to
+from oddlens import records
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.artefacts import read_table
-    from oddlens.provenance import versions
     from oddlens.report import report
 
     params, files = snakemake.params, snakemake.input
-    devices = {device for path in files.losses for device in read_table(path, "losses")[1]["devices"]}
+    trained = [read_table(path, "losses")[1] for path in files.losses]
+    made = records.together([*records.behind(files, Path(snakemake.output[0]).parent), records.here()])
+    made["commits"] = sorted({*made["commits"], *(commit for about in trained for commit in about["commits"])})
     by_dataset = zip(params.study["datasets"], batched(files.figures, len(params.figures)), strict=True)
     report(
         snakemake.output[0],
@@ -24,6 +26,6 @@ with log_to(snakemake.log[0]):
         study=params.study,
         rows=params.rows,
         classes=params.classes,
-        versions=versions("snakemake", "numpy", "pandas", "scipy", "scikit-learn", "scikit-posthocs", "matplotlib"),
-        devices=sorted(devices),
+        made=made,
+        devices=sorted({device for about in trained for device in about["devices"]}),
     )

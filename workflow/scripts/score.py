@@ -1,8 +1,8 @@
 """Score the test and validation images with all models of one row."""
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.score import score
 
     score(

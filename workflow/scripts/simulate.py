@@ -1,8 +1,8 @@
 """Simulate one shard."""
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens import shards
     from oddlens.lensing.simulate import simulate
     from oddlens.lensing.world import World

@@ -1,8 +1,8 @@
 """Draw the training sets of one seed of one data set."""
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens import splits
 
     names, params = snakemake.wildcards, snakemake.params

@@ -1,8 +1,8 @@
 """Count how often blind fits end where fits from the truth do."""
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.starts import starts
 
     names = snakemake.wildcards

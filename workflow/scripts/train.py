@@ -1,8 +1,8 @@
 """Train one detector on all training sets of one seed."""
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.train import train
 
     names, params = snakemake.wildcards, snakemake.params

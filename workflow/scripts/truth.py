@@ -1,8 +1,8 @@
 """Collect what is true of the images that are scored."""
 
-from oddlens.progress import log_to
+from oddlens.job import job
 
-with log_to(snakemake.log[0]):
+with job(snakemake):
     from oddlens.truth import truth
 
     truth(snakemake.output[0], snakemake.input, snakemake.wildcards.dataset)
