@@ -116,6 +116,17 @@ def test_a_job_that_failed_has_a_log_with_the_traceback_and_no_record(study):
     assert "ZeroDivisionError" in log
 
 
+def test_what_processes_and_libraries_print_is_in_the_log(study, capfd):
+    with job(handed("score", [], [])):
+        print("first")
+        subprocess.run(["sh", "-c", "echo second; echo third >&2"], check=True)
+        os.write(2, b"fourth\n")
+        print("fifth", file=sys.stderr)
+    assert (study / STUDY / "logs/score.log").read_text().split() == ["first", "second", "third", "fourth", "fifth"]
+    print("outside")
+    assert capfd.readouterr().out == "outside\n"
+
+
 def test_a_job_that_cannot_write_says_so_in_one_line_in_its_log_and_outside(study, disk):
     snakemake = handed("score", [], [])
     with pytest.raises(SystemExit) as left, job(snakemake), replacing(disk / "scores.csv") as temporary:

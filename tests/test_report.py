@@ -252,3 +252,10 @@ def test_the_report_says_how_many_lenses_the_best_row_needs(whole):
     part = f"{100 * least['median']:.2g} % of the mass in cdm"
     assert f"On model_a, good needs {said[0]} ({said[1]} to {said[2]}) lenses with {part}, " in page
     assert [_many(x) for x in (1, 2.34, 12.6, 23456, np.inf)] == ["1", "2.3", "13", "23,456", "more than 100,000"]
+
+
+def test_a_population_that_nobody_tells_apart_is_said_to_be_one(whole, tmp_path):
+    population = pd.read_csv(whole[2]["population"]).assign(lenses=np.nan, lenses_low=np.nan, lenses_high=np.nan)
+    figure = population_curves(population, ["good"], made_up.entries(), "made up")
+    figure.savefig(tmp_path / "figure.png")
+    assert "tells populations apart" in figure.texts[0].get_text()

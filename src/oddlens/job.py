@@ -3,11 +3,12 @@
 No stage imports this, so that it is in no fingerprint: another record is no reason to train again.
 """
 
+import os
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from typing import Any
+from typing import IO, Any
 
 from oddlens import records
 from oddlens.progress import say
@@ -32,13 +33,13 @@ def job(snakemake: Any) -> Iterator[None]:
 
 @contextmanager
 def log_to(path: str) -> Iterator[None]:
-    """Send all that the block prints to a log file, an uncaught error's traceback too.
+    """Send all that the block, its processes and its libraries print to a log file, an uncaught error's traceback too.
 
     Raises:
         SystemExit: with one line instead of a traceback, if the block or the log cannot be written.
     """
     try:
-        with writing(path), open(path, "w", buffering=1) as log, redirect_stdout(log), redirect_stderr(log):
+        with writing(path), open(path, "w", buffering=1) as log, _outputs_to(log):
             try:
                 yield
             except CannotWrite as error:
@@ -49,6 +50,21 @@ def log_to(path: str) -> Iterator[None]:
                 raise
     except CannotWrite as error:
         sys.exit(str(error))
+
+
+@contextmanager
+def _outputs_to(log: IO[str]) -> Iterator[None]:
+    """Python's own output, and the descriptors that processes inherit and C writes to."""
+    kept = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
+    for descriptor, _ in kept:
+        os.dup2(log.fileno(), descriptor)
+    try:
+        with redirect_stdout(log), redirect_stderr(log):
+            yield
+    finally:
+        for descriptor, before in kept:
+            os.dup2(before, descriptor)
+            os.close(before)
 
 
 def record(snakemake: Any) -> records.Record:

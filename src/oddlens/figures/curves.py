@@ -174,17 +174,19 @@ def population_curves(population: pd.DataFrame, best: Sequence[str], rows: Rows,
     """
     if not len(population):
         return said("No model of this data set converged.")
-    anomalies = list(population["anomaly"].unique())
-    size = (3.7 * len(anomalies), 3.4)
-    figure, axes = plt.subplots(1, len(anomalies), figsize=size, squeeze=False, sharex=True, sharey=True)
+    anomalies, shown = list(population["anomaly"].unique()), _shown(best, rows)
     population = population.assign(
         percent=100 * population["median"],
         lenses=population["lenses"].where(population["lenses"] <= LENSES),
         lenses_high=population["lenses_high"].clip(upper=10 * LENSES),
     )
+    if population.loc[population["detector"].isin(shown), "lenses"].isna().all():
+        return said(f"No row that is shown here tells populations apart by {LENSES:,} lenses.")
+    size = (3.7 * len(anomalies), 3.4)
+    figure, axes = plt.subplots(1, len(anomalies), figsize=size, squeeze=False, sharex=True, sharey=True)
     look = looks(rows)
     for axis, anomaly in zip(axes[0], anomalies, strict=True):
-        for row in _shown(best, rows):
+        for row in shown:
             chosen = (population["anomaly"] == anomaly) & (population["detector"] == row)
             row_curve(axis, population[chosen], "percent", "lenses", look[row], row)
         axis.set(yscale="log", title=anomaly, xlabel="mass in substructure [% of the lens]")
