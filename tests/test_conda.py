@@ -20,7 +20,6 @@ from test_workflow import SMOKE, fresh_copy, snakemake
 
 pytestmark = pytest.mark.workflow
 
-STAND_IN = ROOT / "tests" / "conda" / "bin"
 MAKE_ONLY = ["--cores", "2", "--use-conda", "--conda-create-envs-only", *SMOKE]
 SMALL = """
 datasets:
@@ -84,7 +83,7 @@ def project(request, tmp_path_factory):
 
 def stand_in(patch, channel):
     """Put the stand-in before any conda."""
-    patch.setenv("PATH", f"{STAND_IN}:{os.environ['PATH']}")
+    patch.setenv("PATH", str(ROOT / "tests/conda/bin"), prepend=os.pathsep)
     patch.setenv("CONDA_CHANNEL_ALIAS", f"{channel.as_uri()}/")
 
 
