@@ -509,7 +509,7 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
     for cls in ("smooth", "cdm"):
         paths.append(tmp_path / f"{cls}.h5")
         shards.write(paths[-1], simulate(SMALL, seed=3, dataset="d", pool="test", cls=cls, first=0, count=32))
-    starts(tmp_path / "starts", tmp_path / "model", paths, dataset="d", row="lensfit", device="cpu")
+    starts(tmp_path / "starts", tmp_path / "model", paths, dataset="d", row="lensfit", images=200, device="cpu")
     table = starts_table([tmp_path / "starts"])
     assert list(table["class"]) == ["smooth", "smooth", "cdm", "cdm"]
     assert list(table["start"]) == ["network", "library"] * 2
@@ -523,7 +523,7 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
     model.scatter *= 8
     model.save(tmp_path / "lost", row="lensfit")
     model.scatter.copy_(scatter)
-    starts(tmp_path / "starts", tmp_path / "lost", paths, dataset="d", row="lensfit", device="cpu")
+    starts(tmp_path / "starts", tmp_path / "lost", paths, dataset="d", row="lensfit", images=200, device="cpu")
     assert starts_table([tmp_path / "starts"]).query("start == 'network'")["missed"].min() > 3
 
 

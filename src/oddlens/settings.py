@@ -155,6 +155,8 @@ class Study(Section):
     training: Training
     detectors: Annotated[dict[Name, Row], Field(min_length=1)]
     only: list[str] | None = None
+    starts: PositiveInt = 200
+    """Of so many test images of each class, fits are compared with those from the truth."""
     real: Annotated[dict[Name, str], Field(default_factory=dict)]
     """Real lenses to be scored: FITS files, or folders with data.fits."""
 

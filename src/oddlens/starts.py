@@ -16,8 +16,6 @@ from oddlens.training import pick_device
 
 TRIES = 4
 """Starts out of a library, which a fit could do with instead of its network."""
-FITTED = 200
-"""Images of each class, at most."""
 ALIKE = 0.01
 """Objectives that differ by no more than this part are those of one optimum."""
 COLUMNS = ["start", "class", "images", "converged", "reached", "missed", "steps"]
@@ -31,6 +29,7 @@ def starts(
     *,
     dataset: str,
     row: str,
+    images: int,
     device: str = "auto",
     threads: int = 1,
 ) -> None:
@@ -39,6 +38,9 @@ def starts(
     one that is there; the median of `steps` of a fit.
 
     The truth of a lens with substructure is its smooth part. Where neither fit converged, none is reached or missed.
+
+    Args:
+        images: of each class, at most.
     """
     torch.set_num_threads(threads)
     model, _ = detectors.load(model_path)
@@ -47,14 +49,14 @@ def starts(
     kinds = {"library": model} if model.tries else {"network": model, "library": with_library(model)}
     lines = []
     for shard in map(shards.read, shard_paths):
-        images = torch.from_numpy(shard.images[:FITTED, None]).to(model.scale) / model.scale
-        truth = torch.from_numpy(model.model.parameters_of(shard.group("truth"))[:FITTED]).to(images)
-        parts = images.split(model.at_once(images))
+        seen = torch.from_numpy(shard.images[:images, None]).to(model.scale) / model.scale
+        truth = torch.from_numpy(model.model.parameters_of(shard.group("truth"))[:images]).to(seen)
+        parts = seen.split(model.at_once(seen))
         best = [model.fitted(*both) for both in zip(parts, ([t] for t in truth.split(len(parts[0]))), strict=True)]
         for start, kind in kinds.items():
             found = [compared(kind.fitted(part), there) for part, there in zip(parts, best, strict=True)]
             converged, reached, missed, steps = np.concatenate(found, axis=1)
-            counts = (len(images), *(int(n.sum()) for n in (converged, reached, missed)))
+            counts = (len(seen), *(int(n.sum()) for n in (converged, reached, missed)))
             lines.append((start, shard.attributes["class"], *counts, np.median(steps)))
             say(f"{row} on {dataset}, {lines[-1][1]}, from a {start}: {counts[2]} of {counts[0]} reached the optimum")
     write_table(path, pd.DataFrame(lines, columns=COLUMNS), kind="starts", dataset=dataset, detector=row)

@@ -67,6 +67,7 @@ rule starts:
         runtime=60,
         gpu=1,
     params:
+        images=STUDY.starts,
         source=fingerprint("oddlens.starts"),
     script:
         "../scripts/starts.py"

@@ -12,5 +12,6 @@ with log_to(snakemake.log[0]):
         snakemake.input.shards,
         dataset=names.dataset,
         row=names.detector,
+        images=snakemake.params.images,
         threads=snakemake.threads,
     )
