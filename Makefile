@@ -46,6 +46,9 @@ lock:               ## pin everything anew after editing pyproject.toml
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --group dev pyproject.toml -o requirements.lock
 
+oddlens.sif: oddlens.def requirements.lock   ## the image for snakemake --sdm apptainer; needs apptainer
+	apptainer build --force $@ oddlens.def
+
 score-real: setup   ## percentiles of a real lens among simulated smooth ones: make score-real FITS=path
 	@python -m oddlens.real "$(FITS)" --study results/default
 

@@ -7,6 +7,10 @@ min_version("9.0")
 configfile: "config/config.yaml"
 
 
+# Read with `--sdm apptainer` alone, in place of the rules' conda environments: docs/environments.md.
+container: "oddlens.sif"
+
+
 include: "workflow/rules/common.smk"
 
 

@@ -1,14 +1,17 @@
-"""What can be known of the conda environments without a channel: they parse, agree with the lock, and are enough.
+"""What files say of the environments: they parse, are pinned, agree with the lock, and hold what their rules import.
 
-That conda-forge can solve them is not shown here.
+That they can be made and work is shown in test_conda.py.
 """
 
 import ast
 import re
 import sys
+import tomllib
 
 import pytest
+import rattler
 import yaml
+from packaging.requirements import Requirement
 
 from conftest import ROOT
 from oddlens import settings
@@ -17,7 +20,9 @@ from oddlens.provenance import closure
 
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 LOCKED = dict(re.findall(r"^([\w.-]+)==([\w.+]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
-CONDA_NAMES = {"pytorch": "torch"}
+PYTHON = (ROOT / ".python-version").read_text().strip()
+LOCKED_NAMES = {"pytorch": "torch"}
+"""Packages that conda-forge calls otherwise than the lock does."""
 IMPORT_NAMES = {
     "scikit-learn": "sklearn",
     "scikit-posthocs": "scikit_posthocs",
@@ -25,69 +30,103 @@ IMPORT_NAMES = {
     "pytorch": "torch",
     "pillow": "PIL",
 }
-RULES = "\n".join(f.read_text() for f in sorted((ROOT / "workflow" / "rules").glob("*.smk")))
+RULE_FILES = [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
+_BLOCKS = [re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:] for file in RULE_FILES]
+RULES = dict(block.split(":", 1) for blocks in _BLOCKS for block in blocks)
+"""The text of each rule."""
+RUNS_NOTHING = {"all"}
+BY_NAME = {
+    "simulate": [f"oddlens.lensing.substructure.{name}" for name in substructure.names()],
+    "train": [f"oddlens.detectors.{name}" for name in settings.detectors()],
+    "analyse": [],
+}
+"""Modules that are imported by a name of the config."""
+
+
+def specs(path):
+    """What conda is to install."""
+    return [entry for entry in yaml.safe_load(path.read_text())["dependencies"] if isinstance(entry, str)]
+
+
+def requirements(path):
+    """What pip is to install."""
+    entries = yaml.safe_load(path.read_text())["dependencies"]
+    return [line for entry in entries if isinstance(entry, dict) for line in entry["pip"]]
 
 
 def dependencies(path):
     """Names and versions, conda's and pip's."""
-    for entry in yaml.safe_load(path.read_text())["dependencies"]:
-        for line in entry["pip"] if isinstance(entry, dict) else [entry]:
-            name, _, version = line.replace("==", "=").partition("=")
-            yield name, version
+    return dict(line.split("==") for line in (*specs(path), *requirements(path)) if not line.startswith("python="))
 
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda p: p.stem)
-def test_channels_end_in_nodefaults(path):
-    assert yaml.safe_load(path.read_text())["channels"][-1] == "nodefaults"
+def test_an_environment_has_channels_that_end_in_nodefaults_and_dependencies(path):
+    described = yaml.safe_load(path.read_text())
+    assert set(described) == {"channels", "dependencies"}
+    assert described["channels"][-1] == "nodefaults"
+    assert [set(entry) for entry in described["dependencies"] if isinstance(entry, dict)] in ([], [{"pip"}])
+
+
+@pytest.mark.parametrize("path", ENVS, ids=lambda p: p.stem)
+def test_conda_can_read_every_dependency_and_each_has_one_exact_version(path):
+    """But for Python: a bugfix release of it changes no result, and all are of the same minor version."""
+    for spec in [rattler.MatchSpec(line, strict=True) for line in specs(path)]:
+        exact = f"{PYTHON}.*" if spec.name.normalized == "python" else r"==[\d.]+"
+        assert re.fullmatch(exact, str(spec.version)), spec
+    for requirement in map(Requirement, requirements(path)):
+        assert [specifier.operator for specifier in requirement.specifier] == ["=="], requirement
 
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda p: p.stem)
 def test_versions_are_those_of_the_lock(path):
-    for name, version in dependencies(path):
-        if name not in ("python", "pip"):
-            assert LOCKED[CONDA_NAMES.get(name, name)] == version, name
+    for name, held in dependencies(path).items():
+        if name != "pip":
+            assert LOCKED[LOCKED_NAMES.get(name, name)] == held, name
+
+
+def test_all_environments_have_the_same_pip():
+    assert len({dependencies(path)["pip"] for path in ENVS}) == 1
+
+
+def test_the_lock_has_all_that_the_project_asks_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    for requirement in map(Requirement, project["project"]["dependencies"] + project["dependency-groups"]["dev"]):
+        name = requirement.name.lower()
+        assert LOCKED[name] in requirement.specifier, f"{requirement}: `make lock` would pin it anew"
 
 
 def test_every_rule_names_an_environment_that_exists_and_every_environment_is_used():
-    used = re.findall(r'conda:\s+"\.\./\.\./envs/(\w+)\.yaml"', RULES)
-    assert len(used) == len(re.findall(r"^rule \w+:", RULES, re.MULTILINE))
-    assert set(used) == {path.stem for path in ENVS}
+    used = {rule: re.findall(r'conda:\s+"\.\./\.\./envs/(\w+)\.yaml"', text) for rule, text in RULES.items()}
+    assert {rule for rule, envs in used.items() if len(envs) != 1} == RUNS_NOTHING
+    assert {env for envs in used.values() for env in envs} == {path.stem for path in ENVS}
 
 
-MODULES = {
-    "simulate": [
-        "oddlens.lensing.simulate",
-        "oddlens.export",
-        *(f"oddlens.lensing.substructure.{n}" for n in substructure.names()),
-    ],
-    "train": ["oddlens.train", "oddlens.score", *(f"oddlens.detectors.{n}" for n in settings.detectors())],
-    "analyse": [
-        f"oddlens.{name}"
-        for name in (
-            "splits",
-            "truth",
-            "aggregate",
-            "figures.draw",
-            "figures.noise",
-            "figures.ranks",
-            "preview",
-            "report",
-        )
-    ],
-}
+def imports(file):
+    """The modules that a file imports, and what it imports from them, which may be modules too."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def scripts(env):
+    """The scripts that run in an environment."""
+    texts = [text for text in RULES.values() if f"envs/{env}.yaml" in text]
+    return [ROOT / "workflow" / "scripts" / re.search(r"scripts/(\w+\.py)", text)[1] for text in texts]
 
 
 @pytest.mark.parametrize("path", ENVS, ids=lambda p: p.stem)
-def test_an_environment_holds_all_that_its_modules_import(path):
-    held = {IMPORT_NAMES.get(name, name) for name, _ in dependencies(path)}
+def test_an_environment_holds_all_that_its_scripts_import(path):
+    held = {IMPORT_NAMES.get(name, name) for name in dependencies(path)}
     if "autolens" in held:
         held |= {"autoarray", "autogalaxy"}
-    for module in closure("oddlens.job", *MODULES[path.stem]):
-        for node in ast.walk(ast.parse(module.read_text())):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
-            for name in {n.split(".")[0] for n in names} - set(sys.stdlib_module_names) - {"oddlens"}:
-                assert name in held, f"{module.name} imports {name}, envs/{path.name} has no such package"
+    run = closure(*BY_NAME[path.stem], *(name for script in scripts(path.stem) for name in imports(script)))
+    wanted = {name.split(".")[0]: file.name for file in run for name in imports(file)}
+    present = held | set(sys.stdlib_module_names) | {"oddlens"}
+    missing = {name: file for name, file in wanted.items() if name not in present}
+    assert not missing, f"envs/{path.name} lacks what these files import: {missing}"
 
 
 def test_the_lock_has_hashes_and_no_addresses():

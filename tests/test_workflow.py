@@ -23,14 +23,6 @@ pytestmark = pytest.mark.workflow
 
 NEEDED = ["Snakefile", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
 SMOKE = ["--configfile", "tests/config.yaml"]
-CONDA = """#!/bin/sh
-case "$1 $2" in
-  "info --json") echo '{"conda_prefix": "/opt/conda", "platform": "linux-64", "conda_version": "24.9.0"}' ;;
-  "config --get") echo '{"get": {"channel_priority": "strict"}, "success": true}' ;;
-  "--version "*) echo "conda 24.9.0" ;;
-  *) echo "the stand-in for conda cannot: $*" >&2; exit 1 ;;
-esac
-"""
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
 TABLES = ["ablations", "alarms", "auc", "bins", "chances", "comparison", "contamination", "findings", "noise"]
@@ -258,14 +250,10 @@ def test_a_wrong_config_stops_before_the_first_job(study, written, told):
 
 @pytest.mark.parametrize("arguments", [["--cores", "8", "--use-conda"], ["--profile", "slurm"]])
 def test_a_fresh_copy_plans_with_conda_and_slurm(tmp_path, monkeypatch, arguments):
-    """Where there is no conda, something that answers as it does stands in: no environment is made in a dry run."""
+    """Where there is no conda, what answers as it does stands in: no environment is made in a dry run."""
     folder = fresh_copy(tmp_path / "project")
     if not shutil.which("conda"):
-        stand_in = tmp_path / "bin" / "conda"
-        stand_in.parent.mkdir()
-        stand_in.write_text(CONDA)
-        stand_in.chmod(0o755)
-        monkeypatch.setenv("PATH", f"{stand_in.parent}:{os.environ['PATH']}")
+        monkeypatch.setenv("PATH", str(ROOT / "tests/conda/bin"), prepend=os.pathsep)
     assert re.search(r"^train\s+56$", snakemake(folder, "-n", *arguments), re.MULTILINE)
 
 

@@ -1,0 +1,102 @@
+"""The image: what its two recipes say, and `--sdm apptainer` with a stand-in for Apptainer, or with it and an image.
+
+The stand-in (tests/apptainer) runs on the host what is to run in the image: it shows that jobs are sent there, not that
+the image can be built, nor that it holds what they need.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from fnmatch import fnmatch
+
+import pytest
+
+from conftest import ROOT
+from test_conda import SMALL, TRAINED
+from test_environments import PYTHON
+from test_workflow import fresh_copy, snakemake
+
+IMAGE = ROOT / "oddlens.sif"
+DOCKERFILE = re.findall(r"^([A-Z]+) (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+RECIPE = (ROOT / "oddlens.def").read_text()
+SPLIT = "results/smoke/splits/model_a/seed-1.csv"
+WITNESS = """
+import json
+import os
+from pathlib import Path
+
+seen = {"image": os.environ["APPTAINER_CONTAINER"], "conda": os.environ.get("CONDA_PREFIX")}
+Path("seen.json").write_text(json.dumps(seen))
+"""
+
+
+def instruction(name):
+    """What follows an instruction that the Dockerfile has once."""
+    (argument,) = [argument for found, argument in DOCKERFILE if found == name]
+    return argument
+
+
+def test_the_image_has_the_projects_python():
+    assert instruction("FROM").startswith(f"python:{PYTHON}-")
+
+
+def test_the_image_installs_the_lock_and_checks_its_hashes():
+    assert instruction("RUN").split()[:2] == ["pip", "install"]
+    assert {"--require-hashes", "--requirement", "/requirements.lock"} <= set(instruction("RUN").split())
+
+
+def test_what_the_image_copies_is_here_and_not_ignored():
+    *sources, target = instruction("COPY").split()
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    assert ignored[0] == "*"
+    for source in sources:
+        assert (ROOT / source).exists()
+        assert any(fnmatch(source, line[1:]) for line in ignored[1:])
+    assert f"{target}{sources[0]}" in instruction("RUN")
+
+
+def test_apptainers_recipe_is_the_dockerfile():
+    assert re.findall(r"^(?:From: |    )(.*)$", RECIPE, re.MULTILINE) == [
+        instruction("FROM"),
+        instruction("COPY"),
+        instruction("RUN"),
+    ]
+
+
+def test_hadolint_has_nothing_against_the_dockerfile():
+    subprocess.run(["hadolint", "Dockerfile"], cwd=ROOT, check=True)
+
+
+def test_the_image_that_rules_name_is_the_one_that_make_builds_and_git_ignores():
+    named = re.findall(r'^container: "(.*)"$', (ROOT / "Snakefile").read_text(), re.MULTILINE)
+    assert named == [IMAGE.name]
+    plan = subprocess.run(["make", "-n", "-B", *named], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert plan.split() == ["apptainer", "build", "--force", IMAGE.name, "oddlens.def"]
+    assert "*.sif" in (ROOT / ".gitignore").read_text().split()
+
+
+@pytest.fixture(params=["stand_in", pytest.param("image", marks=pytest.mark.needs_image)])
+def wanted(request, monkeypatch):
+    """What to make in the image: a little where a stand-in runs it."""
+    if request.param == "stand_in":
+        monkeypatch.setenv("PATH", str(ROOT / "tests/apptainer/bin"), prepend=os.pathsep)
+        return SPLIT
+    if not (shutil.which("apptainer") and IMAGE.exists()):
+        pytest.skip("there is no apptainer or no oddlens.sif here, so that nothing shows whether jobs run in the image")
+    return TRAINED
+
+
+@pytest.mark.workflow
+def test_jobs_run_in_the_image_and_need_no_conda(tmp_path, wanted):
+    folder = fresh_copy(tmp_path / "project")
+    (folder / IMAGE.name).symlink_to(IMAGE)
+    (folder / "small.yaml").write_text(SMALL)
+    with (folder / "workflow/scripts/split.py").open("a") as script:
+        script.write(WITNESS)
+    study = ["--configfile", "tests/config.yaml", "small.yaml"]
+    snakemake(folder, "--cores", "2", "--sdm", "apptainer", *study, "--", wanted)
+    seen = json.loads((folder / "seen.json").read_text())
+    assert seen["image"].endswith(IMAGE.name)
+    assert seen["conda"] is None
