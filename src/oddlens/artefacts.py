@@ -21,6 +21,7 @@ class DamagedFile(ValueError):
 
     def __init__(self, path: Path | str, reason: str):
         super().__init__(f"{path} is damaged: {reason}. Delete it and run snakemake again; it will be made anew.")
+        self.reason = reason
 
 
 @contextmanager
@@ -109,7 +110,7 @@ def read_table(path: Path | str, kind: str | None = None) -> tuple[pd.DataFrame,
         first, _, body = content.decode().partition("\n")
         about = json.loads(first.removeprefix("# "))
         expected = about.pop("sha256")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedFile(path, "its first line holds no checksum") from None
     if hashlib.sha256(body.encode()).hexdigest() != expected:
         raise DamagedFile(path, "its content does not agree with its checksum")
