@@ -195,14 +195,16 @@ def test_a_training_killed_again_and_again_goes_on_to_equal_scores(trained, tmp_
     if not model.objectives():
         pytest.skip(f"{name} is not trained by epochs")
     training, moments, epochs = {**TRAINING, "checkpoint_s": 0}, np.random.default_rng(3), []
-    for kills in range(30):
+    kills, resumed = 0, None
+    while resumed is None:
         kill_after(monkeypatch, moments.integers(8))
-        resumed = build(name)
+        started = build(name)
         try:
-            fit(resumed, toy(200), training=training, checkpoint=tmp_path / "c", on_epoch=lambda r: epochs.append(r))
-            break
+            fit(started, toy(200), training=training, checkpoint=tmp_path / "c", on_epoch=epochs.append)
+            resumed = started
         except Killed:
-            continue
+            kills += 1
+            assert kills < 30
     assert kills > 2
     told = [record.epoch for record in epochs]
     assert told == sorted(set(told)), "an epoch was done twice"
