@@ -26,6 +26,7 @@ def processor() -> str:
     return f"{name}, {os.cpu_count()} cores"
 
 
+@cache  # a study asks once for each of its jobs
 def fingerprint(*modules: str) -> str:
     """A short hash of the source of modules of this package and of all that they import of it, directly or not.
 

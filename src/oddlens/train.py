@@ -1,7 +1,9 @@
 """Train one detector on all training sets of one seed: shards and splits to models.
 
 A model already there is kept if its recipe is the one asked for, so that a study with one more contamination, or a
-killed job, trains only what is missing. A training that diverges leaves a model that says so.
+killed job, trains only what is missing. A training that diverges leaves a model that says so. With more threads than
+one, models are trained side by side in processes of their own, on one GPU where there is one: small networks leave most
+of it idle while Python prepares their next step.
 """
 
 import hashlib
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from joblib import Parallel, delayed
 
 from oddlens import detectors, shards, splits
 from oddlens.artefacts import DamagedFile, write_table
@@ -60,11 +63,9 @@ def train(
         replica: the study's seed; the same for all cells, so that they start from equal weights.
         source: the fingerprint of the code, a part of the recipe.
         device: `auto` takes a GPU if there is one.
+        threads: how many models are trained at once, each on one core.
     """
-    torch.set_num_threads(threads)
     kind, own_seed = detectors.detector(detector), torch_seed(seed, "train", dataset, row, replica)
-    history: list[tuple] = []
-    devices = set()
     with TemporaryDirectory() as scratch:
         pool = shards.read_all(shard_paths, scratch)
         place = pd.Series(pool.table.index, index=pd.MultiIndex.from_frame(pool.table[splits.IDENTITY]))
@@ -72,6 +73,7 @@ def train(
         told = splits.told(table, labels)
         supervised = kind.needs == "labels"
         odd = place[list(told.itertuples(index=False, name=None))].to_numpy() if len(told) and not supervised else None
+        trainings = []
         for cell, path in models.items():
             members = told if supervised and len(told) else table.loc[table[cell] == 1, splits.IDENTITY]
             rows = place[list(members.itertuples(index=False, name=None))].to_numpy()
@@ -89,12 +91,12 @@ def train(
                 about["odd"] = _digest(pool.images, odd)
             recipe = json.dumps([about, detector, dict(settings), world, own_seed], sort_keys=True)
             about["recipe"] = hashlib.sha256(recipe.encode()).hexdigest()
-            made = _made(path, about["recipe"])
-            if made is None:
-                made = _fit(
-                    kind.build(pool.images.shape[-1], seed=own_seed, world=world, **settings),
+            trainings.append(
+                delayed(_trained)(
                     Path(path),
                     about,
+                    detector,
+                    {"pixels": pool.images.shape[-1], "seed": own_seed, "world": world, **settings},
                     images=pool.images,
                     rows=rows,
                     odd=odd,
@@ -104,17 +106,32 @@ def train(
                     training=training,
                     device=pick_device(device),
                 )
-            else:
-                say(f"{_title(about)}: kept, nothing in its recipe has changed")
-            values = made["losses"].items()
-            history += [(cell, name, k + 1, loss) for name, means in values for k, loss in enumerate(means)]
-            devices.add(made["device"])
+            )
+        made = Parallel(n_jobs=min(threads, len(trainings)))(trainings)
+    history = [
+        (cell, name, k + 1, loss)
+        for cell, about in zip(models, made, strict=True)
+        for name, means in sorted(about["losses"].items())  # the order in which a model that is kept has them
+        for k, loss in enumerate(means)
+    ]
     table = pd.DataFrame(history, columns=["cell", "objective", "epoch", "loss"])
-    write_table(losses, table, kind="losses", row=row, devices=sorted(devices))
+    write_table(losses, table, kind="losses", row=row, devices=sorted({about["device"] for about in made}))
     # Kept until here: Snakemake deletes the models of a job that failed, and the checkpoints bring them back.
     for path in models.values():
         for checkpoint in Path(path).parent.glob(f".{Path(path).stem}-*.checkpoint"):
             checkpoint.unlink()
+
+
+def _trained(
+    path: Path, about: dict[str, Any], detector: str, settings: dict[str, Any], **given: Any
+) -> dict[str, Any]:
+    """What the model at `path` says of itself: one that is there already, or one that is fitted and saved now."""
+    torch.set_num_threads(1)
+    kept = _made(path, about["recipe"])
+    if kept is not None:
+        say(f"{_title(about)}: kept, nothing in its recipe has changed")
+        return kept
+    return _fit(detectors.detector(detector).build(**settings), path, about, **given)
 
 
 def _fit(model: Detector, path: Path, about: dict[str, Any], device: str, **given: Any) -> dict[str, Any]:
@@ -123,7 +140,9 @@ def _fit(model: Detector, path: Path, about: dict[str, Any], device: str, **give
     say(f"{title}: {len(given['rows'])} images on {device}")
     checkpoint = path.with_name(f".{path.stem}-{about['recipe'][:12]}.checkpoint")
     try:
-        losses: History = model.fit(**given, device=device, on_epoch=lambda e: say(f"  {e}"), checkpoint=checkpoint)
+        losses: History = model.fit(
+            **given, device=device, on_epoch=lambda e: say(f"{about['cell']}  {e}"), checkpoint=checkpoint
+        )
     except Diverged as error:
         diverged, losses = str(error), error.history
         say(f"{title}: diverged: {error}")

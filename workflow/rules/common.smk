@@ -274,10 +274,9 @@ def simulation_memory(wildcards, attempt):
     return round(1500 + 3 * shard) * 2 ** (attempt - 1)
 
 
-def detector_memory(wildcards, attempt):
-    """Memory in MB: the program, one shard, and some images at work; the rest stays on the disk, however many there are."""
+def detector_memory(wildcards, threads, attempt):
+    """Memory in MB: a program for each thread, with one shard and some images at work; the rest stays on the disk."""
     dataset = STUDY.datasets[wildcards.dataset]
     image = dataset.camera.pixels**2 * 4e-6
-    return round(2000 + (4 * dataset.images.per_shard + 4000) * image) * 2 ** (
-        attempt - 1
-    )
+    program = 2000 + (4 * dataset.images.per_shard + 4000) * image
+    return round(program * threads) * 2 ** (attempt - 1)

@@ -1,5 +1,6 @@
 # One job trains a detector on all training sets of a seed: on small images starting up takes longer than training.
-# `update` keeps finished models when a set is added; the job trains only those whose recipe is new.
+# `update` keeps finished models when a set is added; the job trains only those whose recipe is new. With more threads
+# (`set-threads` in a profile) it trains as many of them at once, on one GPU.
 rule train:
     input:
         shards=training_shards,
