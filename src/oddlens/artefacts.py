@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import StringIO
+from io import BufferedIOBase, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -42,28 +42,27 @@ def replacing(path: Path | str) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def digest(arrays: dict[str, np.ndarray], *extra: str) -> str:
-    """SHA-256 over names, types, shapes and bytes of arrays, in the order of their names, and over further text."""
-    sha = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        sha.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
-        sha.update(array.data if array.size else b"")
-    for text in extra:
-        sha.update(text.encode())
-    return sha.hexdigest()
+SEAL = 512
+"""Bytes before the HDF5 of a file, which its readers pass over: they hold the checksum of all that follows."""
 
 
 def write_arrays(path: Path | str, arrays: dict[str, np.ndarray], **about: str | int | float) -> None:
-    """HDF5: arrays by name (with groups, `truth/flux`), what they are about as attributes, and a checksum of both."""
-    with replacing(path) as temporary, h5py.File(temporary, "w") as file:
-        for name, array in sorted(arrays.items()):
-            file.create_dataset(name, data=array)
-        file.attrs.update({**about, "sha256": digest(arrays, json.dumps(about, sort_keys=True))})
+    """HDF5: arrays by name (with groups, `truth/flux`), what they are about as attributes, and a checksum in front."""
+    with replacing(path) as temporary:
+        with h5py.File(temporary, "w", userblock_size=SEAL) as file:
+            for name, array in sorted(arrays.items()):
+                file.create_dataset(name, data=array)
+            file.attrs.update(about)
+        with temporary.open("r+b") as written:
+            seal = _seal(written)
+            written.seek(0)
+            written.write(seal)
 
 
 def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What `write_arrays` wrote.
+
+    Its bytes are checked before HDF5 sees them: one that is wrong can make that library wait for ever.
 
     Raises:
         DamagedFile: if it is truncated, altered, or something else.
@@ -74,17 +73,19 @@ def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
         if isinstance(item, h5py.Dataset):
             arrays[name] = item[()]
 
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(collect)
-            about = {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()}
-    except FileNotFoundError:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise DamagedFile(path, f"it cannot be read as HDF5 ({error})") from error
-    if about.pop("sha256", None) != digest(arrays, json.dumps(about, sort_keys=True)):
-        raise DamagedFile(path, "its content does not agree with its checksum")
-    return arrays, about
+    with open(path, "rb") as written:
+        if written.read(SEAL) != _seal(written):
+            raise DamagedFile(path, "its content does not agree with its checksum")
+    with h5py.File(path, "r") as file:
+        file.visititems(collect)
+        return arrays, {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()}
+
+
+def _seal(file: BufferedIOBase) -> bytes:
+    """The first block of an open file that has the checksum of all that follows it."""
+    file.seek(SEAL)
+    sha = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"oddlens sha256 {sha}\n".encode().ljust(SEAL, b"\0")
 
 
 def write_table(path: Path | str, table: pd.DataFrame, **about: Any) -> None:

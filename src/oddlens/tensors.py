@@ -3,16 +3,18 @@
 Models and checkpoints are such files. They are data: reading one runs nothing, whoever wrote it.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from oddlens.artefacts import DamagedFile, digest, replacing
+from oddlens.artefacts import DamagedFile, replacing
 
 
 def write_tensors(path: Path | str, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -42,4 +44,11 @@ def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
-    return digest({name: tensor.numpy() for name, tensor in tensors.items()}, json.dumps(header, sort_keys=True))
+    """SHA-256 over names, types, shapes and bytes of tensors, in the order of their names, and over the header."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        array = np.ascontiguousarray(tensors[name].numpy())
+        sha.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        sha.update(array.data if array.size else b"")
+    sha.update(json.dumps(header, sort_keys=True).encode())
+    return sha.hexdigest()
