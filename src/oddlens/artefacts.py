@@ -89,13 +89,13 @@ def _seal(file: BufferedIOBase) -> bytes:
 
 
 def write_table(path: Path | str, table: pd.DataFrame, **about: Any) -> None:
-    """A CSV whose first line is a comment of JSON: what the table is about, and the checksum of all that follows.
+    """A CSV whose first line is a comment of JSON: what the table is about, and the checksum of that and of the rest.
 
     Read it elsewhere with `pandas.read_csv(path, comment="#")`. Floats have nine significant digits, which keeps every
     float32 apart.
     """
     body = table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
-    header = json.dumps({**about, "sha256": hashlib.sha256(body.encode()).hexdigest()}, sort_keys=True)
+    header = json.dumps({**about, "sha256": _checksum(about, body)}, sort_keys=True)
     with replacing(path) as temporary:
         temporary.write_text(f"# {header}\n{body}")
 
@@ -113,8 +113,12 @@ def read_table(path: Path | str, kind: str | None = None) -> tuple[pd.DataFrame,
         expected = about.pop("sha256")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedFile(path, "its first line holds no checksum") from None
-    if hashlib.sha256(body.encode()).hexdigest() != expected:
+    if _checksum(about, body) != expected:
         raise DamagedFile(path, "its content does not agree with its checksum")
     if kind and about.get("kind") != kind:
         raise DamagedFile(path, f"it holds {about.get('kind')!r} where {kind} are expected")
     return pd.read_csv(StringIO(body)), about
+
+
+def _checksum(about: dict[str, Any], body: str) -> str:
+    return hashlib.sha256(f"{json.dumps(about, sort_keys=True)}\n{body}".encode()).hexdigest()
