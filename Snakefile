@@ -1,4 +1,6 @@
 # oddlens: strong lenses whose dark matter is odd. A snakemake workflow.
+from shlex import quote
+
 from snakemake.utils import min_version
 
 min_version("9.0")
@@ -15,8 +17,10 @@ include: "workflow/rules/common.smk"
 
 
 # Jobs find the library without its being installed, under conda and on a cluster too. This replaces Snakemake's own
-# prefix, hence `set`.
-shell.prefix(f'set -euo pipefail; export PYTHONPATH="{workflow.current_basedir}/src"; ')
+# prefix, hence `set`. The folder may have any name that common.smk lets pass.
+shell.prefix(
+    f"set -euo pipefail; export PYTHONPATH={quote(f'{workflow.current_basedir}/src')}; "
+)
 
 
 include: "workflow/rules/simulate.smk"

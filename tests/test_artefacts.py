@@ -1,11 +1,17 @@
 import os
+import random
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from hostile import damaged
 from oddlens import detectors, shards, splits, tables
 from oddlens.artefacts import DamagedFile, read_arrays, read_table, replacing, write_arrays, write_table
+from oddlens.images import Images
+from oddlens.tensors import read_tensors
+from oddlens.training import Objective, train
 
 
 def a_shard(path):
@@ -43,7 +49,22 @@ def some_scores(path):
     write_table(path, table, kind="scores", dataset="model_a", detector="pca")
 
 
+def a_table(path):
+    write_table(path, pd.DataFrame({"cell": ["none-0"] * 3, "loss": [1.0, 0.5, 0.1]}), kind="losses", devices=["one"])
+
+
+def a_checkpoint(path):
+    network = torch.nn.Linear(4, 4)
+    objective = Objective("fit", (network,), lambda batch: network(batch.images).square().mean(), lambda p: 0.1)
+    images = Images(np.ones((8, 4, 4), np.float32), np.arange(8), None, "cpu")
+    torch.nn.init.ones_(network.weight)
+    torch.nn.init.ones_(network.bias)
+    train(network, [objective], images, seed=1, epochs=2, batch_size=4, checkpoint=path)
+
+
 KINDS = {
+    "losses.csv": (a_table, read_table),
+    "none-0.checkpoint": (a_checkpoint, read_tensors),
     "shard.h5": (a_shard, shards.read),
     "splits.csv": (some_splits, splits.read),
     "model.safetensors": (a_model, detectors.load),
@@ -88,12 +109,34 @@ def test_what_is_altered_is_refused_with_its_path(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", KINDS)
+def test_what_is_damaged_in_any_way_is_refused_with_its_path(name, tmp_path):
+    """Whatever a reader takes from a file is under its checksum."""
+    write, read = KINDS[name]
+    write(tmp_path / name)
+    whole, rng = (tmp_path / name).read_bytes(), random.Random(name)
+    for _ in range(60):
+        (tmp_path / name).write_bytes(damaged(whole, rng))
+        with pytest.raises(DamagedFile, match=name):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", KINDS)
 def test_writing_twice_gives_equal_bytes(name, tmp_path):
     write, _ = KINDS[name]
     write(tmp_path / name)
     first = (tmp_path / name).read_bytes()
     write(tmp_path / name)
     assert (tmp_path / name).read_bytes() == first
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_others_of_the_group_may_read_what_the_umask_lets_them(name, tmp_path):
+    before = os.umask(0o027)
+    try:
+        KINDS[name][0](tmp_path / name)
+    finally:
+        os.umask(before)
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o640
 
 
 def test_an_altered_attribute_is_refused(tmp_path):

@@ -1,5 +1,9 @@
 import dataclasses
 import importlib.util
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -7,8 +11,10 @@ import torch
 from torch import nn
 
 from conftest import ROOT
+from oddlens import checkpoints
 from oddlens.images import Images
 from oddlens.robust import mean_loss
+from oddlens.tensors import read_tensors, write_tensors
 from oddlens.training import ODD, Objective, global_generators, train
 
 
@@ -221,15 +227,106 @@ def test_a_checkpoint_of_the_last_epoch_trains_no_more(tmp_path):
     assert torch.equal(again.weight, model.weight)
 
 
-def test_a_damaged_checkpoint_starts_the_training_anew(tmp_path):
-    model, objective = line()
-    settings = {"seed": 1, "epochs": 2, "batch_size": 16, "checkpoint": tmp_path / "c"}
-    history = train(model, [objective], data(), **settings)
-    content = (tmp_path / "c").read_bytes()
-    (tmp_path / "c").write_bytes(content[: len(content) // 2])
-    again, objective = line()
-    assert train(again, [objective], data(), **settings) == history
-    assert torch.equal(again.weight, model.weight)
+def trained(**given):
+    """A short training with two kinds of random numbers: its history, its weight, and how often it told of an epoch."""
+
+    def loss(batch):
+        own = torch.rand(len(batch.images), generator=batch.generator)
+        return (own + torch.rand(())) * (model(batch.images) - 3 * batch.images).square().mean(dim=(1, 2, 3))
+
+    model, objective = line(loss=loss)
+    records = []
+    settings = {"seed": 1, "epochs": 3, "batch_size": 16} | given
+    history = train(model, [objective], data(), on_epoch=records.append, **settings)
+    return history, model.weight.item(), len(records)
+
+
+def test_a_training_goes_on_from_within_an_epoch_to_equal_losses(tmp_path, monkeypatch):
+    saves = iter(range(6))  # four batches an epoch
+
+    def die(*given):
+        write_tensors(*given)
+        if next(saves, None) is None:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(checkpoints, "write_tensors", die)
+        trained(checkpoint=tmp_path / "c", checkpoint_s=0)
+    header = read_tensors(tmp_path / "c")[1]
+    assert (header["epoch"], header["step"]) == (1, 3)
+    history, weight, epochs = trained(checkpoint=tmp_path / "c")
+    assert (history, weight) == trained()[:2]
+    assert epochs == 2
+
+
+def test_checkpoints_come_by_time_and_at_the_end(tmp_path, monkeypatch):
+    now, places = 0, []
+
+    def two_seconds_pass(progress):
+        nonlocal now
+        now += 2
+        return 0.1
+
+    model, objective = line(rate=two_seconds_pass)
+    monkeypatch.setattr(checkpoints.time, "perf_counter", lambda: now)
+    monkeypatch.setattr(checkpoints, "write_tensors", lambda path, tensors, header: places.append(header))
+    settings = {"seed": 1, "epochs": 3, "batch_size": 16, "checkpoint": tmp_path / "c", "checkpoint_s": 5}
+    train(model, [objective], data(), **settings)
+    assert [(place["epoch"], place["step"]) for place in places] == [(0, 3), (1, 2), (2, 1), (3, 0)]
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""])
+def test_a_damaged_checkpoint_starts_the_training_anew(tmp_path, damage, capsys):
+    whole = trained(checkpoint=tmp_path / "c")
+    (tmp_path / "c").write_bytes(damage((tmp_path / "c").read_bytes()))
+    assert trained(checkpoint=tmp_path / "c") == whole
+    assert f"the checkpoint {tmp_path / 'c'} is damaged (" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "changed", [{"seed": 2}, {"epochs": 4}, {"batch_size": 8}, {"precision": "bfloat16"}, {"gradient_clip": 1.0}]
+)
+def test_the_checkpoint_of_another_training_is_not_used(tmp_path, changed, capsys):
+    trained(checkpoint=tmp_path / "c")
+    assert trained(checkpoint=tmp_path / "c", **changed) == trained(**changed)
+    assert f"the checkpoint {tmp_path / 'c'} is of another training" in capsys.readouterr().err
+
+
+SCORES = """
+import sys
+from pathlib import Path
+import numpy as np, torch
+from oddlens import detectors
+torch.set_num_threads(1)
+model = detectors.detector("dcae").build(16, seed=1, latent=4, width=16, depth=1)
+images = np.random.default_rng(0).random((64, 16, 16)).astype(np.float32)
+training = {"epochs": 40, "batch_size": 8, "checkpoint_s": 0}
+model.fit(images, seed=1, training=training, checkpoint=Path(sys.argv[1]) if sys.argv[1:] else None)
+print(model.score(images).tobytes().hex())
+"""
+
+
+def test_a_process_killed_hard_at_any_moment_ends_with_equal_scores(tmp_path):
+    """Most of its time goes into writing checkpoints, so that is when it is killed."""
+
+    def start(*checkpoint):
+        return subprocess.Popen([sys.executable, "-c", SCORES, *checkpoint], cwd=ROOT / "src", stdout=subprocess.PIPE)
+
+    path, moments, reached = tmp_path / "c", np.random.default_rng(), []
+    for _ in range(3):
+        run, before = start(path), path.stat().st_mtime_ns if path.exists() else 0
+        while not path.exists() or path.stat().st_mtime_ns == before:
+            assert run.poll() is None
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.3))
+        run.kill()
+        assert run.wait() == -signal.SIGKILL
+        header = read_tensors(path)[1]
+        reached.append((header["epoch"], header["step"]))
+    assert reached == sorted(set(reached))
+    scores, _ = start(path).communicate(timeout=300)
+    assert scores == start().communicate(timeout=300)[0] != b""
+    assert [file.name for file in tmp_path.iterdir()] == ["c"]
 
 
 def test_seeded_blocks_repeat_and_put_the_state_back():

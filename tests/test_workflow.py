@@ -16,6 +16,7 @@ import pytest
 
 from conftest import ROOT
 from oddlens import records, shards
+from oddlens.tensors import read_tensors
 from oddlens.verify import verify
 from test_real import SCALE, write_lens
 
@@ -274,7 +275,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
     datasets: {model_b: null}
     contamination: {seeds: [1], fractions: {cdm: null}}
     only: [dcae]
-    detectors: {dcae: {training: {epochs: 150, checkpoint_s: 0}}}
+    detectors: {dcae: {training: {epochs: 150, checkpoint_s: 0.05}}}
     """
     tables, recorded = {}, {}
     for name in ("alone", "killed"):
@@ -293,7 +294,9 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
                 stderr=subprocess.DEVNULL,
             )
             deadline = time.time() + 300
-            while not list(models.glob(".mixed-0.1*.checkpoint")) and time.time() < deadline and run.poll() is None:
+            while time.time() < deadline and run.poll() is None:
+                if any(read_tensors(path)[1]["epoch"] for path in models.glob(".mixed-0.1*.checkpoint")):
+                    break
                 time.sleep(0.05)
             os.killpg(run.pid, signal.SIGKILL)
             run.wait()

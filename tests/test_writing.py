@@ -2,7 +2,6 @@
 
 import errno
 import os
-import pickle
 import pwd
 import resource
 from contextlib import contextmanager
@@ -11,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from joblib import Parallel, delayed
 
 from oddlens import detectors, figures, shards, tables
 from oddlens.artefacts import read_arrays, replacing, write_arrays, write_table
+from oddlens.checkpoints import Checkpoints, Place
 from oddlens.export import replacing_folder
-from oddlens.training import _save
 from oddlens.writing import CannotWrite, writing
 
 NUMBERS = np.random.default_rng(0).random((700, 700))
@@ -54,7 +54,7 @@ KINDS = {
     "model.safetensors": a_model,
     "figure.png": a_figure,
     "report.html": a_page,
-    ".model.checkpoint": lambda path: _save(path, torch.nn.Linear(700, 700), {}, {}),
+    ".model.checkpoint": lambda path: Checkpoints(path, 0, torch.nn.Linear(700, 700), {}, {}).save({}, Place()),
 }
 """Writers of every kind of file, each of more than 300 kB."""
 
@@ -115,9 +115,13 @@ def test_missing_permission_is_told_with_the_owner(forbidden):
     assert not list(forbidden.iterdir())
 
 
+def _cannot_write(path):
+    raise CannotWrite(path, errno.EROFS)
+
+
 def test_another_process_can_tell_it(tmp_path):
-    told = CannotWrite(tmp_path / "a.csv", errno.EROFS)
-    assert str(pickle.loads(pickle.dumps(told))) == str(told)
+    with pytest.raises(CannotWrite, match="read-only"):
+        Parallel(n_jobs=2)(delayed(_cannot_write)(tmp_path / name) for name in "ab")
 
 
 def test_the_number_is_found_where_a_library_only_says_it(tmp_path):

@@ -24,6 +24,7 @@ class DamagedFile(ValueError):
 
     def __init__(self, path: Path | str, reason: str):
         super().__init__(f"{path} is damaged: {reason}. Delete it and run snakemake again; it will be made anew.")
+        self.reason = reason
 
 
 @contextmanager
@@ -49,25 +50,20 @@ def replacing(path: Path | str) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def digest(arrays: dict[str, np.ndarray], *extra: str) -> str:
-    """SHA-256 over names, types, shapes and bytes of arrays, in the order of their names, and over further text."""
-    sha = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        sha.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
-        sha.update(array.data if array.size else b"")
-    for text in extra:
-        sha.update(text.encode())
-    return sha.hexdigest()
+SEAL = 512
+"""Bytes before the HDF5 of a file, which its readers pass over: they hold the checksum of all that follows."""
 
 
 def write_arrays(path: Path | str, arrays: dict[str, np.ndarray], **about: str | int | float) -> None:
-    """HDF5: arrays by name (with groups, `truth/flux`), what they are about as attributes, and a checksum of both."""
+    """HDF5: arrays by name (with groups, `truth/flux`), what they are about as attributes, and a checksum in front."""
     with replacing(path) as temporary, _Enduring(temporary, "w+") as written:
-        with h5py.File(written, "w") as file:
+        with h5py.File(written, "w", userblock_size=SEAL) as file:
             for name, array in sorted(arrays.items()):
                 file.create_dataset(name, data=array)
-            file.attrs.update({**about, "sha256": digest(arrays, json.dumps(about, sort_keys=True))})
+            file.attrs.update(about)
+        seal = _seal(written)
+        written.seek(0)
+        written.write(seal)
         if written.error:
             raise written.error
 
@@ -97,6 +93,8 @@ class _Enduring(io.FileIO):
 def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What `write_arrays` wrote.
 
+    Its bytes are checked before HDF5 sees them: one that is wrong can make that library wait for ever.
+
     Raises:
         DamagedFile: if it is truncated, altered, or something else.
     """
@@ -106,27 +104,29 @@ def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
         if isinstance(item, h5py.Dataset):
             arrays[name] = item[()]
 
-    try:
-        with h5py.File(path, "r") as file:
-            file.visititems(collect)
-            about = {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()}
-    except FileNotFoundError:
-        raise
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise DamagedFile(path, f"it cannot be read as HDF5 ({error})") from error
-    if about.pop("sha256", None) != digest(arrays, json.dumps(about, sort_keys=True)):
-        raise DamagedFile(path, "its content does not agree with its checksum")
-    return arrays, about
+    with open(path, "rb") as written:
+        if written.read(SEAL) != _seal(written):
+            raise DamagedFile(path, "its content does not agree with its checksum")
+    with h5py.File(path, "r") as file:
+        file.visititems(collect)
+        return arrays, {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()}
+
+
+def _seal(file: io.FileIO | io.BufferedReader) -> bytes:
+    """The first block of an open file that has the checksum of all that follows it."""
+    file.seek(SEAL)
+    sha = hashlib.file_digest(file, "sha256").hexdigest()
+    return f"oddlens sha256 {sha}\n".encode().ljust(SEAL, b"\0")
 
 
 def write_table(path: Path | str, table: pd.DataFrame, **about: Any) -> None:
-    """A CSV whose first line is a comment of JSON: what the table is about, and the checksum of all that follows.
+    """A CSV whose first line is a comment of JSON: what the table is about, and the checksum of that and of the rest.
 
     Read it elsewhere with `pandas.read_csv(path, comment="#")`. Floats have nine significant digits, which keeps every
     float32 apart.
     """
     body = table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
-    header = json.dumps({**about, "sha256": hashlib.sha256(body.encode()).hexdigest()}, sort_keys=True)
+    header = json.dumps({**about, "sha256": _checksum(about, body)}, sort_keys=True)
     with replacing(path) as temporary:
         temporary.write_text(f"# {header}\n{body}")
 
@@ -142,10 +142,14 @@ def read_table(path: Path | str, kind: str | None = None) -> tuple[pd.DataFrame,
         first, _, body = content.decode().partition("\n")
         about = json.loads(first.removeprefix("# "))
         expected = about.pop("sha256")
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedFile(path, "its first line holds no checksum") from None
-    if hashlib.sha256(body.encode()).hexdigest() != expected:
+    if _checksum(about, body) != expected:
         raise DamagedFile(path, "its content does not agree with its checksum")
     if kind and about.get("kind") != kind:
         raise DamagedFile(path, f"it holds {about.get('kind')!r} where {kind} are expected")
     return pd.read_csv(StringIO(body)), about
+
+
+def _checksum(about: dict[str, Any], body: str) -> str:
+    return hashlib.sha256(f"{json.dumps(about, sort_keys=True)}\n{body}".encode()).hexdigest()

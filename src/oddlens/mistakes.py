@@ -8,9 +8,60 @@ from pydantic import ValidationError
 
 from oddlens.section import Section
 
+DEEPEST, MOST_ENTRIES, LONGEST = 20, 1_000_000, 1000
+"""A config has at most so many levels and entries, and its texts so many letters."""
+
 
 class ConfigError(ValueError):
     """A mistake in the config; the message has one line for each."""
+
+
+def shown(value: Any) -> str:
+    """A value in a message: not more of it than a person wants to see."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def must_be_plain(config: Any) -> None:
+    """Refuse what only YAML's tags, anchors and dates can make: everything else may rely on plain data.
+
+    Raises:
+        ConfigError: for what is neither a mapping from names, a list, a line of text, a float, an integer of 64 bits,
+            true, false nor null; and for a config without end, which holds itself.
+    """
+    todo: list[tuple[tuple[str, ...], Any]] = [((), config)]
+    for _ in range(MOST_ENTRIES):
+        if not todo:
+            return
+        above, value = todo.pop()
+        place = ".".join(above) or "the config"
+        if len(above) > DEEPEST:
+            break
+        if isinstance(value, dict):
+            for key in value:
+                if not _is_line(key) or not key:
+                    raise ConfigError(f"{place}: its keys must be names (got {_shortly(key)})")
+            todo += [((*above, key), entry) for key, entry in value.items()]
+        elif isinstance(value, list):
+            todo += [((*above, str(k)), entry) for k, entry in enumerate(value)]
+        elif not (value is None or isinstance(value, bool | float) or _is_line(value) or _is_integer(value)):
+            raise ConfigError(
+                f"{place}: must be a number, a line of text, true, false, null, a list or a mapping "
+                f"(got {_shortly(value)})"
+            )
+    raise ConfigError(f"{'.'.join(above[:3])}: has no end, or is too large: does it hold itself?")
+
+
+def _is_line(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and len(value) <= LONGEST
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and -(2**63) <= value < 2**63
+
+
+def _shortly(value: Any) -> str:
+    return "an integer of more than 64 bits" if isinstance(value, int) and not _is_integer(value) else shown(value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -45,7 +96,7 @@ def _explain(model: type[Section], mistake: Any, where: str, extra: list[str]) -
         return [f"{place}: missing; it has no default"]
     message, value = mistake["msg"].removeprefix("Value error, "), mistake["input"]
     told = isinstance(value, dict | Section) or repr(value) in message
-    return [": ".join(filter(None, [place, message])) + ("" if told else f" (got {value!r})")]
+    return [": ".join(filter(None, [place, message])) + ("" if told else f" (got {shown(value)})")]
 
 
 def _fields(model: Any, location: list[Any]) -> list[str]:

@@ -8,6 +8,7 @@ constructor in `detectors/<detector>.py`.
 import ast
 import fnmatch
 import itertools
+import math
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -28,7 +29,7 @@ from pydantic import (
 from oddlens.cells import CLEAN, LABELLED, MIXED, cell_name
 from oddlens.lensing import substructure
 from oddlens.lensing.world import World
-from oddlens.mistakes import ConfigError, nearest, validated
+from oddlens.mistakes import ConfigError, must_be_plain, nearest, shown, validated
 from oddlens.randomness import stream
 from oddlens.section import Section
 
@@ -37,6 +38,8 @@ PRESETS = _HERE.parents[1] / "config" / "presets"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 ROLES = ("control", "reference", "ceiling")
 """How the summary of a detector begins that is none."""
+MOST_CANDIDATES, MOST_SHARDS = 100_000, 100_000
+"""Combinations of a sweep, and shards of a class: Snakemake could not plan more."""
 CLEAN_CELL, LABELLED_CELL = cell_name(CLEAN, 0), cell_name(LABELLED, 0.5)
 
 
@@ -51,6 +54,15 @@ class Images(Section):
     validation: PositiveInt
     test: Annotated[int, Field(ge=2)]
     per_shard: PositiveInt = 10_000
+
+    @model_validator(mode="after")
+    def _shards_can_be_planned(self) -> "Images":
+        images = max(self.train, self.contaminant, self.validation, self.test)
+        if images > MOST_SHARDS * self.per_shard:
+            raise ValueError(
+                f"{images} images in shards of {self.per_shard} are more than {MOST_SHARDS} shards: raise per_shard"
+            )
+        return self
 
 
 class Dataset(World):
@@ -323,7 +335,7 @@ def _by_class(amounts: dict[str, int], classes: list[str]) -> dict[str, int]:
 _ANNOTATIONS = {
     name: getattr(pydantic, name)
     for name in ("Field", "PositiveInt", "PositiveFloat", "NonNegativeInt", "NonNegativeFloat")
-} | {"Annotated": Annotated, "Literal": Literal}
+} | {"Annotated": Annotated, "Literal": Literal, "bool": bool, "float": float, "int": int, "list": list, "str": str}
 
 
 def detectors() -> list[str]:
@@ -400,9 +412,25 @@ def detector_settings(name: str) -> type[Section]:
     for argument, default in _keywords(_HERE / "detectors" / f"{name}.py"):
         if argument.annotation is None:
             raise TypeError(f"detector {name}: annotate '{argument.arg}', the config is checked against it")
-        annotation = eval(ast.unparse(argument.annotation), dict(_ANNOTATIONS))
+        annotation = _evaluated(argument.annotation)
         fields.setdefault(argument.arg, (annotation, ... if default is None else ast.literal_eval(default)))
     return create_model(f"{name} settings", __base__=Section, **fields)
+
+
+def _evaluated(node: ast.expr) -> Any:
+    """An annotation of a detector's settings: names of `_ANNOTATIONS`, what they are called with, and literals."""
+    match node:
+        case ast.Name(id=name) if name in _ANNOTATIONS:
+            return _ANNOTATIONS[name]
+        case ast.Subscript(value=kind, slice=inner):
+            return _evaluated(kind)[_evaluated(inner)]
+        case ast.Tuple(elts=entries):
+            return tuple(map(_evaluated, entries))
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return _evaluated(left) | _evaluated(right)
+        case ast.Call(func=kind, args=[], keywords=given):
+            return _evaluated(kind)(**{str(keyword.arg): ast.literal_eval(keyword.value) for keyword in given})
+    return ast.literal_eval(node)
 
 
 def _keywords(path: Path) -> Iterator[tuple[ast.arg, ast.expr | None]]:
@@ -422,12 +450,12 @@ def _like(name: str, rows: dict[str, dict[str, Any]], above: tuple[str, ...] = (
         base = own.pop(key, None)
         if base is None:
             continue
-        if base not in rows:
+        if not isinstance(base, str) or base not in rows:
             raise ConfigError(f"detectors.{name}.{key}: there is no row '{base}'. {nearest(str(base), rows)}")
         if base in (*above, name):
             raise ConfigError(f"detectors.{name}.{key}: it builds on itself ({' -> '.join((*above, name, base))})")
         own = merged(_like(base, rows, (*above, name)), own)
-    return {"detector": name, **own}
+    return {"detector": name, **merged({}, own)}
 
 
 def _swept(rows: dict[str, dict[str, Any]], seed: Any) -> dict[str, dict[str, Any]]:
@@ -443,16 +471,20 @@ def _swept(rows: dict[str, dict[str, Any]], seed: Any) -> dict[str, dict[str, An
             common.setdefault("detector", name)
         grid = _mapping(row["sweep"], where)
         if not grid or not all(isinstance(values, list) and values for values in grid.values()):
-            raise ConfigError(f"{where}: must map settings to lists of their values (got {row['sweep']!r})")
+            raise ConfigError(f"{where}: must map settings to lists of their values (got {shown(grid)})")
+        if (count := math.prod(map(len, grid.values()))) > MOST_CANDIDATES:
+            raise ConfigError(f"{where}: has {count} combinations; {MOST_CANDIDATES} are the most: list fewer values")
         every = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-        trials = row.get("trials", len(every))
-        if not isinstance(trials, int) or not 2 <= trials <= len(every):
+        trials = row.get("trials", count)
+        if not isinstance(trials, int) or not 2 <= trials <= count:
             raise ConfigError(
-                f"detectors.{name}.trials: must be 2 to the {len(every)} combinations of the sweep (got {trials!r})"
+                f"detectors.{name}.trials: must be 2 to the {count} combinations of the sweep (got {shown(trials)})"
             )
-        drawn = sorted(stream(seed, "sweep", name).choice(len(every), trials, replace=False))
-        for k, chosen in enumerate(drawn, 1):
-            found[f"{name}_{k:02d}"] = {**common, **every[chosen], "sweep": name}
+        drawn = sorted(stream(seed, "sweep", name).choice(count, trials, replace=False))
+        candidates = {f"{name}_{k:02d}": {**common, **every[j], "sweep": name} for k, j in enumerate(drawn, 1)}
+        if both := sorted(candidates.keys() & {*rows, *found}):
+            raise ConfigError(f"{where}: makes a row '{both[0]}', and another has that name: rename either")
+        found |= candidates
     return found
 
 
@@ -504,7 +536,7 @@ def _is_prior(value: dict[str, Any]) -> bool:
 
 def _mapping(value: Any, where: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise ConfigError(f"{where}: must map names to their settings (got {value!r})")
+        raise ConfigError(f"{where}: must map names to their settings (got {shown(value)})")
     return value
 
 
@@ -515,11 +547,10 @@ def _laid(below: dict[str, Any], section: dict[str, Any], where: str, above: tup
     for preset in named if isinstance(named, list) else [named]:
         if preset in above:
             raise ConfigError(f"{where}.preset: '{preset}' builds on itself ({' -> '.join((*above, preset))})")
-        path = PRESETS / f"{preset}.yaml"
-        if not path.is_file():
-            known = sorted(f.stem for f in PRESETS.glob("*.yaml"))
+        known = {path.stem: path for path in sorted(PRESETS.glob("*.yaml"))}
+        if not isinstance(preset, str) or preset not in known:
             raise ConfigError(f"{where}.preset: unknown preset '{preset}'. {nearest(str(preset), known)}")
-        below = _laid(below, yaml.safe_load(path.read_text()), f"presets.{preset}", (*above, preset))
+        below = _laid(below, yaml.safe_load(known[preset].read_text()), f"presets.{preset}", (*above, preset))
     return merged(below, section)
 
 
@@ -534,6 +565,7 @@ def study(config: dict[str, Any]) -> Study:
     Raises:
         ConfigError: all mistakes found, one a line: the key, the value, what is allowed, and the nearest right name.
     """
+    must_be_plain(config)
     config = dict(config)
     for key in ("datasets", "detectors"):
         config[key] = {n: _mapping(v, f"{key}.{n}") for n, v in _mapping(config.get(key), key).items() if v is not None}
@@ -542,7 +574,10 @@ def study(config: dict[str, Any]) -> Study:
     swept = config["detectors"]
     rows = _swept(swept, config.get("seed"))
     chosen: set[str] = set()
-    for pattern in config.get("only") or ["*"]:
+    only = config.get("only") or ["*"]
+    if not isinstance(only, list):
+        raise ConfigError(f"only: must list rows (got {shown(only)})")
+    for pattern in only:
         if not (matching := fnmatch.filter([*swept, *rows], str(pattern))):
             raise ConfigError(f"only: there is no row '{pattern}' in detectors. {nearest(str(pattern), swept)}")
         chosen.update(matching)

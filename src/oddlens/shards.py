@@ -8,8 +8,9 @@ sigma           float32 [n, pixels, pixels]   likewise: the standard deviation o
 truth/*         float64 [n]                   every drawn parameter and derived quantity; units are in the names
 source/*        float64 [n, slots]            clumps of the source, where the world has any
 substructure/*  float64 [n, ...]              what the class added
-attributes      dataset, pool, class, seed, world (JSON), versions (JSON), units, pixel_scale_arcsec, axes, sha256, and
+attributes      dataset, pool, class, seed, world (JSON), versions (JSON), units, pixel_scale_arcsec, axes, and
                 pyautolens_disagreement_sigma: how far its first image lies from PyAutoLens's, at worst, in noise
+in front        the SHA-256 of the HDF5, as text (`artefacts.SEAL`)
 """
 
 from collections.abc import Mapping, Sequence

@@ -20,11 +20,12 @@ from joblib import Parallel, delayed
 
 from oddlens import detectors, shards, splits
 from oddlens.artefacts import DamagedFile, write_table
+from oddlens.checkpoints import History
 from oddlens.detectors.base import Camera, Detector, OtherFormat, read_model
 from oddlens.progress import say
 from oddlens.provenance import code, commit_in_words, processor, versions
 from oddlens.randomness import torch_seed
-from oddlens.training import Diverged, History, pick_device
+from oddlens.training import Diverged, pick_device
 
 CAMERA = ["noise_gain", "noise_background", "psf_fwhm_pixels"]
 """The columns of truth that an observer knows; where they vary, a detector is told the median."""

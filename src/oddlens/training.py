@@ -1,14 +1,14 @@
 """The one training loop: batches, optimisers, precision, checkpoints with resume, progress.
 
-It knows nothing of the model but its objectives. All randomness of an epoch comes from (seed, epoch), so a run that is
-resumed from the end of an epoch repeats the uninterrupted one bit for bit (on one machine and device type).
+It knows nothing of the model but its objectives. All randomness of an epoch comes from generators that are seeded by
+(seed, epoch) and whose states a checkpoint holds, so a run that is resumed from within an epoch, too, repeats the
+uninterrupted one bit for bit (on one machine and device type).
 """
 
 import bisect
 import itertools
 import math
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -18,17 +18,14 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from oddlens.artefacts import replacing
+from oddlens.checkpoints import Checkpoints, History, Place
 from oddlens.images import Images
 from oddlens.muon import Muon
-from oddlens.progress import Progress, say
+from oddlens.progress import Progress
 from oddlens.randomness import torch_seed
 from oddlens.robust import ASSUMED_CONTAMINATION, mean_loss
 from oddlens.symmetries import turned
 
-History = dict[str, list[float | None]]
-"""The mean loss of each epoch, by objective; None for an epoch in which it was not pursued."""
-Optimisers = Mapping[str, list[torch.optim.Optimizer]]
 ODD = 16
 """How many images that are known to be odd go with a batch, drawn with repetition."""
 MUON_SIDE, MUON_RATE = 64, 10
@@ -119,6 +116,8 @@ def train(
     its optimisers. The last n mod batch_size images of an epoch's order are left out.
 
     Args:
+        checkpoint: goes on from this file if it is there and of this very training.
+        checkpoint_s: how long the work of a killed run can be at most that is done again; 0 saves after every batch.
         precision: `float32`, `bfloat16` (autocast), or `auto`: bfloat16 where the processor multiplies it natively.
         augmentation: `symmetries` turns and flips every image at random.
         robust: see `oddlens.robust`.
@@ -137,23 +136,35 @@ def train(
     optimisers = {o.name: _optimisers(o, parameters[o.name]) for o in objectives}
     history: History = {o.name: [] for o in objectives}
     model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # convolutions are faster so
-    first = _resume(checkpoint, model, optimisers, history)
     stages = range(1 + max(o.stage for o in objectives))
     lengths = [math.ceil(epochs * max(o.share for o in objectives if o.stage == k)) for k in stages]
     ends = list(itertools.accumulate(lengths))
-    progress, saved = Progress((ends[-1] - first) * batches * size), time.perf_counter()
+    recipe = {
+        "seed": seed,
+        "device": device.type,
+        "images": count,
+        "batch_size": size,
+        "lengths": lengths,
+        "objectives": [[o.name, o.stage] for o in objectives],
+        "loss": [precision, gradient_clip, augmentation, robust, assumed_contamination],
+    }
+    checkpoints = Checkpoints(checkpoint, checkpoint_s, model, optimisers, recipe)
+    place = checkpoints.resume(history)
+    progress = Progress(((ends[-1] - place.epoch) * batches - place.step) * size)
     ranks = robust in ("none", "refine")
 
-    for epoch in range(first, ends[-1]):
+    for epoch in range(place.epoch, ends[-1]):
         model.train()
         stage = bisect.bisect_right(ends, epoch)
         begin, length = ends[stage] - lengths[stage], lengths[stage]
         current = [o for o in objectives if o.stage == stage]
-        sums = {o.name: torch.zeros((), device=device) for o in current}
+        sums = torch.zeros(len(current), device=device)
         generator = torch.Generator(device).manual_seed(torch_seed(seed, "epoch", epoch))
         order = torch.randperm(count, generator=generator, device=device)
         with global_generators(torch_seed(seed, "global", epoch), device), _deterministic():
-            for step in range(batches):
+            if place.within:
+                _put_back(place.within, generator, sums)
+            for step in range(place.step, batches):
                 chosen = order[step * size : (step + 1) * size]
                 batch = Batch(
                     _posed(images, chosen, augmentation),
@@ -162,7 +173,7 @@ def train(
                     ((epoch - begin) * batches + step) / (length * batches),
                     _known(images, augmentation, generator),
                 )
-                for objective in current:
+                for k, objective in enumerate(current):
                     for optimiser in optimisers[objective.name]:
                         factor = MUON_RATE if isinstance(optimiser, Muon) else 1
                         for group in optimiser.param_groups:
@@ -175,19 +186,21 @@ def train(
                     # Not backward(): the networks of the other objectives must get no gradient from this one.
                     gradients = torch.autograd.grad(loss, own, allow_unused=objective.growing)
                     _step(own, gradients, optimisers[objective.name], gradient_clip)
-                    sums[objective.name] += loss.detach()
+                    sums[k] += loss.detach()
                     if objective.after:
                         objective.after(batch)
+                if step + 1 < batches and checkpoints.due():
+                    checkpoints.save(history, Place(epoch, step + 1, _within(generator, sums)))
         if not ranks:
             raise ValueError(f"training.robust: {robust} ranks images by their losses; here none is of a single image")
-        progress.advance(batches * size)
-        for name, means in history.items():
-            means.append(sums[name].item() / batches if name in sums else None)
+        progress.advance((batches - place.step) * size)
+        means = {o.name: total / batches for o, total in zip(current, sums.tolist(), strict=True)}
+        for name, past in history.items():
+            past.append(means.get(name))
         _must_be_finite(history, epoch)
-        last = epoch + 1 == ends[-1]
-        if checkpoint and (last or time.perf_counter() - saved >= checkpoint_s):
-            _save(checkpoint, model, optimisers, history)
-            saved = time.perf_counter()
+        place = Place(epoch + 1)
+        if place.epoch == ends[-1] or checkpoints.due():
+            checkpoints.save(history, place)
         if on_epoch:
             on_epoch(Epoch(epoch + 1, ends[-1], {name: losses[-1] for name, losses in history.items()}, progress))
     model.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
@@ -247,6 +260,21 @@ def _must_be_finite(history: History, epoch: int) -> None:
             raise error
 
 
+def _within(generator: torch.Generator, sums: Tensor) -> dict[str, Tensor]:
+    """What goes on within an epoch: the states of the generators, and the sums of its losses."""
+    states = {"generator": generator.get_state(), "global": torch.get_rng_state(), "sums": sums}
+    return states | ({"gpu": torch.cuda.get_rng_state(sums.device)} if sums.device.type == "cuda" else {})
+
+
+def _put_back(within: dict[str, Tensor], generator: torch.Generator, sums: Tensor) -> None:
+    """That again as it was."""
+    generator.set_state(within["generator"])
+    torch.set_rng_state(within["global"])
+    if "gpu" in within:
+        torch.cuda.set_rng_state(within["gpu"], sums.device)
+    sums.copy_(within["sums"])
+
+
 def _deterministic() -> AbstractContextManager:
     return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
 
@@ -278,34 +306,3 @@ def global_generators(seed: int, device: torch.device | str = "cpu") -> Iterator
 def pick_device(device: str) -> str:
     """`auto` as `cuda` where there is a GPU, else `cpu`."""
     return ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-
-
-# --- checkpoints ---------------------------------------------------------------------------------------------------
-
-
-def _save(path: Path, model: nn.Module, optimisers: Optimisers, history: History) -> None:
-    state = {
-        "model": model.state_dict(),
-        "optimisers": {name: [o.state_dict() for o in found] for name, found in optimisers.items()},
-        "history": history,
-    }
-    with replacing(path) as temporary, temporary.open("wb") as file:  # Python's file says why it cannot be written
-        torch.save(state, file)
-
-
-def _resume(path: Path | None, model: nn.Module, optimisers: Optimisers, history: History) -> int:
-    """Put everything back as the checkpoint has it; the number of epochs that are done."""
-    if path is None or not path.exists():
-        return 0
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # whatever a damaged file makes of it, it must not stop every further try
-        say(f"the checkpoint {path} cannot be read ({type(error).__name__}): training starts anew")
-        path.unlink()
-        return 0
-    model.load_state_dict(state["model"])
-    for name, found in optimisers.items():
-        for optimiser, saved in zip(found, state["optimisers"][name], strict=True):
-            optimiser.load_state_dict(saved)
-    history.update(state["history"])
-    return len(next(iter(history.values())))

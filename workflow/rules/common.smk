@@ -4,6 +4,12 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+if any(mark in str(workflow.basedir) for mark in "{}:"):
+    raise WorkflowError(
+        f"The folder {workflow.basedir} has one of {{ }} : in its name, which Snakemake and Python would misread. "
+        "Rename it"
+    )
+
 sys.path.insert(0, str(Path(workflow.basedir) / "src"))
 
 from oddlens import settings

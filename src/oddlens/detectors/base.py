@@ -6,7 +6,6 @@ It never sees a label, unless it is a ceiling that says so in `needs`.
 """
 
 import copy
-import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,16 +13,15 @@ from typing import Any, ClassVar, Literal, NamedTuple, Self, final
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from oddlens.artefacts import DamagedFile, digest, replacing
+from oddlens.checkpoints import History
 from oddlens.images import Images
 from oddlens.progress import say
 from oddlens.randomness import torch_seed
 from oddlens.robust import ASSUMED_CONTAMINATION
-from oddlens.training import Epoch, History, Objective, global_generators, train
+from oddlens.tensors import read_tensors, write_tensors
+from oddlens.training import Epoch, Objective, global_generators, train
 
 SCORE_BATCH = 256
 """Images scored at once."""
@@ -346,7 +344,6 @@ class Detector(nn.Module):
     @final
     def save(self, path: Path | str, **about: Any) -> None:
         """Write the detector as safetensors; `about` is kept in its header as JSON beside what loading needs."""
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.state_dict().items()}
         header = {
             "format": FORMAT,
             "detector": type(self).__module__.rpartition(".")[2],
@@ -355,10 +352,7 @@ class Detector(nn.Module):
             "world": self.world,
             "about": about,
         }
-        checksum = _checksum(tensors, header)
-        with replacing(path) as temporary:
-            # One entry: safetensors writes several in an order that changes from run to run.
-            save_file(tensors, temporary, {"oddlens": json.dumps({**header, "sha256": checksum}, sort_keys=True)})
+        write_tensors(path, self.state_dict(), header)
 
     def _measure(self, images: Images, camera: Camera) -> None:
         """Set the units by the training images, and the camera in these units."""
@@ -435,19 +429,8 @@ def read_model(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         DamagedFile: if it is truncated, altered, or no detector.
         OtherFormat: if it was written by a version whose files this one does not read.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = json.loads((file.metadata() or {})["oddlens"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no iterator
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise DamagedFile(path, f"it cannot be read as a saved detector ({error})") from error
-    if header.pop("sha256", None) != _checksum(tensors, header):
-        raise DamagedFile(path, "its content does not agree with its checksum")
+    tensors, header = read_tensors(path)
     if header.get("format") != FORMAT:
         found = header.get("format", 1)
         raise OtherFormat(f"{path} is a model of format {found}; this version reads {FORMAT}: train it anew")
     return tensors, header
-
-
-def _checksum(tensors: dict[str, Tensor], header: dict[str, Any]) -> str:
-    return digest({name: tensor.numpy() for name, tensor in tensors.items()}, json.dumps(header, sort_keys=True))
