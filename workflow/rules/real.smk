@@ -29,7 +29,7 @@ rule real:
     threads: 1
     resources:
         mem_mb=4000,
-        runtime=60,
+        runtime=short_runtime,
         gpu=1,
     params:
         datasets=list(STUDY.datasets),
