@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: study test setup smoke lint lock image export score-real bench bench-train bench-fit clean
+.PHONY: study test test-slurm setup smoke lint lock image export score-real bench bench-train bench-fit clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -18,6 +18,10 @@ smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/re
 
 test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
 	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
+
+test-slurm: setup   ## a small study on a Slurm of one node, which is started and stopped (root; packages slurm-wlm and munge)
+	@tests/slurm/cluster.sh start
+	@trap 'tests/slurm/cluster.sh stop' EXIT; timeout -k 30 3600 pytest tests/slurm -m slurm --durations=0
 
 lint: setup
 	ruff check .

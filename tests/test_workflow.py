@@ -219,6 +219,22 @@ def test_a_fresh_copy_plans_with_conda_and_slurm(tmp_path, monkeypatch, argument
     assert re.search(r"^train\s+56$", snakemake(folder, "-n", *arguments), re.MULTILINE)
 
 
+def test_a_second_attempt_asks_for_twice_the_memory_and_time(tmp_path):
+    folder = fresh_copy(tmp_path / "project")
+    write_lens(folder / "lens", PIXSCALE=SCALE)
+    (folder / "real.yaml").write_text("real: {ring: lens}")
+    arguments = ["--configfile", "tests/config.yaml", "real.yaml", "--", "all", "results/smoke/export/model_a"]
+    asked = {}
+    for attempt in (1, 2):
+        told = snakemake(folder, "-n", "--cores", "2", "--attempt", str(attempt), *arguments)
+        jobs = re.findall(r"^rule (\w+):.*?^    resources: (.*?)$", told, re.MULTILINE | re.DOTALL)
+        numbers = {rule: re.findall(r"(?:mem_mb|runtime)=(\d+)", resources) for rule, resources in jobs}
+        asked[attempt] = {rule: sorted(map(int, found)) for rule, found in numbers.items() if found}
+    rules = {"simulate", "explain", "train", "train_clean", "train_labelled", "score", "starts", "real", "export"}
+    assert set(asked[1]) == rules
+    assert asked[2] == {rule: [2 * number for number in numbers] for rule, numbers in asked[1].items()}
+
+
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):
     """Killed hard while training, with all its jobs; then started again; against a run that was left alone."""
     small = """

@@ -280,6 +280,11 @@ def detector_memory(wildcards, attempt):
     return doubled(2000 + (4 * dataset.images.per_shard + 4000) * image, attempt)
 
 
+def real_memory(wildcards, attempt):
+    """Memory in MB: one image, and one model after the other."""
+    return doubled(4000, attempt)
+
+
 def short_runtime(wildcards, attempt):
     """Minutes for what takes minutes."""
     return doubled(60, attempt)

@@ -28,7 +28,7 @@ rule real:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=real_memory,
         runtime=short_runtime,
         gpu=1,
     params:
