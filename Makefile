@@ -20,8 +20,7 @@ test: setup lint    ## lint, types, unit, contract and physics tests, and the 16
 	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 test-slurm: setup   ## a small study on a Slurm of one node, which is started and stopped (root; packages slurm-wlm and munge)
-	@tests/slurm/cluster.sh start
-	@trap 'tests/slurm/cluster.sh stop' EXIT; timeout -k 30 3600 pytest tests/slurm -m slurm --durations=0
+	@trap 'tests/slurm/cluster.sh stop' EXIT; tests/slurm/cluster.sh start && timeout -k 30 3600 pytest tests/slurm -m slurm --durations=0
 
 lint: setup
 	ruff check .

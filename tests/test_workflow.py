@@ -219,6 +219,20 @@ def test_a_fresh_copy_plans_with_conda_and_slurm(tmp_path, monkeypatch, argument
     assert re.search(r"^train\s+56$", snakemake(folder, "-n", *arguments), re.MULTILINE)
 
 
+def test_the_example_of_a_sites_profile_plans(tmp_path):
+    """docs/cluster.md, word by word; a third attempt would need three days of the one that the partition allows."""
+    folder = fresh_copy(tmp_path / "project")
+    page = (ROOT / "docs/cluster.md").read_text()
+    (folder / "mysite").mkdir()
+    (folder / "mysite/config.v9+.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
+    profiles = ["--profile", "slurm", "--profile", "mysite"]
+    told = snakemake(folder, "-n", *profiles, "--attempt", "3", "--configfile", "tests/config.yaml")
+    training = re.search(r"^rule train:.*?resources: (.*?)$", told, re.MULTILINE | re.DOTALL).group(1)
+    wanted = {"slurm_partition=a100", "slurm_account=astro", "gpu_model=a100", "gpu=1", "runtime=1440"}
+    assert wanted <= set(training.split(", "))
+    assert "Group job shards" in told
+
+
 def test_a_second_attempt_asks_for_twice_the_memory_and_time(tmp_path):
     folder = fresh_copy(tmp_path / "project")
     write_lens(folder / "lens", PIXSCALE=SCALE)

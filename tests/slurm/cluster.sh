@@ -5,7 +5,7 @@
 # so that the configuration has to be where Slurm looks by itself.
 set -euo pipefail
 
-FOLDER=${ODDLENS_SLURM:-/run/oddlens-slurm}
+FOLDER=/run/oddlens-slurm
 LINK=/etc/slurm/slurm.conf
 SOCKET=/run/munge/munge.socket.2 # where Slurm's programs look for munge
 DAEMONS="slurmd slurmctld munged" # in the order in which they stop
@@ -15,7 +15,11 @@ fail() {
   exit 1
 }
 
-alive() { [ -s "$FOLDER/$1.pid" ] && kill -0 "$(<"$FOLDER/$1.pid")" 2>/dev/null; }
+alive() { [ -s "$FOLDER/$1.pid" ] && [ "$(cat "/proc/$(<"$FOLDER/$1.pid")/comm" 2>/dev/null)" = "$1" ]; }
+
+node_is_up() { sinfo --noheader --states=idle,mixed,allocated --format=%G | grep -q gpu:2; }
+
+no_jobs() { [ -z "$(squeue --noheader)" ]; }
 
 wait_until() { # seconds, what is awaited, a command
   local deadline=$((SECONDS + $1)) what=$2
@@ -32,7 +36,7 @@ check() {
     command -v $program >/dev/null || fail "no $program: apt-get install -y --no-install-recommends slurm-wlm munge"
   done
   [ ! -e $LINK ] && [ ! -L $LINK ] || [ "$(readlink $LINK)" = "$FOLDER/slurm.conf" ] ||
-    fail "$LINK is there and not made by this script, so it is left alone: a machine with a Slurm of its own needs no other"
+    fail "$LINK is there and not made by this script, so it is left alone: use another machine, or a container"
 }
 
 configure() {
@@ -86,16 +90,17 @@ start_munge() { # unless there is one
 start() {
   check
   install -d -m 0700 "$FOLDER" "$FOLDER/state" "$FOLDER/spool"
-  [ -d /etc/slurm ] || install -d /etc/slurm
+  install -d /etc/slurm
   configure
   start_munge
   alive slurmctld || slurmctld -c # forgets the jobs of an earlier start
   alive slurmd || slurmd -f "$FOLDER/slurm.conf"
-  wait_until 30 "Slurm with a GPU" srun --immediate=2 --partition=gpu --gpus=1 --time=1 true
+  wait_until 30 "a node with GPUs" node_is_up
   sinfo
 }
 
 stop() {
+  ! alive slurmctld || { scancel --user=root && wait_until 60 "the end of all jobs" no_jobs; }
   for daemon in $DAEMONS; do
     alive "$daemon" || continue
     kill "$(<"$FOLDER/$daemon.pid")"
