@@ -7,6 +7,7 @@ set -euo pipefail
 
 FOLDER=/run/oddlens-slurm
 LINK=/etc/slurm/slurm.conf
+export SLURM_CONF=$FOLDER/slurm.conf # whatever it was: nothing here may reach another cluster
 SOCKET=/run/munge/munge.socket.2 # where Slurm's programs look for munge
 DAEMONS="slurmd slurmctld munged" # in the order in which they stop
 
@@ -35,7 +36,7 @@ check() {
   for program in munged munge slurmctld slurmd srun; do
     command -v $program >/dev/null || fail "no $program: apt-get install -y --no-install-recommends slurm-wlm munge"
   done
-  [ ! -e $LINK ] && [ ! -L $LINK ] || [ "$(readlink $LINK)" = "$FOLDER/slurm.conf" ] ||
+  [ ! -e $LINK ] && [ ! -L $LINK ] || [ "$(readlink $LINK)" = "$SLURM_CONF" ] ||
     fail "$LINK is there and not made by this script, so it is left alone: use another machine, or a container"
 }
 
@@ -44,7 +45,7 @@ configure() {
   name=$(hostname -s) cpus=$(nproc) memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
   # Two device files stand for two GPUs: a mere count is refused for the name gpu.
   printf 'Name=gpu File=/dev/null\nName=gpu File=/dev/zero\n' >"$FOLDER/gres.conf"
-  cat >"$FOLDER/slurm.conf" <<CONF
+  cat >"$SLURM_CONF" <<CONF
 ClusterName=oddlens
 SlurmctldHost=$name(127.0.0.1)
 SlurmctldPort=16817
@@ -70,13 +71,13 @@ SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0
 KillWait=5
 EnforcePartLimits=ALL
 # squeue is asked for jobs that have ended.
-MinJobAge=600
+MinJobAge=86400
 GresTypes=gpu
 NodeName=$name NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$memory Gres=gpu:2
 PartitionName=cpu Nodes=$name Default=YES MaxTime=7-0
 PartitionName=gpu Nodes=$name MaxTime=7-0
 CONF
-  ln -sfn "$FOLDER/slurm.conf" $LINK
+  ln -sfn "$SLURM_CONF" $LINK
 }
 
 start_munge() { # unless there is one
@@ -94,7 +95,7 @@ start() {
   configure
   start_munge
   alive slurmctld || slurmctld -c # forgets the jobs of an earlier start
-  alive slurmd || slurmd -f "$FOLDER/slurm.conf"
+  alive slurmd || slurmd -f "$SLURM_CONF"
   wait_until 30 "a node with GPUs" node_is_up
   sinfo
 }
@@ -106,7 +107,7 @@ stop() {
     kill "$(<"$FOLDER/$daemon.pid")"
     wait_until 30 "the end of $daemon" eval "! alive $daemon"
   done
-  [ "$(readlink $LINK)" != "$FOLDER/slurm.conf" ] || rm $LINK
+  [ "$(readlink $LINK)" != "$SLURM_CONF" ] || rm $LINK
   rm -rf "$FOLDER"
 }
 
