@@ -201,7 +201,7 @@ def test_a_job_that_fails_is_reported_with_its_log(study):
 def test_a_job_over_its_memory_gets_more(images, tmp_path):
     """PyTorch alone takes more than 400 MB."""
     folder = another(images[0], tmp_path / "copy", 5)
-    rewrite(folder, "doubled(2000 +", "doubled(400 +")
+    rewrite(folder, "2000 + (4 *", "400 + (4 *")
     told = snakemake(folder, *SLURM, *CONFIGS, "long.yaml", "--", LOSSES)
     assert "SLURM status is: 'FAILED'" in told
     assert "exceeded memory limit" in log_of(folder, next(iter(jobs(told))))
