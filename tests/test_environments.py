@@ -141,6 +141,24 @@ def test_the_default_profile_leaves_resources_to_others():
     assert "params" in profile["rerun-triggers"]
 
 
+SLURM = yaml.safe_load((ROOT / "profiles/slurm/config.v9+.yaml").read_text())
+
+
 def test_the_slurm_profile_is_found_by_name():
     assert (ROOT / "slurm").resolve() == ROOT / "profiles" / "slurm"
-    assert yaml.safe_load((ROOT / "slurm/config.v9+.yaml").read_text())["executor"] == "slurm"
+    assert SLURM["executor"] == "slurm"
+
+
+def test_rules_that_ask_for_a_gpu_go_to_its_partition_and_no_others():
+    blocks = re.split(r"^(?=rule |use rule )", RULES, flags=re.MULTILINE)
+    asking = {name for block in blocks if "gpu=1" in block for name in re.findall(r"^rule (\w+)", block)}
+    asking |= {name for old, name in re.findall(r"^use rule (\w+) as (\w+)", RULES, re.MULTILINE) if old in asking}
+    assert {rule for rule, given in SLURM["set-resources"].items() if given["slurm_partition"] == "gpu"} == asking
+
+
+def test_groups_are_of_rules_that_are_there_and_never_ask_for_two_jobs_at_once():
+    """Slurm's executor runs them one after the other."""
+    assert set(SLURM["groups"]) <= set(re.findall(r"^rule (\w+)", RULES, re.MULTILINE))
+    assert set(SLURM["groups"].values()) == set(SLURM["group-components"])
+    assert SLURM["default-resources"]["at_once"] == SLURM["resources"]["at_once"] == 1
+    assert SLURM["set-resource-scopes"]["at_once"] == "local"

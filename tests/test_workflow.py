@@ -5,11 +5,9 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import textwrap
 import time
 from importlib.metadata import version
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -18,56 +16,17 @@ from conftest import ROOT
 from oddlens import records, shards
 from oddlens.tensors import read_tensors
 from oddlens.verify import verify
+from project import environment, fresh_copy, planned, snakemake
 from test_real import SCALE, write_lens
 
 pytestmark = pytest.mark.workflow
 
-NEEDED = ["Snakefile", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
 SMOKE = ["--configfile", "tests/config.yaml"]
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
 TABLES = ["ablations", "alarms", "auc", "bins", "chances", "comparison", "contamination", "findings", "noise"]
 TABLES += ["oddest", "pairs", "pixels", "population", "published", "ranks", "samples", "selection", "starts"]
 TABLES += ["summary", "wilcoxon"]
-
-
-def fresh_copy(folder: Path) -> Path:
-    for name in NEEDED:
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_symlink():
-            target.symlink_to(os.readlink(source))
-        elif source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, target)
-    return folder
-
-
-def environment() -> dict[str, str]:
-    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
-    return clean | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-
-
-def snakemake(folder: Path, *arguments: str, fails: bool = False) -> str:
-    run = subprocess.run(
-        ["snakemake", *arguments],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=1500,
-    )
-    assert (run.returncode != 0) == fails, run.stdout[-4000:]
-    return run.stdout
-
-
-def planned(folder: Path, *arguments: str) -> dict[str, int]:
-    """How often each rule would run."""
-    table = snakemake(folder, "-n", "--cores", "2", *arguments)
-    return {rule: int(count) for rule, count in re.findall(r"^(\w+)\s+(\d+)$", table, re.MULTILINE)}
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +226,36 @@ def test_a_study_that_cannot_be_written_stops_before_the_first_job(tmp_path, rea
     assert "is on a read-only file system" in told
     assert "Traceback" not in told
     assert "rule split" not in told
+
+
+def test_the_example_of_a_sites_profile_plans(tmp_path):
+    """docs/cluster.md, word by word; a third attempt would need three days of the one that the partition allows."""
+    folder = fresh_copy(tmp_path / "project")
+    page = (ROOT / "docs/cluster.md").read_text()
+    (folder / "mysite").mkdir()
+    (folder / "mysite/config.v9+.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
+    profiles = ["--profile", "slurm", "--profile", "mysite"]
+    told = snakemake(folder, "-n", *profiles, "--attempt", "3", "--configfile", "tests/config.yaml")
+    training = re.search(r"^rule train:.*?resources: (.*?)$", told, re.MULTILINE | re.DOTALL).group(1)
+    wanted = {"slurm_partition=a100", "slurm_account=astro", "gpu_model=a100", "gpu=1", "runtime=1440"}
+    assert wanted <= set(training.split(", "))
+    assert "Group job shards" in told
+
+
+def test_a_second_attempt_asks_for_twice_the_memory_and_time(tmp_path):
+    folder = fresh_copy(tmp_path / "project")
+    write_lens(folder / "lens", PIXSCALE=SCALE)
+    (folder / "real.yaml").write_text("real: {ring: lens}")
+    arguments = ["--configfile", "tests/config.yaml", "real.yaml", "--", "all", "results/smoke/export/model_a"]
+    asked = {}
+    for attempt in (1, 2):
+        told = snakemake(folder, "-n", "--cores", "2", "--attempt", str(attempt), *arguments)
+        jobs = re.findall(r"^rule (\w+):.*?^    resources: (.*?)$", told, re.MULTILINE | re.DOTALL)
+        numbers = {rule: re.findall(r"(?:mem_mb|runtime)=(\d+)", resources) for rule, resources in jobs}
+        asked[attempt] = {rule: sorted(map(int, found)) for rule, found in numbers.items() if found}
+    rules = {"simulate", "explain", "train", "train_clean", "train_labelled", "score", "starts", "real", "export"}
+    assert set(asked[1]) == rules
+    assert asked[2] == {rule: [2 * number for number in numbers] for rule, numbers in asked[1].items()}
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(tmp_path):

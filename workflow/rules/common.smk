@@ -267,11 +267,16 @@ def score_source(wildcards):
     return fingerprint("oddlens.score", *used)
 
 
+def doubled(first, attempt):
+    """What a job asks for: `first`, and twice as much each time that it has failed."""
+    return round(first) * 2 ** (attempt - 1)
+
+
 def simulation_memory(wildcards, attempt):
-    """Memory in MB: the program and the images of a shard, however many shards there are; twice that when it failed."""
+    """Memory in MB: the program and the images of a shard, however many shards there are."""
     dataset = STUDY.datasets[wildcards.dataset]
     shard = dataset.images.per_shard * dataset.camera.pixels**2 * 4e-6
-    return round(1500 + 3 * shard) * 2 ** (attempt - 1)
+    return doubled(1500 + 3 * shard, attempt)
 
 
 def detector_memory(wildcards, threads, attempt):
@@ -279,4 +284,19 @@ def detector_memory(wildcards, threads, attempt):
     dataset = STUDY.datasets[wildcards.dataset]
     image = dataset.camera.pixels**2 * 4e-6
     program = 2000 + (4 * dataset.images.per_shard + 4000) * image
-    return round(program * threads) * 2 ** (attempt - 1)
+    return doubled(program * threads, attempt)
+
+
+def real_memory(wildcards, attempt):
+    """Memory in MB: one image, and one model after the other."""
+    return doubled(4000, attempt)
+
+
+def short_runtime(wildcards, attempt):
+    """Minutes for what takes minutes."""
+    return doubled(60, attempt)
+
+
+def long_runtime(wildcards, attempt):
+    """Minutes for what takes hours."""
+    return doubled(720, attempt)

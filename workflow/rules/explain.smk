@@ -13,7 +13,7 @@ rule explain:
     threads: 1
     resources:
         mem_mb=detector_memory,
-        runtime=720,
+        runtime=long_runtime,
         gpu=1,
     params:
         source=explain_source,

@@ -12,7 +12,7 @@ rule export:
     threads: 1
     resources:
         mem_mb=simulation_memory,
-        runtime=720,
+        runtime=long_runtime,
     params:
         smooth=SMOOTH,
         source=fingerprint("oddlens.export"),

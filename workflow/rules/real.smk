@@ -28,8 +28,8 @@ rule real:
         "../../envs/train.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=real_memory,
+        runtime=short_runtime,
         gpu=1,
     params:
         datasets=list(STUDY.datasets),

@@ -16,7 +16,7 @@ rule score:
     threads: 1
     resources:
         mem_mb=detector_memory,
-        runtime=60,
+        runtime=short_runtime,
         gpu=1,
     params:
         trained=trained,
@@ -64,7 +64,7 @@ rule starts:
     threads: 1
     resources:
         mem_mb=detector_memory,
-        runtime=60,
+        runtime=short_runtime,
         gpu=1,
     params:
         images=STUDY.starts,

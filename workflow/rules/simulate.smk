@@ -8,7 +8,7 @@ rule simulate:
     threads: 1
     resources:
         mem_mb=simulation_memory,
-        runtime=60,
+        runtime=short_runtime,
     params:
         world=world,
         seed=STUDY.seed,

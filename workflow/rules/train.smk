@@ -17,7 +17,7 @@ rule train:
     threads: 1
     resources:
         mem_mb=detector_memory,
-        runtime=720,
+        runtime=long_runtime,
         gpu=1,
     params:
         cells=cells,
