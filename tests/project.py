@@ -9,6 +9,8 @@ from pathlib import Path
 
 from conftest import ROOT
 
+SMOKE = ["--configfile", "tests/config.yaml"]
+"""The study on 16 x 16 pixels."""
 NEEDED = ["Snakefile", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
 
 

@@ -15,8 +15,8 @@ import rattler
 
 import stub_channel
 from conftest import ROOT
+from project import SMOKE, fresh_copy, snakemake
 from test_environments import ENVS, LOCKED, LOCKED_NAMES, dependencies, specs
-from test_workflow import SMOKE, fresh_copy, snakemake
 
 pytestmark = pytest.mark.workflow
 

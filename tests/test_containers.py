@@ -14,9 +14,9 @@ from fnmatch import fnmatch
 import pytest
 
 from conftest import ROOT
+from project import fresh_copy, snakemake
 from test_conda import SMALL, TRAINED
 from test_environments import PYTHON
-from test_workflow import fresh_copy, snakemake
 
 IMAGE = ROOT / "oddlens.sif"
 DOCKERFILE = re.findall(r"^([A-Z]+) (.*)$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)

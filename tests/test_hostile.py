@@ -13,7 +13,7 @@ from conftest import ROOT
 from hostile import FOLDER, NAMES, VALUES, mistaken
 from oddlens import settings
 from oddlens.mistakes import ConfigError
-from test_workflow import SMOKE, fresh_copy, snakemake
+from project import SMOKE, fresh_copy, snakemake
 
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 

@@ -16,12 +16,11 @@ from conftest import ROOT
 from oddlens import records, shards
 from oddlens.tensors import read_tensors
 from oddlens.verify import verify
-from project import environment, fresh_copy, planned, snakemake
+from project import SMOKE, environment, fresh_copy, planned, snakemake
 from test_real import SCALE, write_lens
 
 pytestmark = pytest.mark.workflow
 
-SMOKE = ["--configfile", "tests/config.yaml"]
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
 TABLES = ["ablations", "alarms", "auc", "bins", "chances", "comparison", "contamination", "findings", "noise"]
