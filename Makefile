@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: study test test-slurm setup smoke verify lint lock image export score-real bench bench-train bench-fit clean
+.PHONY: study test test-slurm torture setup smoke verify lint lock image export score-real bench bench-train bench-fit clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -21,6 +21,9 @@ verify: setup       ## are all results still what their jobs made? make verify [
 
 test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
 	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
+
+torture: setup      ## a campaign of faults: kills, damaged files, mistaken configs, a full disk, Slurm's daemons; twenty minutes
+	python tests/torture/campaign.py
 
 test-slurm: setup   ## a small study on a Slurm of one node, which is started and stopped (root; packages slurm-wlm and munge)
 	@trap 'tests/slurm/cluster.sh stop' EXIT; tests/slurm/cluster.sh start && timeout -k 30 3600 pytest tests/slurm -m slurm --durations=0
