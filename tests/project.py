@@ -11,10 +11,13 @@ from conftest import ROOT
 
 SMOKE = ["--configfile", "tests/config.yaml"]
 """The study on 16 x 16 pixels."""
+ONE = [*SMOKE, "one.yaml"]
+"""Of its two data sets the first alone, which is half the jobs."""
 NEEDED = ["Snakefile", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
 
 
 def fresh_copy(folder: Path) -> Path:
+    """A copy of what runs; `one.yaml` leaves out a data set."""
     for name in NEEDED:
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -24,6 +27,7 @@ def fresh_copy(folder: Path) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
+    (folder / "one.yaml").write_text("datasets: {model_b: null}")
     return folder
 
 

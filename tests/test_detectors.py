@@ -27,9 +27,11 @@ GROWING = {
     "schedule": "constant",
     "average": 0.9,
 }
+SMALL = {"width": 64, "depth": 2}
 PUBLISHED = {"network": "published", "stabilised": False, "expectation": False, "score": "error", "symmetric": False}
 VARIANTS = {
     **{name: (name, {}) for name in settings.detectors()},
+    **{name: (name, SMALL) for name in ("aae", "cvae", "dcae", "infonce", "pgan_se")},
     "dcae_published": ("dcae", PUBLISHED | {"batch_norm": True, "schedule": "one_cycle"}),
     "cvae_published": ("cvae", PUBLISHED),
     "aae_published": ("aae", PUBLISHED | {"prior_scale": 5.0}),
@@ -52,7 +54,7 @@ VARIANTS = {
     "pgan_se_growing": ("pgan_se", GROWING),
     "pgan_se_afterwards": (
         "pgan_se",
-        {"encoder": "afterwards", "joint": False, "prior": "clustered", "latent": 16, "cycle": "both"},
+        SMALL | {"encoder": "afterwards", "joint": False, "prior": "clustered", "latent": 16, "cycle": "both"},
     ),
     **{algorithm: ("outlier", {"algorithm": algorithm}) for algorithm in ("knn", "lof", "ocsvm")},
 }
@@ -442,7 +444,7 @@ def test_rows_of_a_larger_array_are_all_that_is_learned_from():
 @cache
 def contrast_when_contaminated(robust):
     """How far broken rings lie above whole ones after training images of which a tenth is broken."""
-    model = detectors.detector("dcae").build(PIXELS, seed=1, score="matched")
+    model = detectors.detector("dcae").build(PIXELS, seed=1, score="matched", **SMALL)
     training = {"epochs": 15, "batch_size": 50, "augmentation": "symmetries"}
     fit(model, toy(1000, odd=0.1, seed=4), training={**training, "robust": robust, "assumed_contamination": 0.1})
     whole, broken = model.score(toy(150, seed=5)), model.score(toy(150, odd=1, seed=6))

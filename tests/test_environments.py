@@ -31,8 +31,8 @@ IMPORT_NAMES = {
     "pillow": "PIL",
 }
 RULE_FILES = [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
-_BLOCKS = [re.split(r"^rule ", file.read_text(), flags=re.MULTILINE)[1:] for file in RULE_FILES]
-RULES = dict(block.split(":", 1) for blocks in _BLOCKS for block in blocks)
+TEXT = "\n".join(file.read_text() for file in RULE_FILES)
+RULES = dict(block.split(":", 1) for block in re.split(r"^rule ", TEXT, flags=re.MULTILINE)[1:])
 """The text of each rule."""
 RUNS_NOTHING = {"all"}
 BY_NAME = {
@@ -150,15 +150,15 @@ def test_the_slurm_profile_is_found_by_name():
 
 
 def test_rules_that_ask_for_a_gpu_go_to_its_partition_and_no_others():
-    blocks = re.split(r"^(?=rule |use rule )", RULES, flags=re.MULTILINE)
+    blocks = re.split(r"^(?=rule |use rule )", TEXT, flags=re.MULTILINE)
     asking = {name for block in blocks if "gpu=1" in block for name in re.findall(r"^rule (\w+)", block)}
-    asking |= {name for old, name in re.findall(r"^use rule (\w+) as (\w+)", RULES, re.MULTILINE) if old in asking}
+    asking |= {name for old, name in re.findall(r"^use rule (\w+) as (\w+)", TEXT, re.MULTILINE) if old in asking}
     assert {rule for rule, given in SLURM["set-resources"].items() if given["slurm_partition"] == "gpu"} == asking
 
 
 def test_groups_are_of_rules_that_are_there_and_never_ask_for_two_jobs_at_once():
     """Slurm's executor runs them one after the other."""
-    assert set(SLURM["groups"]) <= set(re.findall(r"^rule (\w+)", RULES, re.MULTILINE))
+    assert set(SLURM["groups"]) <= RULES.keys()
     assert set(SLURM["groups"].values()) == set(SLURM["group-components"])
     assert SLURM["default-resources"]["at_once"] == SLURM["resources"]["at_once"] == 1
     assert SLURM["set-resource-scopes"]["at_once"] == "local"

