@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -130,12 +131,20 @@ def rewrite(folder: Path, old: str, new: str) -> None:
 
 @pytest.fixture(scope="module")
 def hurried(images, tmp_path_factory):
-    """Where a training gets a minute and needs far more: begun at once, to be looked at last."""
+    """Where a training gets a minute and needs hours, begun at once; and its end, once it went on from a checkpoint."""
     folder = another(images[0], tmp_path_factory.mktemp("slurm") / "hurried", 100_000)
     rewrite(folder, "doubled(720,", "doubled(1,")
-    with running(folder, *SLURM, "--retries", "4", *CONFIGS, "long.yaml", "--", LOSSES):
-        yield folder
-    subprocess.run(["scancel", *numbers(folder)], check=True)
+
+    def until_resumed():
+        try:
+            await_that(lambda: resumed_at(folder), "a training that goes on", 1200)
+        finally:
+            run.kill()
+            subprocess.run(["scancel", *numbers(folder)], check=True)
+
+    wanted = [*SLURM, "--retries", "4", *CONFIGS, "long.yaml", "--", LOSSES]
+    with running(folder, *wanted) as run, ThreadPoolExecutor(1) as pool:
+        yield folder, pool.submit(until_resumed)
 
 
 @pytest.fixture(scope="module")
@@ -231,9 +240,9 @@ def test_a_cancelled_job_and_a_killed_snakemake_go_on_from_the_checkpoint(images
 
 
 def test_a_job_over_its_time_gets_more_and_goes_on_from_the_checkpoint(hurried):
-    """It would take hours; that it gets on is enough."""
-    await_that(lambda: resumed_at(hurried), "a training that goes on", 1200)
-    told = (hurried / "told.log").read_text()
+    folder, end = hurried
+    end.result()
+    told = (folder / "told.log").read_text()
     assert "SLURM status is: 'TIMEOUT'" in told
     times = [job.split()[1] for job in asked(told, "train")]
     assert times == ["00:01:00", "00:02:00", "00:04:00", "00:08:00", "00:16:00"][: len(times)]
