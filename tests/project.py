@@ -31,6 +31,14 @@ def fresh_copy(folder: Path) -> Path:
     return folder
 
 
+def forget_all_but_images(folder: Path) -> None:
+    """Delete the small study's results, but for what simulations made."""
+    results = folder / "results/smoke"
+    for path in (*results.iterdir(), *(results / "logs").iterdir()):
+        if path.name not in ("shards", "logs", "simulate"):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def environment() -> dict[str, str]:
     clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "SNAKEMAKE_PROFILE")}
     return clean | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

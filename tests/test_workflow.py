@@ -8,7 +8,6 @@ import subprocess
 import textwrap
 import time
 from importlib.metadata import version
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -17,7 +16,7 @@ from conftest import ROOT
 from oddlens import records, shards
 from oddlens.tensors import read_tensors
 from oddlens.verify import verify
-from project import ONE, environment, fresh_copy, planned, snakemake
+from project import ONE, environment, forget_all_but_images, fresh_copy, planned, snakemake
 from test_real import SCALE, write_lens
 
 pytestmark = pytest.mark.workflow
@@ -258,16 +257,6 @@ def test_a_second_attempt_asks_for_twice_the_memory_and_time(tmp_path):
     assert asked[2] == {rule: [2 * number for number in numbers] for rule, numbers in asked[1].items()}
 
 
-def with_images_alone(study: Path, folder: Path) -> Path:
-    """A copy of a project that has run, of whose results the images are left."""
-    shutil.copytree(study, folder, symlinks=True)
-    results = folder / "results/smoke"
-    for path in (*results.iterdir(), *(results / "logs").iterdir()):
-        if path.name not in ("shards", "logs", "simulate"):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return folder
-
-
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(study, tmp_path):
     """Killed hard while training, with all its jobs; then started again; against a run that was left alone."""
     small = """
@@ -277,7 +266,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(study, tmp_path):
     """
     tables, recorded = {}, {}
     for name in ("alone", "killed"):
-        folder = with_images_alone(study, tmp_path / name)
+        folder = shutil.copytree(study, tmp_path / name, symlinks=True)
+        forget_all_but_images(folder)
         (folder / "small.yaml").write_text(small)
         arguments = ["--cores", "2", *ONE, "small.yaml", "--", "results/smoke/tables/auc.csv"]
         if name == "killed":

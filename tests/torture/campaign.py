@@ -30,7 +30,7 @@ from hostile import damaged, mistaken
 from oddlens.artefacts import DamagedFile, read_arrays, read_table
 from oddlens.tensors import read_tensors
 from oddlens.verify import verify
-from project import environment, fresh_copy
+from project import environment, forget_all_but_images, fresh_copy
 from test_artefacts import a_checkpoint
 
 HERE = Path(__file__).parent
@@ -38,7 +38,7 @@ CONFIG = ["--configfile", "tests/config.yaml", "small.yaml"]
 RESULTS = Path("results/smoke")
 SLURM = ["--profile", "slurm", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"]
 SEED = 20261126
-KILLS, DAMAGES, CONFIGS, SLURM_FAULTS = 30, 100, 100, 6
+KILLS, ROUND, DAMAGES, CONFIGS, SLURM_FAULTS = 30, 10, 100, 100, 6
 FULL_KB = [200, 1500, 3000, 6000, 9000]
 """Sizes of a disk on which a study has no room, and then more."""
 
@@ -95,7 +95,7 @@ def faults_in(folder: Path, reference: dict[str, bytes]) -> list[str]:
 
 
 def killed(folder: Path, reference: dict[str, bytes], rng: random.Random) -> Tally:
-    """Killed with -9 at random moments, all jobs too, and started again until it ends; as often as it takes."""
+    """Killed with -9 at random moments, all jobs too, and started again until it ends; then anew from the images."""
     tried, survived, words = 0, 0, ""
     copy(folder)
     while tried < KILLS:
@@ -103,13 +103,13 @@ def killed(folder: Path, reference: dict[str, bytes], rng: random.Random) -> Tal
         while code is None:
             run = start(folder)
             try:
-                code = run.wait(rng.uniform(4, 20) if tried + kills < KILLS else None)
+                code = run.wait(rng.uniform(4, 20) if kills < ROUND and tried + kills < KILLS else None)
             except subprocess.TimeoutExpired:
                 kill(run)
                 kills += 1
         wrong = [f"exit status {code}"] if code else faults_in(folder, reference)
         tried, survived, words = tried + kills, survived + kills * (not wrong), words or "; ".join(wrong[:3])
-        shutil.rmtree(folder / "results")
+        forget_all_but_images(folder)
     return Tally(tried, survived, words)
 
 
