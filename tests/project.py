@@ -11,6 +11,8 @@ from conftest import ROOT
 
 SMOKE = ["--configfile", "tests/config.yaml"]
 """The study on 16 x 16 pixels."""
+ON_SLURM = ["--profile", "slurm", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"]
+"""On the Slurm of tests/slurm/cluster.sh, which keeps no accounts: so squeue is asked, and soon."""
 ONE = [*SMOKE, "one.yaml"]
 """Of its two data sets the first alone, which is half the jobs."""
 NEEDED = ["Snakefile", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]

@@ -3,7 +3,6 @@
 That they can be made and work is shown in test_conda.py.
 """
 
-import ast
 import re
 import sys
 import tomllib
@@ -16,7 +15,7 @@ from packaging.requirements import Requirement
 from conftest import ROOT
 from oddlens import settings
 from oddlens.lensing import substructure
-from oddlens.provenance import closure
+from oddlens.provenance import closure, imports
 
 ENVS = sorted((ROOT / "envs").glob("*.yaml"))
 LOCKED = dict(re.findall(r"^([\w.-]+)==([\w.+]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
@@ -99,16 +98,6 @@ def test_every_rule_names_an_environment_that_exists_and_every_environment_is_us
     used = {rule: re.findall(r'conda:\s+"\.\./\.\./envs/(\w+)\.yaml"', text) for rule, text in RULES.items()}
     assert {rule for rule, envs in used.items() if len(envs) != 1} == RUNS_NOTHING
     assert {env for envs in used.values() for env in envs} == {path.stem for path in ENVS}
-
-
-def imports(file):
-    """The modules that a file imports, and what it imports from them, which may be modules too."""
-    for node in ast.walk(ast.parse(file.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def scripts(env):

@@ -1,6 +1,5 @@
 """Who may import whom (design: walls), and that fingerprints see all that a rule runs."""
 
-import ast
 import subprocess
 import sys
 
@@ -9,18 +8,10 @@ import pytest
 from conftest import ROOT
 from oddlens import settings
 from oddlens.lensing import substructure
-from oddlens.provenance import closure, fingerprint
+from oddlens.provenance import closure, fingerprint, imports
 
 SRC = ROOT / "src" / "oddlens"
 FILES = sorted(SRC.rglob("*.py"))
-
-
-def imports(path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
 
 
 def importers(package):

@@ -87,7 +87,8 @@ def closure(*modules: str) -> set[Path]:
         if path is None or path in found:
             continue
         found.add(path)
-        todo += [*_imports(path), *(name.rsplit(".", k)[0] for k in range(1, name.count(".") + 1))]
+        own = (imported for imported in imports(path) if imported.split(".")[0] == _PACKAGE.name)
+        todo += [*own, *(name.rsplit(".", k)[0] for k in range(1, name.count(".") + 1))]
     return found
 
 
@@ -98,11 +99,12 @@ def _file(module: str) -> Path | None:
 
 
 @cache
-def _imports(path: Path) -> tuple[str, ...]:
+def imports(path: Path) -> tuple[str, ...]:
+    """The modules that a file imports, and what it imports from them, which may be modules too."""
     names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in names if name.split(".")[0] == _PACKAGE.name)
+    return tuple(names)

@@ -17,15 +17,14 @@ import psutil
 import pytest
 
 from conftest import ROOT
-from project import environment, fresh_copy, snakemake
+from project import ON_SLURM, environment, fresh_copy, snakemake
 from test_real import SCALE, write_lens
 
 pytestmark = pytest.mark.slurm
 
 HERE = Path(__file__).parent
-# No accounting here, so squeue is asked; and soon. Two groups of simulations, one for each core.
-SLURM = ["--profile", "slurm", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"]
-SLURM += ["--group-components", "shards=4", "scores=2"]
+# Two groups of simulations, one for each core.
+SLURM = [*ON_SLURM, "--group-components", "shards=4", "scores=2"]
 POOLS = ["train/smooth", "contaminant/cdm", "contaminant/vortex", "validation/smooth"]
 POOLS += ["test/smooth", "test/cdm", "test/vortex"]
 CONFIGS = ["--configfile", "tests/config.yaml", "small.yaml"]

@@ -1,6 +1,6 @@
 """A campaign of faults against the study on 16 x 16 pixels: is anything lost, is anything wrong accepted?
 
-    python tests/torture/campaign.py                  all kinds of fault: what `make torture` runs, under 20 minutes
+    python tests/torture/campaign.py                  all kinds of fault: what `make torture` runs, about half an hour
     python tests/torture/campaign.py killed damaged   some of them
 
 Prints a line for each kind: faults tried, survived, lost. Survived is a fault after which the study ends byte-equal to
@@ -30,13 +30,12 @@ from hostile import damaged, mistaken
 from oddlens.artefacts import DamagedFile, read_arrays, read_table
 from oddlens.tensors import read_tensors
 from oddlens.verify import verify
-from project import environment, forget_all_but_images, fresh_copy
+from project import ON_SLURM, environment, forget_all_but_images, fresh_copy
 from test_artefacts import a_checkpoint
 
 HERE = Path(__file__).parent
 CONFIG = ["--configfile", "tests/config.yaml", "small.yaml"]
 RESULTS = Path("results/smoke")
-SLURM = ["--profile", "slurm", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"]
 SEED = 20261126
 KILLS, ROUND, DAMAGES, CONFIGS, SLURM_FAULTS = 30, 10, 100, 100, 6
 FULL_KB = [200, 1500, 3000, 6000, 9000]
@@ -215,7 +214,7 @@ def on_slurm(folder: Path, reference: dict[str, bytes], rng: random.Random) -> T
         return Tally(0, 0, "not tried: there is no Slurm here")
     try:
         copy(folder)
-        run, tried = start(folder, *SLURM, "--retries", "5"), 0
+        run, tried = start(folder, *ON_SLURM, "--retries", "5"), 0
         faults = [cancel, lambda _: restart("slurmd"), lambda _: restart("slurmctld")]
         while tried < SLURM_FAULTS and run.poll() is None:
             time.sleep(rng.uniform(8, 20))
