@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from conftest import ROOT
+from hostile import damaged
 from oddlens import provenance, records, run, verify
 from oddlens.artefacts import replacing
 from oddlens.job import job
@@ -114,6 +116,15 @@ def test_a_job_that_failed_has_a_log_with_the_traceback_and_no_record(study):
     log = path.with_suffix(".log").read_text()
     assert log.startswith("so far\nTraceback")
     assert "ZeroDivisionError" in log
+
+
+def test_a_record_that_is_damaged_in_any_way_is_none(study):
+    path = made("train", ["lens.fits"], [f"{STUDY}/models/a"], replica="1")
+    whole, rng = path.read_bytes(), random.Random(1)
+    assert records.read(path)["outputs"]
+    for _ in range(200):
+        path.write_bytes(damaged(whole, rng))
+        assert records.read(path) is None
 
 
 def test_what_processes_and_libraries_print_is_in_the_log(study, capfd):
@@ -451,4 +462,4 @@ def test_a_report_of_snakemake_that_fails_leaves_its_log_and_no_page(tmp_path):
 
 def test_records_are_json(study):
     for path in records.of(study / STUDY):
-        assert json.loads(path.read_text()).keys() == records.KEYS
+        assert json.loads(path.read_text()).keys() == records.KEYS | {"sha256"}

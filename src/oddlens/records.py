@@ -7,6 +7,7 @@ seeds               `master`, and those of the `trainings` that had a part in it
 code                `commit`, `dirty`, and the fingerprint of the `source` that it ran
 versions, machine   of the main packages that it loaded; processor and GPU
 inputs, outputs     SHA-256 of the files by their paths, which are relative to the folder above `results`
+sha256              of all that
 """
 
 import hashlib
@@ -68,16 +69,24 @@ def place(log: Path | str) -> Path:
 def write(path: Path, record: Record) -> None:
     """Write a record."""
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, default=str) + "\n")
+        temporary.write_text(_text(record))
+
+
+def _text(record: Record) -> str:
+    """A record as it is written, with a checksum of all else."""
+    body = json.dumps(record, indent=1, default=str)
+    return json.dumps({**record, "sha256": hashlib.sha256(body.encode()).hexdigest()}, indent=1, default=str) + "\n"
 
 
 def read(path: Path | str) -> Record | None:
     """Read a record; None if it is damaged."""
     try:
-        record = json.loads(Path(path).read_text())
-    except ValueError:
+        text = Path(path).read_text()
+        record = json.loads(text)
+        record.pop("sha256")
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
-    return record if isinstance(record, dict) and record.keys() == KEYS else None
+    return record if record.keys() == KEYS and _text(record) == text else None
 
 
 def of(study: Path | str) -> dict[Path, Record | None]:
