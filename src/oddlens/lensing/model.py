@@ -250,7 +250,8 @@ class LensModel(nn.Module):
         fields = list(rays.linear.unbind(dim=-4))
         first = 1 if self.elliptical else 0
         strengths = parameters[:, first : first + len(fields), None, None, None]
-        alpha = sum(strengths[:, k] * field for k, field in enumerate(fields))  # [n, 2, rays, pixels]
+        parts = [strengths[:, k] * field for k, field in enumerate(fields)]
+        alpha = torch.stack(parts).sum(dim=0)  # [n, 2, rays, pixels]
         if self.elliptical:
             b, h = parameters[:, :1, None], parameters[:, self.lens_count - 2 : self.lens_count]
             halo, turned = self._halo(h, rays, derivatives)
