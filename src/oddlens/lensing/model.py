@@ -211,11 +211,12 @@ class LensModel(nn.Module):
         pixels, cells, (y, x) = self._columns(parameters, rays, derivatives, flexible=self.cells > 0)
         distance = (y * y + x * x).amin(dim=1)
         near = distance.topk(min(NEAR * self.pixels, self.side**2), dim=1, largest=False, sorted=False).indices
-        few = Rays(*(part[..., near].movedim(-2, 0) for part in rays[:3]), self.weights)
         near_y = self.middle_y[near][:, None] + self.near_y[:, None]
         near_x = self.middle_x[near][:, None] + self.near_x[:, None]
         many = Rays(near_y, near_x, self._fields(near_y, near_x, torch).movedim(2, 0), self.near_weights)
-        fine, rough = (self._columns(parameters, those, derivatives, flexible=False)[0] for those in (many, few))
+        fine, rough = (
+            self._columns(parameters, those, derivatives, flexible=False)[0] for those in (many, rays.at(near))
+        )
         return pixels.scatter_add(2, near[:, None].expand_as(fine), fine - rough), cells
 
     def _columns(
@@ -249,9 +250,8 @@ class LensModel(nn.Module):
         """Where rays end, from the source's centre, (y, x) of [n, rays, pixels]; deflections by unit parameters."""
         fields = list(rays.linear.unbind(dim=-4))
         first = 1 if self.elliptical else 0
-        strengths = parameters[:, first : first + len(fields), None, None, None]
-        parts = [strengths[:, k] * field for k, field in enumerate(fields)]
-        alpha = torch.stack(parts).sum(dim=0)  # [n, 2, rays, pixels]
+        strengths = parameters[:, None, first : first + len(fields)]
+        alpha = (strengths @ rays.linear.flatten(-3)).view(-1, *rays.linear.shape[-3:])  # [n, 2, rays, pixels]
         if self.elliptical:
             b, h = parameters[:, :1, None], parameters[:, self.lens_count - 2 : self.lens_count]
             halo, turned = self._halo(h, rays, derivatives)
@@ -354,6 +354,11 @@ class Rays(NamedTuple):
     """[(n,) fields, 2, rays, pixels]"""
     weights: Tensor
     """Of the rays of a pixel, [rays]."""
+
+    def at(self, pixels: Tensor) -> "Rays":
+        """Those of some pixels, [n, k], of each image."""
+        y, x, linear = (part[..., pixels].movedim(-2, 0) for part in (self.y, self.x, self.linear))
+        return Rays(y, x, linear, self.weights)
 
     def pooled(self, values: Tensor) -> Tensor:
         """Means over pixels, [..., pixels], of values at the rays."""
