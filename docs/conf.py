@@ -8,6 +8,9 @@ import re
 import shutil
 import sys
 from pathlib import Path
+from textwrap import indent
+
+from sphinx.ext.napoleon import Config, GoogleDocstring
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
@@ -29,7 +32,7 @@ copyright = author
 root_doc = "README"
 include_patterns = ["*.md", "config/*.md", "docs/*.md", "docs/api/*.rst"]
 exclude_patterns = [".*", "benchmarks", "envs", "profiles", "results", "slurm", "src", "tests", "workflow", "docs/_*"]
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
 templates_path = [str(ROOT / "docs/_templates")]
 
 html_theme = "furo"
@@ -43,10 +46,11 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autodoc_inherit_docstrings = False
-napoleon_numpy_docstring = False
 
-MARKUP = re.compile(r"(`[^`]*`)|([*|\\]|(?<=\w)_\b)")
-"""Code, or what reStructuredText would take for markup: docstrings are plain text, with formulas."""
+MARKUP = re.compile(r"(?P<keep>`[^`]*`|^\* )|(?P<escape>[*|\\]|(?<=\w)_\b)", re.MULTILINE)
+"""Code and items, which are markup; and what only reStructuredText takes for it."""
+ITEM = re.compile(r"\n\* ")
+ALIGNED = re.compile(r".*\S {3,}\S")
 
 
 def add_contents(app, docname, source):
@@ -57,16 +61,19 @@ def add_contents(app, docname, source):
 
 
 def as_plain_text(app, what, name, obj, options, lines):
-    """Leave indented blocks as they are, as Markdown does, and escape what is no markup elsewhere."""
-    plain, block = [], False
-    for line in lines:
-        if line.startswith("    ") and not block and not (plain and plain[-1]):
-            plain += ["::", ""]
-            block = True
-        elif line and not line.startswith("    "):
-            block = False
-        plain.append(line if block else MARKUP.sub(lambda found: found[1] or "\\" + found[2], line))
-    lines[:] = plain
+    """Docstrings say what they do in plain text, as Markdown would read it, but for tables, which they align."""
+    text = "\n\n".join(map(paragraph, "\n".join(lines).split("\n\n")))
+    if what in ("attribute", "data"):  # Google's style takes what is before their first colon for a type
+        lines[:] = [] if text.startswith("Alias for field") else text.splitlines()
+    else:
+        lines[:] = GoogleDocstring(text, Config(), what=what).lines()
+
+
+def paragraph(text):
+    """A table or an indented block as it is; in other text, what is no markup escaped."""
+    if text.startswith("    ") or ALIGNED.match(text):
+        return "::\n\n" + indent(text, "    ") + "\n"
+    return MARKUP.sub(lambda found: found["keep"] or "\\" + found["escape"], ITEM.sub("\n\n* ", text))
 
 
 def begin_with_readme(app, exception):
@@ -78,5 +85,5 @@ def begin_with_readme(app, exception):
 def setup(app):
     """What Sphinx asks of an extension."""
     app.connect("source-read", add_contents)
-    app.connect("autodoc-process-docstring", as_plain_text, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", as_plain_text)
     app.connect("build-finished", begin_with_readme)

@@ -17,9 +17,8 @@ def checkout(here):
         return Path(os.path.relpath(Path(here.path).parents[1]))
     repository = here.hosted_repo.repo
     commit = repository.commit(here.ref).hexsha
-    place = Path(
-        ".snakemake/oddlens", commit
-    )  # where nodes of a cluster and containers see it
+    # Where nodes of a cluster and containers see it, too.
+    place = Path(".snakemake/oddlens", commit)
     if not place.exists():
         place.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=place.parent) as folder:
