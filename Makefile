@@ -36,7 +36,6 @@ lint: setup
 	mypy
 
 docs: setup         ## build the site, without network: docs/_build/index.html
-	rm -rf docs/api
 	sphinx-build -q -W --keep-going -c docs . docs/_build
 
 setup: .venv/.complete

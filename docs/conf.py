@@ -32,17 +32,19 @@ copyright = author
 root_doc = "README"
 include_patterns = ["*.md", "config/*.md", "docs/*.md", "docs/api/*.rst"]
 exclude_patterns = [".*", "benchmarks", "envs", "profiles", "results", "slurm", "src", "tests", "workflow", "docs/_*"]
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary"]
-templates_path = [str(ROOT / "docs/_templates")]
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
 
 html_theme = "furo"
 html_title = "oddlens"
+smartquotes = False  # quotes are part of what one types
 html_show_sphinx = html_show_copyright = html_copy_source = False
 highlight_language = "none"  # most blocks are commands and formulas
 myst_heading_anchors = 3
 
 default_role = "literal"  # `code` in docstrings is what it is in Markdown
+autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_member_order = "bysource"
+autodoc_mock_imports = ["autoarray", "autogalaxy", "autolens", "torchvision"]  # seconds, for nothing that is shown
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autodoc_inherit_docstrings = False
@@ -51,6 +53,20 @@ MARKUP = re.compile(r"(?P<keep>`[^`]*`|^\* )|(?P<escape>[*|\\]|(?<=\w)_\b)", re.
 """Code and items, which are markup; and what only reStructuredText takes for it."""
 ITEM = re.compile(r"\n\* ")
 ALIGNED = re.compile(r".*\S {3,}\S")
+
+
+def write_api(app, config):
+    """A page for each package, of all its modules, into docs/api/."""
+    pages = ROOT / "docs/api"
+    shutil.rmtree(pages, ignore_errors=True)
+    pages.mkdir()
+    for package in (ROOT / "src").rglob("__init__.py"):
+        name = ".".join(package.parent.relative_to(ROOT / "src").parts)
+        modules = [f"{name}.{path.stem}" for path in sorted(package.parent.glob("[!_]*.py"))]
+        text = [name, "=" * len(name), f".. automodule:: {name}"]
+        for module in modules:
+            text += [module, "-" * len(module), f".. automodule:: {module}"]
+        (pages / f"{name}.rst").write_text("\n".join(f"{line}\n" if line.startswith("..") else line for line in text))
 
 
 def add_contents(app, docname, source):
@@ -84,6 +100,7 @@ def begin_with_readme(app, exception):
 
 def setup(app):
     """What Sphinx asks of an extension."""
+    app.connect("config-inited", write_api)
     app.connect("source-read", add_contents)
     app.connect("autodoc-process-docstring", as_plain_text)
     app.connect("build-finished", begin_with_readme)

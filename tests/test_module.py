@@ -14,7 +14,7 @@ from project import fresh_copy, planned, snakemake
 pytestmark = pytest.mark.workflow
 
 SMALL = {"datasets": {"model_b": None}, "only": ["dcae", "flux"]}
-SHARD = "results/smoke/shards/model_a/validation/smooth/000.h5"
+SPLITS = "results/smoke/splits/model_a/seed-1.csv"
 
 
 def of_another(folder, k, path, config):
@@ -58,10 +58,10 @@ def test_a_release_on_a_forge_is_used_as_a_module(tmp_path, monkeypatch, project
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     folder = of_another(tmp_path / "other", 0, "config/config.yaml", smoke())
     assert planned(folder).items() >= plan.items()
-    told = snakemake(folder, "--cores", "1", "--", SHARD)
-    assert (folder / SHARD).exists()
+    told = snakemake(folder, "--cores", "1", "--", SPLITS)
+    assert (folder / SPLITS).exists()
     assert not re.search(r"Cloning|Fetching", told), "no forge was asked"
-    record = (folder / SHARD.replace("shards", "logs/simulate").replace(".h5", ".json")).read_text()
+    record = (folder / SPLITS.replace("splits", "logs/split").replace(".csv", ".json")).read_text()
     assert next((folder / ".snakemake/oddlens").iterdir()).name in record, "the record says which commit it was"
 
 
@@ -73,5 +73,5 @@ def test_a_checkout_beside_another_project_is_used_as_a_module(project, plan):
     told = planned(folder)
     assert (told.pop("oddlens_real"), told.pop("all")) == (1, 1)
     assert {rule.removeprefix("oddlens_"): told[rule] for rule in told if rule != "total"} == plan
-    snakemake(folder, "--cores", "1", "--", f"lenses/{SHARD}")
-    assert (folder / "lenses" / SHARD).exists()
+    snakemake(folder, "--cores", "1", "--", f"lenses/{SPLITS}")
+    assert (folder / "lenses" / SPLITS).exists()
