@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: study test test-slurm torture setup smoke verify lint lock image export score-real bench bench-train bench-fit clean
+.PHONY: study test test-slurm torture setup smoke verify docs lint lock image export score-real bench bench-train bench-fit clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -31,9 +31,12 @@ test-slurm: setup   ## a small study on a Slurm of one node, which is started an
 lint: setup
 	ruff check .
 	ruff format --check .
-	snakefmt --check Snakefile workflow
+	snakefmt --check workflow
 	snakemake --lint
 	mypy
+
+docs: setup         ## build the site, without network: docs/_build/index.html
+	sphinx-build -q -W --keep-going -c docs . docs/_build
 
 setup: .venv/.complete
 
@@ -55,8 +58,8 @@ lock:               ## pin everything anew after editing pyproject.toml
 oddlens.sif: oddlens.def requirements.lock   ## the image for snakemake --sdm apptainer; needs apptainer
 	apptainer build --force $@ oddlens.def
 
-score-real: setup   ## percentiles of a real lens among simulated smooth ones: make score-real FITS=path
-	@python -m oddlens.real "$(FITS)" --study results/default
+score-real: setup   ## percentiles of a real lens among simulated smooth ones: make score-real FITS=path [STUDY=default]
+	@python -m oddlens.real "$(FITS)" --study results/$(or $(STUDY),default)
 
 image: setup        ## one image again, alone, with its truth: make image ID=model_a/test/vortex/17 [CONFIG=my.yaml]
 	@python -m oddlens.lensing.image "$(ID)" $(if $(CONFIG),--configfile $(CONFIG))

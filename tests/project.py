@@ -15,7 +15,7 @@ ON_SLURM = ["--profile", "slurm", "--slurm-status-command", "squeue", "--slurm-i
 """On the Slurm of tests/slurm/cluster.sh, which keeps no accounts: so squeue is asked, and soon."""
 ONE = [*SMOKE, "one.yaml"]
 """Of its two data sets the first alone, which is half the jobs."""
-NEEDED = ["Snakefile", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
+NEEDED = ["workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
 
 
 def fresh_copy(folder: Path) -> Path:
@@ -31,6 +31,15 @@ def fresh_copy(folder: Path) -> Path:
             shutil.copy(source, target)
     (folder / "one.yaml").write_text("datasets: {model_b: null}")
     return folder
+
+
+def add_what_the_docs_add(folder: Path) -> list[Path]:
+    """Write the files of docs/adding.md into a copy, word by word: each is named before its block."""
+    page = (ROOT / "docs/adding.md").read_text()
+    named = re.findall(r"`((?:src|config)/[\w/]+\.\w+)`[^\n]*\n\n```\w+\n(.*?)```", page, re.DOTALL)
+    for path, text in named:
+        (folder / path).write_text(text)
+    return [folder / path for path, _ in named]
 
 
 def forget_all_but_images(folder: Path) -> None:

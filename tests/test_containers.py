@@ -70,7 +70,7 @@ def test_hadolint_has_nothing_against_the_dockerfile():
 
 
 def test_the_image_that_rules_name_is_the_one_that_make_builds_and_git_ignores():
-    named = re.findall(r'^container: "(.*)"$', (ROOT / "Snakefile").read_text(), re.MULTILINE)
+    named = re.findall(r'^container: "(.*)"$', (ROOT / "workflow" / "Snakefile").read_text(), re.MULTILINE)
     assert named == [IMAGE.name]
     plan = subprocess.run(
         ["make", "-n", "-B", "--no-print-directory", *named], cwd=ROOT, capture_output=True, text=True, check=True

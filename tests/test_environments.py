@@ -29,7 +29,7 @@ IMPORT_NAMES = {
     "pytorch": "torch",
     "pillow": "PIL",
 }
-RULE_FILES = [ROOT / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
+RULE_FILES = [ROOT / "workflow" / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
 TEXT = "\n".join(file.read_text() for file in RULE_FILES)
 RULES = dict(block.split(":", 1) for block in re.split(r"^rule ", TEXT, flags=re.MULTILINE)[1:])
 """The text of each rule."""

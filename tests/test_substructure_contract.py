@@ -17,7 +17,7 @@ from oddlens.section import Section
 
 PACKAGE = Path(oddlens.__file__).parent
 CLASSES = substructure.names()
-WORLD = settings.world("model_a", *(["subhalo"] if "subhalo" in CLASSES else []))
+WORLD = settings.world("model_a", *(name for name in CLASSES if (settings.PRESETS / f"{name}.yaml").exists()))
 COUNT = 3
 HEAVIEST = 1e12
 LENS = scene.draw(WORLD, 5, "contract", "test", "smooth", np.arange(COUNT)).lens

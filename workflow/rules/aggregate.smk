@@ -51,7 +51,7 @@ rule aggregate:
             detector=FITTING,
         ),
         truths=expand(results("truth/{dataset}.csv"), dataset=STUDY.datasets),
-        published="src/oddlens/published.csv",
+        published=project_file("src/oddlens/published.csv"),
     output:
         **{
             table: report(

@@ -1,16 +1,44 @@
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from snakemake.exceptions import WorkflowError
 
-if any(mark in str(workflow.basedir) for mark in "{}:"):
+
+def checkout(here):
+    """The folder of this project, seen from the working directory, which is another if this is used as a module.
+
+    Of a workflow that it takes from a forge Snakemake has a bare repository and no folder, so one is made of that.
+    """
+    if here.is_local:
+        return Path(os.path.relpath(Path(here.path).parents[1]))
+    repository = here.hosted_repo.repo
+    commit = repository.commit(here.ref).hexsha
+    # Where nodes of a cluster and containers see it, too.
+    place = Path(".snakemake/oddlens", commit)
+    if not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=place.parent) as folder:
+            new = Path(folder, commit)
+            repository.clone(new, no_checkout=True).git.checkout(commit)
+            with suppress(OSError):  # another process was first
+                new.rename(place)
+    return place
+
+
+ROOT = checkout(workflow.current_basedir)
+LIBRARY = os.path.abspath(ROOT / "src")
+
+if any(mark in LIBRARY for mark in "{}:"):
     raise WorkflowError(
-        f"The folder {workflow.basedir} has one of {{ }} : in its name, which Snakemake and Python would misread. "
+        f"The folder {os.path.abspath(ROOT)} has one of {{ }} : in its name, which Snakemake and Python would misread. "
         "Rename it"
     )
 
-sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+sys.path.insert(0, LIBRARY)
 
 from oddlens import settings
 from oddlens.lensing.substructure import SMOOTH
@@ -68,6 +96,11 @@ wildcard_constraints:
 def results(path):
     """A path inside the study's folder."""
     return f"results/{STUDY.study}/{path}"
+
+
+def project_file(path):
+    """A file of this project; no `prefix` of a module is put before it."""
+    return local(str(ROOT / path))
 
 
 def log_of(path):
@@ -245,7 +278,7 @@ def known_world(wildcards):
 def real_frame(wildcards):
     """The file of a real lens."""
     path = Path(STUDY.real[wildcards.lens])
-    return str(path / "data.fits" if path.is_dir() else path)
+    return local(str(path / "data.fits" if path.is_dir() else path))
 
 
 DETECTOR_MODULES = sorted(

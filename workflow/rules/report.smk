@@ -16,11 +16,11 @@ rule report:
             detector=OWN_MODELS,
             replica=REPLICAS,
         ),
-        template="src/oddlens/report.html.j2",
-        captions=expand(
-            "workflow/report/figures/{figure}.rst",
-            figure=["preview", *FIGURES, "ranks", "noise", "real"],
-        ),
+        template=project_file("src/oddlens/report.html.j2"),
+        captions=[
+            project_file(f"workflow/report/figures/{figure}.rst")
+            for figure in ["preview", *FIGURES, "ranks", "noise", "real"]
+        ],
     output:
         report(
             results("report.html"),
