@@ -17,7 +17,7 @@ smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/re
 	snakemake --cores $(CORES) --configfile tests/config.yaml
 
 verify: setup       ## are all results still what their jobs made? make verify [STUDY=default]
-	@python -m oddlens.verify $(if $(STUDY),"results/$(STUDY)")
+	@python -m oddlens.audit $(if $(STUDY),"results/$(STUDY)")
 
 test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
 	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder

@@ -33,6 +33,7 @@ include: "workflow/rules/score.smk"
 include: "workflow/rules/aggregate.smk"
 include: "workflow/rules/real.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/publish.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -42,6 +43,7 @@ rule all:
     default_target: True
     input:
         results("report.html"),
+        PUBLISHED,
 
 
 # Beside the study's report: its whole config, and Snakemake's own report, browsable by data set and figure.

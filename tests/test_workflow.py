@@ -14,8 +14,8 @@ import pytest
 
 from conftest import ROOT
 from oddlens import records, shards
+from oddlens.audit import verify
 from oddlens.tensors import read_tensors
-from oddlens.verify import verify
 from project import ONE, environment, forget_all_but_images, fresh_copy, planned, snakemake
 from test_real import SCALE, write_lens
 
