@@ -50,7 +50,7 @@ setup: .venv/.complete
 
 lock:               ## pin everything anew after editing pyproject.toml
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --group dev pyproject.toml -o requirements.lock
+	  --group dev --extra onnx pyproject.toml -o requirements.lock
 
 oddlens.sif: oddlens.def requirements.lock   ## the image for snakemake --sdm apptainer; needs apptainer
 	apptainer build --force $@ oddlens.def

@@ -75,6 +75,7 @@ STAGES = {
     "oddlens.score": [f"oddlens.detectors.{name}" for name in settings.detectors()],
     "oddlens.explain": [f"oddlens.detectors.{name}" for name in settings.detectors()],
     "oddlens.starts": [],
+    "oddlens.publish": [f"oddlens.detectors.{name}" for name in settings.detectors()],
     "oddlens.lensing.simulate": [f"oddlens.lensing.substructure.{name}" for name in substructure.names()],
 }
 
