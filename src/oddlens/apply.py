@@ -61,12 +61,14 @@ def _admitted(model: Pretrained, stack: Stack) -> Iterator[Judged]:
             f"{shape[0]} x {shape[1]} pixels of unknown scale, and {model.name} takes {model.pixels} x {model.pixels} "
             f'of {wanted:g}". {SCALE_STANDS}'
         )
-    as_it_is = scale is None or (fits and abs(scale / wanted - 1) <= SAME_SCALE)
+    own = fits and scale is not None and abs(scale / wanted - 1) <= SAME_SCALE
     for label, image in zip(stack.labels, stack.images, strict=True):
+        note = ""
         try:
-            image, note = np.asarray(image, np.float32) if as_it_is else image, ""
-            if not as_it_is:
-                from oddlens import frames
+            if scale is None or own:
+                image = np.asarray(image, np.float32)
+            else:
+                from oddlens import frames  # astropy's models, which images of the model's own geometry do not need
 
                 image, note = frames.bring(frames.frame_of(label, image, scale, **stack.beside), model.target)
             _check(model, image)
