@@ -17,7 +17,7 @@ smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/re
 	snakemake --cores $(CORES) --configfile tests/config.yaml
 
 verify: setup       ## are all results still what their jobs made? make verify [STUDY=default]
-	@python -m oddlens.verify $(if $(STUDY),"results/$(STUDY)")
+	@python -m oddlens.audit $(if $(STUDY),"results/$(STUDY)")
 
 test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
 	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
@@ -31,7 +31,7 @@ test-slurm: setup   ## a small study on a Slurm of one node, which is started an
 lint: setup
 	ruff check .
 	ruff format --check .
-	snakefmt --check workflow
+	snakefmt --check Snakefile workflow
 	snakemake --lint
 	mypy
 
@@ -53,7 +53,7 @@ setup: .venv/.complete
 
 lock:               ## pin everything anew after editing pyproject.toml
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --group dev pyproject.toml -o requirements.lock
+	  --group dev --extra onnx pyproject.toml -o requirements.lock
 
 oddlens.sif: oddlens.def requirements.lock   ## the image for snakemake --sdm apptainer; needs apptainer
 	apptainer build --force $@ oddlens.def

@@ -1,6 +1,5 @@
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from oddlens import detectors, real, shards
+from oddlens import detectors, frames, real, shards
 from oddlens.lensing.world import World
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +37,7 @@ def gaussian(shape, centre, fwhm_arcsec, flux=1.0):
 
 def frame_of(image, psf=None, sigma=1e-3, masked=None):
     masked = np.zeros(image.shape, bool) if masked is None else masked
-    return real.Frame("toy", image, np.full(image.shape, sigma), masked, psf, SCALE)
+    return frames.Frame("toy", image, np.full(image.shape, sigma), masked, psf, SCALE)
 
 
 def toy_lens(size=161, seed=0):
@@ -72,7 +71,7 @@ def write_lens(folder, size=161, noise_map=True, psf=True, **header):
 @hypothesis_settings(max_examples=100, deadline=None)
 def test_every_pixel_is_shared_out(count, pixels, ratio, where):
     centre = where * (count - 1)
-    shares = real.overlaps(count, centre, pixels, ratio)
+    shares = frames.overlaps(count, centre, pixels, ratio)
     assert shares.shape == (pixels, count)
     assert shares.min() >= 0
     assert shares.max() <= min(1, ratio) + 1e-9
@@ -91,7 +90,7 @@ def test_positions_stay_where_they_are(ratio):
     count, centre, pixels = 81, 40, 2 * round(30 / ratio)
     assume(pixels * ratio < count - 1)
     row = np.exp(-0.5 * ((np.arange(count) - 43) / 4) ** 2)
-    new = real.overlaps(count, centre, pixels, ratio) @ row
+    new = frames.overlaps(count, centre, pixels, ratio) @ row
     position = (np.arange(pixels) + 0.5 - pixels / 2) * ratio + centre
     assert (position * new).sum() / new.sum() == pytest.approx(43, abs=0.01)
 
@@ -101,10 +100,10 @@ def test_flux_is_conserved(world, pixel_scale):
     pixels = min(512, 2 * round(8 / pixel_scale))
     camera = world.camera.model_copy(update={"pixels": pixels, "pixel_scale_arcsec": pixel_scale})
     image = np.random.default_rng(1).random((101, 101)) * gaussian((101, 101), (52, 49), 1.0)
-    rows, columns = (real.overlaps(101, 50, pixels, pixel_scale / SCALE) for _ in range(2))
+    rows, columns = (frames.overlaps(101, 50, pixels, pixel_scale / SCALE) for _ in range(2))
     assert (rows @ image @ columns.T).sum() == pytest.approx(image.sum(), rel=1e-10)
     padded = np.pad(image, 60)
-    matched, _ = real.to_camera(frame_of(padded, gaussian((21, 21), (10, 10), 0.1)), padded, (110, 110), camera)
+    matched, _ = frames.to_camera(frame_of(padded, gaussian((21, 21), (10, 10), 0.1)), padded, (110, 110), camera)
     assert matched.sum() == pytest.approx(image.sum(), rel=2e-3)  # the matched kernel has faint wings
 
 
@@ -115,7 +114,9 @@ def test_airy_is_the_shards_kernel(world):
     camera = world.camera
     size = camera.psf.pixels  # its first zero lies at 1 arcsec
     expected = AiryDisk2DKernel(1 / camera.pixel_scale_arcsec, x_size=size, y_size=size).array
-    kernel = np.roll(real.target_psf((40, 41), camera.pixel_scale_arcsec, camera), (size // 2, size // 2), axis=(0, 1))
+    kernel = np.roll(
+        frames.target_psf((40, 41), camera.pixel_scale_arcsec, camera), (size // 2, size // 2), axis=(0, 1)
+    )
     np.testing.assert_allclose(kernel[:size, :size], expected / expected.sum(), atol=1e-6)
     assert kernel[:size, :size].sum() == pytest.approx(1)
 
@@ -129,15 +130,15 @@ def test_a_point_becomes_an_airy_pattern(world, shape):
     camera = world.camera.model_copy(
         update={"pixels": 31, "pixel_scale_arcsec": SCALE, "psf": world.camera.psf.model_copy(update={"pixels": 83})}
     )
-    matched, _ = real.to_camera(frame_of(image, psf), image, (100, 100), camera)
-    expected = np.roll(real.target_psf((201, 201), SCALE, camera), (100, 100), axis=(0, 1))[85:116, 85:116]
+    matched, _ = frames.to_camera(frame_of(image, psf), image, (100, 100), camera)
+    expected = np.roll(frames.target_psf((201, 201), SCALE, camera), (100, 100), axis=(0, 1))[85:116, 85:116]
     np.testing.assert_allclose(matched, expected, atol=2e-3 * expected.max())
 
 
 def test_without_a_psf_the_airy_pattern_is_added(world):
     image = gaussian((201, 201), (100, 100), 0.6)
-    known, _ = real.to_camera(frame_of(image, gaussian((41, 41), (20, 20), 0.3)), image, (100, 100), world.camera)
-    unknown, _ = real.to_camera(frame_of(image), image, (100, 100), world.camera)
+    known, _ = frames.to_camera(frame_of(image, gaussian((41, 41), (20, 20), 0.3)), image, (100, 100), world.camera)
+    unknown, _ = frames.to_camera(frame_of(image), image, (100, 100), world.camera)
     assert unknown.sum() == pytest.approx(known.sum(), rel=0.02)
     assert unknown.max() < known.max()
 
@@ -147,8 +148,8 @@ def test_variance_is_that_of_noise(world, pixel_scale):
     camera = world.camera.model_copy(update={"pixel_scale_arcsec": pixel_scale})
     frame = frame_of(np.zeros((200, 200)), gaussian((21, 21), (10, 10), 0.1), sigma=0.3)
     rng = np.random.default_rng(5)
-    drawn = [real.to_camera(frame, rng.normal(0, 0.3, (200, 200)), (100, 100), camera)[0] for _ in range(60)]
-    _, variance = real.to_camera(frame, frame.image, (100, 100), camera)
+    drawn = [frames.to_camera(frame, rng.normal(0, 0.3, (200, 200)), (100, 100), camera)[0] for _ in range(60)]
+    _, variance = frames.to_camera(frame, frame.image, (100, 100), camera)
     assert variance.mean() == pytest.approx(np.var(drawn), rel=0.1)
 
 
@@ -158,7 +159,7 @@ def test_variance_is_that_of_noise(world, pixel_scale):
 def test_lens_light_goes_and_the_ring_stays():
     light, ring, noise = toy_lens()
     frame = frame_of(light + ring + noise, sigma=0.01)
-    left = real.without_lens_light(frame, real.lens_centre(frame))
+    left = frames.without_lens_light(frame, frames.lens_centre(frame))
     radius = np.hypot(*frame.offsets_arcsec((80, 80)))
     around, beside = (radius > 0.9) & (radius < 1.5), (radius > 0.4) & (radius < 0.85)
     assert left[around].sum() == pytest.approx(ring[around].sum(), rel=0.1)
@@ -171,14 +172,14 @@ def test_masked_pixels_count_for_nothing():
     image, masked = light + ring + noise, np.zeros(light.shape, bool)
     masked[20:50, 20:50] = True
     lit = np.where(masked, 50.0, image)
-    left = [real.without_lens_light(frame_of(i, sigma=0.01, masked=masked), (80, 80)) for i in (image, lit)]
+    left = [frames.without_lens_light(frame_of(i, sigma=0.01, masked=masked), (80, 80)) for i in (image, lit)]
     np.testing.assert_array_equal(*left)
     assert (left[0][masked] == 0).all()
 
 
 def test_centre_is_found_beside_the_middle():
     light, ring, _ = toy_lens()
-    assert real.lens_centre(frame_of(np.roll(light + ring, (4, -6), axis=(0, 1)))) == (84, 74)
+    assert frames.lens_centre(frame_of(np.roll(light + ring, (4, -6), axis=(0, 1)))) == (84, 74)
 
 
 # --- percentiles -----------------------------------------------------------------------------------------------------
@@ -197,17 +198,17 @@ def test_percentiles():
 
 def test_a_folder_is_read_with_what_lies_beside(tmp_path):
     folder = write_lens(tmp_path / "lens", PIXSCALE=SCALE)
-    frame = real.read_frame(folder)
+    frame = frames.read_frame(folder)
     assert (frame.name, frame.pixel_scale_arcsec) == ("lens", SCALE)
     assert frame.psf.sum() == pytest.approx(1)
     assert (frame.sigma == 0.01).all()
     light, ring, noise = toy_lens()
     np.testing.assert_array_equal(frame.image, light + ring + noise)  # row 0 of a FITS file is the bottom
-    np.testing.assert_array_equal(real.read_frame(folder / "data.fits").image, frame.image)
+    np.testing.assert_array_equal(frames.read_frame(folder / "data.fits").image, frame.image)
 
 
 def test_noise_is_measured_where_no_map_is_given(tmp_path):
-    frame = real.read_frame(write_lens(tmp_path / "lens", noise_map=False, psf=False, CDELT1=-SCALE / 3600))
+    frame = frames.read_frame(write_lens(tmp_path / "lens", noise_map=False, psf=False, CDELT1=-SCALE / 3600))
     assert frame.psf is None
     assert frame.pixel_scale_arcsec == pytest.approx(SCALE)
     assert np.median(frame.sigma) == pytest.approx(0.01, rel=0.2)
@@ -220,7 +221,7 @@ def test_nan_and_mask_are_masked(tmp_path):
     mask = np.zeros((161, 161))
     mask[-1, -1] = 1
     fits.PrimaryHDU(mask).writeto(folder / "mask_extra_galaxies.fits")
-    frame = real.read_frame(folder)
+    frame = frames.read_frame(folder)
     assert set(zip(*np.nonzero(frame.masked), strict=True)) == {(160, 0), (0, 160)}
     assert np.isfinite(frame.image).all()
 
@@ -228,27 +229,27 @@ def test_nan_and_mask_are_masked(tmp_path):
 def test_pixel_scale_is_asked_for_by_name(tmp_path):
     folder = write_lens(tmp_path / "lens")
     with pytest.raises(ValueError, match=r"(?s)--pixel-scale.*PIXSCALE.*info\.json"):
-        real.read_frame(folder)
-    assert real.read_frame(folder, 0.07).pixel_scale_arcsec == 0.07
+        frames.read_frame(folder)
+    assert frames.read_frame(folder, 0.07).pixel_scale_arcsec == 0.07
     (folder / "info.json").write_text('{"pixel_scale": 0.06, "z": NaN}')
-    assert real.read_frame(folder).pixel_scale_arcsec == 0.06
+    assert frames.read_frame(folder).pixel_scale_arcsec == 0.06
     fits.setval(folder / "data.fits", "PIXSCALE", value=0.03)
     with pytest.raises(ValueError, match="disagree"):
-        real.read_frame(folder)
+        frames.read_frame(folder)
 
 
 def test_unfit_files_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
-        real.read_frame(tmp_path / "nowhere.fits")
+        frames.read_frame(tmp_path / "nowhere.fits")
     (tmp_path / "text.fits").write_text("not FITS")
-    with pytest.raises(ValueError, match=r"text\.fits cannot be read as FITS"):
-        real.read_frame(tmp_path / "text.fits")
+    with pytest.raises(ValueError, match=r"text\.fits is neither FITS"):
+        frames.read_frame(tmp_path / "text.fits")
     folder = write_lens(tmp_path / "lens", PIXSCALE=SCALE)
     with pytest.raises(FileNotFoundError, match=r"no\.fits"):
-        real.read_frame(folder, psf=folder / "no.fits")
+        frames.read_frame(folder, psf=folder / "no.fits")
     fits.PrimaryHDU(np.zeros((5, 5))).writeto(folder / "small.fits")
-    with pytest.raises(ValueError, match=r"small\.fits has \(5, 5\)"):
-        real.read_frame(folder, noise=folder / "small.fits")
+    with pytest.raises(ValueError, match=r"lens has \(161, 161\) pixels and its noise map \(5, 5\)"):
+        frames.read_frame(folder, noise=folder / "small.fits")
 
 
 # --- the whole way ---------------------------------------------------------------------------------------------------
@@ -295,28 +296,30 @@ def test_a_lens_is_scored(tmp_path, study, capsys):
 
 
 def test_brightness_and_noise_are_those_of_the_data_set(study):
-    target = real.read_target(study, "toy")
+    target, images = real.simulated(study, "toy")
     _, ring, noise = toy_lens()
     for factor in (1.0, 1e4):
         frame = frame_of(factor * (ring + 0.1 * noise), sigma=factor * 1e-3)
-        image, too_noisy = real.match(frame, frame.image, (80, 80), target)
-        bright = np.percentile(target.images, real.BRIGHT_PERCENTILE, axis=(1, 2))
-        assert np.percentile(image, real.BRIGHT_PERCENTILE) == pytest.approx(np.median(bright), rel=0.1)
+        image, too_noisy = frames.match(frame, frame.image, (80, 80), target)
+        bright = np.percentile(images, frames.BRIGHT_PERCENTILE, axis=(1, 2))
+        assert np.percentile(image, frames.BRIGHT_PERCENTILE) == pytest.approx(np.median(bright), rel=0.1)
         assert too_noisy == 0
     frame = frame_of(ring, sigma=1.0)
-    assert real.match(frame, frame.image, (80, 80), target)[1] == 1
+    assert frames.match(frame, frame.image, (80, 80), target)[1] == 1
 
 
 def test_only_the_missing_noise_is_added(study):
-    target = real.read_target(study, "toy")
-    target = replace(target, camera=target.camera.model_copy(update={"pixels": 36}))  # with much empty sky
+    target, images = real.simulated(study, "toy")
+    target = target.model_copy(
+        update={"camera": target.camera.model_copy(update={"pixels": 36})}
+    )  # with much empty sky
     _, ring, _ = toy_lens()
-    clean, unit = real.to_camera(frame_of(ring, sigma=1.0), ring, (80, 80), target.camera)
-    bright = np.median(np.percentile(target.images, real.BRIGHT_PERCENTILE, axis=(1, 2)))
-    factor = bright / np.percentile(clean, real.BRIGHT_PERCENTILE)
+    clean, unit = frames.to_camera(frame_of(ring, sigma=1.0), ring, (80, 80), target.camera)
+    bright = np.median(np.percentile(images, frames.BRIGHT_PERCENTILE, axis=(1, 2)))
+    factor = bright / np.percentile(clean, frames.BRIGHT_PERCENTILE)
     wanted = (clean.clip(0) * factor + target.sky) / target.exposure_s
     sigma = np.sqrt(0.7 * wanted.min() / unit.max()) / factor
-    image, _ = real.match(frame_of(ring, sigma=sigma), ring, (80, 80), target)
+    image, _ = frames.match(frame_of(ring, sigma=sigma), ring, (80, 80), target)
     had = unit * (sigma * factor) ** 2
     faint = had > 0.4 * wanted
     assert faint.sum() > 300
@@ -342,8 +345,8 @@ def test_mistakes_are_explained(tmp_path, study, arguments, words):
 
 @pytest.mark.skipif(not LENSES.is_dir(), reason="the real lenses are not here")
 def test_the_arcs_of_sdssj0946_stand_out():
-    frame = real.read_frame(LENSES)
-    left = real.without_lens_light(frame, real.lens_centre(frame))
-    radius = np.hypot(*frame.offsets_arcsec(real.lens_centre(frame)))
+    frame = frames.read_frame(LENSES)
+    left = frames.without_lens_light(frame, frames.lens_centre(frame))
+    radius = np.hypot(*frame.offsets_arcsec(frames.lens_centre(frame)))
     rings = [left[(radius > low) & (radius < low + 0.3) & ~frame.masked].mean() for low in (0.5, 1.25, 2.3)]
     assert rings[1] > 10 * max(abs(rings[0]), abs(rings[2]))

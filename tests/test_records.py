@@ -1,4 +1,4 @@
-"""What jobs leave behind about themselves, and what `verify` makes of it."""
+"""What jobs leave behind about themselves, and what `audit` makes of it."""
 
 import json
 import os
@@ -13,7 +13,7 @@ import pytest
 
 from conftest import ROOT
 from hostile import damaged
-from oddlens import provenance, records, run, verify
+from oddlens import audit, provenance, records, run
 from oddlens.artefacts import replacing
 from oddlens.job import job
 from oddlens.writing import CannotWrite
@@ -73,7 +73,7 @@ def study(tmp_path, monkeypatch):
 
 
 def problems(folder):
-    lines, count = verify.verify([folder / STUDY])
+    lines, count = audit.verify([folder / STUDY])
     assert len(lines) == count + 1
     return [line.replace(f"{folder}/", "") for line in lines[:-1]]
 
@@ -270,11 +270,11 @@ def test_without_git_the_commit_is_unknown(package, monkeypatch):
     assert provenance.commit_in_words(nothing) == "unknown (no git repository)"
 
 
-# --- verify ----------------------------------------------------------------------------------------------------------
+# --- audit -----------------------------------------------------------------------------------------------------------
 
 
 def test_what_is_as_it_was_made_has_no_problems(study):
-    assert verify.verify([study / STUDY]) == (["4 files as recorded; no problems"], 0)
+    assert audit.verify([study / STUDY]) == (["4 files as recorded; no problems"], 0)
 
 
 def spoil(study, name, text="spoilt"):
@@ -350,12 +350,12 @@ def test_each_problem_is_told_in_a_line(study, change, told):
 
 def test_the_command_fails_when_something_is_wrong_and_only_then(study, capsys):
     with pytest.raises(SystemExit) as left:
-        verify.main([])
+        audit.main([])
     assert not left.value.code
     spoil(study, f"{STUDY}/tables/auc.csv")
     for arguments in ([], [STUDY], [f"{STUDY}/tables/auc.csv"]):
         with pytest.raises(SystemExit) as left:
-            verify.main(arguments)
+            audit.main(arguments)
         assert left.value.code == 1
         assert "altered since rule aggregate made it" in capsys.readouterr().out
 
@@ -364,7 +364,7 @@ def test_the_command_fails_when_something_is_wrong_and_only_then(study, capsys):
 def test_what_is_in_no_study_cannot_be_verified(study, path, capsys):
     (study / "elsewhere.txt").write_text("")
     with pytest.raises(SystemExit) as left:
-        verify.main([path])
+        audit.main([path])
     assert left.value.code == 2
     assert capsys.readouterr().err.startswith("cannot verify this: ")
 
@@ -379,14 +379,14 @@ def test_files_that_git_tracks_are_held_against_the_commit(study):
     for path in records.of(study / STUDY):
         path.unlink()
     committed(study)
-    assert verify.verify([study / STUDY]) == (["8 files as committed; no problems"], 0)  # logs and config, too
+    assert audit.verify([study / STUDY]) == (["8 files as committed; no problems"], 0)  # logs and config, too
     spoil(study, f"{STUDY}/tables/auc.csv")
     (study / f"{STUDY}/scores.csv").unlink()
     assert problems(study) == [
         f"{STUDY}/scores.csv: missing; it was committed",
         f"{STUDY}/tables/auc.csv: not as it was committed",
     ]
-    text, same = verify.told(study / f"{STUDY}/tables/auc.csv")
+    text, same = audit.told(study / f"{STUDY}/tables/auc.csv")
     assert "not as committed in" in text
     assert not same
 
@@ -394,7 +394,7 @@ def test_files_that_git_tracks_are_held_against_the_commit(study):
 def test_a_committed_study_that_was_run_again_is_held_against_its_records(study):
     committed(study)
     made("aggregate", ["lens.fits"], [f"{STUDY}/tables/auc.csv"])
-    lines, count = verify.verify([study / STUDY])
+    lines, count = audit.verify([study / STUDY])
     assert count == 1, lines
     assert "logs/aggregate" in lines[0], "the record itself was committed, and is another now"
 
@@ -402,11 +402,11 @@ def test_a_committed_study_that_was_run_again_is_held_against_its_records(study)
 def test_images_and_real_lenses_made_by_hand_are_no_problem(study):
     spoil(study, f"{STUDY}/images/model_a-test-cdm-1.fits")
     spoil(study, f"{STUDY}/real/ring.csv")
-    assert verify.verify([study / STUDY]) == (["4 files as recorded, 2 files by hand; no problems"], 0)
+    assert audit.verify([study / STUDY]) == (["4 files as recorded, 2 files by hand; no problems"], 0)
 
 
 def test_what_made_a_file_is_told(study):
-    text, same = verify.told(study / STUDY / "tables/auc.csv")
+    text, same = audit.told(study / STUDY / "tables/auc.csv")
     assert same
     for words in (
         "auc.csv: as rule aggregate made it",
@@ -421,7 +421,7 @@ def test_what_made_a_file_is_told(study):
         assert words in text, words
     spoil(study, f"{STUDY}/scores.csv")
     run.begin(study / STUDY, CONFIG | {"seed": 8})
-    text, same = verify.told(study / STUDY / "tables/auc.csv")
+    text, same = audit.told(study / STUDY / "tables/auc.csv")
     assert not same
     assert "ALTERED" in text
     assert "config    another than" in text
@@ -434,7 +434,7 @@ def test_a_model_says_itself_what_trained_it(study):
     a_model(path)
     made = {"code": {"commit": "abc", "dirty": True}, "versions": {"torch": "3"}, "device": "a GPU", "seed": 1}
     detectors.load(path)[0].save(path, **made)
-    text, _ = verify.told(path)
+    text, _ = audit.told(path)
     assert "trained   at commit abc with uncommitted changes, by torch 3, on a GPU, seed 1" in text
 
 

@@ -32,6 +32,18 @@ def test_the_other_studies_are_valid_over_the_default(config, path):
     assert settings.study(settings.merged(config, over)).study == over["study"]
 
 
+@pytest.mark.parametrize(
+    ("publish", "words"),
+    [
+        ({"model_x": ["aae"]}, "publish: unknown data set 'model_x'. Known: model_a, model_b."),
+        ({"model_a": ["aea"]}, "publish.model_a: unknown row 'aea'."),
+        ({"model_a": ["oracle"]}, "publish.model_a: oracle scores no images alone"),
+    ],
+)
+def test_only_what_stands_alone_is_published(config, publish, words):
+    assert words in refused(config | {"publish": publish})
+
+
 def test_a_valid_study_survives_a_round_trip_through_plain_data(config):
     plain = settings.study(config).plain()
     again = settings.Study.model_validate(yaml.safe_load(yaml.safe_dump(plain)))

@@ -75,6 +75,7 @@ STAGES = {
     "oddlens.score": [f"oddlens.detectors.{name}" for name in settings.detectors()],
     "oddlens.explain": [f"oddlens.detectors.{name}" for name in settings.detectors()],
     "oddlens.starts": [],
+    "oddlens.publish": [f"oddlens.detectors.{name}" for name in settings.detectors()],
     "oddlens.lensing.simulate": [f"oddlens.lensing.substructure.{name}" for name in substructure.names()],
 }
 
@@ -91,7 +92,7 @@ def test_a_fingerprint_sees_every_module_that_is_loaded(stage):
 
 
 def test_no_fingerprint_sees_what_only_records():
-    recording = {SRC / f"{name}.py" for name in ("job", "records", "run", "verify")}
+    recording = {SRC / f"{name}.py" for name in ("job", "records", "run", "audit")}
     assert all(path.is_file() for path in recording)
     assert not recording & closure(*STAGES, "oddlens.real", *(module for found in STAGES.values() for module in found))
 

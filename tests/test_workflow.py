@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from conftest import ROOT
-from oddlens import records, shards
+from oddlens import pretrained, records, shards
+from oddlens.audit import verify
 from oddlens.tensors import read_tensors
-from oddlens.verify import verify
 from project import ONE, add_what_the_docs_add, environment, forget_all_but_images, fresh_copy, planned, snakemake
 from test_real import SCALE, write_lens
 
@@ -109,6 +109,17 @@ def test_another_training_of_one_row_leaves_the_others(study):
     jobs = planned(study, *ONE, "more.yaml")
     assert (jobs["train"], jobs["score"]) == (2, 1)
     assert "simulate" not in jobs
+
+
+def test_a_model_is_published_when_the_config_asks(study):
+    (study / "publish.yaml").write_text("publish: {model_a: [dcae]}")
+    assert "publish" not in planned(study, *ONE)
+    snakemake(study, "--cores", "2", *ONE, "publish.yaml", "--", "pretrained/model_a/dcae.md")
+    words, same = pretrained.verify("model_a/dcae", study / "pretrained")
+    assert same, words
+    auc = pd.read_csv(study / "results/smoke/tables/auc.csv").query("detector == 'dcae' and contaminant == 'none'")
+    first = auc.query("seed == 1 and anomaly == 'vortex'")["auc"].item()
+    assert f"| vortex | {first:.3f} |" in (study / "pretrained/model_a/dcae.md").read_text()
 
 
 def test_a_real_lens_stands_among_simulated_ones(study):

@@ -1,3 +1,12 @@
 """oddlens: strong lenses whose dark matter is odd, found without labels."""
 
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+
+def load(name: str) -> Any:
+    """A published model (`oddlens.pretrained.Pretrained`) by its name or file: `load("model_a/aae").score(images)`."""
+    # By name: every module imports this package, and what it imports itself is in every fingerprint.
+    return import_module("oddlens.pretrained").load(name)

@@ -1,10 +1,11 @@
-"""One image as a FITS file: pixels, noise, point-spread function, scale, and the truth in the header.
+"""Images as FITS files. One that is written: pixels, noise, point-spread function, scale, and the truth in the header.
 
 FITS counts rows from the bottom, shards from the top: every map is turned over on its way, so that +y is up and +x is
 right in any viewer. Equal contents make equal files, and each unit carries its checksum.
 """
 
 import textwrap
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +16,12 @@ from astropy.io import fits
 BUNIT = "electron/s"
 WITHOUT_UNIT = ("PSF", "KAPPADIF")
 """Maps that are no images."""
+COMPANIONS = {"PSF": "psf", "NOISE": "noise", "ERR": "noise", "MASK": "mask"}
+"""Units that say something of a file's images, by the names that are common."""
+NO_IMAGES = {*COMPANIONS, "NOISEFREE", "TWIN", "KAPPADIF", "DQ", "WHT", "VAR"}
+"""Units that are not what a telescope saw."""
+LARGEST = 2048
+"""Pixels on a side that an image may have."""
 COMMENTS = {
     "NOISE": "standard deviation of the noise",
     "PSF": "point-spread function at the pixels' scale, sum 1",
@@ -37,6 +44,46 @@ class Observation:
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)  # columns of scalars or of [slots]
     comments: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Images of a FITS file that share a header; row 0 is the top."""
+
+    name: str  # upper case; the primary one's may be empty
+    images: np.ndarray  # [n, h, w], numbers of any type
+    header: fits.Header
+
+
+def read(path: Path) -> list[Unit]:
+    """All images and cubes of images in a FITS file.
+
+    Raises:
+        FileNotFoundError: if there is none.
+        ValueError: if it cannot be read, holds no image, or one that is too large.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        # Headers that are not as the standard has them are warned of; what matters is an error.
+        with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as file:
+            units = [unit for unit in file if unit.is_image and len(unit.shape) in (2, 3) and 0 not in unit.shape]
+            sizes = [max(unit.shape[-2:]) for unit in units]
+            found = [
+                Unit(unit.name.upper(), np.flip(np.atleast_3d(unit.data.T).T, -2), unit.header)
+                for unit in units
+                if max(sizes) <= LARGEST
+            ]
+    except Exception as error:  # astropy raises whatever it stumbles over
+        raise ValueError(f"{path} cannot be read as FITS ({' '.join(str(error).split())})") from error
+    if not units:
+        raise ValueError(f"{path} holds no image of two dimensions")
+    if not found:
+        raise ValueError(
+            f"{path} has an image of {max(sizes)} pixels on a side; {LARGEST} are the most: cut the lens out, some "
+            "10 arcsec around it"
+        )
+    return found
 
 
 def write(path: Path | str, seen: Observation) -> None:

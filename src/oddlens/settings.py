@@ -171,6 +171,8 @@ class Study(Section):
     """Of so many test images of each class, fits are compared with those from the truth."""
     real: Annotated[dict[Name, str], Field(default_factory=dict)]
     """Real lenses to be scored: FITS files, or folders with data.fits."""
+    publish: Annotated[dict[str, list[str]], Field(default_factory=dict)]
+    """Of each data set the rows whose first model goes into pretrained/."""
 
     @model_validator(mode="after")
     def _pieces_fit(self) -> "Study":
@@ -260,6 +262,19 @@ class Study(Section):
                             f"datasets.{dataset}.images.contaminant is {given.images.contaminant}, but {most} {cls} "
                             f"hide in a training set and detectors.{name}.labels tells {told} others: raise it"
                         )
+        return self
+
+    @model_validator(mode="after")
+    def _models_stand_alone(self) -> "Study":
+        for dataset, rows in self.publish.items():
+            if dataset not in self.datasets:
+                raise ValueError(f"publish: unknown data set '{dataset}'. {nearest(dataset, self.datasets)}")
+            for name in rows:
+                if name not in self.detectors:
+                    raise ValueError(f"publish.{dataset}: unknown row '{name}'. {nearest(name, self.detectors)}")
+                row = self.detectors[name]
+                if row.input != "images" or needs(row.detector) == "truth":
+                    raise ValueError(f"publish.{dataset}: {name} scores no images alone, but what only a study knows")
         return self
 
     @property

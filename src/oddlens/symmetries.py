@@ -4,7 +4,7 @@ The physics knows no direction, and neither do the priors, so a lens turned or m
 angles are symmetries too, but pixels are not: they would have to be interpolated, which blurs the noise.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
@@ -35,9 +35,15 @@ def attitudes(images: Tensor, symmetric: bool) -> list[Tensor]:
     return [act(images, k) for k in range(COUNT if symmetric else 1)]
 
 
-def symmetric_mean(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """The mean of a map of images to images over the symmetries of lensing: act, apply, undo.
+def mean_upright(drawn: Iterable[Tensor]) -> Tensor:
+    """The mean of what was drawn of an image in its attitudes, in their order, each turned back.
 
     What a network gets wrong it gets wrong differently for a lens that is turned, so the mean is nearer to the lens.
     """
-    return total(undo(function(act(images, k)), k) for k in range(COUNT)) / COUNT
+    upright = [undo(images, k) for k, images in enumerate(drawn)]
+    return total(upright) / len(upright)
+
+
+def symmetric_mean(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """The mean of a map of images to images over the symmetries of lensing: act, apply, undo."""
+    return mean_upright(function(attitude) for attitude in attitudes(images, symmetric=True))

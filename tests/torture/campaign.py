@@ -28,8 +28,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from conftest import ROOT
 from hostile import damaged, mistaken
 from oddlens.artefacts import DamagedFile, read_arrays, read_table
+from oddlens.audit import verify
 from oddlens.tensors import read_tensors
-from oddlens.verify import verify
 from project import ON_SLURM, environment, forget_all_but_images, fresh_copy
 from test_artefacts import a_checkpoint
 

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
+import tomllib
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -273,6 +274,43 @@ def known_world(wildcards):
     if settings.knows_lenses(row(wildcards)["detector"]):
         return STUDY.datasets[wildcards.dataset].only(SMOOTH).plain()
     return None
+
+
+PUBLISHED = [
+    f"pretrained/{dataset}/{row}.{kind}"
+    for dataset, rows in STUDY.publish.items()
+    for row in rows
+    for kind in ("safetensors", "md")
+]
+
+
+def published_model(wildcards):
+    """The model of a row that is published: the first seed's, after clean (or labelled) training."""
+    cell = cells(wildcards)[0]
+    return results(
+        f"models/{wildcards.dataset}/{trained(wildcards)}/seed-{REPLICAS[0]}/{cell}.safetensors"
+    )
+
+
+def validation_shards(wildcards):
+    return shards(wildcards.dataset, "validation")
+
+
+def what(wildcards):
+    """What a row is, in a sentence."""
+    return STUDY.detectors[wildcards.detector].what
+
+
+def licence(wildcards):
+    """The project's, which its models have too."""
+    project = (ROOT / "pyproject.toml").read_text()
+    return tomllib.loads(project)["project"]["license"]
+
+
+def publish_source(wildcards):
+    return fingerprint(
+        "oddlens.publish", f"oddlens.detectors.{row(wildcards)['detector']}"
+    )
 
 
 def real_frame(wildcards):

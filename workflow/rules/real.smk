@@ -1,4 +1,4 @@
-# Where real lenses stand among simulated smooth ones. Issues of real data are told in src/oddlens/real.py.
+# Where real lenses stand among simulated smooth ones. Issues of real data are told in src/oddlens/frames.py.
 rule real:
     input:
         frame=real_frame,

@@ -7,7 +7,8 @@ from oddlens.job import job
 from oddlens.progress import say
 
 with job(snakemake):
-    from oddlens.real import read_frame, score_real
+    from oddlens.frames import read_frame
+    from oddlens.real import score_real
 
     study = Path(snakemake.output.table).parents[1]
     frame = replace(read_frame(Path(snakemake.input.frame)), name=snakemake.wildcards.lens)

@@ -12,7 +12,7 @@ from oddlens.detectors.blocks.autoencoder import Autoencoder
 from oddlens.detectors.blocks.expectation import SCORES, expectation_for
 from oddlens.detectors.blocks.residuals import squared
 from oddlens.images import Images
-from oddlens.symmetries import attitudes, symmetric_mean
+from oddlens.symmetries import attitudes, mean_upright
 from oddlens.training import Batch, Objective
 
 SHARE = 0.5
@@ -113,16 +113,19 @@ class ReconstructionDetector(Detector):
     def oddness(self, images: Tensor) -> Tensor:
         """The misfit of each pixel."""
         seen = self.seen(images)
-        return squared(seen - self._drawn(seen), 0.0 if self.by == "error" else self.blur.item())
+        return self._misfit(seen, self._drawn(seen))
+
+    def _misfit(self, seen: Tensor, drawn: Tensor) -> Tensor:
+        return squared(seen - drawn, 0.0 if self.by == "error" else self.blur.item())
 
     def anomaly(self, images: Tensor) -> Tensor:
         """The mean misfit of each image, or how far it lies above what is expected."""
-        misfit = mean_per_image(self.oddness(images))
+        seen = self.seen(images)
+        codes = [self.code(attitude) for attitude in attitudes(seen, self.symmetric)]
+        misfit = mean_per_image(self._misfit(seen, mean_upright(map(self.autoencoder.decode, codes))))
         if not self.expectation or self.by not in SCORES:
             return misfit
-        seen = self.seen(images)
-        codes = [self.code(attitude).float() for attitude in attitudes(seen, self.symmetric)]
-        return self.expectation.score(self.by, misfit, codes)
+        return self.expectation.score(self.by, misfit, [code.float() for code in codes])
 
     @final
     def embed(self, images: Tensor) -> Tensor:
@@ -151,4 +154,4 @@ class ReconstructionDetector(Detector):
         return self.see(images, self.stabilised)
 
     def _drawn(self, seen: Tensor) -> Tensor:
-        return symmetric_mean(self.draw, seen) if self.symmetric else self.draw(seen)
+        return mean_upright(map(self.draw, attitudes(seen, self.symmetric)))

@@ -1,8 +1,8 @@
 """Whether the files of studies are still those that their jobs made, and what made one of them.
 
-    python -m oddlens.verify                                        every study under results/
-    python -m oddlens.verify results/default                        one study
-    python -m oddlens.verify results/default/tables/auc.csv         what made it, of what
+    python -m oddlens.audit                                        every study under results/
+    python -m oddlens.audit results/default                        one study
+    python -m oddlens.audit results/default/tables/auc.csv         what made it, of what
 
 A study is held against the records of its jobs (`oddlens.records`). Files without one that git tracks, as those of the
 reference study, are held against the commit; those of `make image` and `make score-real` are counted only.
@@ -204,7 +204,7 @@ def verify(studies: list[Path]) -> tuple[list[str], int]:
 
 def main(argv: list[str] | None = None) -> None:
     """The command line; exit status 1 if something is not as it was made."""
-    parser = argparse.ArgumentParser(prog="python -m oddlens.verify", description="Check files against their records.")
+    parser = argparse.ArgumentParser(prog="python -m oddlens.audit", description="Check files against their records.")
     parser.add_argument("path", type=Path, nargs="?", help="a study's folder, or a file in it; default: all studies")
     path = parser.parse_args(argv).path
     try:

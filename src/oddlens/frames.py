@@ -1,0 +1,317 @@
+"""Real frames, brought to the geometry of simulated images.
+
+A frame is made as like a data set's images as can be: the lens's own light and other objects removed, blurred to the
+data set's PSF, resampled to its pixels, brought to its brightness and noise. Row 0 is the top, as in the shards.
+"""
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from astropy.modeling import fitting, models
+from scipy import fft, ndimage
+from threadpoolctl import threadpool_limits
+
+from oddlens import imagefiles
+from oddlens.imagefiles import DATA, SAME_SCALE
+from oddlens.lensing.camera import noise_sigma, psf_profile
+from oddlens.lensing.camera import sky as sky_of
+from oddlens.lensing.world import Camera, World
+from oddlens.randomness import stream
+from oddlens.section import Section
+from oddlens.shards import Shard
+
+CENTRE_ARCSEC = 0.7
+"""The lens centre is the brightest point within this distance of the middle of the frame."""
+CUSP_ARCSEC, LIGHT_ARCSEC, LIGHT_PIXELS = 0.2, 5.0, 5000
+"""The lens light is fitted between these radii, on a lattice of about so many pixels."""
+CORE_ARCSEC = 0.35
+"""What is left of the lens light within this radius follows no Sersic profile and is set to zero."""
+BRIGHT_PERCENTILE = 99.5
+"""The brightness of an image: the value that so many per cent of its pixels stay below."""
+CAUTION = (
+    "A high score is not a detection: real lenses differ from simulated ones in much besides dark matter (source "
+    "shapes, ring radii, what is left of the lens light, noise), and figures of real lenses measure that gap first."
+)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A real lens, arrays [h, w] in the units of its file; `sigma` is the noise, `masked` what is not to be used."""
+
+    name: str
+    image: np.ndarray
+    sigma: np.ndarray
+    masked: np.ndarray
+    psf: np.ndarray | None
+    pixel_scale_arcsec: float
+
+    def offsets_arcsec(self, centre: tuple[float, float]) -> np.ndarray:
+        """Distances of the pixels from a row and a column, [2, h, w]."""
+        return (np.indices(self.image.shape) - np.reshape(centre, (2, 1, 1))) * self.pixel_scale_arcsec
+
+
+class Target(Section):
+    """What a data set's images look like."""
+
+    dataset: str
+    camera: Camera
+    exposure_s: float
+    sky: float  # electrons / s / pixel
+    brightness: float  # the median over smooth images of what `BRIGHT_PERCENTILE` says, electrons / s / pixel
+    seed: int  # of the noise that is added
+
+    @classmethod
+    def of(cls, found: Sequence[Shard]) -> Self:
+        """That of smooth validation images, whose camera is taken to be their median one."""
+        about = found[0].attributes
+        camera = World.model_validate(json.loads(about["world"])).camera
+        names = ("exposure_s", "sky_per_arcsec2", "zero_point_mag")
+        typical = {name: np.median(np.concatenate([shard.group("truth")[name] for shard in found])) for name in names}
+        bright = [np.percentile(shard.images, BRIGHT_PERCENTILE, axis=(1, 2)) for shard in found]
+        return cls(
+            dataset=about["dataset"],
+            camera=camera,
+            exposure_s=float(typical["exposure_s"]),
+            sky=float(sky_of(camera, typical)),
+            brightness=float(np.median(np.concatenate(bright))),
+            seed=int(about["seed"]),
+        )
+
+
+# --- 1. read ---------------------------------------------------------------------------------------------------------
+
+
+def read_frame(path: Path, pixel_scale_arcsec: float | None = None, **others: Path | None) -> Frame:
+    """The (first) frame of a file, or of data.fits in a folder; see `imagefiles.read`.
+
+    Raises:
+        FileNotFoundError, ValueError: if a file is missing or unfit, or no pixel scale is given anywhere.
+    """
+    stack = next(imagefiles.read(path, pixel_scale_arcsec=pixel_scale_arcsec, others=others))
+    if stack.pixel_scale_arcsec is None:
+        raise ValueError(f"{path}: no pixel scale. {imagefiles.SCALE_STANDS}")
+    name = path.resolve().name if path.is_dir() else path.parent.resolve().name if path.name == DATA else path.stem
+    return frame_of(name, stack.images[0], stack.pixel_scale_arcsec, **stack.beside)
+
+
+def frame_of(
+    name: str,
+    image: np.ndarray,
+    pixel_scale_arcsec: float,
+    psf: np.ndarray | None = None,
+    noise: np.ndarray | None = None,
+    mask: np.ndarray | None = None,
+) -> Frame:
+    """A frame of what was read. Pixels that are not finite or have no noise count as masked; without a noise map the
+    noise is that of the border.
+
+    Raises:
+        ValueError: if they do not go together, or nothing is left.
+    """
+    for what, array in (("noise map", noise), ("mask", mask)):
+        if array is not None and array.shape != image.shape:
+            raise ValueError(f"{name} has {image.shape} pixels and its {what} {array.shape}: they must agree")
+    image = image.astype(np.float64)
+    masked = ~np.isfinite(image) | (False if mask is None else mask != 0)
+    masked |= False if noise is None else ~(np.isfinite(noise) & (noise > 0))
+    if masked.all():
+        raise ValueError(f"{name}: every pixel is masked or not finite")
+    image = np.where(np.isfinite(image), image, 0.0)
+    sigma = np.where(masked, 1.0, border_sigma(image, masked) if noise is None else noise)
+    if not sigma.all():
+        raise ValueError(f"{name} has a border without noise: give its noise map with --noise")
+    return Frame(name, image, sigma, masked, psf, pixel_scale_arcsec)
+
+
+def border_sigma(image: np.ndarray, masked: np.ndarray) -> float:
+    """The noise in the outer tenth of a frame on each side, from the median deviation; image's units."""
+    outer = ~masked
+    outer[tuple(slice(max(1, n // 10), n - max(1, n // 10)) for n in image.shape)] = False
+    border = image[outer if outer.any() else ~masked]
+    return 1.4826 * float(np.median(np.abs(border - np.median(border))))
+
+
+# --- 2. lens light ---------------------------------------------------------------------------------------------------
+
+
+def lens_centre(frame: Frame) -> tuple[int, int]:
+    """Row and column of the brightest point, smoothed over 0.1 arcsec, near the middle of the frame."""
+    smoothed = ndimage.gaussian_filter(np.where(frame.masked, 0, frame.image), 0.1 / frame.pixel_scale_arcsec)
+    height, width = frame.image.shape
+    near = np.hypot(*frame.offsets_arcsec(((height - 1) / 2, (width - 1) / 2))) <= CENTRE_ARCSEC
+    row, column = np.unravel_index(np.argmax(np.where(near, smoothed, -np.inf)), smoothed.shape)
+    return int(row), int(column)
+
+
+def lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
+    """Two Sersic profiles and a constant, fitted to the frame; its units.
+
+    Arcs lie above the fit, so pixels two sigma above it are left out and the fit is repeated until few change; sigma
+    includes 3 % of the model, since no galaxy is two Sersic profiles.
+    """
+    y, x = frame.offsets_arcsec(centre)
+    radius = np.hypot(y, x)
+    usable = ~frame.masked & (radius > CUSP_ARCSEC) & (radius < LIGHT_ARCSEC)
+    usable &= (np.indices(radius.shape) % max(1, round(np.sqrt(usable.sum() / LIGHT_PIXELS))) == 0).all(axis=0)
+    if usable.sum() < 100:
+        raise ValueError(f"{frame.name}: {usable.sum()} usable pixels around the lens are too few to fit its light")
+    unit = float(np.percentile(frame.image[usable], 99))
+    image, sigma = frame.image / unit, frame.sigma / unit
+    model = models.Const2D(0.0) + _sersic(0.1, 2.0, 1.0) + _sersic(1.0, 0.3, 3.0)
+    used, total = usable, sigma
+    for _ in range(8):
+        with warnings.catch_warnings(), threadpool_limits(1):  # on a busy machine BLAS's threads wait for each other
+            warnings.simplefilter("ignore")  # that it might converge better: the picture shows whether it is good
+            fitter = fitting.TRFLSQFitter()
+            model = fitter(model, x[used], y[used], image[used], weights=1 / total[used], maxiter=100, acc=1e-4)
+        light = model(x, y)
+        total = np.hypot(sigma, 0.03 * np.abs(light))
+        before, used = used, usable & (image - light < 2 * total) & (image - light > -4.5 * total)
+        if (used != before).sum() < 0.002 * usable.sum():
+            break
+    return light * unit
+
+
+def _sersic(amplitude: float, radius_arcsec: float, index: float) -> models.Sersic2D:
+    bounds = {"amplitude": (0, None), "r_eff": (0.02, 20), "n": (0.3, 8), "ellip": (0, 0.8)}
+    bounds |= {"x_0": (-0.6, 0.6), "y_0": (-0.6, 0.6)}
+    return models.Sersic2D(amplitude, radius_arcsec, index, 0, 0, 0.2, 1.0, bounds=bounds)
+
+
+def without_lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
+    """The frame less its lens light, zero in the core and where it is masked."""
+    core = np.hypot(*frame.offsets_arcsec(centre)) < CORE_ARCSEC
+    return np.where(core | frame.masked, 0.0, frame.image - lens_light(frame, centre))
+
+
+# --- 3. and 4. PSF and pixels ----------------------------------------------------------------------------------------
+
+
+def target_psf(shape: tuple[int, int], pixel_scale_arcsec: float, camera: Camera) -> np.ndarray:
+    """The data set's (median) PSF at another pixel scale, cut off at the same size, sum 1, its peak on pixel (0, 0)."""
+    y, x = (fft.fftfreq(n, 1 / n) * pixel_scale_arcsec for n in shape)
+    psf, half = camera.psf, camera.psf.pixels * camera.pixel_scale_arcsec / 2
+    fwhm, beta = (float(p.quantile(np.array(0.5))) if p else 0.0 for p in (psf.fwhm_arcsec, psf.moffat_beta))
+    kernel = psf_profile(psf.profile, np.hypot(y[:, None], x) / fwhm, beta)
+    kernel *= np.outer(np.abs(y) < half, np.abs(x) < half)
+    return kernel / kernel.sum()
+
+
+def matching_kernel(psf: np.ndarray | None, target: np.ndarray, floor: float = 0.01) -> np.ndarray:
+    """What turns images of one PSF into images of another, as `rfft2`; without a PSF, the target itself.
+
+    A PSF wide beside the frame's has little power where the frame's has none; `floor` tames what is left.
+    """
+    wanted = fft.rfft2(target)
+    if psf is None:
+        return wanted
+    padded = np.zeros(target.shape)
+    padded[: psf.shape[0], : psf.shape[1]] = psf
+    row, column = np.unravel_index(np.argmax(padded), padded.shape)
+    had = fft.rfft2(np.roll(padded, (-int(row), -int(column)), axis=(0, 1)))
+    return wanted * had.conj() * (1 + floor**2) / (np.abs(had) ** 2 + floor**2)
+
+
+def overlaps(count: int, centre: float, pixels: int, ratio: float) -> np.ndarray:
+    """Which share of each of `count` frame pixels lies in each of `pixels` pixels of another size, [pixels, count].
+
+    The new ones are `ratio` frame pixels wide, their middle is at `centre`; frame pixel k is [k - 1/2, k + 1/2].
+    """
+    edges = centre + (np.arange(pixels + 1) - pixels / 2) * ratio
+    left = np.arange(count) - 0.5
+    return np.clip(np.minimum(edges[1:, None], left + 1) - np.maximum(edges[:-1, None], left), 0, None)
+
+
+def to_camera(
+    frame: Frame, lensed: np.ndarray, centre: tuple[int, int], camera: Camera
+) -> tuple[np.ndarray, np.ndarray]:
+    """An image on the frame's pixels as the camera shows it, and its variance: both [pixels, pixels], flux conserved.
+
+    The variance is approximate: frame pixels count as independent, which they are not where a frame was drizzled, and
+    the square of (kernel times new pixel) is averaged over where in a frame pixel the new pixel's edges fall.
+    """
+    ratio = camera.pixel_scale_arcsec / frame.pixel_scale_arcsec
+    reach = max([int(camera.psf.pixels * ratio / 2) + 2, *(() if frame.psf is None else frame.psf.shape)])
+    (height, width), shape = lensed.shape, tuple(fft.next_fast_len(n + reach) for n in lensed.shape)
+
+    def convolved(array: np.ndarray, transfer: np.ndarray) -> np.ndarray:
+        return fft.irfft2(fft.rfft2(array, shape) * transfer, shape)[:height, :width]
+
+    kernel = matching_kernel(frame.psf, target_psf(shape, frame.pixel_scale_arcsec, camera))
+    box = np.outer(*(np.roll(overlaps(n, n // 2, 1, ratio)[0], -(n // 2)) for n in shape))
+    squared = fft.rfft2(fft.irfft2(kernel * fft.rfft2(box), shape) ** 2)
+    rows, columns = (overlaps(n, c, camera.pixels, ratio) for n, c in zip(lensed.shape, centre, strict=True))
+    variance = rows @ convolved(np.where(frame.masked, 0.0, frame.sigma**2), squared) @ columns.T / ratio**2
+    return rows @ convolved(lensed, kernel) @ columns.T, np.clip(variance, 0, None)
+
+
+# --- 5. brightness and noise -----------------------------------------------------------------------------------------
+
+
+def match(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], target: Target) -> tuple[np.ndarray, float]:
+    """A frame without its lens light as the data set would show it, and the share of pixels noisier than simulated.
+
+    Raises:
+        ValueError: if the frame shows no light there.
+    """
+    image, variance = to_camera(frame, lensed, centre, target.camera)
+    bright = float(np.percentile(image, BRIGHT_PERCENTILE))
+    if bright <= 0:
+        raise ValueError(f"{frame.name}: no light is left around the lens when its own is removed")
+    factor = target.brightness / bright
+    image, variance = image * factor, variance * factor**2
+    wanted = noise_sigma(image, np.asarray(target.exposure_s), np.asarray(target.sky)) ** 2
+    normal = stream(target.seed, "real", frame.name).standard_normal(image.shape)
+    noisy = image + normal * np.sqrt(np.clip(wanted - variance, 0, None))
+    return noisy.astype(np.float32), float((variance > wanted).mean())
+
+
+def check_field(frame: Frame, centre: tuple[int, int], target: Target) -> None:
+    """Raise a ValueError if the frame does not cover the data set's field of view around the lens, or is coarser."""
+    wanted = target.camera.pixel_scale_arcsec
+    if frame.pixel_scale_arcsec > (1 + SAME_SCALE) * wanted:
+        raise ValueError(
+            f'{frame.name} has pixels of {frame.pixel_scale_arcsec:g}" and {target.dataset} has {wanted:g}": what is '
+            "coarser cannot be brought to it"
+        )
+    needed = target.camera.pixels * target.camera.pixel_scale_arcsec
+    room = min(min(c + 0.5, n - c - 0.5) for c, n in zip(centre, frame.image.shape, strict=True))
+    if 2 * room * frame.pixel_scale_arcsec < needed - 1e-6:
+        height, width = (n * frame.pixel_scale_arcsec for n in frame.image.shape)
+        raise ValueError(
+            f'{frame.name} is {height:.2f}" x {width:.2f}" with the lens at row {centre[0]} from the top, column '
+            f'{centre[1]}; {target.dataset} needs {needed:.2f}" x {needed:.2f}" around the lens: give a larger cut-out'
+        )
+
+
+def bring(frame: Frame, target: Target) -> tuple[np.ndarray, str]:
+    """A frame as the data set would show it, float32 [pixels, pixels], and what was done to it.
+
+    Raises:
+        ValueError: if that cannot be done.
+    """
+    centre = lens_centre(frame)
+    check_field(frame, centre, target)
+    image, too_noisy = match(frame, without_lens_light(frame, centre), centre, target)
+    return image, told(frame, target, too_noisy)
+
+
+def told(frame: Frame, target: Target, too_noisy: float) -> str:
+    """What was done to the frame for one data set, and what is not as it should be."""
+    camera = target.camera
+    wide = frame.psf is not None and frame.psf.max() < target_psf((99, 99), frame.pixel_scale_arcsec, camera).max()
+    parts = [
+        f'{target.dataset}: lens light and the inner {CORE_ARCSEC}" removed, {frame.masked.mean():.1%} of the frame',
+        f"masked, {'blurred by' if frame.psf is None else 'PSF matched to'} the data set's",
+        f'({camera.psf.profile}), pixels of {frame.pixel_scale_arcsec:g}" resampled to',
+        f'{camera.pixel_scale_arcsec:g}", brightness and noise brought to those of the data set.',
+        "No PSF was given, so the image is blurrier than simulated ones." if frame.psf is None else "",
+        "The frame's PSF is wider than the data set's: it was partly deconvolved." if wide else "",
+        f"In {too_noisy:.1%} of the pixels the real noise is larger than the simulated." if too_noisy else "",
+    ]
+    return " ".join(part for part in parts if part)

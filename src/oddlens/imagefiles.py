@@ -1,0 +1,178 @@
+"""Images in files of any origin: FITS, HDF5 and NPY, one image a file or many, and what belongs to them.
+
+What a file is, its first bytes say and not its name. NPY and HDF5 hold images [n, h, w] (or one, [h, w]) whose row 0 is
+the top; FITS counts rows from the bottom, and is turned over.
+"""
+
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oddlens import fitsfile
+from oddlens.fitsfile import LARGEST, Unit
+
+KINDS = {b"SIMPLE": "FITS", b"\x1f\x8b": "FITS", b"\x93NUMPY": "NPY", b"\x89HDF": "HDF5", b"oddlens sha256": "HDF5"}
+"""By the first bytes; a compressed file is taken for FITS, an HDF5 file of ours begins with its checksum."""
+DATASET = "images"
+"""Where the images of an HDF5 file are, unless somebody says otherwise."""
+DATA = "data.fits"
+"""The image of a folder."""
+SIBLINGS = {"psf": "psf.fits", "noise": "noise_map.fits", "mask": "mask_extra_galaxies.fits"}
+"""What may lie beside a FITS file."""
+PSF_SUM = 0.1
+"""A point-spread function that is cut off has a little less than all the light; one that is off by more is something
+else, or in another unit."""
+SAME_SCALE = 0.01
+"""Pixel scales that agree within this part are the same."""
+SCALE_STANDS = (
+    "Give --pixel-scale in arcsec, or PIXSCALE (arcsec), CD1_1 or CDELT1 (degrees) in the header, or "
+    '{"pixel_scale": ...} (arcsec) in info.json beside it'
+)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Images of one file that are alike."""
+
+    labels: list[str]
+    images: np.ndarray  # [n, h, w], numbers
+    pixel_scale_arcsec: float | None  # None: nobody says
+    beside: Mapping[str, np.ndarray] = field(default_factory=dict)
+    """What belongs to each, by the names of `SIBLINGS`, [h, w]."""
+
+
+def read(
+    path: Path,
+    *,
+    dataset: str = DATASET,
+    pixel_scale_arcsec: float | None = None,
+    others: Mapping[str, Path | None] | None = None,
+) -> Iterator[Stack]:
+    """The images of a file, or of data.fits in a folder.
+
+    Args:
+        dataset: where they are in an HDF5 file.
+        pixel_scale_arcsec: goes before what the file says.
+        others: FITS files of what belongs to each image, by the names of `SIBLINGS`; they go before what the file
+            holds, and that before what lies beside it.
+
+    Raises:
+        FileNotFoundError, ValueError: if a file is missing or unfit.
+    """
+    if pixel_scale_arcsec is not None and not 0 < pixel_scale_arcsec < 10:
+        raise ValueError(f"--pixel-scale is {pixel_scale_arcsec:g}: it must be above 0 and below 10 arcsec")
+    path, others = path / DATA if path.is_dir() else path, others or {}
+    kind = _kind(path)
+    if kind == "FITS":
+        units = fitsfile.read(path)
+        beside = _beside(path, units, others)
+        seen = [unit for unit in units if unit.name not in fitsfile.NO_IMAGES]
+        if not seen:
+            raise ValueError(f"{path} holds {', '.join(u.name for u in units)}, but no image that was observed")
+        for k, unit in enumerate(seen):
+            label = path.name if len(seen) == 1 else f"{path.name}[{unit.name or k}]"
+            scale = _pixel_scale(path, unit.header, pixel_scale_arcsec)
+            yield Stack(_labels(label, len(unit.images)), unit.images, scale, beside)
+        return
+    images, said = _npy(path) if kind == "NPY" else _hdf5(path, dataset)
+    if images.ndim == 4 and images.shape[1] == 1:
+        images = images[:, 0]
+    images = images[None] if images.ndim == 2 else images
+    if images.ndim != 3 or not images.size or not np.issubdtype(images.dtype, np.number) or np.iscomplexobj(images):
+        raise ValueError(f"{path} holds {images.dtype} of shape {images.shape}; images are numbers [n, h, w]")
+    if max(images.shape[1:]) > LARGEST:
+        raise ValueError(f"{path} has images of {max(images.shape[1:])} pixels on a side; {LARGEST} are the most")
+    yield Stack(_labels(path.name, len(images)), images, pixel_scale_arcsec or said, _beside(path, [], others))
+
+
+def _kind(path: Path) -> str:
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    with path.open("rb") as file:
+        first = file.read(16)
+    kind = next((kind for magic, kind in KINDS.items() if first.startswith(magic)), None)
+    if kind is None:
+        raise ValueError(f"{path} is neither FITS, HDF5 nor NPY: it begins with other bytes")
+    return kind
+
+
+def _labels(name: str, count: int) -> list[str]:
+    return [name] if count == 1 else [f"{name}[{k}]" for k in range(count)]
+
+
+def _npy(path: Path) -> tuple[np.ndarray, None]:
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False), None
+    except (ValueError, EOFError, SyntaxError) as error:
+        raise ValueError(f"{path} cannot be read as NPY ({error})") from error
+
+
+def _hdf5(path: Path, dataset: str) -> tuple[np.ndarray, float | None]:
+    """A data set of an HDF5 file, and the pixel scale that it says; one of ours is held against its checksum first."""
+    import h5py
+
+    from oddlens.artefacts import read_arrays
+    from oddlens.mistakes import nearest
+
+    with path.open("rb") as file:
+        ours = file.read(7) == b"oddlens"
+    if ours:
+        arrays, about = read_arrays(path)
+    else:
+        arrays = {}
+        try:
+            with h5py.File(path, "r") as opened:
+                names: list[str] = []
+                opened.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+                arrays = {name: opened[name][()] if name == dataset else np.empty(0) for name in names}
+                about = {**opened.attrs, **(opened[dataset].attrs if dataset in names else {})}
+        except (OSError, RuntimeError, TypeError) as error:
+            raise ValueError(f"{path} cannot be read as HDF5 ({error})") from error
+    if dataset not in arrays:
+        raise ValueError(f"{path} has no data set '{dataset}': name one by --dataset. {nearest(dataset, arrays)}")
+    scale = about.get("pixel_scale_arcsec")
+    return arrays[dataset], None if scale is None else float(scale)
+
+
+def _beside(path: Path, units: Sequence[Unit], others: Mapping[str, Path | None]) -> dict[str, np.ndarray]:
+    """What belongs to the images of a file, of which the point-spread function is brought to the sum 1."""
+    found: dict[str, np.ndarray] = {}
+    for kind, file in SIBLINGS.items():
+        own = [unit.images[0] for unit in units if fitsfile.COMPANIONS.get(unit.name) == kind]
+        sibling = others.get(kind) or path.with_name(file)
+        if own and not others.get(kind):
+            found[kind] = own[0]
+        elif others.get(kind) or (units and sibling.is_file()):
+            found[kind] = fitsfile.read(sibling)[0].images[0]
+    if "psf" in found:
+        psf = np.asarray(found["psf"], float)
+        if not np.isfinite(psf).all() or abs(psf.sum() - 1) > PSF_SUM:
+            raise ValueError(
+                f"{path}: its PSF sums to {psf.sum():.3g} and not to 1: divide it by its sum, if it is a PSF"
+            )
+        found["psf"] = psf / psf.sum()
+    return found
+
+
+def _pixel_scale(path: Path, header: Mapping[str, Any], given: float | None) -> float | None:
+    """Arcsec per pixel: as given, or else as header and info.json say, who must agree; None if nobody says."""
+    if given is not None:
+        return given
+    info = path.with_name("info.json")
+    try:
+        step = (header["CD1_1"], header.get("CD2_1", 0)) if "CD1_1" in header else (header.get("CDELT1", 0), 0)
+        said = {
+            "header": float(header.get("PIXSCALE", 3600 * math.hypot(*step))),
+            "info.json": float(json.loads(info.read_text()).get("pixel_scale", 0)) if info.is_file() else 0.0,
+        }
+    except (TypeError, ValueError, AttributeError) as error:
+        raise ValueError(f"{path}: the pixel scale is no number ({error}): say it with --pixel-scale") from error
+    said = {where: scale for where, scale in said.items() if 0 < scale < 10}
+    if said and max(said.values()) > (1 + SAME_SCALE) * min(said.values()):
+        raise ValueError(f"{path}: the pixel scales disagree, {said} arcsec: say which with --pixel-scale")
+    return next(iter(said.values()), None)
