@@ -20,7 +20,7 @@ verify: setup       ## are all results still what their jobs made? make verify [
 	@python -m oddlens.audit $(if $(STUDY),"results/$(STUDY)")
 
 test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
-	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
+	pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder    # one more, as some wait for Snakemake
 
 torture: setup      ## a campaign of faults: kills, damaged files, mistaken configs, a full disk, Slurm's daemons; half an hour
 	python tests/torture/campaign.py

@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 from PIL import Image
 
 from conftest import ROOT
-from oddlens import export, fitsfile, noisemap, preview, real, shards
+from oddlens import export, fitsfile, frames, noisemap, preview, shards
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import convergence, image, render, scene
 from oddlens.lensing import simulate as simulation
@@ -103,7 +103,7 @@ def odd_shard(shard_paths):
 
 
 def test_an_exported_image_comes_back_upright_and_to_scale(exported, odd_shard):
-    frame = real.read_frame(exported / "fits/test/cdm/000002.fits")
+    frame = frames.read_frame(exported / "fits/test/cdm/000002.fits")
     np.testing.assert_array_equal(frame.image.astype(np.float32), odd_shard.images[2])
     assert frame.pixel_scale_arcsec == 0.4
     assert not frame.masked.any()
@@ -114,7 +114,7 @@ def test_the_scale_is_also_told_without_our_keyword(exported, tmp_path):
         header = units[0].header.copy()
         del header["PIXSCALE"]
         fits.writeto(tmp_path / "other.fits", units[0].data, header)
-    assert real.read_frame(tmp_path / "other.fits").pixel_scale_arcsec == pytest.approx(0.4)
+    assert frames.read_frame(tmp_path / "other.fits").pixel_scale_arcsec == pytest.approx(0.4)
     # Row 0 of a shard is the top, column 0 the left.
     assert WCS(header).pixel_to_world_values(0, 15) == pytest.approx((-3 / 3600, 3 / 3600))
 
@@ -231,7 +231,7 @@ def test_an_image_comes_with_what_only_a_simulator_knows(config_path, tiny, shar
     assert "vortex_length_arcsec" in told
     assert str(path) in told
     by_class = {s.attributes["class"]: s for s in map(shards.read, shard_paths["test"])}
-    np.testing.assert_array_equal(real.read_frame(path).image, by_class["vortex"].images[1])
+    np.testing.assert_array_equal(frames.read_frame(path).image, by_class["vortex"].images[1])
     with fits.open(path) as units:
         maps = {unit.name: np.flipud(unit.data) for unit in units if unit.is_image}
         assert set(maps) == {"PRIMARY", "NOISE", "PSF", "NOISEFREE", "KAPPADIF", "TWIN"}

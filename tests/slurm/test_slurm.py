@@ -182,7 +182,7 @@ def test_a_group_asks_for_what_one_of_its_jobs_needs_and_the_time_of_all(study):
 def test_what_takes_seconds_stays_with_snakemake(study):
     _, told = study
     on_slurm = {"shards_simulate", "train", "train_clean", "train_labelled", "explain", "scores_score", "starts"}
-    assert set(jobs(told).values()) == on_slurm | {"real", "export"}
+    assert set(jobs(told).values()) == on_slurm | {"real", "export", "publish"}
 
 
 def test_logs_land(study):
