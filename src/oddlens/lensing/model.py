@@ -39,8 +39,8 @@ WIDTH = 0.8
 ROUND = 1e-3
 """The least ellipticity of an elliptical halo: its closed form is 0 / 0 for a circle."""
 SOFTENING = 0.02
-"""Pixels over which the cusp in the middle of the source is rounded. Rays that step over it make chi-square rough: with
-a quarter of this, fits of sources of index 0.5 to 4 take twice the steps, and twice as many do not converge."""
+"""Pixels over which the cusp in the middle of the source is rounded. Rays that step over it make chi-square rough: of
+256 odd lenses with sources of index 0.5 to 4, 1 fit did not converge with this, 7 with a quarter of it."""
 NEAR, NEAR_RAYS = 3, 8
 """As many pixels as so many sides have, most of a ring two pixels wide, have so many rays per side: those that show the
 middle of the source."""
