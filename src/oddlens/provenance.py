@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 _PACKAGE = Path(__file__).parent
-MAKING = ("src", "workflow")
+MAKING = ("src", "workflow", "Snakefile")
 """What of the project has a part in results."""
 
 
