@@ -18,10 +18,10 @@ from threadpoolctl import threadpool_limits
 
 from oddlens import imagefiles
 from oddlens.imagefiles import DATA, SAME_SCALE
+from oddlens.lensindex import Lens
 from oddlens.lensing.camera import noise_sigma, psf_profile
 from oddlens.lensing.camera import sky as sky_of
 from oddlens.lensing.world import Camera, World
-from oddlens.lensindex import Lens
 from oddlens.randomness import stream
 from oddlens.section import Section
 from oddlens.shards import Shard
@@ -358,8 +358,8 @@ def check_field(frame: Frame, centre: tuple[int, int], target: Target) -> None:
         height, width = (n * frame.pixel_scale_arcsec for n in frame.image.shape)
         raise ValueError(
             f'{frame.name} is {height:.2f}" x {width:.2f}" with the lens at row {centre[0]} from the top, column '
-            f'{centre[1]}; {target.dataset} shows {needed:.2f}" x {needed:.2f}" around the lens, of which {COVERED:.0%} a '
-            "side are needed: give a larger cut-out"
+            f'{centre[1]}; {target.dataset} shows {needed:.2f}" x {needed:.2f}" around it, of which {COVERED:.0%} '
+            "a side are needed: give a larger cut-out"
         )
 
 

@@ -1,4 +1,4 @@
-"""Which real lenses there are: a frame, a folder with one, or a CSV that describes many, a row for each image of a lens.
+"""Which real lenses there are: a frame, a folder with one, or a CSV that describes many, a row an image.
 
 The CSV's columns, of which `name`, `pixel_scale_arcsec` and `data` are needed: `band`; `data`, `noise`, `psf`, `mask`
 and `lens_light`, paths relative to the CSV, where `path#NAME` means an extension of a FITS file or a data set of an
@@ -73,7 +73,9 @@ def lenses(
     known = sorted({lens.object for lens in found})
     for claim in claimed:
         if claim not in known:
-            raise ValueError(f"{path}: '{claim}' is said to be claimed, but no lens has that name. {nearest(claim, known)}")
+            raise ValueError(
+                f"{path}: '{claim}' is said to be claimed, but no lens has that name. {nearest(claim, known)}"
+            )
     marks = {"annulus_arcsec": annulus_arcsec}
     return [replace(lens, claimed=lens.claimed or lens.object in claimed, **marks) for lens in found]
 

@@ -16,13 +16,13 @@ from oddlens.frames import Frame, Target
 
 OFF_LENS_ARCSEC = 3.0
 """Outskirts begin at this distance from the lens."""
-WHOLE = 0.98
+WHOLE = 0.9
 """A pixel counts if so much of what the point-spread function gathers into it was seen."""
 OBJECT_SIGMA = 5.0
 """What stands out by more is an object and no noise."""
-TILE_FWHM = 3.0
+TILE_FWHM = 2.0
 """Tiles are about so many full widths of the data set's point-spread function wide."""
-ENOUGH = 10
+ENOUGH = 15
 """Noise from fewer tiles that do not overlap would be the same noise in all images."""
 
 
@@ -87,8 +87,8 @@ def noise_of(frame: Frame, light: np.ndarray, centre: tuple[int, int], target: T
     independent = covered.sum() / side**2
     if independent < ENOUGH:
         raise ValueError(
-            f'{frame.name}: beyond {OFF_LENS_ARCSEC:g}" from the lens there is empty sky for {independent:.0f} tiles of '
-            f'{side * scale:.2g}" that do not overlap; {ENOUGH} are needed'
+            f'{frame.name}: beyond {OFF_LENS_ARCSEC:g}" from the lens there is empty sky for {independent:.0f} '
+            f'tiles of {side * scale:.2g}" that do not overlap; {ENOUGH} are needed'
         )
     sky = factor * (seen - seen[covered].mean())
     return Noise(sliding_window_view(sky, (side, side)), np.argwhere(allowed), independent, float(sky[covered].var()))

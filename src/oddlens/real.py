@@ -29,7 +29,7 @@ from oddlens.outskirts import Noise
 from oddlens.progress import say
 from oddlens.randomness import stream
 from oddlens.tables.findings import FLAGS
-from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
+from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table, problem_lines
 from oddlens.training import pick_device
 
 TWINS = 100
@@ -396,7 +396,7 @@ def _in_words(table: pd.DataFrame) -> str:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command line. It ends with status 1 if nothing could be done, and with 2 if something could not."""
+    """The command line; its status is 0 if all lenses were scored by all models."""
     parser = argparse.ArgumentParser(prog="python -m oddlens.real", description="Score real lenses.")
     parser.add_argument("path", type=Path, help="a FITS file, a folder with data.fits or index.csv, or such a CSV")
     parser.add_argument("--study", type=Path, default=Path("results/default"), help="a study's folder")
@@ -438,10 +438,9 @@ def main(argv: list[str] | None = None) -> None:
     except (OSError, ValueError) as error:
         sys.exit(f"cannot score this: {error}")
     table = pd.concat(found)
-    problems = table.dropna(subset="problem")
     print(_in_words(table), *claims_table(table).get("words", []), CAUTION, f"Written: {place}", sep="\n\n")
-    if len(problems):
-        sys.exit(2)
+    if problems := problem_lines(table):
+        sys.exit("\n".join(["could not be scored:", *problems]))
 
 
 if __name__ == "__main__":

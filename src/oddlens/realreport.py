@@ -9,6 +9,7 @@ import pandas as pd
 from oddlens.chance import one_in
 from oddlens.pieces import embedded, html
 from oddlens.tables.findings import FLAGS
+from oddlens.tables.real import problem_lines
 
 
 def real_lenses(tables: Mapping[str, str | Path], pictures: Mapping[str, str | Path]) -> dict[str, Any] | None:
@@ -25,7 +26,7 @@ def real_lenses(tables: Mapping[str, str | Path], pictures: Mapping[str, str | P
     return {
         "objects": int(known["object"].nunique()),
         "lenses": _by(known, _percentiles),
-        "problems": _problems(scored),
+        "problems": problem_lines(scored),
         "claims": _by(claims, _claims),
         "noise": _by(noise.dropna(subset="auc_real"), _noise),
         "no_noise": sorted(set(noise["problem"].dropna())),
@@ -51,16 +52,6 @@ def _percentiles(scored: pd.DataFrame) -> pd.DataFrame:
     wide = means.pivot(index="detector", columns="lens", values="cell")
     wide = wide.loc[means["detector"].unique(), means["lens"].unique()]
     return wide.reset_index().rename(columns={"detector": "row"}).rename_axis(columns=None)
-
-
-def _problems(scored: pd.DataFrame) -> list[str]:
-    """What could not be done, a line each, once for all data sets where it is the same."""
-    lines = []
-    for _, line in scored.dropna(subset="problem").iterrows():
-        whole = pd.isna(line["detector"])
-        who = str(line["lens"]) if whole else f"{line['detector']}, seed {line['seed']:.0f}"
-        lines.append(f"{who} on {line['dataset']}: {line['problem']}")
-    return list(dict.fromkeys(lines))
 
 
 def _claims(claims: pd.DataFrame) -> pd.DataFrame:

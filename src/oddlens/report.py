@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 import oddlens
 from oddlens.artefacts import replacing
 from oddlens.cells import LABELLED, MIXED
-from oddlens.chance import FLOOR
+from oddlens.chance import FLOOR, one_in
 from oddlens.pieces import embedded as _embedded
 from oddlens.pieces import html as _html
 from oddlens.realreport import real_lenses

@@ -12,7 +12,7 @@ from scipy import stats
 
 SCORE_COLUMNS = ["lens", "object", "claimed", "dataset", "detector", "seed"]
 SCORE_COLUMNS += ["score", "percentile", "chance", "deviations", "problem"]
-"""`deviations`: the score less the mean of the simulated smooth lenses, in their standard deviations. Findings follow."""
+"""`deviations`: the score less the mean of simulated smooth lenses, in their standard deviations. Findings follow."""
 NOISE_COLUMNS = ["dataset", "frame", "detector", "seed", "images", "tiles", "noise_ratio"]
 NOISE_COLUMNS += ["auc_simulated", "auc_simulated_low", "auc_simulated_high", "auc_real", "auc_real_low"]
 NOISE_COLUMNS += ["auc_real_high", "change", "change_low", "change_high", "shift", "problem"]
@@ -22,6 +22,15 @@ CLAIM_COLUMNS = ["dataset", "detector", "claimed", "rank", "lenses", "p", "least
 def joined(paths: Iterable[Path | str]) -> pd.DataFrame:
     """Tables of several data sets as one."""
     return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
+
+
+def problem_lines(scored: pd.DataFrame) -> list[str]:
+    """What could not be scored, a line each: a lens by any model of a data set, or any lens by a model."""
+    lines = []
+    for _, line in scored.dropna(subset="problem").iterrows():
+        who = line["lens"] if pd.isna(line["detector"]) else f"{line['detector']}, seed {line['seed']:.0f}"
+        lines.append(f"{who} on {line['dataset']}: {line['problem']}")
+    return lines
 
 
 def claims_table(scored: pd.DataFrame) -> pd.DataFrame:
