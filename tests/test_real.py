@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-from oddlens import detectors, frames, outskirts, real, settings, shards
+from oddlens import detectors, frames, lensindex, outskirts, real, settings, shards
 from oddlens.artefacts import write_table
 from oddlens.lensing.world import World
 from oddlens.tables.real import claims_table
 
 ROOT = Path(__file__).parents[1]
 SCALE = 0.05  # arcsec
-LENSES = Path(os.environ.get("REAL_LENSES", ROOT.parent / "shared" / "data" / "real-lenses"))
+LENSES = ROOT.parent / "shared" / "data" / "real-lenses"
 
 
 @pytest.fixture(scope="module")
@@ -517,8 +517,60 @@ def test_mistakes_are_explained(tmp_path, study, arguments, words):
 
 @pytest.mark.skipif(not LENSES.is_dir(), reason="the real lenses are not here")
 def test_the_arcs_of_sdssj0946_stand_out():
-    frame = frames.read_frame(LENSES)
+    frame = frames.read_frame(LENSES / "sdssj0946p1006")
     left = frames.without_lens_light(frame, frames.lens_centre(frame))
     radius = np.hypot(*frame.offsets_arcsec(frames.lens_centre(frame)))
     rings = [left[(radius > low) & (radius < low + 0.3) & ~frame.masked].mean() for low in (0.5, 1.25, 2.3)]
     assert rings[1] > 10 * max(abs(rings[0]), abs(rings[2]))
+
+
+@pytest.mark.skipif(not LENSES.is_dir(), reason="the real lenses are not here")
+def test_the_shared_lenses_are_what_their_page_says():
+    found = {lens.label: lens for lens in lensindex.told_apart(lensindex.lenses(LENSES, "shared"))}
+    assert len(found) == 8
+    seen = {label: frames.read_lens(lens) for label, lens in found.items()}
+    blue = seen["SL2SJ0219-0829 F475X"]
+    assert blue.masked[[22, 12], [5, 70]].all(), "the cosmic rays"
+    assert not seen["SL2SJ0219-0829 F600LP"].masked[12, 70]
+    assert np.median(blue.sigma) == pytest.approx(0.0067, rel=0.1)
+    floored = seen["COSJ100024+015334 F277W"]
+    assert np.median(floored.sigma) == pytest.approx(0.0062, rel=0.15), "and not the floor of 0.02"
+    assert seen["dolphin lens_system1"].psf.sum() == pytest.approx(1)
+
+
+@pytest.mark.skipif(not LENSES.is_dir(), reason="the real lenses are not here")
+def test_the_recipe_knows_the_shared_lenses():
+    sums = [line.split() for line in (ROOT / "config/real-lenses.sha256").read_text().splitlines()]
+    assert {(total, file) for total, file, _ in sums} <= {
+        tuple(line.split()) for line in (LENSES / "SHA256SUMS").read_text().splitlines()
+    }
+    ours = lensindex.lenses(ROOT / "config/real-lenses.csv", "ours")
+    assert [lens.object for lens in ours] == [lens.object for lens in lensindex.lenses(LENSES, "shared")]
+    assert {Path(p.rpartition("#")[0] or p).name for lens in ours for p in lens.paths.values()} <= {
+        Path(file).name for _, file, _ in sums
+    }
+
+
+# --- the index -------------------------------------------------------------------------------------------------------
+
+
+@given(st.binary(max_size=300))
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_any_bytes_are_an_index_or_are_told(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("index") / "index.csv"
+    path.write_bytes(content)
+    try:
+        assert lensindex.told_apart(lensindex.lenses(path, "any"))
+    except ValueError as error:
+        words = str(error)
+        assert str(path) in words
+    assert lensindex.files(path)[0] == path
+
+
+@given(st.lists(st.tuples(st.text(max_size=8), st.text(max_size=4)), min_size=1, max_size=6))
+@hypothesis_settings(max_examples=200, deadline=None)
+def test_labels_and_names_of_pictures_differ(names):
+    found = lensindex.told_apart([lensindex.Lens(name, {}, band) for name, band in names])
+    slugs = [lens.slug.lower() for lens in found]
+    assert all("/" not in slug and not slug.startswith(".") for slug in slugs)
+    assert len(set(slugs)) == len(slugs)

@@ -163,7 +163,8 @@ def frame_of(
         raise ValueError(f"{name}: every pixel is masked or not finite")
     masked |= False if lens_light is None else ~np.isfinite(lens_light)
     image = np.where(np.isfinite(image), image, 0.0)
-    border, notes = image[_border(masked)], ()
+    border = image[_border(masked)]
+    notes: tuple[str, ...] = ()
     measured = 1.4826 * float(np.median(np.abs(border - np.median(border))))
     sigma = np.where(masked, 1.0, measured if noise is None else noise)
     if not sigma.all():

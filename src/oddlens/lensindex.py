@@ -6,6 +6,7 @@ HDF5 file; `claim` (or `claimed`), which marks a lens in which somebody claims s
 """
 
 import csv
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -76,8 +77,9 @@ def lenses(
             raise ValueError(
                 f"{path}: '{claim}' is said to be claimed, but no lens has that name. {nearest(claim, known)}"
             )
-    marks = {"annulus_arcsec": annulus_arcsec}
-    return [replace(lens, claimed=lens.claimed or lens.object in claimed, **marks) for lens in found]
+    return [
+        replace(lens, claimed=lens.claimed or lens.object in claimed, annulus_arcsec=annulus_arcsec) for lens in found
+    ]
 
 
 def files(path: Path) -> list[Path]:
@@ -102,12 +104,11 @@ def told_apart(found: Iterable[Lens]) -> list[Lens]:
     found = list(found)
     counts = Counter(lens.object for lens in found)
     found = [replace(e, label=f"{e.object} {e.band}".strip() if counts[e.object] > 1 else e.object) for e in found]
-    counts, seen = Counter(lens.slug.lower() for lens in found), Counter[str]()
+    seen: set[str] = set()
     for k, lens in enumerate(found):
-        slug = lens.slug.lower()
-        seen[slug] += 1
-        if counts[slug] > 1:
-            found[k] = replace(lens, label=f"{lens.label} ({seen[slug]})")
+        numbered = (replace(lens, label=f"{lens.label} ({number})") for number in itertools.count(2))
+        found[k] = next(e for e in itertools.chain([lens], numbered) if e.slug.lower() not in seen)
+        seen.add(found[k].slug.lower())
     return found
 
 

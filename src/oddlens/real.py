@@ -300,11 +300,9 @@ def picture(b: Brought, like: Simulated, made: Mapping[str, np.ndarray], words: 
 def _words(table: pd.DataFrame, best: Sequence[str]) -> str:
     """The scores of one lens, means over seeds: a line for each of the best rows."""
     means = table.groupby("detector")[["percentile", "chance"]].mean()
-    shown = [row for row in best if row in means.index][:NAMED]
-    return "\n".join(
-        ["percentile among smooth:"]
-        + [f"{r}: {means.loc[r, 'percentile']:.1f} ({one_in(means.loc[r, 'chance'])})" for r in shown]
-    )
+    shown = means.loc[[row for row in best if row in means.index][:NAMED]]
+    lines = [f"{row}: {among:.1f} ({one_in(chance)})" for row, among, chance in shown.itertuples()]
+    return "\n".join(["percentile among smooth:", *lines])
 
 
 # --- the stage -------------------------------------------------------------------------------------------------------
@@ -340,9 +338,12 @@ def score_real(
             lines.append({**who, "problem": _line(error)})
             say(f"{lens.label} cannot be scored: {_line(error)}")
     noises = [(b, _noise(b, like)) for b in found]
-    compared = [{"dataset": dataset, "frame": b.lens.label, "problem": n} for b, n in noises if isinstance(n, str)]
+    compared: list[dict[str, Any]] = [
+        {"dataset": dataset, "frame": b.lens.label, "problem": n} for b, n in noises if isinstance(n, str)
+    ]
     images = np.stack([b.image for b in found]) if found else np.empty((0, 0, 0))
-    seen, aucs = Seen(), {}
+    seen = Seen()
+    aucs: dict[str, float] = {}
     for by in scorers(study, dataset, rows, seeds):
         if not isinstance(by, Scorer):
             lines.append(by)
