@@ -13,6 +13,7 @@ import oddlens
 from oddlens.artefacts import replacing
 from oddlens.cells import LABELLED, MIXED
 from oddlens.chance import FLOOR, one_in
+from oddlens.regression.targets import DARK, written
 from oddlens.tables import ALL, ALPHA, BLIND, HOME, TRAINING, VARIANTS, training_labels
 from oddlens.tables.alarms import LENSES
 from oddlens.tables.auc import ranking
@@ -21,6 +22,8 @@ from oddlens.tables.findings import FLAGS, SCORES, flagged
 
 EXAMPLE = 0.1
 """The contaminated fraction that the text speaks of, or the nearest that the study has."""
+LENGTHS = ("log10_vortex_length_arcsec", "log10_axion_mass_1e22_ev")
+"""Numbers of the regression that have a published neighbour: a vortex is as long as its axion is light."""
 SHOWN = 10
 """So many of the oddest images are shown."""
 
@@ -116,6 +119,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "collapsed": _collapsed(read["samples"]),
         "selections": _each(datasets, read["selection"], lambda t: _selection(t, rows)),
         "agreement": _agreement(read["selection"]),
+        "regression": _regression(datasets, read) if "regression" in read else None,
         "published": _each(datasets, read["published"], _published),
         "reproductions": _reproductions(read["published"], study),
         "diverged": _diverged(read["auc"]),
@@ -404,6 +408,64 @@ def _alarms(alarms: pd.DataFrame, summary: pd.DataFrame, calibrations: tuple[str
 def _ranked(summary: pd.DataFrame) -> list[str]:
     """The rows that are detectors, best first."""
     return [row for row in ranking(summary) if row in set(summary["detector"][summary["role"] == "detector"])]
+
+
+# --- regression ------------------------------------------------------------------------------------------------------
+
+
+def _regression(datasets: Iterable[str], read: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """What the regression estimates, what populations tell, and what becomes of flagged images, as tables."""
+    lengths = read["regression"][read["regression"]["target"].isin(LENGTHS)]
+    return {
+        "estimates": _each(datasets, read["regression"], _estimates),
+        "fractions": _each(datasets, read["fractions"], _fractions),
+        "triage": _each(datasets, read["triage"], _triage),
+        "odd": read["triage"]["odd"].iloc[0],
+        "lengths": lengths.to_dict("records"),
+    }
+
+
+def _estimates(found: pd.DataFrame) -> str | None:
+    """Errors and coverage of each number: of the lens for the class that comes first, of dark matter for its own."""
+    found = found[(found["class"] == found["class"].iloc[0]) | found["target"].isin(map(written, DARK))]
+    shown = found[["row", "target", "class", "spread"]].rename(columns={"target": "number"})
+    shown["RMSE"] = found["rmse"]
+    shown["over spread"] = found["rmse"] / found["spread"]
+    shown["bias"] = _uncertain(found["bias"], found, ("bias_low", "bias_high"))
+    shown["log score [nats]"] = found["log_score"]
+    shown["95 %"] = _span(found, "log_score_low", "log_score_high")
+    shown["width of 68 % over the prior's"] = found["width68"]
+    for part in ("68", "95"):
+        low, high = f"coverage{part}_low", f"coverage{part}_high"
+        spans = _span(found, low, high, "{:.3f}".format)
+        shown[f"in {part} %"] = found[f"coverage{part}"].map("{:.3f}".format) + " (" + spans + ")"
+    return _html(shown)
+
+
+def _fractions(found: pd.DataFrame) -> str | None:
+    """What samples of populations tell of their mean substructure fraction."""
+    names = {"rmse": "RMSE", "deviation": "claimed", "spread": "of all populations"}
+    names |= {"rmse_of_means": "RMSE of the mean of estimates", "slope_of_means": "its slope"}
+    shown = found[["row", "class", "lenses", "rmse", "deviation", "spread", "slope"]].rename(columns=names)
+    for part in ("68", "95"):
+        low, high = f"coverage{part}_low", f"coverage{part}_high"
+        spans = _span(found, low, high, "{:.2f}".format)
+        shown[f"in {part} %"] = found[f"coverage{part}"].map("{:.2f}".format) + " (" + spans + ")"
+    columns = ["rmse_of_means", "slope_of_means"]
+    shown = shown.join(found[columns].rename(columns=names))
+    fine = {
+        name: shown[name].map("{:.4f}".format)
+        for name in ("RMSE", "claimed", "of all populations", names["rmse_of_means"])
+    }
+    return _html(shown.assign(**fine))
+
+
+def _triage(found: pd.DataFrame) -> str | None:
+    """Purity and completeness where as many lenses are flagged as are odd."""
+    here = found[found["flagged"] == found["odd"]]
+    here = here.assign(cell=[f"{p:.2f} / {c:.2f}" for p, c in zip(here["purity"], here["completeness"], strict=True)])
+    wide = _wide(here.rename(columns={"detector": "flagged by"}), ["row", "flagged by"], "type", "cell")
+    return _html(wide)
 
 
 # --- how odd an image is ---------------------------------------------------------------------------------------------
