@@ -19,6 +19,7 @@ from oddlens.tables.alarms import LENSES
 from oddlens.tables.auc import ranking
 from oddlens.tables.chances import CLAIMS
 from oddlens.tables.findings import FLAGS, SCORES, flagged
+from oddlens.tables.regression import PARTS
 
 EXAMPLE = 0.1
 """The contaminated fraction that the text speaks of, or the nearest that the study has."""
@@ -428,36 +429,38 @@ def _regression(datasets: Iterable[str], read: Mapping[str, pd.DataFrame]) -> di
 def _estimates(found: pd.DataFrame) -> str | None:
     """Errors and coverage of each number: of the lens for the class that comes first, of dark matter for its own."""
     found = found[(found["class"] == found["class"].iloc[0]) | found["target"].isin(map(written, DARK))]
-    shown = found[["row", "target", "class", "spread"]].rename(columns={"target": "number"})
-    shown["RMSE"] = found["rmse"]
-    shown["over spread"] = found["rmse"] / found["spread"]
-    shown["bias"] = _uncertain(found["bias"], found, ("bias_low", "bias_high"))
+    shown = found[["row", "target", "class"]].rename(columns={"target": "number"})
+    shown["spread"], shown["RMSE"] = (found[column].map("{:.3g}".format) for column in ("spread", "rmse"))
+    shown["RMSE over spread"] = found["rmse"] / found["spread"]
+    relative = found[["bias", "bias_low", "bias_high"]].div(found["spread"], axis=0)
+    shown["bias over spread"] = _uncertain(relative["bias"], relative, ("bias_low", "bias_high"))
     shown["log score [nats]"] = found["log_score"]
     shown["95 %"] = _span(found, "log_score_low", "log_score_high")
     shown["width of 68 % over the prior's"] = found["width68"]
-    for part in ("68", "95"):
-        low, high = f"coverage{part}_low", f"coverage{part}_high"
-        spans = _span(found, low, high, "{:.3f}".format)
-        shown[f"in {part} %"] = found[f"coverage{part}"].map("{:.3f}".format) + " (" + spans + ")"
-    return _html(shown)
+    return _html(shown.assign(**_coverages(found)))
 
 
 def _fractions(found: pd.DataFrame) -> str | None:
     """What samples of populations tell of their mean substructure fraction."""
-    names = {"rmse": "RMSE", "deviation": "claimed", "spread": "of all populations"}
-    names |= {"rmse_of_means": "RMSE of the mean of estimates", "slope_of_means": "its slope"}
-    shown = found[["row", "class", "lenses", "rmse", "deviation", "spread", "slope"]].rename(columns=names)
-    for part in ("68", "95"):
-        low, high = f"coverage{part}_low", f"coverage{part}_high"
-        spans = _span(found, low, high, "{:.2f}".format)
-        shown[f"in {part} %"] = found[f"coverage{part}"].map("{:.2f}".format) + " (" + spans + ")"
-    columns = ["rmse_of_means", "slope_of_means"]
-    shown = shown.join(found[columns].rename(columns=names))
     fine = {
-        name: shown[name].map("{:.4f}".format)
-        for name in ("RMSE", "claimed", "of all populations", names["rmse_of_means"])
+        "rmse": "RMSE",
+        "deviation": "claimed",
+        "spread": "of all populations",
+        "rmse_of_means": "mean of estimates",
     }
-    return _html(shown.assign(**fine))
+    shown = found[["row", "class", "lenses"]].assign(
+        **{name: found[c].map("{:.4f}".format) for c, name in fine.items()}
+    )
+    shown = shown.assign(**{"slope": found["slope"], "of the mean of estimates": found["slope_of_means"]})
+    return _html(shown.assign(**_coverages(found)))
+
+
+def _coverages(found: pd.DataFrame) -> dict[str, pd.Series]:
+    """How often intervals hold the truth, with intervals of their own."""
+    spans = {
+        part: _span(found, *(f"coverage{part}_{end}" for end in ("low", "high")), "{:.2f}".format) for part in PARTS
+    }
+    return {f"in {part} %": found[f"coverage{part}"].map("{:.3f}".format) + " (" + spans[part] + ")" for part in PARTS}
 
 
 def _triage(found: pd.DataFrame) -> str | None:

@@ -168,7 +168,8 @@ class Regression(Section):
     held_out: Annotated[float, Field(gt=0, le=0.5)] = 0.1
     """The part of these that is not learned from, and calibrates."""
     bins: Annotated[int, Field(ge=2, le=256)] = 32
-    width: PositiveInt = 16
+    width: Annotated[int, Field(ge=8)] = 16
+    """Of fewer maps PyTorch's backward convolutions crash on some processors (2.11, AVX-512)."""
     stride: PositiveInt = 2
     autoencoder: bool = False
     """Whether it also sees what an autoencoder of smooth lenses leaves over."""
