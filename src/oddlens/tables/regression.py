@@ -68,12 +68,12 @@ def _ends(part: float) -> tuple[float, float]:
 
 def _mean(name: str, values: np.ndarray) -> dict[str, float]:
     """A mean and its interval."""
-    low, high, _ = metrics.difference(values.mean(), values.var(ddof=1) / len(values))
-    return {name: values.mean(), f"{name}_low": low, f"{name}_high": high}
+    low, high, _ = metrics.difference(np.array(values.mean()), np.array(values.var(ddof=1) / len(values)))
+    return {name: values.mean(), f"{name}_low": float(low), f"{name}_high": float(high)}
 
 
 def rate(name: str, happened: np.ndarray) -> dict[str, float]:
     """How often something happened, and the interval."""
     often = happened.mean()
-    low, high = metrics.rate_interval(often, np.array(len(happened)))
+    low, high = metrics.rate_interval(np.array(often), np.array(len(happened)))
     return {name: often, f"{name}_low": float(low), f"{name}_high": float(high)}
