@@ -430,13 +430,12 @@ def _estimates(found: pd.DataFrame) -> str | None:
     """Errors and coverage of each number: of the lens for the class that comes first, of dark matter for its own."""
     found = found[(found["class"] == found["class"].iloc[0]) | found["target"].isin(map(written, DARK))]
     shown = found[["row", "target", "class"]].rename(columns={"target": "number"})
-    shown["spread"], shown["RMSE"] = (found[column].map("{:.3g}".format) for column in ("spread", "rmse"))
+    shown["spread"] = found["spread"].map("{:.3g}".format)
     shown["RMSE over spread"] = found["rmse"] / found["spread"]
     relative = found[["bias", "bias_low", "bias_high"]].div(found["spread"], axis=0)
     shown["bias over spread"] = _uncertain(relative["bias"], relative, ("bias_low", "bias_high"))
-    shown["log score [nats]"] = found["log_score"]
-    shown["95 %"] = _span(found, "log_score_low", "log_score_high")
-    shown["width of 68 % over the prior's"] = found["width68"]
+    shown["log score [nats]"] = _uncertain(found["log_score"], found, ("log_score_low", "log_score_high"))
+    shown["width over prior's"] = found["width68"]
     return _html(shown.assign(**_coverages(found)))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from oddlens import metrics
-from oddlens.figures import DASHES, FAINT, STYLE, plt, save
+from oddlens.figures import DASHES, FAINT, STYLE, families, plt, save
 from oddlens.regression.estimates import Estimates
 from oddlens.regression.targets import ANY, written
 from oddlens.tables.fractions import LENSES, drawn, odd_classes
@@ -19,6 +19,8 @@ SHOWN = 40
 """Images whose intervals are drawn."""
 WIDE = 4
 """Panels side by side."""
+FAMILIES = 5
+"""Families of detectors whose best is shown."""
 LEVELS = np.linspace(0, 1, 41)
 EXAMPLE = 0.75
 """The population shown is the one whose mean is this quantile of all."""
@@ -120,8 +122,12 @@ def fraction_panels(found: Sequence[Estimates], title: str) -> Figure:
 
 
 def triage_curves(triage: pd.DataFrame, title: str) -> Figure:
-    """Purity and completeness of each type against the flagged part: some detectors followed by the classifier, and
-    the classifier alone. A block of lines for each row of the regression."""
+    """Purity and completeness of each type against the flagged part: the best of each family of detectors followed by
+    the classifier, and the classifier alone. A block of lines for each row of the regression."""
+    at_odd = triage[(triage["flagged"] == triage["odd"]) & (triage["detector"] != ALONE)]
+    order = at_odd.groupby("detector")["completeness"].mean().sort_values(ascending=False, kind="stable").index
+    best = [members[0] for members in families(order).values()][:FAMILIES]
+    triage = triage[triage["detector"].isin([ALONE, *best])]
     rows, types = triage["row"].unique(), triage["type"].unique()
     size = (4.4 * len(types), 2.6 * 2 * len(rows) + 0.6)
     figure, axes = plt.subplots(2 * len(rows), len(types), figsize=size, squeeze=False, sharex=True)
