@@ -456,10 +456,11 @@ def _fractions(found: pd.DataFrame) -> str | None:
 
 def _coverages(found: pd.DataFrame) -> dict[str, pd.Series]:
     """How often intervals hold the truth, with intervals of their own."""
-    spans = {
-        part: _span(found, *(f"coverage{part}_{end}" for end in ("low", "high")), "{:.2f}".format) for part in PARTS
-    }
-    return {f"in {part} %": found[f"coverage{part}"].map("{:.3f}".format) + " (" + spans[part] + ")" for part in PARTS}
+    made = {}
+    for part in PARTS:
+        span = _span(found, f"coverage{part}_low", f"coverage{part}_high", "{:.2f}".format)
+        made[f"in {part} %"] = found[f"coverage{part}"].map("{:.3f}".format) + " (" + span + ")"
+    return made
 
 
 def _triage(found: pd.DataFrame) -> str | None:

@@ -97,7 +97,7 @@ def parted(table: pd.DataFrame, images: int, held_out: float) -> tuple[np.ndarra
     learnt: list[np.ndarray] = []
     held: list[np.ndarray] = []
     for _, rows in table.groupby("class", sort=False).indices.items():
-        chosen = rows[:images]
+        chosen = np.asarray(rows)[:images]
         count = len(chosen) - round(held_out * len(chosen))
         learnt.append(chosen[:count])
         held.append(chosen[count:])

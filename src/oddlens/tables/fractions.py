@@ -59,7 +59,8 @@ def drawn(estimates: Estimates, cls: str) -> Drawn:
     populations = Populations.of(densities.scale)
     rng = stream(0, "fractions", estimates.dataset, estimates.row, cls)
     inside = (populations.means > truth.min()) & (populations.means < truth.max())
-    means = rng.uniform(*populations.means[inside][[0, -1]], POPULATIONS)
+    least, most = populations.means[inside][[0, -1]]
+    means = rng.uniform(least, most, POPULATIONS)
     weights = [tilted(truth, mean) for mean in means]
     lenses = np.array([rng.choice(len(truth), LENSES[-1], p=w) for w in weights])  # [p, most]
     sums = populations.log_likelihood(densities)[lenses].cumsum(axis=1)  # [p, most, GRID]

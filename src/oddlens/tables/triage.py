@@ -1,6 +1,7 @@
 """After the alarm: what a detector flags goes to a classifier of the type, and the pair is judged as one pipeline."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,7 +55,7 @@ def _lines(estimates: Estimates, scored: Scored, rows: Mapping[str, Mapping]) ->
         low, high = np.nanquantile(made[1:], [0.025, 0.975], axis=0)
         for t, k in enumerate(odd):
             for f, part in enumerate(FLAGGED):
-                line = {"dataset": estimates.dataset, "row": estimates.row, "detector": detector}
+                line: dict[str, Any] = {"dataset": estimates.dataset, "row": estimates.row, "detector": detector}
                 line |= {"type": estimates.classes[k], "flagged": part, "odd": ODD}
                 for m, measure in enumerate(("purity", "completeness")):
                     line |= {measure: made[0, t, f, m]}
