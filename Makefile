@@ -22,7 +22,7 @@ verify: setup       ## are all results still what their jobs made? make verify [
 test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
 	pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder    # one more, as some wait for Snakemake
 
-torture: setup      ## a campaign of faults: kills, damaged files, mistaken configs, a full disk, Slurm's daemons; half an hour
+torture: setup      ## a campaign of faults: kills, damaged files, mistaken configs, a full disk, Slurm's daemons; 20 minutes
 	python tests/torture/campaign.py
 
 test-slurm: setup   ## a small study on a Slurm of one node, which is started and stopped (root; packages slurm-wlm and munge)
