@@ -34,6 +34,7 @@ from project import ON_SLURM, environment, forget_all_but_images, fresh_copy
 from test_artefacts import a_checkpoint
 
 HERE = Path(__file__).parent
+CLUSTER = ROOT / "tests/slurm/cluster.sh"
 CONFIG = ["--configfile", "tests/config.yaml", "small.yaml"]
 RESULTS = Path("results/smoke")
 SEED = 20261126
@@ -210,13 +211,12 @@ def full_disk(folder: Path, reference: dict[str, bytes], _: random.Random) -> Ta
 
 def on_slurm(folder: Path, reference: dict[str, bytes], rng: random.Random) -> Tally:
     """Jobs cancelled, slurmd and slurmctld killed and started again while a study runs on a Slurm of one node."""
-    cluster = ROOT / "tests/slurm/cluster.sh"
-    if subprocess.run([cluster, "start"], stdout=subprocess.DEVNULL, check=False).returncode:
+    if subprocess.run([CLUSTER, "start"], stdout=subprocess.DEVNULL, check=False).returncode:
         return Tally(0, 0, "not tried: there is no Slurm here")
     try:
         copy(folder)
         run, tried = start(folder, *ON_SLURM, "--retries", "5"), 0
-        faults = [cancel, lambda _: restart("slurmd"), lambda _: restart("slurmctld")]
+        faults = [cancel, lambda _: crash("slurmd"), lambda _: crash("slurmctld")]
         while tried < SLURM_FAULTS and run.poll() is None:
             time.sleep(rng.uniform(8, 20))
             if run.poll() is None:
@@ -226,7 +226,7 @@ def on_slurm(folder: Path, reference: dict[str, bytes], rng: random.Random) -> T
         wrong = [f"exit status {code}"] if code else faults_in(folder, reference)
         return Tally(tried, 0 if wrong else tried, "; ".join(wrong[:3]))
     finally:
-        subprocess.run([cluster, "stop"], check=True)
+        subprocess.run([CLUSTER, "stop"], check=True)
 
 
 def cancel(rng: random.Random) -> None:
@@ -237,11 +237,9 @@ def cancel(rng: random.Random) -> None:
         subprocess.run(["scancel", rng.choice(running)], check=True)
 
 
-def restart(daemon: str) -> None:
-    """Kill one of Slurm's daemons, and start it again a little later with what it had saved."""
-    subprocess.run(["pkill", "-KILL", "-x", daemon], check=True)
-    time.sleep(2)
-    subprocess.run([daemon], check=True)
+def crash(daemon: str) -> None:
+    """Kill one of Slurm's daemons, and start it again a little later."""
+    subprocess.run([CLUSTER, "crash", daemon], check=True)
 
 
 # --- the campaign --------------------------------------------------------------------------------------------------
