@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A Slurm of one node with two fake GPUs, for tests: Debian's packages, no systemd, no accounting.
-#   tests/slurm/cluster.sh start|stop|crash DAEMON
+#   tests/slurm/cluster.sh start|stop|crash DAEMON|mend
 # It owns what lies in its folder and one link, /etc/slurm/slurm.conf: jobs lose SLURM_CONF on the way to their steps,
 # so that the configuration has to be where Slurm looks by itself.
 set -euo pipefail
@@ -115,10 +115,14 @@ crash() { # a daemon dies, and is started again a little later with what it had 
   kill -KILL "$(<"$FOLDER/${1:?which daemon?}.pid")"
   sleep 2
   "$1" -f "$SLURM_CONF"
-  wait_until 60 "a node with GPUs" node_is_up
+}
+
+mend() { # what an operator does: a controller that dies just after it started a job drains the node and holds the job
+  sinfo --noheader --states=drain,down --format=%n | xargs -rI{} scontrol update nodename={} state=resume
+  squeue --noheader --states=pending --format='%A %r' | awk '/held/ {print $1}' | xargs -r scontrol release
 }
 
 case ${1:-} in
-  start | stop | crash) "$@" ;;
-  *) fail "start, stop or crash, not '${1:-}'" ;;
+  start | stop | crash | mend) "$@" ;;
+  *) fail "start, stop, crash or mend, not '${1:-}'" ;;
 esac

@@ -217,12 +217,13 @@ def on_slurm(folder: Path, reference: dict[str, bytes], rng: random.Random) -> T
         copy(folder)
         run, tried = start(folder, *ON_SLURM, "--retries", "5"), 0
         faults = [cancel, lambda _: crash("slurmd"), lambda _: crash("slurmctld")]
-        while tried < SLURM_FAULTS and run.poll() is None:
-            time.sleep(rng.uniform(8, 20))
-            if run.poll() is None:
+        due = time.time() + rng.uniform(8, 20)
+        while (code := run.poll()) is None:
+            time.sleep(1)
+            subprocess.run([CLUSTER, "mend"], check=False)  # the controller may be away
+            if tried < SLURM_FAULTS and time.time() > due:
                 faults[tried % len(faults)](rng)
-                tried += 1
-        code = run.wait()
+                tried, due = tried + 1, time.time() + rng.uniform(8, 20)
         wrong = [f"exit status {code}"] if code else faults_in(folder, reference)
         return Tally(tried, 0 if wrong else tried, "; ".join(wrong[:3]))
     finally:
