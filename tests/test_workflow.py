@@ -54,7 +54,7 @@ def test_tables_and_report_are_there(study):
         "tried_02",
     ]
     page = (study / "results/smoke/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 16 + 2  # figures of the data set, ranks and noise
+    assert page.count("data:image/png;base64,") == 16 + 1  # figures of the data set, and ranks; of noise none
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
 
 

@@ -78,7 +78,7 @@ def report(
         seeds=len(study["contamination"]["seeds"]),
         figures={name: {kind: _embedded(file) for kind, file in files.items()} for name, files in figures.items()},
         ranks=_embedded(ranks),
-        noise=_embedded(noise),
+        noise=_embedded(noise) if len(read["noise"]) else None,
         real={name: (_real(pd.read_csv(table)), _embedded(picture)) for name, (table, picture) in real.items()},
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **facts(read, rows, study),
@@ -523,12 +523,18 @@ def _population(population: pd.DataFrame, best: dict) -> dict | None:
     """How many lenses the best row of a data set needs of each anomaly, of the least and of the most substructure."""
     ours = population[(population["dataset"] == best["dataset"]) & (population["detector"] == best["detector"])]
     needs = [
-        f"{_many(n)} ({_many(low)} to {_many(high)}) lenses with {100 * part:.2g} % of the mass in {anomaly}"
+        f"{_lenses(n, low, high)} with {100 * part:.2g} % of the mass in {anomaly}"
         for anomaly, part, n, low, high in ours.groupby("anomaly", sort=False)
         .nth([0, -1])[["anomaly", "median", "lenses", "lenses_low", "lenses_high"]]
         .itertuples(index=False)
     ]
     return {"dataset": best["dataset"], "detector": best["detector"], "needs": needs} if needs else None
+
+
+def _lenses(count: float, low: float, high: float) -> str:
+    words, least, most = map(_many, (count, low, high))
+    span = "" if least == most else f" ({least} to {most})"
+    return f"{words}{span} {'lens' if words == '1' else 'lenses'}"
 
 
 def _many(lenses: float) -> str:
