@@ -16,7 +16,7 @@ from oddlens import pretrained, records, shards
 from oddlens.audit import verify
 from oddlens.tensors import read_tensors
 from project import ONE, add_what_the_docs_add, environment, forget_all_but_images, fresh_copy, planned, snakemake
-from test_real import SCALE, write_lens
+from test_real import SCALE, write_index, write_lens
 
 pytestmark = pytest.mark.workflow
 
@@ -124,15 +124,21 @@ def test_a_model_is_published_when_the_config_asks(study):
 
 def test_a_real_lens_stands_among_simulated_ones(study):
     write_lens(study / "lens", PIXSCALE=SCALE)
-    (study / "real.yaml").write_text("real: {ring: lens}")
-    arguments = ["--cores", "2", *ONE, "real.yaml", "--", "results/smoke/real/ring.csv"]
-    snakemake(study, *arguments)
-    table = pd.read_csv(study / "results/smoke/real/ring.csv")
-    assert set(table["dataset"]) == {"model_a"}
-    assert {"lensfit", "dcae", "flux"} <= set(table["detector"])
-    assert not {"oracle", "dcae_residual"} & set(table["detector"])  # who needs more than the image
-    assert table.query("detector == 'lensfit'")["doubtful"].isin([0, 1]).all()
-    assert (study / "results/smoke/real/ring.png").stat().st_size > 1e4
+    write_index(study, "other,,0.05,lens/data.fits,,,,,", "lost,,0.05,nowhere.fits,,,,,")
+    (study / "real.yaml").write_text("real: {ring: {path: lens, claimed: [ring]}, set: index.csv}")
+    snakemake(study, "--cores", "2", *ONE, "real.yaml", "--", "results/smoke/report.html")
+    table = pd.read_csv(study / "results/smoke/tables/real.csv")
+    scored = table.dropna(subset="score")
+    assert set(scored["lens"]) == {"ring", "other"}
+    assert set(scored["dataset"]) == {"model_a"}
+    assert {"lensfit", "dcae", "flux", "dcae_residual", "supervised"} <= set(scored["detector"])
+    assert "oracle" not in set(scored["detector"])  # who needs the truth
+    assert scored.query("detector == 'lensfit'")["doubtful"].isin([0, 1]).all()
+    assert list(table["problem"].dropna()) == ["there is no file nowhere.fits"]
+    assert (study / "results/smoke/real/model_a/ring.png").stat().st_size > 1e4
+    claims = pd.read_csv(study / "results/smoke/tables/real_claims.csv")
+    assert set(claims["lenses"]) == {2}
+    assert "lost on model_a: there is no file nowhere.fits" in (study / "results/smoke/report.html").read_text()
 
 
 def test_one_more_contamination_trains_only_what_is_new(study):

@@ -1,6 +1,5 @@
 """The report of a study: one HTML file that holds its tables and figures and needs nothing else."""
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,9 @@ import oddlens
 from oddlens.artefacts import replacing
 from oddlens.cells import LABELLED, MIXED
 from oddlens.chance import FLOOR, one_in
+from oddlens.pieces import embedded as _embedded
+from oddlens.pieces import html as _html
+from oddlens.realreport import real_lenses
 from oddlens.regression.targets import DARK, written
 from oddlens.tables import ALL, ALPHA, BLIND, HOME, TRAINING, VARIANTS, training_labels
 from oddlens.tables.alarms import LENSES
@@ -36,7 +38,8 @@ def report(
     figures: Mapping[str, Mapping[str, str | Path]],
     ranks: str | Path,
     noise: str | Path,
-    real: Mapping[str, tuple[str | Path, str | Path]],
+    real: Mapping[str, str | Path],
+    real_pictures: Mapping[str, str | Path],
     captions: Mapping[str, str | Path],
     study: dict[str, Any],
     rows: Mapping[str, Mapping],
@@ -51,7 +54,8 @@ def report(
         figures: for each data set the paths of its figures, by name.
         ranks: the path of the critical-difference diagram.
         noise: the path of the AUC against noise.
-        real: of each real lens the paths of its table and its picture.
+        real: paths of the tables of real lenses, by name; empty if there are none.
+        real_pictures: folders of the pictures of real lenses, by data set.
         captions: paths of what is said under each figure, plain text by its name; `ranks`, `noise`, `real` among them.
         study: the validated config as plain data.
         rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it, `what` it is.
@@ -79,7 +83,7 @@ def report(
         figures={name: {kind: _embedded(file) for kind, file in files.items()} for name, files in figures.items()},
         ranks=_embedded(ranks),
         noise=_embedded(noise) if len(read["noise"]) else None,
-        real={name: (_real(pd.read_csv(table)), _embedded(picture)) for name, (table, picture) in real.items()},
+        real=real_lenses(real, real_pictures),
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **facts(read, rows, study),
     )
@@ -144,16 +148,6 @@ def _described(rows: Mapping[str, Mapping]) -> dict[str, list[tuple[str, str]]]:
     for row, entry in rows.items():
         found.get(entry["role"], {}).setdefault(entry["what"], []).append(row)
     return {role: [(", ".join(names), what) for what, names in same.items()] for role, same in found.items()}
-
-
-def _embedded(path: str | Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
-
-
-def _html(table: pd.DataFrame) -> str | None:
-    if not len(table):
-        return None
-    return table.to_html(index=False, border=0, na_rep="–", escape=True, float_format="{:.3f}".format)
 
 
 def _each(datasets: Iterable[str], table: pd.DataFrame, make) -> dict[str, str]:
@@ -575,17 +569,6 @@ def _findings(findings: pd.DataFrame) -> str | None:
     names = {"detector": "row", "at_bounds": "at bounds", "chi_square": "χ² per pixel", "least": "least mass [M☉]"}
     names |= {"sure": "5 σ", "offset": "from the heaviest", "mass": "mass over the heaviest’s"}
     return _html(shown.rename(columns=names))
-
-
-def _real(found: pd.DataFrame) -> str | None:
-    """Where a real lens stands among simulated smooth ones, means over seeds, with what is to be looked at."""
-    keys, figures = ["detector", "dataset"], ["percentile", "chance", *FLAGS]
-    means = found.reindex(columns=[*keys, *figures]).groupby(keys, sort=False)[figures].mean().reset_index()
-    flags = [", ".join(flag.replace("_", " ") for flag in FLAGS if line[flag] > 0) for _, line in means.iterrows()]
-    shown = pd.DataFrame({"row": means["detector"], "data set": means["dataset"]})
-    shown["percentile"] = means["percentile"].map("{:.1f}".format)
-    shown["smooth lenses as odd"] = means["chance"].map(one_in)
-    return _html(shown.assign(flags=flags))
 
 
 def _starts(starts: pd.DataFrame) -> str | None:

@@ -183,6 +183,28 @@ class Regression(Section):
         return {key: getattr(self, key) for key in ("width", "stride", "autoencoder", "learning_rate", "weight_decay")}
 
 
+class RealLenses(Section):
+    """Real lenses to be scored (`oddlens.lensindex`)."""
+
+    path: str
+    """An index, a folder with one or with data.fits, or a frame."""
+    claimed: Annotated[list[str], Field(default_factory=list)]
+    """Lenses with a claimed substructure, beside those that the index marks."""
+    annulus_arcsec: Annotated[list[NonNegativeFloat], Field(min_length=2, max_length=2)] | None = None
+    """Look at what lies between these radii alone, and fit no lens light."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _inside_out(self) -> "RealLenses":
+        if self.annulus_arcsec and not self.annulus_arcsec[0] < self.annulus_arcsec[1]:
+            raise ValueError(f"annulus_arcsec is {self.annulus_arcsec}: the first radius must be the smaller")
+        return self
+
+
 class Study(Section):
     """The whole config."""
 
@@ -196,8 +218,7 @@ class Study(Section):
     regression: Annotated[dict[Name, Regression], Field(default_factory=dict)]
     starts: PositiveInt = 200
     """Of so many test images of each class, fits are compared with those from the truth."""
-    real: Annotated[dict[Name, str], Field(default_factory=dict)]
-    """Real lenses to be scored: FITS files, or folders with data.fits."""
+    real: Annotated[dict[Name, RealLenses], Field(default_factory=dict)]
     publish: Annotated[dict[str, list[str]], Field(default_factory=dict)]
     """Of each data set the rows whose first model goes into pretrained/."""
 
@@ -353,6 +374,22 @@ class Study(Section):
         """Of how many images of each class of a data set some row is told the label."""
         rows = [self.labels_of(name, dataset) for name in self.detectors]
         return {cls: max(row[cls] for row in rows) for cls in self.datasets[dataset].classes}
+
+    def scorers(self) -> dict[str, dict[str, Any]]:
+        """The rows that can score an image whose truth nobody knows, and how: the row whose models they have, the
+        training set by which they are judged, the settings that only their score reads, what they see, and which row
+        explains it."""
+        return {
+            name: {
+                "trained": self.trained(name),
+                "cell": self.cells_of(name)[0],
+                "scoring": {key: row.settings[key] for key in scoring(row.detector)},
+                "input": row.input,
+                "explainer": self.explainer,
+            }
+            for name, row in self.detectors.items()
+            if needs(row.detector) != "truth"
+        }
 
     def exposures(self) -> dict[str, str]:
         """The data sets whose worlds differ in nothing but the exposure, and the first of those that are so alike."""

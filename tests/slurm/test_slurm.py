@@ -159,7 +159,7 @@ def test_each_rule_has_run_and_the_report_is_there(study):
     known = re.findall(r"^(?:use rule \w+ as|rule) (\w+)", rules, re.MULTILINE)
     assert set(known) <= set(re.findall(r"^(\w+) +\d+$", told, re.MULTILINE))
     assert (folder / "results/smoke/report.html").stat().st_size > 1e5
-    assert (folder / "results/smoke/real/ring.csv").exists()
+    assert (folder / "results/smoke/real/model_a.csv").exists()
 
 
 def test_partitions_times_cores_memory_and_gpus_arrive(study):

@@ -13,8 +13,12 @@ rule report:
         ),
         ranks_figure=results("figures/ranks.png"),
         noise_figure=results("figures/noise.png"),
-        real_tables=expand(results("real/{lens}.csv"), lens=STUDY.real),
-        real_pictures=expand(results("real/{lens}.png"), lens=STUDY.real),
+        real_tables=[
+            results(f"tables/{table}.csv") for table in REAL_TABLES if STUDY.real
+        ],
+        real_pictures=[
+            results(f"real/{dataset}") for dataset in STUDY.datasets if STUDY.real
+        ],
         losses=expand(
             results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
             dataset=STUDY.datasets,
