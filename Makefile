@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: study test test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit clean
+.PHONY: study test tests test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -19,10 +19,12 @@ smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/re
 verify: setup       ## are all results still what their jobs made? make verify [STUDY=default]
 	@python -m oddlens.audit $(if $(STUDY),"results/$(STUDY)")
 
-test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
+test: lint tests    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
+
+tests: setup
 	pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder    # one more, as some wait for Snakemake
 
-torture: setup      ## a campaign of faults: kills, damaged files, mistaken configs, a full disk, Slurm's daemons; half an hour
+torture: setup      ## a campaign of faults: kills, damaged files, mistaken configs, a full disk, Slurm's daemons; 20 minutes
 	python tests/torture/campaign.py
 
 test-slurm: setup   ## a small study on a Slurm of one node, which is started and stopped (root; packages slurm-wlm and munge)
@@ -48,7 +50,6 @@ setup: .venv/.complete
 	@if command -v uv >/dev/null; \
 	  then uv pip sync -q --require-hashes --python $(BIN)/python requirements.lock; \
 	  else $(BIN)/pip install -q --require-hashes -r requirements.lock; fi
-	@echo "compiling" && $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 	@touch $@
 
 lock:               ## pin everything anew after editing pyproject.toml

@@ -15,7 +15,7 @@ from oddlens.figures.curves import contamination_curves, loss_curves, population
 from oddlens.figures.draw import draw, leaders
 from oddlens.figures.noise import draw_noise, noise_curves
 from oddlens.figures.ranks import critical_differences, draw_ranks
-from oddlens.report import SHOWN, _controls, _many, _reproductions, remedies, report
+from oddlens.report import SHOWN, _controls, _lenses, _many, _reproductions, remedies, report
 from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 
 FIGURES = [
@@ -305,3 +305,15 @@ def test_a_population_that_nobody_tells_apart_is_said_to_be_one(whole, tmp_path)
     figure = population_curves(population, ["good"], made_up.entries(), "made up")
     figure.savefig(tmp_path / "figure.png")
     assert "tells populations apart" in figure.texts[0].get_text()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ((1, 1, 1), "1 lens"),
+        ((1.2, 1.1, 1.3), "1.2 (1.1 to 1.3) lenses"),
+        ((40, 30, 2e5), "40 (30 to more than 100,000) lenses"),
+    ],
+)
+def test_numbers_of_lenses_are_said_as_people_say_them(numbers, words):
+    assert _lenses(*numbers) == words

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.workflow
 
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
-TABLES = ["ablations", "alarms", "auc", "bins", "chances", "comparison", "contamination", "findings", "noise"]
-TABLES += ["oddest", "pairs", "pixels", "population", "published", "ranks", "samples", "selection", "starts"]
-TABLES += ["summary", "wilcoxon"]
+TABLES = ["ablations", "alarms", "auc", "bins", "chances", "comparison", "contamination", "findings", "fractions"]
+TABLES += ["noise", "oddest", "pairs", "pixels", "population", "published", "ranks", "regression", "samples"]
+TABLES += ["selection", "starts", "summary", "triage", "wilcoxon"]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_tables_and_report_are_there(study):
         "tried_02",
     ]
     page = (study / "results/smoke/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 12 + 2  # figures of the data set, ranks and noise
+    assert page.count("data:image/png;base64,") == 16 + 1  # figures of the data set, and ranks; of noise none
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
 
 
@@ -255,6 +255,7 @@ def test_a_second_attempt_asks_for_twice_the_memory_and_time(tmp_path):
         numbers = {rule: re.findall(r"(?:mem_mb|runtime)=(\d+)", resources) for rule, resources in jobs}
         asked[attempt] = {rule: sorted(map(int, found)) for rule, found in numbers.items() if found}
     rules = {"simulate", "explain", "train", "train_clean", "train_labelled", "score", "starts", "real", "export"}
+    rules |= {"regress", "estimate"}
     assert set(asked[1]) == rules
     assert asked[2] == {rule: [2 * number for number in numbers] for rule, numbers in asked[1].items()}
 

@@ -15,14 +15,18 @@ from oddlens.chance import FLOOR, one_in
 from oddlens.pieces import embedded as _embedded
 from oddlens.pieces import html as _html
 from oddlens.realreport import real_lenses
+from oddlens.regression.targets import DARK, written
 from oddlens.tables import ALL, ALPHA, BLIND, HOME, TRAINING, VARIANTS, training_labels
 from oddlens.tables.alarms import LENSES
 from oddlens.tables.auc import ranking
 from oddlens.tables.chances import CLAIMS
 from oddlens.tables.findings import FLAGS, SCORES, flagged
+from oddlens.tables.regression import PARTS
 
 EXAMPLE = 0.1
 """The contaminated fraction that the text speaks of, or the nearest that the study has."""
+LENGTHS = ("log10_vortex_length_arcsec", "log10_axion_mass_1e22_ev")
+"""Numbers of the regression that have a published neighbour: a vortex is as long as its axion is light."""
 SHOWN = 10
 """So many of the oddest images are shown."""
 
@@ -78,7 +82,7 @@ def report(
         seeds=len(study["contamination"]["seeds"]),
         figures={name: {kind: _embedded(file) for kind, file in files.items()} for name, files in figures.items()},
         ranks=_embedded(ranks),
-        noise=_embedded(noise),
+        noise=_embedded(noise) if len(read["noise"]) else None,
         real=real_lenses(real, real_pictures),
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **facts(read, rows, study),
@@ -120,6 +124,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "collapsed": _collapsed(read["samples"]),
         "selections": _each(datasets, read["selection"], lambda t: _selection(t, rows)),
         "agreement": _agreement(read["selection"]),
+        "regression": _regression(datasets, read) if "regression" in read else None,
         "published": _each(datasets, read["published"], _published),
         "reproductions": _reproductions(read["published"], study),
         "diverged": _diverged(read["auc"]),
@@ -400,6 +405,66 @@ def _ranked(summary: pd.DataFrame) -> list[str]:
     return [row for row in ranking(summary) if row in set(summary["detector"][summary["role"] == "detector"])]
 
 
+# --- regression ------------------------------------------------------------------------------------------------------
+
+
+def _regression(datasets: Iterable[str], read: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """What the regression estimates, what populations tell, and what becomes of flagged images, as tables."""
+    lengths = read["regression"][read["regression"]["target"].isin(LENGTHS)]
+    return {
+        "estimates": _each(datasets, read["regression"], _estimates),
+        "fractions": _each(datasets, read["fractions"], _fractions),
+        "triage": _each(datasets, read["triage"], _triage),
+        "odd": read["triage"]["odd"].iloc[0],
+        "lengths": lengths.to_dict("records"),
+    }
+
+
+def _estimates(found: pd.DataFrame) -> str | None:
+    """Errors and coverage of each number: of the lens for the class that comes first, of dark matter for its own."""
+    found = found[(found["class"] == found["class"].iloc[0]) | found["target"].isin(map(written, DARK))]
+    shown = found[["row", "target", "class"]].rename(columns={"target": "number"})
+    shown["spread"] = found["spread"].map("{:.3g}".format)
+    shown["RMSE over spread"] = found["rmse"] / found["spread"]
+    relative = found[["bias", "bias_low", "bias_high"]].div(found["spread"], axis=0)
+    shown["bias over spread"] = _uncertain(relative["bias"], relative, ("bias_low", "bias_high"))
+    shown["log score [nats]"] = _uncertain(found["log_score"], found, ("log_score_low", "log_score_high"))
+    shown["width over prior's"] = found["width68"]
+    return _html(shown.assign(**_coverages(found)))
+
+
+def _fractions(found: pd.DataFrame) -> str | None:
+    """What samples of populations tell of their mean substructure fraction."""
+    fine = {
+        "rmse": "RMSE",
+        "deviation": "claimed",
+        "spread": "of all populations",
+        "rmse_of_means": "mean of estimates",
+    }
+    shown = found[["row", "class", "lenses"]].assign(
+        **{name: found[c].map("{:.4f}".format) for c, name in fine.items()}
+    )
+    shown = shown.assign(**{"slope": found["slope"], "of the mean of estimates": found["slope_of_means"]})
+    return _html(shown.assign(**_coverages(found)))
+
+
+def _coverages(found: pd.DataFrame) -> dict[str, pd.Series]:
+    """How often intervals hold the truth, with intervals of their own."""
+    made = {}
+    for part in PARTS:
+        span = _span(found, f"coverage{part}_low", f"coverage{part}_high", "{:.2f}".format)
+        made[f"in {part} %"] = found[f"coverage{part}"].map("{:.3f}".format) + " (" + span + ")"
+    return made
+
+
+def _triage(found: pd.DataFrame) -> str | None:
+    """Purity and completeness where as many lenses are flagged as are odd."""
+    here = found[found["flagged"] == found["odd"]]
+    here = here.assign(cell=[f"{p:.2f} / {c:.2f}" for p, c in zip(here["purity"], here["completeness"], strict=True)])
+    wide = _wide(here.rename(columns={"detector": "flagged by"}), ["row", "flagged by"], "type", "cell")
+    return _html(wide)
+
+
 # --- how odd an image is ---------------------------------------------------------------------------------------------
 
 
@@ -452,12 +517,18 @@ def _population(population: pd.DataFrame, best: dict) -> dict | None:
     """How many lenses the best row of a data set needs of each anomaly, of the least and of the most substructure."""
     ours = population[(population["dataset"] == best["dataset"]) & (population["detector"] == best["detector"])]
     needs = [
-        f"{_many(n)} ({_many(low)} to {_many(high)}) lenses with {100 * part:.2g} % of the mass in {anomaly}"
+        f"{_lenses(n, low, high)} with {100 * part:.2g} % of the mass in {anomaly}"
         for anomaly, part, n, low, high in ours.groupby("anomaly", sort=False)
         .nth([0, -1])[["anomaly", "median", "lenses", "lenses_low", "lenses_high"]]
         .itertuples(index=False)
     ]
     return {"dataset": best["dataset"], "detector": best["detector"], "needs": needs} if needs else None
+
+
+def _lenses(count: float, low: float, high: float) -> str:
+    words, least, most = map(_many, (count, low, high))
+    span = "" if least == most else f" ({least} to {most})"
+    return f"{words}{span} {'lens' if words == '1' else 'lenses'}"
 
 
 def _many(lenses: float) -> str:

@@ -360,6 +360,33 @@ def score_source(wildcards):
     return fingerprint("oddlens.score", *used)
 
 
+REGRESSION_TABLES = {
+    "regression": "estimates of lens and dark matter",
+    "fractions": "mean fractions of populations",
+    "triage": "after the alarm",
+}
+REGRESSION_FIGURES = ["estimates", "calibration", "fractions", "triage"]
+
+
+def regression_shards(wildcards):
+    """What a row of the regression learns from, the smooth class first."""
+    seen = STUDY.regression[wildcards.estimator].input
+    return shards(wildcards.dataset, "train", "contaminant", seen=seen)
+
+
+def estimated_shards(wildcards):
+    seen = STUDY.regression[wildcards.estimator].input
+    return shards(wildcards.dataset, "test", seen=seen)
+
+
+def estimator_row(wildcards):
+    """What is asked of a row of the regression, and its network."""
+    entry = STUDY.regression[wildcards.estimator]
+    plain = entry.plain()
+    keys = ("input", "images", "held_out", "bins", "training")
+    return {key: plain[key] for key in keys} | {"settings": entry.network}
+
+
 def doubled(first, attempt):
     """What a job asks for: `first`, and twice as much each time that it has failed."""
     return round(first) * 2 ** (attempt - 1)
