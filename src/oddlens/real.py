@@ -33,7 +33,7 @@ from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table, prob
 from oddlens.training import pick_device
 
 TWINS = 100
-"""Test images of each class that get the noise of a frame."""
+"""Test images of each class that get the noise of a frame; models of the first seed score them."""
 NAMED = 8
 """Rows whose percentiles stand in a picture."""
 
@@ -170,12 +170,11 @@ def percentile(score: float, among: np.ndarray) -> float:
     return 100 * float(np.sum(among < score) + np.sum(among <= score)) / (2 * len(among))
 
 
-def _scored(by: Scorer, found: Sequence[Brought], dataset: str) -> list[dict[str, Any]]:
-    """A row of the table for each lens."""
-    if not found:
-        return []
-    scores, findings = by.examined(np.stack([b.image for b in found]))
-    chances = false_alarm(scores, by.smooth)
+def _scored(
+    by: Scorer, found: Sequence[Brought], dataset: str, scores: np.ndarray, findings: Mapping[str, np.ndarray]
+) -> list[dict[str, Any]]:
+    """A row of the table for each lens, whose scores come first."""
+    chances = false_alarm(scores[: len(found)], by.smooth)
     spread = by.smooth.std(ddof=1)
     return [
         {
@@ -198,13 +197,12 @@ def _scored(by: Scorer, found: Sequence[Brought], dataset: str) -> list[dict[str
 # --- real noise ------------------------------------------------------------------------------------------------------
 
 
-def _compared(by: Scorer, like: Simulated, noisy: np.ndarray) -> dict[str, float]:
-    """AUCs of the same test images with simulated and with real noise, [classes, n, pixels, pixels], and what the noise
-    does to the scores of smooth ones."""
+def _compared(by: Scorer, like: Simulated, after: np.ndarray) -> dict[str, float]:
+    """AUCs of the same test images with simulated noise and by their scores `after` that was real, [classes, n]; and
+    what the noise does to the scores of smooth ones."""
     wanted = pd.MultiIndex.from_product([like.classes, like.index])
     table = by.test.set_index(["class", "index"])["score"]
     before = table.loc[wanted].to_numpy(float).reshape(len(like.classes), -1)
-    after = by.examined(noisy.reshape(-1, *noisy.shape[2:]))[0].reshape(before.shape)
     both = np.stack([before, after])  # [noise, class, n]
     lens = np.tile(np.arange(before.shape[1]), len(like.classes) - 1)
     areas = metrics.areas(both[:, 0], both[:, 1:].reshape(2, -1), np.arange(before.shape[1]), lens)
@@ -341,27 +339,33 @@ def score_real(
     compared: list[dict[str, Any]] = [
         {"dataset": dataset, "frame": b.lens.label, "problem": n} for b, n in noises if isinstance(n, str)
     ]
+    lent = [(b, n[0]) for b, n in noises if not isinstance(n, str)]
+    noisy = [n[1].reshape(-1, *n[1].shape[2:]) for _, n in noises if not isinstance(n, str)]
     images = np.stack([b.image for b in found]) if found else np.empty((0, 0, 0))
     seen = Seen()
     aucs: dict[str, float] = {}
-    for by in scorers(study, dataset, rows, seeds):
+    for by in scorers(study, dataset, rows, seeds) if found else ():
         if not isinstance(by, Scorer):
             lines.append(by)
             say(f"{by['detector']}, seed {by['seed']}: {by['problem']}")
             continue
         try:
-            lines += _scored(by, found, dataset)
+            first = by.seed == seeds[0]
+            # At once, as a detector fills up every batch.
+            scores, findings = by.examined(np.concatenate([images, *noisy]) if first else images)
+            lines += _scored(by, found, dataset, scores, findings)
             normal, odd = (by.test[(by.test["class"] == SMOOTH) == is_smooth]["score"] for is_smooth in (True, False))
             auc = float(metrics.placements(normal.to_numpy(float), odd.to_numpy(float))[0].mean())
             aucs.setdefault(by.row, auc)
-            if by.seed == seeds[0] and found:
-                seen.look(by, images, auc)
-            for b, noise in noises:
-                if not isinstance(noise, str):
-                    about = {"dataset": dataset, "detector": by.row, "seed": by.seed, "frame": b.lens.label}
-                    about |= {"tiles": noise[0].independent, "images": len(like.index)}
-                    about["noise_ratio"] = float(np.sqrt(noise[0].variance / np.median(like.sky_variance)))
-                    compared.append(about | _compared(by, like, noise[1]))
+            if not first:
+                continue
+            seen.look(by, images, auc)
+            after = scores[len(images) :].reshape(len(noisy), len(like.classes), len(like.index))
+            for (b, noise), those in zip(lent, after, strict=True):
+                about = {"dataset": dataset, "detector": by.row, "seed": by.seed, "frame": b.lens.label}
+                about |= {"tiles": noise.independent, "images": len(like.index)}
+                about["noise_ratio"] = float(np.sqrt(noise.variance / np.median(like.sky_variance)))
+                compared.append(about | _compared(by, like, those))
         except (ValueError, FloatingPointError) as error:
             lines.append({"dataset": dataset, "detector": by.row, "seed": by.seed, "problem": _line(error)})
             say(f"{by.row}, seed {by.seed}: {_line(error)}")
