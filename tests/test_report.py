@@ -15,6 +15,7 @@ from oddlens.figures.curves import contamination_curves, loss_curves, population
 from oddlens.figures.draw import draw, leaders
 from oddlens.figures.noise import draw_noise, noise_curves
 from oddlens.figures.ranks import critical_differences, draw_ranks
+from oddlens.follow import COLUMNS
 from oddlens.report import SHOWN, _controls, _many, _reproductions, remedies, report
 
 FIGURES = [
@@ -62,6 +63,8 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
     scored = {"dataset": "model_a", "detector": ["good", "good"], "seed": [1, 2], "percentile": [99.0, 98.0]}
     scored |= {"chance": 0.02, "doubtful": [1.0, 0.0], "at_bounds": 0.0}
     pd.DataFrame(scored).to_csv(folder / "lens.csv")
+    closer = dict.fromkeys(COLUMNS, 1.0) | {"id": "model_a/test/cdm/7", "class": "cdm", "log_bayes": 31.4}
+    pd.DataFrame([closer | {"calls": 12345, "scan_log_odds": np.nan}]).to_csv(folder / "closer.csv")
     plain = settings.study(config).plain()
     report(
         folder / "report.html",
@@ -70,6 +73,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         ranks=folder / "ranks.png",
         noise=folder / "noise.png",
         real={"double_ring": (folder / "lens.csv", folder / "ranks.png")},
+        followed=[(folder / "closer.csv", folder / "ranks.png")],
         captions={path.stem: path for path in (ROOT / "workflow/report/figures").iterdir()},
         study=plain,
         rows=made_up.entries(rows),
@@ -91,8 +95,10 @@ def test_the_report_says_what_the_tables_say(whole):
     summary = pd.read_csv(outputs["summary"])
     best = summary.query("dataset == 'model_a' and detector == 'good' and contaminant == 'none' and anomaly == 'all'")
     assert f"On model_a the best is <b>good</b> with an AUC of {best['auc'].item():.3f}" in page
-    assert page.count("<img") == 2 * 12 + 3
+    assert page.count("<img") == 2 * 12 + 4
     assert "double_ring" in page
+    assert re.search(r"<td>model_a/test/cdm/7</td>\s*<td>cdm</td>\s*<td>31\.4 ± 1\.0</td>\s*<td>–</td>", page)
+    assert "<td>12,345</td>" in page
     assert re.search(r"<td>98\.5</td>\s*<td>1 in 50</td>\s*<td>doubtful</td>", page)
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     for words in (

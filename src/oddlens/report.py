@@ -33,6 +33,7 @@ def report(
     ranks: str | Path,
     noise: str | Path,
     real: Mapping[str, tuple[str | Path, str | Path]],
+    followed: Iterable[tuple[str | Path, str | Path]],
     captions: Mapping[str, str | Path],
     study: dict[str, Any],
     rows: Mapping[str, Mapping],
@@ -48,7 +49,8 @@ def report(
         ranks: the path of the critical-difference diagram.
         noise: the path of the AUC against noise.
         real: of each real lens the paths of its table and its picture.
-        captions: paths of what is said under each figure, plain text by its name; `ranks`, `noise`, `real` among them.
+        followed: of each image that was fitted again the paths of its table and its picture.
+        captions: paths of what is said under each figure, plain text by its name; `ranks`, `noise`, `real`, `follow`.
         study: the validated config as plain data.
         rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it, `what` it is.
         classes: what each class is.
@@ -76,6 +78,7 @@ def report(
         ranks=_embedded(ranks),
         noise=_embedded(noise),
         real={name: (_real(pd.read_csv(table)), _embedded(picture)) for name, (table, picture) in real.items()},
+        followed=_followed(followed),
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **facts(read, rows, study),
     )
@@ -425,6 +428,35 @@ def _oddest(oddest: pd.DataFrame, best: Mapping[str, Any]) -> str | None:
     found = oddest[(oddest["dataset"] == best["dataset"]) & (oddest["detector"] == best["detector"])].head(SHOWN)
     shown = pd.DataFrame({"image": found["id"], "smooth lenses as odd": found["chance"].map(one_in)})
     return _html(shown.assign(truly=found["class"]))
+
+
+def _followed(found: Iterable[tuple[str | Path, str | Path]]) -> dict[str, Any] | None:
+    """Images that were fitted again: the table of how much more probable a mass is than none, and where it is, beside
+    what the linear scan said and the truth; and their pictures."""
+    files = list(found)
+    lines = pd.concat([pd.read_csv(table) for table, _ in files]) if files else pd.DataFrame()
+    if not len(lines):
+        return None
+    columns = {
+        "image": ("{}", "id"),
+        "truly": ("{}", "class"),
+        "ln B": ("{:.1f} ± {:.1f}", "log_bayes", "log_bayes_error"),
+        "ln odds of the scan": ("{:.1f}", "scan_log_odds"),
+        "χ², smooth → with a mass": ("{:.0f} → {:.0f}", "chi_square_smooth", "chi_square_odd"),
+        "mass [M☉]": ("{:.2g} ({:.2g} to {:.2g})", "mass_msun", "mass_msun_low", "mass_msun_high"),
+        "of the scan": ("{:.2g}", "scan_mass_msun"),
+        "of the heaviest": ("{:.2g}", "true_mass_msun"),
+        "place y, x [″]": ("{:.2f}, {:.2f}", "y_arcsec", "x_arcsec"),
+        "place of the scan": ("{:.2f}, {:.2f}", "scan_y_arcsec", "scan_x_arcsec"),
+        "place of the heaviest": ("{:.2f}, {:.2f}", "true_y_arcsec", "true_x_arcsec"),
+        "likelihoods": ("{:,}", "calls"),
+        "seconds": ("{:.0f}", "seconds"),
+    }
+    shown = {
+        title: ["–" if pd.isna(v[0]) else words.format(*v) for v in zip(*(lines[n] for n in names), strict=True)]
+        for title, (words, *names) in columns.items()
+    }
+    return {"table": _html(pd.DataFrame(shown)), "pictures": [_embedded(picture) for _, picture in files]}
 
 
 # --- statistics, maps, ablations, training ---------------------------------------------------------------------------

@@ -10,6 +10,8 @@ rule report:
         noise_figure=results("figures/noise.png"),
         real_tables=expand(results("real/{lens}.csv"), lens=STUDY.real),
         real_pictures=expand(results("real/{lens}.png"), lens=STUDY.real),
+        follow_tables=[path for name in FOLLOWED for path in followed("csv", name)],
+        follow_pictures=[path for name in FOLLOWED for path in followed("png", name)],
         losses=expand(
             results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
             dataset=STUDY.datasets,
@@ -19,7 +21,7 @@ rule report:
         template=project_file("src/oddlens/report.html.j2"),
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")
-            for figure in ["preview", *FIGURES, "ranks", "noise", "real"]
+            for figure in ["preview", *FIGURES, "ranks", "noise", "real", "follow"]
         ],
     output:
         report(

@@ -22,6 +22,7 @@ with job(snakemake):
         ranks=files.ranks_figure,
         noise=files.noise_figure,
         real=dict(zip(params.study["real"], zip(files.real_tables, files.real_pictures, strict=True), strict=True)),
+        followed=list(zip(files.follow_tables, files.follow_pictures, strict=True)),
         captions={Path(caption).stem: caption for caption in files.captions},
         study=params.study,
         rows=params.rows,
