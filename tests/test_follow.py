@@ -206,8 +206,8 @@ def test_a_row_without_oddest_images_leaves_an_empty_table(looked_at):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"model_x": {"row": "lensfit"}}, "follow: unknown data set 'model_x'. Did you mean model_a"),
-        ({"model_a": {"row": "lensfits"}}, "follow.model_a.row: unknown row 'lensfits'. Did you mean lensfit"),
+        ({"model_x": {"row": "lensfit"}}, "follow: unknown data set 'model_x'. Known: model_a, model_b"),
+        ({"model_a": {"row": "lensfits"}}, "follow.model_a.row: unknown row 'lensfits'."),
         ({"model_a": {"row": "lensfit", "lenses": 21}}, "follow.model_a.lenses"),
         ({"model_a": {"row": "lensfit", "live": 10}}, "follow.model_a.live"),
         ({"model_a": {}}, "follow.model_a.row"),

@@ -36,6 +36,8 @@ RAYS = 4
 """Per pixel side. Chi-square of a model image errs by less than one with them."""
 EFFECTIVE = 1000
 """Posterior samples, of equal weight, that are asked for: the log evidence then errs by some 0.03."""
+AT_ONCE = 4
+"""Lenses that are drawn at once: on a CPU five times as fast as one after the other, and twice as fast as 100."""
 NEVER = -1e30
 """The log likelihood of a lens that cannot be drawn."""
 FARTHEST = 10.0
@@ -244,7 +246,7 @@ def fitted(observed: Observed, family: LensFamily, *, odd: bool, live: int, seed
         instance = model.instance_from_vector(point, ignore_assertions=True, xp=jnp)
         return jnp.nan_to_num(likelihood.log_likelihood_function(instance), nan=NEVER, neginf=NEVER)
 
-    each = jax.jit(lambda points: jax.lax.map(one, points))  # vmap takes twice the time on a CPU
+    each = jax.jit(lambda points: jax.lax.map(one, points, batch_size=AT_ONCE))
 
     def log_likelihood(points: np.ndarray) -> np.ndarray:
         return np.asarray(each(points.astype(np.float32)), np.float64)
