@@ -17,6 +17,14 @@ from oddlens.mistakes import ConfigError
 
 SMALL = {
     "camera": {"pixels": 20, "pixel_scale_arcsec": 0.3, "psf": {"pixels": 9}},
+    "lens": {"shear": {"magnitude": {"uniform": [0.04, 0.06]}, "angle_deg": {"uniform": [20, 30]}}},
+    "source": {
+        "offset_arcsec": {"uniform": [0.08, 0.12]},
+        "offset_angle_deg": {"uniform": [200, 220]},
+        "axis_ratio": {"uniform": [0.6, 0.7]},
+        "angle_deg": {"uniform": [60, 70]},
+        "effective_radius_arcsec": {"uniform": [0.45, 0.55]},
+    },
     "substructure": {
         "cdm": None,
         "vortex": None,
@@ -28,6 +36,7 @@ SMALL = {
         },
     },
 }
+"""Lenses that differ little, so that little is to be explored."""
 SEED = 3
 
 
@@ -100,6 +109,8 @@ def test_priors_are_wider_than_what_was_drawn_and_leave_room_where_the_world_is_
     galaxies = LensFamily(world, Mass(), SEED).model(odd=True).galaxies
     radius, gamma = galaxies.lens.halo.einstein_radius, galaxies.lens.shear.gamma_1
     assert radius.sigma == pytest.approx(evidence.WIDER * evidence.MOVED * radius.mean)
+    assert gamma.sigma == pytest.approx(evidence.WIDER * evidence.MOVED)
+    gamma = LensFamily(settings.world("model_a"), Mass(), SEED).model(odd=False).galaxies.lens.shear.gamma_1
     assert gamma.sigma == pytest.approx(evidence.WIDER * 0.3 / np.sqrt(6), rel=0.1)  # magnitude to 0.3, any angle
     assert (galaxies.lens.mass.y.lower_limit, galaxies.lens.mass.y.upper_limit) == (-2.4, 2.4)
 
@@ -154,21 +165,24 @@ def looked_at(test_shards, tmp_path_factory):
     found = found.assign(y_arcsec=0.1, x_arcsec=0.2, area_arcsec2=0.03)
     write_table(folder / "findings.csv", found, kind="findings")
 
-    def at(place, row="fit"):
+    def at(place):
         out = folder / "out" / str(place)
-        follow(
-            out / "1.csv",
-            out / "1.png",
-            oddest_path=folder / "oddest.csv",
-            findings_path=folder / "findings.csv",
-            shard_paths=paths,
-            dataset="model_a",
-            row=row,
-            place=place,
-            live=100,
-            mass={},
-            seed=SEED,
-        )
+        with pytest.MonkeyPatch.context() as quick:
+            quick.setattr(evidence, "MOVED", 0.02)
+            quick.setattr(evidence, "EFFECTIVE", 300)
+            follow(
+                out / "1.csv",
+                out / "1.png",
+                oddest_path=folder / "oddest.csv",
+                findings_path=folder / "findings.csv",
+                shard_paths=paths,
+                dataset="model_a",
+                row="fit",
+                place=place,
+                live=100,
+                mass={},
+                seed=SEED,
+            )
         assert sorted(path.name for path in out.iterdir()) == ["1.csv", "1.png"]
         return pd.read_csv(out / "1.csv")
 

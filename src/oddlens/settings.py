@@ -162,7 +162,7 @@ class Follow(Section):
 
     row: str
     lenses: Annotated[int, Field(ge=1, le=20)] = 3
-    live: Annotated[int, Field(ge=50)] = 400
+    live: Annotated[int, Field(ge=50)] = 150
     """Points of the nested sampler."""
 
 
