@@ -43,8 +43,6 @@ NEVER = -1e30
 FARTHEST = 10.0
 """Priors of what is positive end at so many deviations."""
 
-Values = dict[str, np.ndarray]
-
 
 @dataclass(frozen=True)
 class Observed:
