@@ -6,7 +6,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
 
-.PHONY: study test test-slurm torture setup smoke verify docs lint lock image export score-real bench bench-train bench-fit clean
+.PHONY: study test tests test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -19,10 +19,12 @@ smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/re
 verify: setup       ## are all results still what their jobs made? make verify [STUDY=default]
 	@python -m oddlens.audit $(if $(STUDY),"results/$(STUDY)")
 
-test: setup lint    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
+test: lint tests    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
+
+tests: setup
 	pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder    # one more, as some wait for Snakemake
 
-torture: setup      ## a campaign of faults: kills, damaged files, mistaken configs, a full disk, Slurm's daemons; half an hour
+torture: setup      ## a campaign of faults: kills, damaged files, mistaken configs, a full disk, Slurm's daemons; 20 minutes
 	python tests/torture/campaign.py
 
 test-slurm: setup   ## a small study on a Slurm of one node, which is started and stopped (root; packages slurm-wlm and munge)
@@ -48,7 +50,6 @@ setup: .venv/.complete
 	@if command -v uv >/dev/null; \
 	  then uv pip sync -q --require-hashes --python $(BIN)/python requirements.lock; \
 	  else $(BIN)/pip install -q --require-hashes -r requirements.lock; fi
-	@echo "compiling" && $(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true
 	@touch $@
 
 lock:               ## pin everything anew after editing pyproject.toml
@@ -58,8 +59,18 @@ lock:               ## pin everything anew after editing pyproject.toml
 oddlens.sif: oddlens.def requirements.lock   ## the image for snakemake --sdm apptainer; needs apptainer
 	apptainer build --force $@ oddlens.def
 
-score-real: setup   ## percentiles of a real lens among simulated smooth ones: make score-real FITS=path [STUDY=default]
+score-real: setup   ## real lenses among simulated smooth ones: make score-real FITS=path [STUDY=default]; a frame, a folder or an index
 	@python -m oddlens.real "$(FITS)" --study results/$(or $(STUDY),default)
+
+LENSES ?= ../shared/data/real-lenses
+FROM ?= https://raw.githubusercontent.com
+real-lenses:        ## fetch four real lenses (7 MB; docs/real.md), where config/real.yaml expects them: make real-lenses [LENSES=folder]
+	@set -eo pipefail; while read -r sum file source; do \
+	  [ -s "$(LENSES)/$$file" ] || curl -fsSL --retry 2 --create-dirs -o "$(LENSES)/$$file" "$(FROM)/$$source" \
+	  || { rm -f "$(LENSES)/$$file"; echo "cannot fetch $(FROM)/$$source: is there a network?"; exit 1; }; done < config/real-lenses.sha256
+	@set -eo pipefail; cut -d' ' -f1-3 config/real-lenses.sha256 | (cd "$(LENSES)" && sha256sum --check --quiet -) \
+	  || { echo "delete the files that FAILED and fetch again"; exit 1; }
+	@[ -e "$(LENSES)/index.csv" ] || cp config/real-lenses.csv "$(LENSES)/index.csv"; echo "$(LENSES): all files as they should be"
 
 image: setup        ## one image again, alone, with its truth: make image ID=model_a/test/vortex/17 [CONFIG=my.yaml]
 	@python -m oddlens.lensing.image "$(ID)" $(if $(CONFIG),--configfile $(CONFIG))

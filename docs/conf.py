@@ -17,8 +17,8 @@ sys.path.insert(0, str(ROOT / "src"))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 PAGES = {
-    "Use": ["docs/tutorial", "config/README", "docs/simulation", "docs/detectors"],
-    "Run": ["docs/environments", "docs/cluster", "docs/scaling", "docs/module"],
+    "Use": ["docs/tutorial", "config/README", "docs/simulation", "docs/detectors", "docs/regression"],
+    "Run": ["docs/environments", "docs/cluster", "docs/real", "docs/scaling", "docs/module"],
     "Extend": ["docs/adding", "CONTRIBUTING", "docs/api"],
     "Project": ["SECURITY", "CHANGELOG"],
 }

@@ -8,12 +8,13 @@ from scipy import special
 
 from oddlens import settings, shards
 from oddlens.artefacts import write_table
-from oddlens.follow import COLUMNS, follow, observation
+from oddlens.follow import follow, observation
 from oddlens.lensing import evidence
 from oddlens.lensing.evidence import Fitted, LensFamily, Mass, Posterior, SoftMass, integrated
 from oddlens.lensing.reference import al
 from oddlens.lensing.simulate import simulate
 from oddlens.mistakes import ConfigError
+from oddlens.tables.followed import COLUMNS
 
 SMALL = {
     "camera": {"pixels": 20, "pixel_scale_arcsec": 0.3, "psf": {"pixels": 9}},

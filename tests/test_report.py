@@ -10,13 +10,14 @@ import yaml
 
 import made_up
 from conftest import ROOT
-from oddlens import figures, settings
+from oddlens import figures, settings, tables
 from oddlens.figures.curves import contamination_curves, loss_curves, population_curves
 from oddlens.figures.draw import draw, leaders
 from oddlens.figures.noise import draw_noise, noise_curves
 from oddlens.figures.ranks import critical_differences, draw_ranks
-from oddlens.follow import COLUMNS
-from oddlens.report import SHOWN, _controls, _many, _reproductions, remedies, report
+from oddlens.report import SHOWN, _controls, _lenses, _many, _reproductions, remedies, report
+from oddlens.tables.followed import COLUMNS as FOLLOWED
+from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 
 FIGURES = [
     "roc",
@@ -60,10 +61,8 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         draw(drawn[dataset], dataset=dataset, smooth="smooth", rows=made_up.entries(rows), tables=outputs, **inputs)
     draw_ranks(folder / "ranks.png", ranks=outputs["ranks"], wilcoxon=outputs["wilcoxon"])
     draw_noise(folder / "noise.png", noise=outputs["noise"], rows=made_up.entries(rows))
-    scored = {"dataset": "model_a", "detector": ["good", "good"], "seed": [1, 2], "percentile": [99.0, 98.0]}
-    scored |= {"chance": 0.02, "doubtful": [1.0, 0.0], "at_bounds": 0.0}
-    pd.DataFrame(scored).to_csv(folder / "lens.csv")
-    closer = dict.fromkeys(COLUMNS, 1.0) | {"id": "model_a/test/cdm/7", "class": "cdm", "log_bayes": 31.4}
+    real = real_tables(folder)
+    closer = dict.fromkeys(FOLLOWED, 1.0) | {"id": "model_a/test/cdm/7", "class": "cdm", "log_bayes": 31.4}
     pd.DataFrame([closer | {"calls": 12345, "scan_log_odds": np.nan}]).to_csv(folder / "closer.csv")
     plain = settings.study(config).plain()
     report(
@@ -72,7 +71,8 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         figures={dataset: paths | {"preview": paths["gallery"]} for dataset, paths in drawn.items()},
         ranks=folder / "ranks.png",
         noise=folder / "noise.png",
-        real={"double_ring": (folder / "lens.csv", folder / "ranks.png")},
+        real=real,
+        real_pictures={"model_a": folder / "lenses"},
         followed=[(folder / "closer.csv", folder / "ranks.png")],
         captions={path.stem: path for path in (ROOT / "workflow/report/figures").iterdir()},
         study=plain,
@@ -82,6 +82,49 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         devices=["a processor"],
     )
     return (folder / "report.html").read_text(), drawn, outputs
+
+
+def real_tables(folder):
+    """Tables of two real lenses and one that could not be read, and a picture."""
+    row = {"dataset": "model_a", "detector": "good", "score": 1.0, "chance": 0.02, "at_bounds": 0.0}
+    ring = {"lens": "double_ring", "object": "double_ring", "claimed": 1}
+    other = {"lens": "other", "object": "other", "claimed": 0}
+    lost = {
+        "lens": "lost <b>",
+        "object": "lost",
+        "claimed": 0,
+        "dataset": "model_a",
+        "problem": "there is no file x.fits",
+    }
+    lines = [
+        {**row, **ring, "seed": 1, "percentile": 99.0, "deviations": 3.0, "doubtful": 1.0},
+        {**row, **ring, "seed": 2, "percentile": 98.0, "deviations": 2.0, "doubtful": 0.0},
+        {**row, **other, "seed": 1, "percentile": 50.0, "deviations": 0.0, "doubtful": 0.0},
+        lost,
+    ]
+    scored = pd.DataFrame(lines).reindex(columns=[*SCORE_COLUMNS, "doubtful", "at_bounds"])
+    noise = {
+        "dataset": "model_a",
+        "detector": "good",
+        "frame": "double_ring",
+        "seed": 1,
+        "noise_ratio": 1.5,
+        "shift": 0.1,
+    }
+    for name, values in {"auc_simulated": (0.91, 0.9, 0.92), "auc_real": (0.9, 0.8, 0.95)}.items():
+        noise |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+    noise |= {"change": -0.01, "change_low": -0.02, "change_high": 0.001}
+    left_out = {"dataset": "model_a", "frame": "other", "problem": "other: too small"}
+    made = {
+        "real": scored,
+        "real_noise": pd.DataFrame([noise, left_out]).reindex(columns=NOISE_COLUMNS),
+        "real_claims": claims_table(scored),
+    }
+    for name, table in made.items():
+        tables.write(folder / f"{name}.csv", table)
+    (folder / "lenses").mkdir()
+    (folder / "lenses" / "double_ring.png").write_bytes((folder / "ranks.png").read_bytes())
+    return {name: folder / f"{name}.csv" for name in made}
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +139,13 @@ def test_the_report_says_what_the_tables_say(whole):
     best = summary.query("dataset == 'model_a' and detector == 'good' and contaminant == 'none' and anomaly == 'all'")
     assert f"On model_a the best is <b>good</b> with an AUC of {best['auc'].item():.3f}" in page
     assert page.count("<img") == 2 * 12 + 4
-    assert "double_ring" in page
+    assert "<td>98.5 (1 in 50), doubtful</td>" in page
+    assert re.search(r"<td>double_ring</td>\s*<td>1</td>\s*<td>2</td>\s*<td>0\.500</td>\s*<td>0\.500</td>", page)
+    assert "<li>lost &lt;b&gt; on model_a: there is no file x.fits</li>" in page
+    assert re.search(r"<td>0\.900 \(0\.800 to 0\.950\)</td>\s*<td>−0\.010 \(−0\.020 to \+0\.001\)</td>", page)
+    assert "other: too small." in page
     assert re.search(r"<td>model_a/test/cdm/7</td>\s*<td>cdm</td>\s*<td>31\.4 ± 1\.0</td>\s*<td>–</td>", page)
     assert "<td>12,345</td>" in page
-    assert re.search(r"<td>98\.5</td>\s*<td>1 in 50</td>\s*<td>doubtful</td>", page)
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     for words in (
         "Commit abc123. numpy 1.2.3.",
@@ -128,7 +174,7 @@ def test_the_report_names_the_oddest_images_of_the_best(whole):
 def test_the_report_names_what_diverged(whole):
     page, *_ = whole
     assert "<li>dcae on model_a, trained on cdm 20%, seed 1</li>" in page
-    assert page.count("<li>") == 2 * 3
+    assert page.count("<li>") == 2 * 3 + 1
 
 
 def test_data_sets_of_one_published_stand_side_by_side_with_what_differs(whole, config):
@@ -265,3 +311,15 @@ def test_a_population_that_nobody_tells_apart_is_said_to_be_one(whole, tmp_path)
     figure = population_curves(population, ["good"], made_up.entries(), "made up")
     figure.savefig(tmp_path / "figure.png")
     assert "tells populations apart" in figure.texts[0].get_text()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ((1, 1, 1), "1 lens"),
+        ((1.2, 1.1, 1.3), "1.2 (1.1 to 1.3) lenses"),
+        ((40, 30, 2e5), "40 (30 to more than 100,000) lenses"),
+    ],
+)
+def test_numbers_of_lenses_are_said_as_people_say_them(numbers, words):
+    assert _lenses(*numbers) == words

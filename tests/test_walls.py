@@ -29,6 +29,7 @@ def test_nothing_imports_snakemake():
 @pytest.mark.parametrize(
     "module",
     ["oddlens.training", "oddlens.train", "oddlens.score", "oddlens.metrics", "oddlens.splits"]
+    + ["oddlens.regression.learn", "oddlens.regression.estimate"]
     + [f"oddlens.detectors.{name}" for name in settings.detectors() if not settings.knows_lenses(name)],
 )
 def test_what_learns_does_not_know_lenses(module):
@@ -51,6 +52,8 @@ def test_the_one_door_is_lensfit_and_it_needs_neither_jax_nor_autolens():
         "oddlens.figures.draw",
         "oddlens.figures.noise",
         "oddlens.figures.ranks",
+        "oddlens.figures.regression",
+        "oddlens.regression.tabulate",
         "oddlens.report",
         "oddlens.settings",
         "oddlens.truth",
@@ -66,6 +69,10 @@ STAGES = {
     "oddlens.figures.draw": [],
     "oddlens.figures.noise": [],
     "oddlens.figures.ranks": [],
+    "oddlens.figures.regression": [],
+    "oddlens.regression.learn": [],
+    "oddlens.regression.estimate": [],
+    "oddlens.regression.tabulate": [],
     "oddlens.truth": [],
     "oddlens.report": [],
     "oddlens.preview": [],

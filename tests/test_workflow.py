@@ -16,15 +16,15 @@ from oddlens import pretrained, records, shards
 from oddlens.audit import verify
 from oddlens.tensors import read_tensors
 from project import ONE, add_what_the_docs_add, environment, forget_all_but_images, fresh_copy, planned, snakemake
-from test_real import SCALE, write_lens
+from test_real import SCALE, write_index, write_lens
 
 pytestmark = pytest.mark.workflow
 
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
-TABLES = ["ablations", "alarms", "auc", "bins", "chances", "comparison", "contamination", "findings", "noise"]
-TABLES += ["oddest", "pairs", "pixels", "population", "published", "ranks", "samples", "selection", "starts"]
-TABLES += ["summary", "wilcoxon"]
+TABLES = ["ablations", "alarms", "auc", "bins", "chances", "comparison", "contamination", "findings", "fractions"]
+TABLES += ["noise", "oddest", "pairs", "pixels", "population", "published", "ranks", "regression", "samples"]
+TABLES += ["selection", "starts", "summary", "triage", "wilcoxon"]
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_tables_and_report_are_there(study):
         "tried_02",
     ]
     page = (study / "results/smoke/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 12 + 2  # figures of the data set, ranks and noise
+    assert page.count("data:image/png;base64,") == 16 + 1  # figures of the data set, and ranks; of noise none
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
 
 
@@ -124,15 +124,21 @@ def test_a_model_is_published_when_the_config_asks(study):
 
 def test_a_real_lens_stands_among_simulated_ones(study):
     write_lens(study / "lens", PIXSCALE=SCALE)
-    (study / "real.yaml").write_text("real: {ring: lens}")
-    arguments = ["--cores", "2", *ONE, "real.yaml", "--", "results/smoke/real/ring.csv"]
-    snakemake(study, *arguments)
-    table = pd.read_csv(study / "results/smoke/real/ring.csv")
-    assert set(table["dataset"]) == {"model_a"}
-    assert {"lensfit", "dcae", "flux"} <= set(table["detector"])
-    assert not {"oracle", "dcae_residual"} & set(table["detector"])  # who needs more than the image
-    assert table.query("detector == 'lensfit'")["doubtful"].isin([0, 1]).all()
-    assert (study / "results/smoke/real/ring.png").stat().st_size > 1e4
+    write_index(study, "other,,0.05,lens/data.fits,,,,,", "lost,,0.05,nowhere.fits,,,,,")
+    (study / "real.yaml").write_text("real: {ring: {path: lens, claimed: [ring]}, set: index.csv}")
+    snakemake(study, "--cores", "2", *ONE, "real.yaml", "--", "results/smoke/report.html")
+    table = pd.read_csv(study / "results/smoke/tables/real.csv")
+    scored = table.dropna(subset="score")
+    assert set(scored["lens"]) == {"ring", "other"}
+    assert set(scored["dataset"]) == {"model_a"}
+    assert {"lensfit", "dcae", "flux", "dcae_residual", "supervised"} <= set(scored["detector"])
+    assert "oracle" not in set(scored["detector"])  # who needs the truth
+    assert scored.query("detector == 'lensfit'")["doubtful"].isin([0, 1]).all()
+    assert list(table["problem"].dropna()) == ["there is no file nowhere.fits"]
+    assert (study / "results/smoke/real/model_a/ring.png").stat().st_size > 1e4
+    claims = pd.read_csv(study / "results/smoke/tables/real_claims.csv")
+    assert set(claims["lenses"]) == {2}
+    assert "lost on model_a: there is no file nowhere.fits" in (study / "results/smoke/report.html").read_text()
 
 
 def test_one_more_contamination_trains_only_what_is_new(study):
@@ -249,6 +255,7 @@ def test_a_second_attempt_asks_for_twice_the_memory_and_time(tmp_path):
         numbers = {rule: re.findall(r"(?:mem_mb|runtime)=(\d+)", resources) for rule, resources in jobs}
         asked[attempt] = {rule: sorted(map(int, found)) for rule, found in numbers.items() if found}
     rules = {"simulate", "explain", "train", "train_clean", "train_labelled", "score", "starts", "real", "export"}
+    rules |= {"regress", "estimate"}
     assert set(asked[1]) == rules
     assert asked[2] == {rule: [2 * number for number in numbers] for rule, numbers in asked[1].items()}
 

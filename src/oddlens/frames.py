@@ -7,7 +7,7 @@ data set's PSF, resampled to its pixels, brought to its brightness and noise. Ro
 import json
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from oddlens import imagefiles
 from oddlens.imagefiles import DATA, SAME_SCALE
+from oddlens.lensindex import Lens
 from oddlens.lensing.camera import noise_sigma, psf_profile
 from oddlens.lensing.camera import sky as sky_of
 from oddlens.lensing.world import Camera, World
@@ -31,6 +32,13 @@ CUSP_ARCSEC, LIGHT_ARCSEC, LIGHT_PIXELS = 0.2, 5.0, 5000
 """The lens light is fitted between these radii, on a lattice of about so many pixels."""
 CORE_ARCSEC = 0.35
 """What is left of the lens light within this radius follows no Sersic profile and is set to zero."""
+SPOT_ARCSEC, SPOT_SIGMA, SPOT_CONTRAST = 0.3, 10, 10
+"""A pixel that is so many times as bright as the median within such a box, and so many sigma above it, is a cosmic ray
+or a star. Arcs are wider, and what is bright on them stands on them; a lensed point that stands alone goes, too."""
+NOISE_TRUST = 2
+"""A noise map that is off by more than this factor from the scatter of the frame's border is brought to that."""
+COVERED = 0.7
+"""The part of the side of a data set's field that a frame must cover around the lens; what is beyond has no light."""
 BRIGHT_PERCENTILE = 99.5
 """The brightness of an image: the value that so many per cent of its pixels stay below."""
 CAUTION = (
@@ -49,6 +57,12 @@ class Frame:
     masked: np.ndarray
     psf: np.ndarray | None
     pixel_scale_arcsec: float
+    light: np.ndarray | None = None
+    """The lens's own light, if a model of it is given."""
+    annulus_arcsec: tuple[float, float] | None = None
+    """If given, only what lies between these radii is looked at, and no lens light is subtracted."""
+    notes: tuple[str, ...] = field(default=())
+    """What was done to it, in sentences."""
 
     def offsets_arcsec(self, centre: tuple[float, float]) -> np.ndarray:
         """Distances of the pixels from a row and a column, [2, h, w]."""
@@ -87,16 +101,41 @@ class Target(Section):
 
 
 def read_frame(path: Path, pixel_scale_arcsec: float | None = None, **others: Path | None) -> Frame:
-    """The (first) frame of a file, or of data.fits in a folder; see `imagefiles.read`.
+    """The frame of a file, or of data.fits in a folder; see `imagefiles.read`.
 
     Raises:
         FileNotFoundError, ValueError: if a file is missing or unfit, or no pixel scale is given anywhere.
     """
-    stack = next(imagefiles.read(path, pixel_scale_arcsec=pixel_scale_arcsec, others=others))
+    stacks = list(imagefiles.read(path, pixel_scale_arcsec=pixel_scale_arcsec, others=others))
+    if (count := sum(len(stack.labels) for stack in stacks)) > 1:
+        raise ValueError(f"{path} holds {count} images: say which by path#NAME in an index (config/README.md)")
+    stack = stacks[0]
     if stack.pixel_scale_arcsec is None:
         raise ValueError(f"{path}: no pixel scale. {imagefiles.SCALE_STANDS}")
     name = path.resolve().name if path.is_dir() else path.parent.resolve().name if path.name == DATA else path.stem
     return frame_of(name, stack.images[0], stack.pixel_scale_arcsec, **stack.beside)
+
+
+def read_lens(lens: Lens) -> Frame:
+    """The frame that an index describes; or any other, with what lies beside it.
+
+    Raises:
+        FileNotFoundError, ValueError: if something is missing or unfit.
+    """
+    if lens.problem:
+        raise ValueError(lens.problem)
+    if not lens.indexed:
+        frame = read_frame(Path(lens.paths["data"]), lens.pixel_scale_arcsec)
+    else:
+        assert lens.pixel_scale_arcsec is not None
+        arrays = {kind: imagefiles.one(path) for kind, path in lens.paths.items()}
+        if "psf" in arrays:
+            arrays["psf"] = imagefiles.unit_psf(lens.paths["psf"], arrays["psf"])
+        image = arrays.pop("data")
+        if "noise" not in arrays and (noise := imagefiles.counted_noise(lens.paths["data"], image)) is not None:
+            arrays["noise"] = noise
+        frame = frame_of(lens.label, image, lens.pixel_scale_arcsec, **arrays)
+    return without_spots(replace(frame, name=lens.label, annulus_arcsec=lens.annulus_arcsec))
 
 
 def frame_of(
@@ -106,14 +145,15 @@ def frame_of(
     psf: np.ndarray | None = None,
     noise: np.ndarray | None = None,
     mask: np.ndarray | None = None,
+    lens_light: np.ndarray | None = None,
 ) -> Frame:
     """A frame of what was read. Pixels that are not finite or have no noise count as masked; without a noise map the
-    noise is that of the border.
+    noise is that of the border, and the background of a map that is far off is brought to that.
 
     Raises:
         ValueError: if they do not go together, or nothing is left.
     """
-    for what, array in (("noise map", noise), ("mask", mask)):
+    for what, array in (("noise map", noise), ("mask", mask), ("lens light", lens_light)):
         if array is not None and array.shape != image.shape:
             raise ValueError(f"{name} has {image.shape} pixels and its {what} {array.shape}: they must agree")
     image = image.astype(np.float64)
@@ -121,19 +161,43 @@ def frame_of(
     masked |= False if noise is None else ~(np.isfinite(noise) & (noise > 0))
     if masked.all():
         raise ValueError(f"{name}: every pixel is masked or not finite")
+    masked |= False if lens_light is None else ~np.isfinite(lens_light)
     image = np.where(np.isfinite(image), image, 0.0)
-    sigma = np.where(masked, 1.0, border_sigma(image, masked) if noise is None else noise)
+    border = image[_border(masked)]
+    notes: tuple[str, ...] = ()
+    measured = 1.4826 * float(np.median(np.abs(border - np.median(border))))
+    sigma = np.where(masked, 1.0, measured if noise is None else noise)
     if not sigma.all():
         raise ValueError(f"{name} has a border without noise: give its noise map with --noise")
-    return Frame(name, image, sigma, masked, psf, pixel_scale_arcsec)
+    if noise is not None and measured > 0:
+        told = float(np.median(sigma[_border(masked)]))
+        if not 1 / NOISE_TRUST < told / measured < NOISE_TRUST:
+            sigma = np.where(masked, 1.0, np.sqrt(measured**2 + np.clip(sigma**2 - told**2, 0, None)))
+            notes = (f"The noise map says {told / measured:.2g} times the scatter of the border, which is taken.",)
+    light = None if lens_light is None else np.where(np.isfinite(lens_light), lens_light, 0.0)
+    return Frame(name, image, sigma, masked, psf, pixel_scale_arcsec, light, notes=notes)
 
 
-def border_sigma(image: np.ndarray, masked: np.ndarray) -> float:
-    """The noise in the outer tenth of a frame on each side, from the median deviation; image's units."""
+def _border(masked: np.ndarray) -> np.ndarray:
+    """The usable pixels in the outer tenth of a frame on each side; all usable ones if there are none."""
     outer = ~masked
-    outer[tuple(slice(max(1, n // 10), n - max(1, n // 10)) for n in image.shape)] = False
-    border = image[outer if outer.any() else ~masked]
-    return 1.4826 * float(np.median(np.abs(border - np.median(border))))
+    outer[tuple(slice(max(1, n // 10), n - max(1, n // 10)) for n in masked.shape)] = False
+    return outer if outer.any() else ~masked
+
+
+def without_spots(frame: Frame) -> Frame:
+    """The frame with cosmic rays and stars masked, but for the core of the lens."""
+    box = 2 * max(1, round(SPOT_ARCSEC / 2 / frame.pixel_scale_arcsec)) + 1
+    usual = ndimage.median_filter(np.where(frame.masked, 0.0, frame.image), box)
+    excess = (frame.image - usual) / frame.sigma
+    bright = (excess > SPOT_SIGMA) & (frame.image > SPOT_CONTRAST * usual) & ~frame.masked
+    spots = ndimage.binary_propagation(bright, np.ones((3, 3)), mask=(excess > 3) & ~frame.masked)
+    spots &= np.hypot(*frame.offsets_arcsec(lens_centre(frame))) > CORE_ARCSEC
+    if not spots.any():
+        return frame
+    count = ndimage.label(spots, np.ones((3, 3)))[1]
+    note = f"{count} bright spot{'s' if count > 1 else ''} masked (cosmic rays, stars)."
+    return replace(frame, masked=frame.masked | spots, notes=(*frame.notes, note))
 
 
 # --- 2. lens light ---------------------------------------------------------------------------------------------------
@@ -183,10 +247,19 @@ def _sersic(amplitude: float, radius_arcsec: float, index: float) -> models.Sers
     return models.Sersic2D(amplitude, radius_arcsec, index, 0, 0, 0.2, 1.0, bounds=bounds)
 
 
-def without_lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
-    """The frame less its lens light, zero in the core and where it is masked."""
-    core = np.hypot(*frame.offsets_arcsec(centre)) < CORE_ARCSEC
-    return np.where(core | frame.masked, 0.0, frame.image - lens_light(frame, centre))
+def own_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
+    """The light of the lens: as given, or as fitted; none, if only an annulus is looked at."""
+    if frame.annulus_arcsec:
+        return np.zeros(frame.image.shape)
+    return lens_light(frame, centre) if frame.light is None else frame.light
+
+
+def without_lens_light(frame: Frame, centre: tuple[int, int], light: np.ndarray | None = None) -> np.ndarray:
+    """The frame less its lens light (by default its own), zero in the core, outside an annulus, and where masked."""
+    radius = np.hypot(*frame.offsets_arcsec(centre))
+    inner, outer = frame.annulus_arcsec or (CORE_ARCSEC, np.inf)
+    light = own_light(frame, centre) if light is None else light
+    return np.where((radius < inner) | (radius > outer) | frame.masked, 0.0, frame.image - light)
 
 
 # --- 3. and 4. PSF and pixels ----------------------------------------------------------------------------------------
@@ -253,8 +326,9 @@ def to_camera(
 # --- 5. brightness and noise -----------------------------------------------------------------------------------------
 
 
-def match(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], target: Target) -> tuple[np.ndarray, float]:
-    """A frame without its lens light as the data set would show it, and the share of pixels noisier than simulated.
+def match(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], target: Target) -> tuple[np.ndarray, float, float]:
+    """A frame without its lens light as the data set would show it; the share of pixels noisier than simulated; and the
+    factor that its brightness was multiplied by.
 
     Raises:
         ValueError: if the frame shows no light there.
@@ -268,11 +342,11 @@ def match(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], target: Tar
     wanted = noise_sigma(image, np.asarray(target.exposure_s), np.asarray(target.sky)) ** 2
     normal = stream(target.seed, "real", frame.name).standard_normal(image.shape)
     noisy = image + normal * np.sqrt(np.clip(wanted - variance, 0, None))
-    return noisy.astype(np.float32), float((variance > wanted).mean())
+    return noisy.astype(np.float32), float((variance > wanted).mean()), factor
 
 
 def check_field(frame: Frame, centre: tuple[int, int], target: Target) -> None:
-    """Raise a ValueError if the frame does not cover the data set's field of view around the lens, or is coarser."""
+    """Raise a ValueError if the frame covers too little of the data set's field around the lens, or is coarser."""
     wanted = target.camera.pixel_scale_arcsec
     if frame.pixel_scale_arcsec > (1 + SAME_SCALE) * wanted:
         raise ValueError(
@@ -281,11 +355,12 @@ def check_field(frame: Frame, centre: tuple[int, int], target: Target) -> None:
         )
     needed = target.camera.pixels * target.camera.pixel_scale_arcsec
     room = min(min(c + 0.5, n - c - 0.5) for c, n in zip(centre, frame.image.shape, strict=True))
-    if 2 * room * frame.pixel_scale_arcsec < needed - 1e-6:
+    if 2 * room * frame.pixel_scale_arcsec < COVERED * needed:
         height, width = (n * frame.pixel_scale_arcsec for n in frame.image.shape)
         raise ValueError(
             f'{frame.name} is {height:.2f}" x {width:.2f}" with the lens at row {centre[0]} from the top, column '
-            f'{centre[1]}; {target.dataset} needs {needed:.2f}" x {needed:.2f}" around the lens: give a larger cut-out'
+            f'{centre[1]}; {target.dataset} shows {needed:.2f}" x {needed:.2f}" around it, of which {COVERED:.0%} '
+            "a side are needed: give a larger cut-out"
         )
 
 
@@ -297,7 +372,7 @@ def bring(frame: Frame, target: Target) -> tuple[np.ndarray, str]:
     """
     centre = lens_centre(frame)
     check_field(frame, centre, target)
-    image, too_noisy = match(frame, without_lens_light(frame, centre), centre, target)
+    image, too_noisy, _ = match(frame, without_lens_light(frame, centre), centre, target)
     return image, told(frame, target, too_noisy)
 
 
@@ -305,13 +380,18 @@ def told(frame: Frame, target: Target, too_noisy: float) -> str:
     """What was done to the frame for one data set, and what is not as it should be."""
     camera = target.camera
     wide = frame.psf is not None and frame.psf.max() < target_psf((99, 99), frame.pixel_scale_arcsec, camera).max()
+    inner, outer = frame.annulus_arcsec or (CORE_ARCSEC, 0)
+    removed = f'all but {inner:g}" to {outer:g}" around the lens' if outer else f'lens light and the inner {inner:g}"'
+    side = min(frame.image.shape) * frame.pixel_scale_arcsec / (camera.pixels * camera.pixel_scale_arcsec)
     parts = [
-        f'{target.dataset}: lens light and the inner {CORE_ARCSEC}" removed, {frame.masked.mean():.1%} of the frame',
+        f"{target.dataset}: {removed} removed, {frame.masked.mean():.1%} of the frame",
         f"masked, {'blurred by' if frame.psf is None else 'PSF matched to'} the data set's",
         f'({camera.psf.profile}), pixels of {frame.pixel_scale_arcsec:g}" resampled to',
         f'{camera.pixel_scale_arcsec:g}", brightness and noise brought to those of the data set.',
         "No PSF was given, so the image is blurrier than simulated ones." if frame.psf is None else "",
         "The frame's PSF is wider than the data set's: it was partly deconvolved." if wide else "",
+        f"The frame covers {side:.0%} of the field's side; beyond there is only noise." if side < 1 else "",
+        *frame.notes,
         f"In {too_noisy:.1%} of the pixels the real noise is larger than the simulated." if too_noisy else "",
     ]
     return " ".join(part for part in parts if part)

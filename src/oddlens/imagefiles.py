@@ -15,6 +15,8 @@ import numpy as np
 
 from oddlens import fitsfile
 from oddlens.fitsfile import LARGEST, Unit
+from oddlens.lensindex import file_of
+from oddlens.mistakes import nearest
 
 KINDS = {b"SIMPLE": "FITS", b"\x1f\x8b": "FITS", b"\x93NUMPY": "NPY", b"\x89HDF": "HDF5", b"oddlens sha256": "HDF5"}
 """By the first bytes; a compressed file is taken for FITS, an HDF5 file of ours begins with its checksum."""
@@ -86,8 +88,50 @@ def read(
     if images.ndim != 3 or not images.size or not np.issubdtype(images.dtype, np.number) or np.iscomplexobj(images):
         raise ValueError(f"{path} holds {images.dtype} of shape {images.shape}; images are numbers [n, h, w]")
     if max(images.shape[1:]) > LARGEST:
-        raise ValueError(f"{path} has images of {max(images.shape[1:])} pixels on a side; {LARGEST} are the most")
+        raise ValueError(_too_large(path, max(images.shape[1:])))
     yield Stack(_labels(path.name, len(images)), images, pixel_scale_arcsec or said, _beside(path, [], others))
+
+
+def one(reference: str | Path) -> np.ndarray:
+    """The one image of `path`, or of `path#NAME`: an extension of a FITS file, a data set of an HDF5 file; [h, w].
+
+    Raises:
+        FileNotFoundError, ValueError: if there is none, or several and no name.
+    """
+    path, name = file_of(str(reference)), str(reference).rpartition("#")[2]
+    name = "" if str(path) == str(reference) else name
+    kind = _kind(path)
+    if kind == "FITS":
+        units = [unit for unit in fitsfile.read(path) if not name or unit.name == name.upper()]
+        seen = units if name else [unit for unit in units if unit.name not in fitsfile.NO_IMAGES] or units
+        found = [image for unit in seen for image in unit.images]
+        if not found:
+            raise ValueError(f"{path} has no image '{name}'. {nearest(name, [u.name for u in fitsfile.read(path)])}")
+        if len(found) > 1:
+            names = ", ".join(f"{u.name or 'PRIMARY'} ({len(u.images)})" for u in seen)
+            raise ValueError(f"{path} holds {len(found)} images, {names}: say which by path#NAME, one image a name")
+        return found[0]
+    array = (_npy(path) if kind == "NPY" else _hdf5(path, name or DATASET))[0]
+    array = array[0] if array.ndim == 3 and len(array) == 1 else array
+    if array.ndim != 2 or not array.size or not np.issubdtype(array.dtype, np.number) or np.iscomplexobj(array):
+        raise ValueError(f"{reference} holds {array.dtype} of shape {array.shape}; one image is numbers [h, w]")
+    return array
+
+
+def counted_noise(reference: str | Path, image: np.ndarray) -> np.ndarray | None:
+    """The noise of an image of counts per second, if its HDF5 file says `background_rms` and `exposure_time` (s; of all
+    or of each pixel), as files for lenstronomy do; else None."""
+    path = file_of(str(reference))
+    if _kind(path) != "HDF5":
+        return None
+    try:
+        rms, exposure = (_hdf5(path, name)[0] for name in ("background_rms", "exposure_time"))
+    except ValueError:
+        return None
+    if exposure.shape not in ((), image.shape) or rms.shape not in ((), image.shape):
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.sqrt(np.square(rms) + np.clip(image, 0, None) / exposure)
 
 
 def _kind(path: Path) -> str:
@@ -99,6 +143,10 @@ def _kind(path: Path) -> str:
     if kind is None:
         raise ValueError(f"{path} is neither FITS, HDF5 nor NPY: it begins with other bytes")
     return kind
+
+
+def _too_large(path: Path, side: int) -> str:
+    return f"{path} has images of {side} pixels on a side; {LARGEST} are the most: cut the lens out"
 
 
 def _labels(name: str, count: int) -> list[str]:
@@ -117,7 +165,6 @@ def _hdf5(path: Path, dataset: str) -> tuple[np.ndarray, float | None]:
     import h5py
 
     from oddlens.artefacts import read_arrays
-    from oddlens.mistakes import nearest
 
     with path.open("rb") as file:
         ours = file.read(7) == b"oddlens"
@@ -129,6 +176,8 @@ def _hdf5(path: Path, dataset: str) -> tuple[np.ndarray, float | None]:
             with h5py.File(path, "r") as opened:
                 names: list[str] = []
                 opened.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+                if dataset in names and max(opened[dataset].shape[-2:], default=0) > LARGEST:
+                    raise ValueError(_too_large(path, max(opened[dataset].shape[-2:])))
                 arrays = {name: opened[name][()] if name == dataset else np.empty(0) for name in names}
                 about = {**opened.attrs, **(opened[dataset].attrs if dataset in names else {})}
         except (OSError, RuntimeError, TypeError) as error:
@@ -150,13 +199,16 @@ def _beside(path: Path, units: Sequence[Unit], others: Mapping[str, Path | None]
         elif others.get(kind) or (units and sibling.is_file()):
             found[kind] = fitsfile.read(sibling)[0].images[0]
     if "psf" in found:
-        psf = np.asarray(found["psf"], float)
-        if not np.isfinite(psf).all() or abs(psf.sum() - 1) > PSF_SUM:
-            raise ValueError(
-                f"{path}: its PSF sums to {psf.sum():.3g} and not to 1: divide it by its sum, if it is a PSF"
-            )
-        found["psf"] = psf / psf.sum()
+        found["psf"] = unit_psf(path, found["psf"])
     return found
+
+
+def unit_psf(path: Path | str, psf: np.ndarray) -> np.ndarray:
+    """A point-spread function brought to the sum 1; a ValueError if it is far from that."""
+    psf = np.asarray(psf, float)
+    if not np.isfinite(psf).all() or abs(psf.sum() - 1) > PSF_SUM:
+        raise ValueError(f"{path}: its PSF sums to {psf.sum():.3g} and not to 1: divide it by its sum, if it is a PSF")
+    return psf / psf.sum()
 
 
 def _pixel_scale(path: Path, header: Mapping[str, Any], given: float | None) -> float | None:

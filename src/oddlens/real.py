@@ -1,37 +1,168 @@
-"""Score a real lens with a study's detectors: `python -m oddlens.real PATH --study results/default`.
+"""Real lenses among simulated ones: `python -m oddlens.real PATH --study results/default`.
 
-The frame is brought to the geometry of each data set (`oddlens.frames`).
+PATH is a frame, a folder with one, or an index (`oddlens.lensindex`). Each is brought to the geometry of a data set
+(`oddlens.frames`) and scored by all its detectors; and these score simulated lenses with the noise of the frames'
+outskirts (`oddlens.outskirts`). What cannot be scored is told, and the rest goes on.
 """
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 from matplotlib.figure import Figure
 
-from oddlens import detectors, figures, frames, shards, tables
-from oddlens.cells import CLEAN, cell_name
+from oddlens import detectors, figures, frames, lensindex, metrics, outskirts, settings, shards, tables
 from oddlens.chance import false_alarm, one_in
-from oddlens.detectors.base import INPUTS
+from oddlens.detectors.base import INPUTS, Detector
 from oddlens.frames import CAUTION, Frame, Target
-from oddlens.imagefiles import SIBLINGS
+from oddlens.lensindex import Lens
+from oddlens.lensing.camera import noise_sigma
+from oddlens.lensing.camera import sky as sky_of
 from oddlens.lensing.substructure import SMOOTH
+from oddlens.outskirts import Noise
+from oddlens.progress import say
+from oddlens.randomness import stream
 from oddlens.tables.findings import FLAGS
+from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table, problem_lines
 from oddlens.training import pick_device
 
+TWINS = 100
+"""Test images of each class that get the noise of a frame."""
+NAMED = 8
+"""Rows whose percentiles stand in a picture."""
 
-def simulated(study: Path, dataset: str) -> tuple[Target, np.ndarray]:
-    """What a data set of a study looks like, and its smooth validation images [n, pixels, pixels]."""
+
+@dataclass(frozen=True)
+class Brought:
+    """A real lens as a data set would show it."""
+
+    lens: Lens
+    frame: Frame
+    centre: tuple[int, int]
+    light: np.ndarray  # what was subtracted, [h, w]
+    image: np.ndarray  # float32 [pixels, pixels]
+    factor: float
+    """What the frame's brightness was multiplied by."""
+    said: str
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a data set of a study looks like, and those of its test images that get real noise."""
+
+    target: Target
+    example: np.ndarray  # a smooth image [pixels, pixels]
+    classes: list[str]  # of the test images, smooth first
+    index: np.ndarray  # of the test images, the same in each class, [n]
+    noise_free: np.ndarray  # [classes, n, pixels, pixels]
+    exposure_s: np.ndarray  # [n]
+    sky_variance: np.ndarray  # [n]
+
+
+def simulated(study: Path, dataset: str) -> Simulated:
+    """Of a data set of a study, which must have been made."""
     paths = sorted((study / "shards" / dataset / "validation" / SMOOTH).glob("*.h5"))
     if not paths:
         raise FileNotFoundError(f"{study} has no validation images of '{dataset}': run `make study` first")
     found = [shards.read(path) for path in paths]
-    return Target.of(found), np.concatenate([shard.images for shard in found])
+    target = Target.of(found)
+    folder = study / "shards" / dataset / "test"
+    classes = [SMOOTH, *sorted({path.name for path in folder.iterdir()} - {SMOOTH})]
+    tests = [shards.read(folder / cls / "000.h5") for cls in classes]
+    truth = {name: array[:TWINS] for name, array in tests[0].group("truth").items()}
+    read = truth.get("read_noise_electrons", 0.0)
+    dark = noise_sigma(np.zeros(()), truth["exposure_s"], sky_of(target.camera, truth), read)
+    return Simulated(
+        target=target,
+        example=found[0].images[0],
+        classes=classes,
+        index=tests[0].arrays["index"][:TWINS],
+        noise_free=np.stack([test.arrays["noise_free"][:TWINS] for test in tests]),
+        exposure_s=truth["exposure_s"],
+        sky_variance=dark**2,
+    )
 
 
-# --- scores ----------------------------------------------------------------------------------------------------------
+# --- bring -----------------------------------------------------------------------------------------------------------
+
+
+def brought(lens: Lens, target: Target) -> Brought:
+    """A lens as a data set would show it.
+
+    Raises:
+        OSError, ValueError, RuntimeError: if that cannot be done.
+    """
+    frame = frames.read_lens(lens)
+    centre = frames.lens_centre(frame)
+    frames.check_field(frame, centre, target)
+    light = frames.own_light(frame, centre)
+    lensed = frames.without_lens_light(frame, centre, light)
+    image, too_noisy, factor = frames.match(frame, lensed, centre, target)
+    return Brought(lens, frame, centre, light, image, factor, frames.told(frame, target, too_noisy))
+
+
+# --- score -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A trained model of a row, and its scores of simulated images."""
+
+    row: str
+    seed: int
+    model: Detector
+    explain: Any  # a function of images, or None
+    smooth: np.ndarray
+    """Scores of validation images."""
+    test: pd.DataFrame
+    """Scores of test images by class and index, in the column `score`."""
+
+    def examined(self, images: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Scores and findings of images."""
+        return self.model.examined(self.explain(images) if self.explain else images)
+
+
+def scorers(study: Path, dataset: str, rows: Mapping[str, Mapping[str, Any]], seeds: Sequence[int]) -> Iterator[Any]:
+    """The models of a data set, one after the other: a `Scorer`, or a row of the table that says why there is none.
+
+    Args:
+        rows: see `settings.Study.scorers`.
+    """
+
+    def load(row: str, seed: int, **scoring: Any) -> Detector:
+        how = rows[row]
+        path = study / "models" / dataset / how["trained"] / f"seed-{seed}" / f"{how['cell']}.safetensors"
+        if not path.is_file():
+            raise FileNotFoundError(f"{study} has no trained models for '{dataset}': run `make study` first ({path})")
+        model, about = detectors.load(path, **scoring)
+        if about["diverged"]:
+            raise ValueError(about["diverged"])
+        return model.to(pick_device("auto"))
+
+    for row, how in rows.items():
+        for seed in seeds:
+            try:
+                explain = None
+                if how["input"] != "images":
+                    explainer, place = load(how["explainer"], seeds[0]), INPUTS.index(how["input"])
+                    explain = lambda images, by=explainer, k=place: by.leftovers(images)[:, k]  # noqa: E731
+                model = load(row, seed, **how["scoring"])
+                scores, _ = tables.read_scores(study / "scores" / dataset / f"{row}.csv")
+                scores = scores.assign(score=scores[f"{how['cell']}/{seed}"])
+                smooth = scores[(scores["pool"] == "validation") & (scores["class"] == SMOOTH)]["score"].to_numpy(float)
+                yield Scorer(row, seed, model, explain, smooth, scores[scores["pool"] == "test"])
+            except (OSError, ValueError, KeyError, RuntimeError) as error:
+                yield {"dataset": dataset, "detector": row, "seed": seed, "problem": _line(error)}
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def percentile(score: float, among: np.ndarray) -> float:
@@ -39,136 +170,278 @@ def percentile(score: float, among: np.ndarray) -> float:
     return 100 * float(np.sum(among < score) + np.sum(among <= score)) / (2 * len(among))
 
 
-def model_paths(study: Path, dataset: str) -> dict[str, list[Path]]:
-    """The models trained without contamination, by detector, a path for each seed."""
-    found = sorted((study / "models" / dataset).glob(f"*/seed-*/{cell_name(CLEAN, 0)}.safetensors"))
+def _scored(by: Scorer, found: Sequence[Brought], dataset: str) -> list[dict[str, Any]]:
+    """A row of the table for each lens."""
     if not found:
-        raise FileNotFoundError(f"{study} has no trained models for '{dataset}': run `make study` first")
-    return {row: [p for p in found if p.parts[-3] == row] for row in dict.fromkeys(p.parts[-3] for p in found)}
+        return []
+    scores, findings = by.examined(np.stack([b.image for b in found]))
+    chances = false_alarm(scores, by.smooth)
+    spread = by.smooth.std(ddof=1)
+    return [
+        {
+            "lens": b.lens.label,
+            "object": b.lens.object,
+            "claimed": int(b.lens.claimed),
+            "dataset": dataset,
+            "detector": by.row,
+            "seed": by.seed,
+            "score": float(scores[k]),
+            "percentile": percentile(scores[k], by.smooth),
+            "chance": chances[k],
+            "deviations": float(scores[k] - by.smooth.mean()) / spread if spread > 0 else np.nan,
+            **{name: float(values[k]) for name, values in findings.items()},
+        }
+        for k, b in enumerate(found)
+    ]
 
 
-def percentiles(image: np.ndarray, dataset: str, smooth: np.ndarray, paths: dict[str, list[Path]]) -> pd.DataFrame:
-    """The image's percentile among the simulated smooth ones and its `chance`, and what else a detector finds in it: a
-    row for each detector and seed."""
-    rows = []
-    for detector, path in ((detector, path) for detector, seeds in paths.items() for path in seeds):
-        model, about = detectors.load(path)
-        # Nobody knows the truth; there is nothing to know; or it must be explained first.
-        if model.needs == "truth" or about["diverged"] or about["input"] != "images":
-            continue
-        scores, found = model.to(pick_device("auto")).examined(np.concatenate([image[None], smooth]))
-        row = {"dataset": dataset, "detector": detector, "seed": about["seed"]}
-        row |= {"percentile": percentile(scores[0], scores[1:]), "chance": false_alarm(scores[:1], scores[1:])[0]}
-        rows.append(row | {name: values[0] for name, values in found.items()})
-    return pd.DataFrame(rows)
+# --- real noise ------------------------------------------------------------------------------------------------------
 
 
-def rebuilt(study: Path, image: np.ndarray, dataset: str, paths: dict[str, list[Path]]) -> dict[str, np.ndarray]:
-    """What the detector with the best clean AUC among those that rebuild images makes of this one, what that leaves
-    over, and how significant masses are, if it knows: images by their titles."""
-    order = list(paths)
-    if (study / "tables" / "auc.csv").is_file():
-        auc = pd.read_csv(study / "tables" / "auc.csv")
-        clean = auc[(auc["dataset"] == dataset) & (auc["contaminant"] == CLEAN) & (auc["anomaly"] == tables.ALL)]
-        means = clean.groupby("detector")["auc"].mean()
-        order.sort(key=lambda detector: -means.get(detector, 0.0))
-    for detector, (model, about) in ((detector, detectors.load(paths[detector][0])) for detector in order):
-        if about["diverged"] or about["input"] != "images":
-            continue
-        if (images := model.reconstructed(image[None])) is not None:
-            made = {f"rebuilt by {detector}": images[0], "residual": image - images[0]}
-            if (left := model.leftovers(image[None])) is not None:
-                made["significance of a mass [σ]"] = left[0, INPUTS.index("scan")]
-            return made
-    return {}
+def _compared(by: Scorer, like: Simulated, noisy: np.ndarray) -> dict[str, float]:
+    """AUCs of the same test images with simulated and with real noise, [classes, n, pixels, pixels], and what the noise
+    does to the scores of smooth ones."""
+    wanted = pd.MultiIndex.from_product([like.classes, like.index])
+    table = by.test.set_index(["class", "index"])["score"]
+    before = table.loc[wanted].to_numpy(float).reshape(len(like.classes), -1)
+    after = by.examined(noisy.reshape(-1, *noisy.shape[2:]))[0].reshape(before.shape)
+    both = np.stack([before, after])  # [noise, class, n]
+    lens = np.tile(np.arange(before.shape[1]), len(like.classes) - 1)
+    areas = metrics.areas(both[:, 0], both[:, 1:].reshape(2, -1), np.arange(before.shape[1]), lens)
+    low, high = metrics.interval(areas.auc, areas.variance)
+    change = areas.combined(np.array([[-1.0, 1.0]]))
+    least, most, _ = metrics.difference(change.auc, change.variance)
+    spread = by.smooth.std(ddof=1)
+    return {
+        "auc_simulated": areas.auc[0],
+        "auc_simulated_low": low[0],
+        "auc_simulated_high": high[0],
+        "auc_real": areas.auc[1],
+        "auc_real_low": low[1],
+        "auc_real_high": high[1],
+        "change": change.auc[0],
+        "change_low": least[0],
+        "change_high": most[0],
+        "shift": float(np.mean(after[0] - before[0])) / spread if spread > 0 else np.nan,
+    }
 
 
-# --- picture and words -----------------------------------------------------------------------------------------------
+def _noise(b: Brought, like: Simulated) -> tuple[Noise, np.ndarray] | str:
+    """The noise of a frame, and the test images with it, [classes, n, pixels, pixels]; or why there is none."""
+    if len(like.index) < 2:
+        return "the study has too few test images"
+    try:
+        noise = outskirts.noise_of(b.frame, b.light, b.centre, like.target, b.factor)
+    except ValueError as error:
+        return _line(error)
+    # Twins have the same noise, as in the test pool.
+    streams = [stream(like.target.seed, "real noise", b.lens.label) for _ in like.classes]
+    drawn = [
+        outskirts.observed(clean, like.exposure_s, like.sky_variance, noise, rng)
+        for clean, rng in zip(like.noise_free, streams, strict=True)
+    ]
+    return noise, np.stack(drawn)
 
 
-def picture(frame: Frame, lensed: np.ndarray, centre: tuple[int, int], rows: list[tuple]) -> Figure:
-    """A row for each (target, simulated, image, rebuilt): frame, less lens light, as the data set shows it, a simulated
-    one, rebuilt."""
-    columns = 4 + max(len(made) for *_, made in rows)
-    figure, axes = figures.plt.subplots(len(rows), columns, figsize=(2 * columns, 2.25 * len(rows)), squeeze=False)
-    for line, (target, smooth, image, made) in zip(axes, rows, strict=True):
-        half = target.camera.pixels * target.camera.pixel_scale_arcsec / 2 / frame.pixel_scale_arcsec
-        view = tuple(slice(max(0, round(c - half)), round(c + half) + 1) for c in centre)
-        raw, arcs = np.arcsinh(frame.image / (3 * np.median(frame.sigma[~frame.masked])))[view], lensed[view]
-        panels = [
-            (f"{frame.name} (asinh)", raw, raw.max()),
-            ("lens light removed", arcs, np.percentile(arcs, 99.8)),
-            (f"as in {target.dataset}", image, image.max()),
-            (f"one of {target.dataset}", smooth, smooth.max()),
-        ]
-        panels += [(title, panel, image.max()) for title, panel in made.items()]
-        for axis, (title, panel, top) in zip(line, panels, strict=False):
-            colours, low, high = (figures.IMAGES, 0, top)
-            if title == "residual":
-                colours, low, high = (figures.DIFFERENCES, -top / 4, top / 4)
-            if "[σ]" in title:
-                colours, high = figures.MAPS, max(5.0, panel.max())
-                title += f" to {high:.0f}"
-            axis.imshow(panel, cmap=colours, vmin=low, vmax=high)
-            axis.set_title(title, fontsize=8)
-        for axis in line:
-            axis.set_axis_off()
+# --- pictures --------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Seen:
+    """What the best rows make of the real lenses: images [lenses, pixels, pixels] by their titles, and their AUCs."""
+
+    drawn: tuple[float, dict[str, np.ndarray]] = (-1.0, {})
+    mapped: tuple[float, dict[str, np.ndarray]] = (-1.0, {})
+
+    def look(self, by: Scorer, images: np.ndarray, auc: float) -> None:
+        """Keep what this row makes of the images, if it is better than those before."""
+        if by.explain:
+            return
+        if auc > self.drawn[0] and (made := by.model.reconstructed(images)) is not None:
+            self.drawn = auc, {f"rebuilt by {by.row}": made, "residual": images - made}
+        if auc > self.mapped[0] and (left := by.model.leftovers(images)) is not None:
+            self.mapped = auc, {f"mass by {by.row} [σ]": left[:, INPUTS.index("scan")]}
+        elif auc > self.mapped[0] and (maps := by.model.maps(images)) is not None:
+            self.mapped = auc, {f"anomaly, {by.row}": maps}
+
+
+def picture(b: Brought, like: Simulated, made: Mapping[str, np.ndarray], words: str) -> Figure:
+    """The frame, less its lens light, as the data set shows it, a simulated one, what a row makes of it, the scores."""
+    target, frame = like.target, b.frame
+    panels_made = list(made.items())
+    half = target.camera.pixels * target.camera.pixel_scale_arcsec / 2 / frame.pixel_scale_arcsec
+    view = tuple(slice(max(0, round(c - half)), round(c + half) + 1) for c in b.centre)
+    raw = np.arcsinh(frame.image / (3 * np.median(frame.sigma[~frame.masked])))[view]
+    arcs, top = frames.without_lens_light(frame, b.centre, b.light)[view], b.image.max()
+    panels = [
+        (f"{b.lens.label} (asinh)", raw, np.where(frame.masked[view], 0, raw).max()),
+        ("masked, less lens light", arcs, np.percentile(arcs, 99.8)),
+        (f"as in {target.dataset}", b.image, top),
+        (f"one of {target.dataset}", like.example, like.example.max()),
+        *((title, panel, top) for title, panel in panels_made),
+    ]
+    figure, axes = figures.plt.subplots(1, len(panels) + 1, figsize=(2 * len(panels) + 2.4, 2.2))
+    for axis, (title, panel, high) in zip(axes, panels, strict=False):
+        colours, low = figures.IMAGES, 0.0
+        if title == "residual":
+            colours, low, high = figures.DIFFERENCES, -top / 4, top / 4
+        elif "[σ]" in title or title.startswith("anomaly"):
+            colours, low, high = figures.MAPS, min(0.0, panel.min()), max(5.0, panel.max())
+            title += f" to {high:.0f}"
+        axis.imshow(panel, cmap=colours, vmin=low, vmax=high)
+        axis.set_title(title, fontsize=8)
+    axes[-1].text(0, 1, words, fontsize=7.5, va="top", transform=axes[-1].transAxes, linespacing=1.5)
+    for axis in axes:
+        axis.set_axis_off()
     figure.tight_layout(pad=0.4)
     return figure
 
 
-def score_real(study: Path, frame: Frame, datasets: list[str]) -> str:
-    """Write `real/<name>.csv` and `.png` in the study's folder; returns what there is to say."""
-    centre = frames.lens_centre(frame)
-    goals = [(simulated(study, dataset), model_paths(study, dataset)) for dataset in datasets]
-    for (target, _), _ in goals:
-        frames.check_field(frame, centre, target)
-    lensed = frames.without_lens_light(frame, centre)
-    found, rows, texts = [], [], []
-    for (target, smooth), paths in goals:
-        image, too_noisy = frames.match(frame, lensed, centre, target)
-        found.append(percentiles(image, target.dataset, smooth, paths))
-        rows.append((target, smooth[0], image, rebuilt(study, image, target.dataset, paths)))
-        texts.append(frames.told(frame, target, too_noisy))
-    table = pd.concat(found)
-    place = study / "real" / frame.name
-    tables.write(f"{place}.csv", table)
-    with figures.plt.rc_context(figures.STYLE):
-        figures.save(picture(frame, lensed, centre, rows), f"{place}.png")
-    means = table.groupby(["detector", "dataset"])[["percentile", "chance"]].mean()
+def _words(table: pd.DataFrame, best: Sequence[str]) -> str:
+    """The scores of one lens, means over seeds: a line for each of the best rows."""
+    means = table.groupby("detector")[["percentile", "chance"]].mean()
+    shown = means.loc[[row for row in best if row in means.index][:NAMED]]
+    lines = [f"{row}: {among:.1f} ({one_in(chance)})" for row, among, chance in shown.itertuples()]
+    return "\n".join(["percentile among smooth:", *lines])
+
+
+# --- the stage -------------------------------------------------------------------------------------------------------
+
+
+def score_real(
+    study: Path,
+    dataset: str,
+    lenses: Iterable[Lens],
+    *,
+    rows: Mapping[str, Mapping[str, Any]],
+    seeds: Sequence[int],
+    table_path: Path | str,
+    noise_path: Path | str,
+    pictures_path: Path | str,
+) -> pd.DataFrame:
+    """Score lenses by all models of a data set; write their table, that of real noise, and a picture of each.
+
+    Args:
+        rows: see `settings.Study.scorers`.
+
+    Returns the table (`tables.real.SCORE_COLUMNS`), where what could not be done has a `problem`.
+    """
+    like = simulated(study, dataset)
+    found: list[Brought] = []
+    lines: list[dict[str, Any]] = []
+    for lens in lensindex.told_apart(lenses):
+        try:
+            found.append(brought(lens, like.target))
+            say(f"{lens.label}: {found[-1].said}")
+        except (OSError, ValueError, RuntimeError) as error:  # the last: of a fit that fails
+            who = {"lens": lens.label, "object": lens.object, "claimed": int(lens.claimed), "dataset": dataset}
+            lines.append({**who, "problem": _line(error)})
+            say(f"{lens.label} cannot be scored: {_line(error)}")
+    noises = [(b, _noise(b, like)) for b in found]
+    compared: list[dict[str, Any]] = [
+        {"dataset": dataset, "frame": b.lens.label, "problem": n} for b, n in noises if isinstance(n, str)
+    ]
+    images = np.stack([b.image for b in found]) if found else np.empty((0, 0, 0))
+    seen = Seen()
+    aucs: dict[str, float] = {}
+    for by in scorers(study, dataset, rows, seeds):
+        if not isinstance(by, Scorer):
+            lines.append(by)
+            say(f"{by['detector']}, seed {by['seed']}: {by['problem']}")
+            continue
+        try:
+            lines += _scored(by, found, dataset)
+            normal, odd = (by.test[(by.test["class"] == SMOOTH) == is_smooth]["score"] for is_smooth in (True, False))
+            auc = float(metrics.placements(normal.to_numpy(float), odd.to_numpy(float))[0].mean())
+            aucs.setdefault(by.row, auc)
+            if by.seed == seeds[0] and found:
+                seen.look(by, images, auc)
+            for b, noise in noises:
+                if not isinstance(noise, str):
+                    about = {"dataset": dataset, "detector": by.row, "seed": by.seed, "frame": b.lens.label}
+                    about |= {"tiles": noise[0].independent, "images": len(like.index)}
+                    about["noise_ratio"] = float(np.sqrt(noise[0].variance / np.median(like.sky_variance)))
+                    compared.append(about | _compared(by, like, noise[1]))
+        except (ValueError, FloatingPointError) as error:
+            lines.append({"dataset": dataset, "detector": by.row, "seed": by.seed, "problem": _line(error)})
+            say(f"{by.row}, seed {by.seed}: {_line(error)}")
+    table = pd.DataFrame(lines)
+    table = table.reindex(columns=[*SCORE_COLUMNS, *(c for c in table if c not in SCORE_COLUMNS)])
+    tables.write(table_path, table)
+    tables.write(noise_path, pd.DataFrame(compared).reindex(columns=NOISE_COLUMNS))
+    best = sorted(aucs, key=lambda row: -aucs[row])
+    Path(pictures_path).mkdir(parents=True, exist_ok=True)
+    for k, b in enumerate(found):
+        made = {title: array[k] for _, kept in (seen.drawn, seen.mapped) for title, array in kept.items()}
+        words = _words(table[(table["lens"] == b.lens.label) & table["score"].notna()], best)
+        with figures.plt.rc_context(figures.STYLE):
+            figures.save(picture(b, like, made, words), Path(pictures_path, f"{b.lens.slug}.png"))
+    return table
+
+
+# --- the command line ------------------------------------------------------------------------------------------------
+
+
+def _in_words(table: pd.DataFrame) -> str:
+    """Percentiles and chances, means over seeds: a line for each lens and row, a column for each data set."""
+    scored = table[table["score"].notna()]
+    if not len(scored):
+        return "nothing was scored"
+    keys = ["lens", "detector", "dataset"]
+    means = scored.groupby(keys, sort=False)[["percentile", "chance"]].mean()
     cells = means["percentile"].map("{:.1f}".format) + " (" + means["chance"].map(one_in) + ")"
-    flags = table.reindex(columns=["detector", "dataset", *FLAGS]).groupby(["detector", "dataset"])[FLAGS].max()
+    flags = scored.reindex(columns=[*keys, *FLAGS]).groupby(keys, sort=False)[FLAGS].max()
     for flag in FLAGS:
         cells += np.where(flags[flag] == 1, f", {flag.replace('_', ' ')}", "")
-    words = cells.unstack(fill_value="–").reset_index().rename_axis(columns=None).to_string(index=False)
-    title = (
-        f"{frame.name}: percentile of its score among the simulated smooth lenses, and how many score as high (means)"
-    )
-    return "\n\n".join([title, words, *texts, CAUTION, f"Written: {place}.png, {place}.csv"])
+    return cells.unstack(fill_value="–").reset_index().rename_axis(columns=None).to_string(index=False)
 
 
 def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m oddlens.real", description="Score a real lens.")
-    parser.add_argument("path", help="a FITS file, or a folder with data.fits")
+    """The command line; its status is 0 if all lenses were scored by all models."""
+    parser = argparse.ArgumentParser(prog="python -m oddlens.real", description="Score real lenses.")
+    parser.add_argument("path", type=Path, help="a FITS file, a folder with data.fits or index.csv, or such a CSV")
     parser.add_argument("--study", type=Path, default=Path("results/default"), help="a study's folder")
     parser.add_argument("--dataset", action="append", help="score by this data set alone (may be repeated)")
-    for kind, file in SIBLINGS.items():
-        parser.add_argument(f"--{kind}", type=Path, help=f"FITS; default: {file} beside the frame, if there")
-    parser.add_argument("--pixel-scale", type=float, help="arcsec; default: from the header or from info.json")
+    parser.add_argument("--pixel-scale", type=float, help="arcsec, of a frame; default: from the header or info.json")
+    parser.add_argument("--claimed", action="append", default=[], help="a lens with a claimed substructure")
+    parser.add_argument("--annulus", type=float, nargs=2, metavar=("INNER", "OUTER"), help="use only this, arcsec")
     given = parser.parse_args(argv)
     try:
-        if not given.path:
+        if str(given.path) == ".":
             raise ValueError("no frame given: make score-real FITS=path")
-        datasets = given.dataset or sorted(
-            folder.name for folder in (given.study / "shards").glob("[!.]*") if folder.is_dir()
+        if not (given.study / "config.yaml").is_file():
+            raise FileNotFoundError(f"{given.study} is no study: run `make study` first")
+        study = settings.study(yaml.safe_load((given.study / "config.yaml").read_text()))
+        name = given.path.resolve().name if given.path.is_dir() else given.path.stem
+        name = given.path.resolve().parent.name if name in ("data", "index") else name
+        annulus = tuple(given.annulus) if given.annulus else None
+        lenses = lensindex.lenses(
+            given.path,
+            name,
+            claimed=given.claimed,
+            annulus_arcsec=annulus,
+            pixel_scale_arcsec=given.pixel_scale,
         )
-        if not datasets:
-            raise FileNotFoundError(f"{given.study} has no images and models: run `make study` first")
-        others = {kind: getattr(given, kind) for kind in SIBLINGS}
-        print(score_real(given.study, frames.read_frame(Path(given.path), given.pixel_scale, **others), datasets))
+        place = given.study / "real" / replace(lenses[0], label=name).slug
+        found = [
+            score_real(
+                given.study,
+                dataset,
+                lenses,
+                rows=study.scorers(),
+                seeds=study.contamination.seeds,
+                table_path=place / f"{dataset}.csv",
+                noise_path=place / f"{dataset}-noise.csv",
+                pictures_path=place / dataset,
+            )
+            for dataset in given.dataset or study.datasets
+        ]
     except (OSError, ValueError) as error:
         sys.exit(f"cannot score this: {error}")
+    table = pd.concat(found)
+    print(_in_words(table), *claims_table(table).get("words", []), CAUTION, f"Written: {place}", sep="\n\n")
+    if problems := problem_lines(table):
+        sys.exit("\n".join(["could not be scored:", *problems]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The report of a study: one HTML file that holds its tables and figures and needs nothing else."""
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,22 @@ import oddlens
 from oddlens.artefacts import replacing
 from oddlens.cells import LABELLED, MIXED
 from oddlens.chance import FLOOR, one_in
+from oddlens.followreport import looked_at
+from oddlens.pieces import embedded as _embedded
+from oddlens.pieces import html as _html
+from oddlens.realreport import real_lenses
+from oddlens.regression.targets import DARK, written
 from oddlens.tables import ALL, ALPHA, BLIND, HOME, TRAINING, VARIANTS, training_labels
 from oddlens.tables.alarms import LENSES
 from oddlens.tables.auc import ranking
 from oddlens.tables.chances import CLAIMS
 from oddlens.tables.findings import FLAGS, SCORES, flagged
+from oddlens.tables.regression import PARTS
 
 EXAMPLE = 0.1
 """The contaminated fraction that the text speaks of, or the nearest that the study has."""
+LENGTHS = ("log10_vortex_length_arcsec", "log10_axion_mass_1e22_ev")
+"""Numbers of the regression that have a published neighbour: a vortex is as long as its axion is light."""
 SHOWN = 10
 """So many of the oddest images are shown."""
 
@@ -32,7 +39,8 @@ def report(
     figures: Mapping[str, Mapping[str, str | Path]],
     ranks: str | Path,
     noise: str | Path,
-    real: Mapping[str, tuple[str | Path, str | Path]],
+    real: Mapping[str, str | Path],
+    real_pictures: Mapping[str, str | Path],
     followed: Iterable[tuple[str | Path, str | Path]],
     captions: Mapping[str, str | Path],
     study: dict[str, Any],
@@ -48,7 +56,8 @@ def report(
         figures: for each data set the paths of its figures, by name.
         ranks: the path of the critical-difference diagram.
         noise: the path of the AUC against noise.
-        real: of each real lens the paths of its table and its picture.
+        real: paths of the tables of real lenses, by name; empty if there are none.
+        real_pictures: folders of the pictures of real lenses, by data set.
         followed: of each image that was fitted again the paths of its table and its picture.
         captions: paths of what is said under each figure, plain text by its name; `ranks`, `noise`, `real`, `follow`.
         study: the validated config as plain data.
@@ -76,9 +85,9 @@ def report(
         seeds=len(study["contamination"]["seeds"]),
         figures={name: {kind: _embedded(file) for kind, file in files.items()} for name, files in figures.items()},
         ranks=_embedded(ranks),
-        noise=_embedded(noise),
-        real={name: (_real(pd.read_csv(table)), _embedded(picture)) for name, (table, picture) in real.items()},
-        followed=_followed(followed),
+        noise=_embedded(noise) if len(read["noise"]) else None,
+        real=real_lenses(real, real_pictures),
+        followed=looked_at(followed),
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **facts(read, rows, study),
     )
@@ -119,6 +128,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "collapsed": _collapsed(read["samples"]),
         "selections": _each(datasets, read["selection"], lambda t: _selection(t, rows)),
         "agreement": _agreement(read["selection"]),
+        "regression": _regression(datasets, read) if "regression" in read else None,
         "published": _each(datasets, read["published"], _published),
         "reproductions": _reproductions(read["published"], study),
         "diverged": _diverged(read["auc"]),
@@ -142,16 +152,6 @@ def _described(rows: Mapping[str, Mapping]) -> dict[str, list[tuple[str, str]]]:
     for row, entry in rows.items():
         found.get(entry["role"], {}).setdefault(entry["what"], []).append(row)
     return {role: [(", ".join(names), what) for what, names in same.items()] for role, same in found.items()}
-
-
-def _embedded(path: str | Path) -> str:
-    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode()
-
-
-def _html(table: pd.DataFrame) -> str | None:
-    if not len(table):
-        return None
-    return table.to_html(index=False, border=0, na_rep="–", escape=True, float_format="{:.3f}".format)
 
 
 def _each(datasets: Iterable[str], table: pd.DataFrame, make) -> dict[str, str]:
@@ -409,6 +409,66 @@ def _ranked(summary: pd.DataFrame) -> list[str]:
     return [row for row in ranking(summary) if row in set(summary["detector"][summary["role"] == "detector"])]
 
 
+# --- regression ------------------------------------------------------------------------------------------------------
+
+
+def _regression(datasets: Iterable[str], read: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """What the regression estimates, what populations tell, and what becomes of flagged images, as tables."""
+    lengths = read["regression"][read["regression"]["target"].isin(LENGTHS)]
+    return {
+        "estimates": _each(datasets, read["regression"], _estimates),
+        "fractions": _each(datasets, read["fractions"], _fractions),
+        "triage": _each(datasets, read["triage"], _triage),
+        "odd": read["triage"]["odd"].iloc[0],
+        "lengths": lengths.to_dict("records"),
+    }
+
+
+def _estimates(found: pd.DataFrame) -> str | None:
+    """Errors and coverage of each number: of the lens for the class that comes first, of dark matter for its own."""
+    found = found[(found["class"] == found["class"].iloc[0]) | found["target"].isin(map(written, DARK))]
+    shown = found[["row", "target", "class"]].rename(columns={"target": "number"})
+    shown["spread"] = found["spread"].map("{:.3g}".format)
+    shown["RMSE over spread"] = found["rmse"] / found["spread"]
+    relative = found[["bias", "bias_low", "bias_high"]].div(found["spread"], axis=0)
+    shown["bias over spread"] = _uncertain(relative["bias"], relative, ("bias_low", "bias_high"))
+    shown["log score [nats]"] = _uncertain(found["log_score"], found, ("log_score_low", "log_score_high"))
+    shown["width over prior's"] = found["width68"]
+    return _html(shown.assign(**_coverages(found)))
+
+
+def _fractions(found: pd.DataFrame) -> str | None:
+    """What samples of populations tell of their mean substructure fraction."""
+    fine = {
+        "rmse": "RMSE",
+        "deviation": "claimed",
+        "spread": "of all populations",
+        "rmse_of_means": "mean of estimates",
+    }
+    shown = found[["row", "class", "lenses"]].assign(
+        **{name: found[c].map("{:.4f}".format) for c, name in fine.items()}
+    )
+    shown = shown.assign(**{"slope": found["slope"], "of the mean of estimates": found["slope_of_means"]})
+    return _html(shown.assign(**_coverages(found)))
+
+
+def _coverages(found: pd.DataFrame) -> dict[str, pd.Series]:
+    """How often intervals hold the truth, with intervals of their own."""
+    made = {}
+    for part in PARTS:
+        span = _span(found, f"coverage{part}_low", f"coverage{part}_high", "{:.2f}".format)
+        made[f"in {part} %"] = found[f"coverage{part}"].map("{:.3f}".format) + " (" + span + ")"
+    return made
+
+
+def _triage(found: pd.DataFrame) -> str | None:
+    """Purity and completeness where as many lenses are flagged as are odd."""
+    here = found[found["flagged"] == found["odd"]]
+    here = here.assign(cell=[f"{p:.2f} / {c:.2f}" for p, c in zip(here["purity"], here["completeness"], strict=True)])
+    wide = _wide(here.rename(columns={"detector": "flagged by"}), ["row", "flagged by"], "type", "cell")
+    return _html(wide)
+
+
 # --- how odd an image is ---------------------------------------------------------------------------------------------
 
 
@@ -428,35 +488,6 @@ def _oddest(oddest: pd.DataFrame, best: Mapping[str, Any]) -> str | None:
     found = oddest[(oddest["dataset"] == best["dataset"]) & (oddest["detector"] == best["detector"])].head(SHOWN)
     shown = pd.DataFrame({"image": found["id"], "smooth lenses as odd": found["chance"].map(one_in)})
     return _html(shown.assign(truly=found["class"]))
-
-
-def _followed(found: Iterable[tuple[str | Path, str | Path]]) -> dict[str, Any] | None:
-    """Images that were fitted again: the table of how much more probable a mass is than none, and where it is, beside
-    what the linear scan said and the truth; and their pictures."""
-    files = list(found)
-    lines = pd.concat([pd.read_csv(table) for table, _ in files]) if files else pd.DataFrame()
-    if not len(lines):
-        return None
-    columns = {
-        "image": ("{}", "id"),
-        "truly": ("{}", "class"),
-        "ln B": ("{:.1f} ± {:.1f}", "log_bayes", "log_bayes_error"),
-        "ln odds of the scan": ("{:.1f}", "scan_log_odds"),
-        "χ², smooth → with a mass": ("{:.0f} → {:.0f}", "chi_square_smooth", "chi_square_odd"),
-        "mass [M☉]": ("{:.2g} ({:.2g} to {:.2g})", "mass_msun", "mass_msun_low", "mass_msun_high"),
-        "of the scan": ("{:.2g}", "scan_mass_msun"),
-        "of the heaviest": ("{:.2g}", "true_mass_msun"),
-        "place y, x [″]": ("{:.2f}, {:.2f}", "y_arcsec", "x_arcsec"),
-        "place of the scan": ("{:.2f}, {:.2f}", "scan_y_arcsec", "scan_x_arcsec"),
-        "place of the heaviest": ("{:.2f}, {:.2f}", "true_y_arcsec", "true_x_arcsec"),
-        "likelihoods": ("{:,}", "calls"),
-        "seconds": ("{:.0f}", "seconds"),
-    }
-    shown = {
-        title: ["–" if pd.isna(v[0]) else words.format(*v) for v in zip(*(lines[n] for n in names), strict=True)]
-        for title, (words, *names) in columns.items()
-    }
-    return {"table": _html(pd.DataFrame(shown)), "pictures": [_embedded(picture) for _, picture in files]}
 
 
 # --- statistics, maps, ablations, training ---------------------------------------------------------------------------
@@ -490,12 +521,18 @@ def _population(population: pd.DataFrame, best: dict) -> dict | None:
     """How many lenses the best row of a data set needs of each anomaly, of the least and of the most substructure."""
     ours = population[(population["dataset"] == best["dataset"]) & (population["detector"] == best["detector"])]
     needs = [
-        f"{_many(n)} ({_many(low)} to {_many(high)}) lenses with {100 * part:.2g} % of the mass in {anomaly}"
+        f"{_lenses(n, low, high)} with {100 * part:.2g} % of the mass in {anomaly}"
         for anomaly, part, n, low, high in ours.groupby("anomaly", sort=False)
         .nth([0, -1])[["anomaly", "median", "lenses", "lenses_low", "lenses_high"]]
         .itertuples(index=False)
     ]
     return {"dataset": best["dataset"], "detector": best["detector"], "needs": needs} if needs else None
+
+
+def _lenses(count: float, low: float, high: float) -> str:
+    words, least, most = map(_many, (count, low, high))
+    span = "" if least == most else f" ({least} to {most})"
+    return f"{words}{span} {'lens' if words == '1' else 'lenses'}"
 
 
 def _many(lenses: float) -> str:
@@ -536,17 +573,6 @@ def _findings(findings: pd.DataFrame) -> str | None:
     names = {"detector": "row", "at_bounds": "at bounds", "chi_square": "χ² per pixel", "least": "least mass [M☉]"}
     names |= {"sure": "5 σ", "offset": "from the heaviest", "mass": "mass over the heaviest’s"}
     return _html(shown.rename(columns=names))
-
-
-def _real(found: pd.DataFrame) -> str | None:
-    """Where a real lens stands among simulated smooth ones, means over seeds, with what is to be looked at."""
-    keys, figures = ["detector", "dataset"], ["percentile", "chance", *FLAGS]
-    means = found.reindex(columns=[*keys, *figures]).groupby(keys, sort=False)[figures].mean().reset_index()
-    flags = [", ".join(flag.replace("_", " ") for flag in FLAGS if line[flag] > 0) for _, line in means.iterrows()]
-    shown = pd.DataFrame({"row": means["detector"], "data set": means["dataset"]})
-    shown["percentile"] = means["percentile"].map("{:.1f}".format)
-    shown["smooth lenses as odd"] = means["chance"].map(one_in)
-    return _html(shown.assign(flags=flags))
 
 
 def _starts(starts: pd.DataFrame) -> str | None:

@@ -20,6 +20,7 @@ from pydantic import (
     Field,
     NonNegativeFloat,
     NonNegativeInt,
+    PositiveFloat,
     PositiveInt,
     create_model,
     field_validator,
@@ -166,6 +167,53 @@ class Follow(Section):
     """Points of the nested sampler."""
 
 
+class Regression(Section):
+    """One row of the regression: a network that estimates numbers of lens and dark matter (`oddlens.regression`)."""
+
+    input: Literal["images", "residual", "scan"] = "images"
+    """What it sees, as for detectors."""
+    images: PositiveInt = 4000
+    """Of each class, at most: the first of the pools `train` and `contaminant`."""
+    held_out: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    """The part of these that is not learned from, and calibrates."""
+    bins: Annotated[int, Field(ge=2, le=256)] = 32
+    width: Annotated[int, Field(ge=8)] = 16
+    """Of fewer maps PyTorch's backward convolutions crash on some processors (2.11, AVX-512)."""
+    stride: PositiveInt = 2
+    autoencoder: bool = False
+    """Whether it also sees what an autoencoder of smooth lenses leaves over."""
+    learning_rate: PositiveFloat = 1e-3
+    weight_decay: NonNegativeFloat = 1e-4
+    training: Training
+
+    @property
+    def network(self) -> dict[str, Any]:
+        """The settings of the network."""
+        return {key: getattr(self, key) for key in ("width", "stride", "autoencoder", "learning_rate", "weight_decay")}
+
+
+class RealLenses(Section):
+    """Real lenses to be scored (`oddlens.lensindex`)."""
+
+    path: str
+    """An index, a folder with one or with data.fits, or a frame."""
+    claimed: Annotated[list[str], Field(default_factory=list)]
+    """Lenses with a claimed substructure, beside those that the index marks."""
+    annulus_arcsec: Annotated[list[NonNegativeFloat], Field(min_length=2, max_length=2)] | None = None
+    """Look at what lies between these radii alone, and fit no lens light."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: Any) -> Any:
+        return {"path": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _inside_out(self) -> "RealLenses":
+        if self.annulus_arcsec and not self.annulus_arcsec[0] < self.annulus_arcsec[1]:
+            raise ValueError(f"annulus_arcsec is {self.annulus_arcsec}: the first radius must be the smaller")
+        return self
+
+
 class Study(Section):
     """The whole config."""
 
@@ -176,10 +224,10 @@ class Study(Section):
     training: Training
     detectors: Annotated[dict[Name, Row], Field(min_length=1)]
     only: list[str] | None = None
+    regression: Annotated[dict[Name, Regression], Field(default_factory=dict)]
     starts: PositiveInt = 200
     """Of so many test images of each class, fits are compared with those from the truth."""
-    real: Annotated[dict[Name, str], Field(default_factory=dict)]
-    """Real lenses to be scored: FITS files, or folders with data.fits."""
+    real: Annotated[dict[Name, RealLenses], Field(default_factory=dict)]
     follow: Annotated[dict[str, Follow], Field(default_factory=dict)]
     """Of each data set whose oddest images are looked at closely."""
     publish: Annotated[dict[str, list[str]], Field(default_factory=dict)]
@@ -232,10 +280,9 @@ class Study(Section):
                 if knows_lenses(self.detectors[name].detector) or needs(self.detectors[name].detector) == "truth":
                     raise ValueError(f"detectors.{name}.input: {self.detectors[name].detector} needs images themselves")
                 if self.explainer is None:
-                    able = ", ".join(d for d in detectors() if knows_lenses(d))
                     raise ValueError(
                         f"detectors.{name}.input is {self.detectors[name].input}, and no row fits lenses: add one of "
-                        f"{able}, or name it in `only`, too"
+                        f"{_fitting()}, or name it in `only`, too"
                     )
             if (base := self.detectors[name].ablates) and base not in self.detectors:
                 raise ValueError(f"detectors.{name} ablates '{base}', which `only` leaves out: name it too")
@@ -292,6 +339,26 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _regression_can_learn(self) -> "Study":
+        for name, row in self.regression.items():
+            where = f"regression.{name}"
+            if row.input != "images" and self.explainer is None:
+                raise ValueError(f"{where}.input is {row.input}, and no row fits lenses: add one of {_fitting()}")
+            if row.training.robust != "none":
+                raise ValueError(f"{where}.training.robust is {row.training.robust}: its labels are true, take none")
+            for dataset, given in self.datasets.items():
+                if not given.images.contaminant:
+                    raise ValueError(f"{where} learns from labels: datasets.{dataset}.images.contaminant must be > 0")
+                fewest = min(row.images, given.images.train, given.images.contaminant)
+                learnt = fewest - round(row.held_out * fewest)
+                if learnt < row.bins:
+                    raise ValueError(
+                        f"{where}.bins is {row.bins}, but of {dataset} it learns from {learnt} images of a class: "
+                        "lower it, or raise the images"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _models_stand_alone(self) -> "Study":
         for dataset, rows in self.publish.items():
             if dataset not in self.datasets:
@@ -334,6 +401,22 @@ class Study(Section):
         """Of how many images of each class of a data set some row is told the label."""
         rows = [self.labels_of(name, dataset) for name in self.detectors]
         return {cls: max(row[cls] for row in rows) for cls in self.datasets[dataset].classes}
+
+    def scorers(self) -> dict[str, dict[str, Any]]:
+        """The rows that can score an image whose truth nobody knows, and how: the row whose models they have, the
+        training set by which they are judged, the settings that only their score reads, what they see, and which row
+        explains it."""
+        return {
+            name: {
+                "trained": self.trained(name),
+                "cell": self.cells_of(name)[0],
+                "scoring": {key: row.settings[key] for key in scoring(row.detector)},
+                "input": row.input,
+                "explainer": self.explainer,
+            }
+            for name, row in self.detectors.items()
+            if needs(row.detector) != "truth"
+        }
 
     def exposures(self) -> dict[str, str]:
         """The data sets whose worlds differ in nothing but the exposure, and the first of those that are so alike."""
@@ -426,6 +509,11 @@ def needs(name: str) -> str | None:
 def knows_lenses(name: str) -> bool:
     """Whether a detector is told the world of its data set; see `Detector.knows_lenses`."""
     return bool(_declared(_HERE / "detectors" / f"{name}.py", "knows_lenses"))
+
+
+def _fitting() -> str:
+    """The detectors that fit lenses, in words."""
+    return ", ".join(name for name in detectors() if knows_lenses(name))
 
 
 def semi_supervised(name: str) -> bool:
@@ -629,5 +717,13 @@ def study(config: dict[str, Any]) -> Study:
     config["detectors"] = {
         name: _row(name, row, training, rows[name].get("ablates"), rows[name].get("sweep"))
         for name, row in config["detectors"].items()
+    }
+    common = {key: value for key, value in training.items() if key != "robust"}  # a remedy for what has no labels
+    config["regression"] = {
+        name: {
+            **_mapping(row, f"regression.{name}"),
+            "training": {**common, **_mapping(row.get("training", {}), f"regression.{name}.training")},
+        }
+        for name, row in _mapping(config.get("regression", {}), "regression").items()
     }
     return validated(Study, config)

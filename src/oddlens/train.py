@@ -8,7 +8,8 @@ of it idle while Python prepares their next step.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -85,18 +86,17 @@ def train(
                 "input": input,
                 "training": {k: v for k, v in training.items() if k != "checkpoint_s"},  # it changes no result
                 "source": source,
-                "images": _digest(pool.images, rows),
+                "images": digest(pool.images, rows),
             }
             if odd is not None:
-                about["odd"] = _digest(pool.images, odd)
+                about["odd"] = digest(pool.images, odd)
             recipe = json.dumps([about, detector, dict(settings), world, own_seed], sort_keys=True)
             about["recipe"] = hashlib.sha256(recipe.encode()).hexdigest()
             trainings.append(
-                delayed(_trained)(
+                delayed(trained)(
                     Path(path),
                     about,
-                    detector,
-                    {"pixels": pool.images.shape[-1], "seed": own_seed, "world": world, **settings},
+                    partial(kind.build, pool.images.shape[-1], seed=own_seed, world=world, **settings),
                     images=pool.images,
                     rows=rows,
                     odd=odd,
@@ -120,23 +120,35 @@ def train(
     write_table(losses, table, kind="losses", row=row, devices=devices, commits=commits)
     # Kept until here: Snakemake deletes the models of a job that failed, and the checkpoints bring them back.
     for path in models.values():
-        for checkpoint in Path(path).parent.glob(f".{Path(path).stem}-*.checkpoint"):
-            checkpoint.unlink()
+        clear_checkpoints(Path(path))
 
 
-def _trained(
-    path: Path, about: dict[str, Any], detector: str, settings: dict[str, Any], **given: Any
+def trained(
+    path: Path,
+    about: dict[str, Any],
+    build: Callable[[], Detector],
+    then: Callable[[Detector], None] | None = None,
+    **given: Any,
 ) -> dict[str, Any]:
-    """What the model at `path` says of itself: one that is there already, or one that is fitted and saved now."""
+    """What the model at `path` says of itself: one that is there already, or one that is fitted and saved now.
+
+    Args:
+        about: what is said of it; the `recipe` says whether one that is there will do.
+        build: makes it, untrained.
+        then: what becomes of it between training and saving, unless it diverged.
+        given: to `Detector.fit`.
+    """
     torch.set_num_threads(1)
     kept = _made(path, about["recipe"])
     if kept is not None:
         say(f"{_title(about)}: kept, nothing in its recipe has changed")
         return kept
-    return _fit(detectors.detector(detector).build(**settings), path, about, **given)
+    return _fit(build(), path, about, then, **given)
 
 
-def _fit(model: Detector, path: Path, about: dict[str, Any], device: str, **given: Any) -> dict[str, Any]:
+def _fit(
+    model: Detector, path: Path, about: dict[str, Any], then: Callable | None, device: str, **given: Any
+) -> dict[str, Any]:
     """Fit and save a model, and say so if it diverged; what it says of itself."""
     title, diverged = _title(about), None
     say(f"{title}: {len(given['rows'])} images on {device}")
@@ -145,6 +157,8 @@ def _fit(model: Detector, path: Path, about: dict[str, Any], device: str, **give
         losses: History = model.fit(
             **given, device=device, on_epoch=lambda e: say(f"{about['cell']}  {e}"), checkpoint=checkpoint
         )
+        if then:
+            then(model)
     except Diverged as error:
         diverged, losses = str(error), error.history
         say(f"{title}: diverged: {error}")
@@ -159,11 +173,17 @@ def _fit(model: Detector, path: Path, about: dict[str, Any], device: str, **give
     return about
 
 
+def clear_checkpoints(path: Path) -> None:
+    """Remove those of a model that its job is done with."""
+    for checkpoint in path.parent.glob(f".{path.stem}-*.checkpoint"):
+        checkpoint.unlink()
+
+
 def _title(about: Mapping[str, Any]) -> str:
     return "{row} on {dataset}, {cell}, seed {seed}".format(**about)
 
 
-def _digest(images: np.ndarray, rows: np.ndarray) -> str:
+def digest(images: np.ndarray, rows: np.ndarray) -> str:
     """SHA-256 of some images, a few at a time."""
     sha = hashlib.sha256()
     for part in np.array_split(rows, -(-len(rows) // 1000)):

@@ -45,7 +45,7 @@ class Batch:
     images: Tensor
     """Scaled, [n, 1, pixels, pixels]."""
     labels: Tensor | None
-    """[n], 1 for odd; None for a detector that does not ask for labels."""
+    """[n], 1 for odd, or [n, histograms] for a regression; None for a detector that does not ask for labels."""
     generator: torch.Generator
     """All randomness of a loss; on the device of the images."""
     progress: float

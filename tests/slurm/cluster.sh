@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A Slurm of one node with two fake GPUs, for tests: Debian's packages, no systemd, no accounting.
-#   tests/slurm/cluster.sh start|stop
+#   tests/slurm/cluster.sh start|stop|crash DAEMON|mend
 # It owns what lies in its folder and one link, /etc/slurm/slurm.conf: jobs lose SLURM_CONF on the way to their steps,
 # so that the configuration has to be where Slurm looks by itself.
 set -euo pipefail
@@ -94,7 +94,7 @@ start() {
   install -d /etc/slurm
   configure
   start_munge
-  alive slurmctld || slurmctld -c # forgets the jobs of an earlier start
+  alive slurmctld || slurmctld -c -f "$SLURM_CONF" # forgets the jobs of an earlier start
   alive slurmd || slurmd -f "$SLURM_CONF"
   wait_until 30 "a node with GPUs" node_is_up
   sinfo
@@ -111,7 +111,18 @@ stop() {
   rm -rf "$FOLDER"
 }
 
+crash() { # a daemon dies, and is started again a little later with what it had saved
+  kill -KILL "$(<"$FOLDER/${1:?which daemon?}.pid")"
+  sleep 2
+  "$1" -f "$SLURM_CONF"
+}
+
+mend() { # what an operator does: a controller that dies just after it started a job drains the node and holds the job
+  sinfo --noheader --states=drain,down --format=%n | xargs -rI{} scontrol update nodename={} state=resume
+  squeue --noheader --states=pending --format='%A %r' | awk '/held/ {print $1}' | xargs -r scontrol release
+}
+
 case ${1:-} in
-  start | stop) "$1" ;;
-  *) fail "start or stop, not '${1:-}'" ;;
+  start | stop | crash | mend) "$@" ;;
+  *) fail "start, stop, crash or mend, not '${1:-}'" ;;
 esac

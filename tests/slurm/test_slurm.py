@@ -159,15 +159,16 @@ def test_each_rule_has_run_and_the_report_is_there(study):
     known = re.findall(r"^(?:use rule \w+ as|rule) (\w+)", rules, re.MULTILINE)
     assert set(known) <= set(re.findall(r"^(\w+) +\d+$", told, re.MULTILINE))
     assert (folder / "results/smoke/report.html").stat().st_size > 1e5
-    assert (folder / "results/smoke/real/ring.csv").exists()
+    assert (folder / "results/smoke/real/model_a.csv").exists()
 
 
 def test_partitions_times_cores_memory_and_gpus_arrive(study):
     _, told = study
     long = "gpu 12:00:00 cpu=1,mem=2006M gres:gpu:1"
-    wanted = {"train": 1, "train_clean": 2, "train_labelled": 1, "explain": 7}
+    wanted = {"train": 1, "train_clean": 2, "train_labelled": 1, "explain": 7, "regress": 1}
     assert {rule: asked(told, rule) for rule in wanted} == {rule: number * [long] for rule, number in wanted.items()}
-    assert asked(told, "starts") == ["gpu 01:00:00 cpu=1,mem=2006M gres:gpu:1"]
+    for rule in ("starts", "estimate"):
+        assert asked(told, rule) == ["gpu 01:00:00 cpu=1,mem=2006M gres:gpu:1"]
     assert asked(told, "real") == ["gpu 01:00:00 cpu=1,mem=4000M gres:gpu:1"]
     assert asked(told, "export") == ["cpu 12:00:00 cpu=1,mem=1501M"]
 
@@ -182,7 +183,7 @@ def test_a_group_asks_for_what_one_of_its_jobs_needs_and_the_time_of_all(study):
 def test_what_takes_seconds_stays_with_snakemake(study):
     _, told = study
     on_slurm = {"shards_simulate", "train", "train_clean", "train_labelled", "explain", "scores_score", "starts"}
-    assert set(jobs(told).values()) == on_slurm | {"real", "export", "publish"}
+    assert set(jobs(told).values()) == on_slurm | {"regress", "estimate", "real", "export", "publish"}
 
 
 def test_logs_land(study):

@@ -41,7 +41,7 @@ if any(mark in LIBRARY for mark in "{}:"):
 
 sys.path.insert(0, LIBRARY)
 
-from oddlens import settings
+from oddlens import lensindex, settings
 from oddlens.lensing.substructure import SMOOTH
 from oddlens.mistakes import ConfigError
 from oddlens.provenance import fingerprint
@@ -313,10 +313,32 @@ def publish_source(wildcards):
     )
 
 
-def real_frame(wildcards):
-    """The file of a real lens."""
-    path = Path(STUDY.real[wildcards.lens])
-    return local(str(path / "data.fits" if path.is_dir() else path))
+SCORERS = STUDY.scorers()
+REAL_TABLES = {
+    "real": "real lenses",
+    "real_noise": "real noise",
+    "real_claims": "ranks of claimed lenses",
+}
+
+
+def real_files(wildcards):
+    """The files of real lenses, as far as they are there; what an index names and is not there, the job tells."""
+    return [
+        local(str(file))
+        for entry in STUDY.real.values()
+        for file in lensindex.files(Path(entry.path))
+    ]
+
+
+def real_models(wildcards):
+    """The models that score real lenses."""
+    return [
+        results(
+            f"models/{wildcards.dataset}/{how['trained']}/seed-{seed}/{how['cell']}.safetensors"
+        )
+        for how in SCORERS.values()
+        for seed in REPLICAS
+    ]
 
 
 DETECTOR_MODULES = sorted(
@@ -336,6 +358,33 @@ def score_source(wildcards):
         rows.append(STUDY.explainer)
     used = [f"oddlens.detectors.{STUDY.detectors[name].detector}" for name in rows]
     return fingerprint("oddlens.score", *used)
+
+
+REGRESSION_TABLES = {
+    "regression": "estimates of lens and dark matter",
+    "fractions": "mean fractions of populations",
+    "triage": "after the alarm",
+}
+REGRESSION_FIGURES = ["estimates", "calibration", "fractions", "triage"]
+
+
+def regression_shards(wildcards):
+    """What a row of the regression learns from, the smooth class first."""
+    seen = STUDY.regression[wildcards.estimator].input
+    return shards(wildcards.dataset, "train", "contaminant", seen=seen)
+
+
+def estimated_shards(wildcards):
+    seen = STUDY.regression[wildcards.estimator].input
+    return shards(wildcards.dataset, "test", seen=seen)
+
+
+def estimator_row(wildcards):
+    """What is asked of a row of the regression, and its network."""
+    entry = STUDY.regression[wildcards.estimator]
+    plain = entry.plain()
+    keys = ("input", "images", "held_out", "bins", "training")
+    return {key: plain[key] for key in keys} | {"settings": entry.network}
 
 
 def doubled(first, attempt):
@@ -359,7 +408,7 @@ def detector_memory(wildcards, threads, attempt):
 
 
 def real_memory(wildcards, attempt):
-    """Memory in MB: one image, and one model after the other."""
+    """Memory in MB: some thousand images, and one model after the other."""
     return doubled(4000, attempt)
 
 

@@ -1,29 +1,23 @@
-# Where real lenses stand among simulated smooth ones. Issues of real data are told in src/oddlens/frames.py.
+# Real lenses among simulated ones, and simulated ones with real noise: one job a data set loads each model once.
 rule real:
     input:
-        frame=real_frame,
-        models=expand(
-            results(
-                f"models/{{dataset}}/{{detector}}/seed-{{replica}}/{CLEAN_CELL}.safetensors"
-            ),
-            dataset=STUDY.datasets,
-            detector=[name for name in OWN_MODELS if name not in LABELLED],
-            replica=REPLICAS,
-        ),
-        shards=[path for name in STUDY.datasets for path in shards(name, "validation")],
-        auc=results("tables/auc.csv"),
+        files=real_files,
+        models=real_models,
+        scores=expand(results("scores/{{dataset}}/{detector}.csv"), detector=SCORERS),
+        validation=validation_shards,
+        test=first_test_shards,
     output:
-        table=results("real/{lens}.csv"),
-        picture=report(
-            results("real/{lens}.png"),
+        table=results("real/{dataset}.csv"),
+        noise=results("real/{dataset}-noise.csv"),
+        pictures=report(
+            directory(results("real/{dataset}")),
+            patterns=["{lens}.png"],
             caption="../report/figures/real.rst",
             category="Real lenses",
-            labels={"lens": "{lens}"},
+            labels={"data set": "{dataset}", "lens": "{lens}"},
         ),
     log:
-        log_of("real/{lens}"),
-    wildcard_constraints:
-        lens=any_of(STUDY.real),
+        log_of("real/{dataset}"),
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -32,7 +26,35 @@ rule real:
         runtime=short_runtime,
         gpu=1,
     params:
-        datasets=list(STUDY.datasets),
+        lenses={name: entry.plain() for name, entry in STUDY.real.items()},
+        rows=SCORERS,
+        seeds=REPLICAS,
         source=fingerprint("oddlens.real", *DETECTOR_MODULES),
     script:
         "../scripts/real.py"
+
+
+# All data sets together.
+rule real_tables:
+    input:
+        scores=expand(results("real/{dataset}.csv"), dataset=STUDY.datasets),
+        noise=expand(results("real/{dataset}-noise.csv"), dataset=STUDY.datasets),
+    output:
+        **{
+            table: report(
+                results(f"tables/{table}.csv"),
+                caption=f"../report/{table}.rst",
+                category="Tables",
+                labels={"table": title},
+            )
+            for table, title in REAL_TABLES.items()
+        },
+    log:
+        log_of("real/tables"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        source=fingerprint("oddlens.tables.real"),
+    script:
+        "../scripts/real_tables.py"

@@ -1,15 +1,24 @@
+REPORTED_TABLES = [*TABLES, *(REGRESSION_TABLES if STUDY.regression else [])]
+REPORTED_FIGURES = ["preview", *FIGURES]
+REPORTED_FIGURES += REGRESSION_FIGURES if STUDY.regression else []
+
+
 rule report:
     input:
-        **{table: results(f"tables/{table}.csv") for table in TABLES},
+        **{table: results(f"tables/{table}.csv") for table in REPORTED_TABLES},
         figures=expand(
             results("figures/{dataset}/{figure}.png"),
             dataset=STUDY.datasets,
-            figure=["preview", *FIGURES],
+            figure=REPORTED_FIGURES,
         ),
         ranks_figure=results("figures/ranks.png"),
         noise_figure=results("figures/noise.png"),
-        real_tables=expand(results("real/{lens}.csv"), lens=STUDY.real),
-        real_pictures=expand(results("real/{lens}.png"), lens=STUDY.real),
+        real_tables=[
+            results(f"tables/{table}.csv") for table in REAL_TABLES if STUDY.real
+        ],
+        real_pictures=[
+            results(f"real/{dataset}") for dataset in STUDY.datasets if STUDY.real
+        ],
         follow_tables=[path for name in FOLLOWED for path in followed("csv", name)],
         follow_pictures=[path for name in FOLLOWED for path in followed("png", name)],
         losses=expand(
@@ -18,10 +27,13 @@ rule report:
             detector=OWN_MODELS,
             replica=REPLICAS,
         ),
-        template=project_file("src/oddlens/report.html.j2"),
+        template=[
+            project_file("src/oddlens/report.html.j2"),
+            project_file("src/oddlens/report_regression.html.j2"),
+        ],
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")
-            for figure in ["preview", *FIGURES, "ranks", "noise", "real", "follow"]
+            for figure in [*REPORTED_FIGURES, "ranks", "noise", "real", "follow"]
         ],
     output:
         report(
@@ -37,12 +49,12 @@ rule report:
         "../../envs/analyse.yaml"
     params:
         study=STUDY.plain(),
-        tables=list(TABLES),
+        tables=REPORTED_TABLES,
         rows=ROWS,
         classes={
             cls: settings.summary(cls, "lensing/substructure") for cls in ALL_CLASSES
         },
-        figures=["preview", *FIGURES],
+        figures=REPORTED_FIGURES,
         source=fingerprint("oddlens.report"),
     script:
         "../scripts/report.py"

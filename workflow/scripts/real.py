@@ -1,15 +1,28 @@
-"""Score a real lens among simulated smooth ones."""
+"""Score real lenses among simulated ones."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from oddlens.job import job
-from oddlens.progress import say
 
 with job(snakemake):
-    from oddlens.frames import read_frame
+    from oddlens import lensindex
     from oddlens.real import score_real
 
-    study = Path(snakemake.output.table).parents[1]
-    frame = replace(read_frame(Path(snakemake.input.frame)), name=snakemake.wildcards.lens)
-    say(score_real(study, frame, snakemake.params.datasets))
+    params, made = snakemake.params, snakemake.output
+    lenses = [
+        lens
+        for name, entry in params.lenses.items()
+        for lens in lensindex.lenses(
+            Path(entry["path"]), name, claimed=entry["claimed"], annulus_arcsec=entry["annulus_arcsec"]
+        )
+    ]
+    score_real(
+        Path(made.table).parents[1],
+        snakemake.wildcards.dataset,
+        lenses,
+        rows=params.rows,
+        seeds=params.seeds,
+        table_path=made.table,
+        noise_path=made.noise,
+        pictures_path=made.pictures,
+    )

@@ -210,7 +210,7 @@ class Detector(nn.Module):
 
         Args:
             rows: which of the images; all by default.
-            labels: 1 for odd, by row, for a detector that needs labels.
+            labels: 1 for odd, by row, for a detector that needs labels; a regression has several, [rows, histograms].
             odd: other rows, of images that are known to be odd, for a detector that is `semi_supervised`.
             camera: what is known of it; all its images count as taken alike.
             training: the settings of `oddlens.training.train`.

@@ -10,18 +10,14 @@ the ResNet gets what it leaves over beside the image (as Alexander et al. 2020, 
 import torch
 import torch.nn.functional as F
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
-from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, conv1x1
+from torch import Tensor
 
 from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import cosine, mean_per_image
-from oddlens.detectors.blocks.autoencoder import Autoencoder
+from oddlens.detectors.blocks import cosine
+from oddlens.detectors.blocks.resnet import FAINT, Beside, resnet18
 from oddlens.images import Images
 from oddlens.symmetries import COUNT, act
 from oddlens.training import Batch, Objective
-
-FAINT = 0.1
-"""Of images in units of their noise, as a ResNet expects numbers of order one."""
 
 
 class Supervised(Detector):
@@ -40,57 +36,37 @@ class Supervised(Detector):
         weight_decay: NonNegativeFloat = 1e-4,
     ):
         super().__init__(pixels)
-        self.autoencoder = Autoencoder.of("components", pixels) if residual else None
+        self.beside = Beside(pixels) if residual else None
         self.network = resnet18(2 if residual else 1, width, stride)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
 
     def prepare(self, images: Images, generator: torch.Generator) -> None:
         """Learn the linear map of the autoencoder."""
-        if self.autoencoder:
-            self.autoencoder.learn(images.seen(self.see), generator, symmetric=True)
+        if self.beside:
+            self.beside.learn(images.seen(self.see), generator)
 
     def objectives(self) -> list[Objective]:
         """Binary cross-entropy; before it, the misfit of the smooth images."""
         rate, decay = cosine(self.learning_rate), self.weight_decay
         found = [Objective("cross-entropy", (self.network,), self._cross_entropy, rate, weight_decay=decay)]
-        if self.autoencoder:
-            smooth = Objective("smooth", (self.autoencoder,), self._misfit, cosine(4e-3), optimiser="muon")
+        if self.beside:
+            smooth = Objective("smooth", (self.beside,), self._misfit, cosine(4e-3), optimiser="muon")
             found.insert(0, smooth)
         return found
 
     def _misfit(self, batch: Batch) -> Tensor:
         assert batch.labels is not None  # `fit` sees to it
-        return mean_per_image(self._deviations(self.see(batch.images[batch.labels == 0])).square())
+        assert self.beside
+        return self.beside.misfit(self.see(batch.images[batch.labels == 0]))
 
     def _cross_entropy(self, batch: Batch) -> Tensor:
         assert batch.labels is not None
         return F.binary_cross_entropy_with_logits(self._logit(batch.images), batch.labels, reduction="none")
 
-    def _deviations(self, seen: Tensor) -> Tensor:
-        """What the autoencoder leaves over."""
-        assert self.autoencoder
-        return seen - self.autoencoder.decode(self.autoencoder.encode(seen))
-
     def _logit(self, images: Tensor) -> Tensor:
         seen = self.see(images)
-        channels = [FAINT * seen]
-        if self.autoencoder:
-            with torch.no_grad():
-                channels.append(self._deviations(seen).clamp(-10, 10))
-        return self.network(torch.cat(channels, dim=1))[:, 0].float()
+        return self.network(self.beside(seen) if self.beside else FAINT * seen)[:, 0].float()
 
     def anomaly(self, images: Tensor) -> Tensor:
         """The mean logit over the symmetries of lensing."""
         return torch.stack([self._logit(act(images, k)) for k in range(COUNT)]).mean(dim=0)
-
-
-def resnet18(channels: int, width: int, stride: int) -> nn.Sequential:
-    """Four stages of two blocks, each stage twice as wide and half as large as the one before; one output."""
-    layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
-    inputs = width
-    for stage in range(4):
-        outputs, step = width * 2**stage, 1 if stage == 0 else 2
-        shortcut = nn.Sequential(conv1x1(inputs, outputs, step), nn.BatchNorm2d(outputs)) if stage else None
-        layers += [BasicBlock(inputs, outputs, step, shortcut), BasicBlock(outputs, outputs)]
-        inputs = outputs
-    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, 1))

@@ -1,0 +1,15 @@
+"""Estimate numbers of lens and dark matter of the test images."""
+
+from oddlens.job import job
+
+with job(snakemake):
+    from oddlens.regression.estimate import estimate
+
+    estimate(
+        snakemake.output[0],
+        model_path=snakemake.input.model,
+        shard_paths=snakemake.input.shards,
+        row=snakemake.wildcards.estimator,
+        dataset=snakemake.wildcards.dataset,
+        threads=snakemake.threads,
+    )

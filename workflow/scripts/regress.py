@@ -1,0 +1,17 @@
+"""Learn to estimate numbers of lens and dark matter."""
+
+from oddlens.job import job
+
+with job(snakemake):
+    from oddlens.regression.learn import learn
+
+    names, params = snakemake.wildcards, snakemake.params
+    learn(
+        snakemake.output[0],
+        snakemake.input,
+        row=names.estimator,
+        dataset=names.dataset,
+        **params.row,
+        seed=params.seed,
+        source=params.source,
+    )

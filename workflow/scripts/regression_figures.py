@@ -1,0 +1,13 @@
+"""Draw the figures of the regression of one data set."""
+
+from oddlens.job import job
+
+with job(snakemake):
+    from oddlens.figures.regression import draw_regression
+
+    draw_regression(
+        dict(snakemake.output.items()),
+        dataset=snakemake.wildcards.dataset,
+        estimates=snakemake.input.estimates,
+        triage=snakemake.input.triage,
+    )
