@@ -28,6 +28,7 @@ IMPORT_NAMES = {
     "pyyaml": "yaml",
     "pytorch": "torch",
     "pillow": "PIL",
+    "nautilus-sampler": "nautilus",
 }
 RULE_FILES = [ROOT / "workflow" / "Snakefile", *sorted((ROOT / "workflow" / "rules").glob("*.smk"))]
 TEXT = "\n".join(file.read_text() for file in RULE_FILES)
@@ -110,7 +111,7 @@ def scripts(env):
 def test_an_environment_holds_all_that_its_scripts_import(path):
     held = {IMPORT_NAMES.get(name, name) for name in dependencies(path)}
     if "autolens" in held:
-        held |= {"autoarray", "autogalaxy"}
+        held |= {"autoarray", "autofit", "autogalaxy"}
     run = closure(*BY_NAME[path.stem], *(name for script in scripts(path.stem) for name in imports(script)))
     wanted = {name.split(".")[0]: file.name for file in run for name in imports(file)}
     present = held | set(sys.stdlib_module_names) | {"oddlens"}

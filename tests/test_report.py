@@ -16,6 +16,7 @@ from oddlens.figures.draw import draw, leaders
 from oddlens.figures.noise import draw_noise, noise_curves
 from oddlens.figures.ranks import critical_differences, draw_ranks
 from oddlens.report import SHOWN, _controls, _lenses, _many, _reproductions, remedies, report
+from oddlens.tables.followed import COLUMNS as FOLLOWED
 from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 
 FIGURES = [
@@ -61,6 +62,8 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
     draw_ranks(folder / "ranks.png", ranks=outputs["ranks"], wilcoxon=outputs["wilcoxon"])
     draw_noise(folder / "noise.png", noise=outputs["noise"], rows=made_up.entries(rows))
     real = real_tables(folder)
+    closer = dict.fromkeys(FOLLOWED, 1.0) | {"id": "model_a/test/cdm/7", "class": "cdm", "log_bayes": 31.4}
+    pd.DataFrame([closer | {"calls": 12345, "scan_log_odds": np.nan}]).to_csv(folder / "closer.csv")
     plain = settings.study(config).plain()
     report(
         folder / "report.html",
@@ -70,6 +73,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         noise=folder / "noise.png",
         real=real,
         real_pictures={"model_a": folder / "lenses"},
+        followed=[(folder / "closer.csv", folder / "ranks.png")],
         captions={path.stem: path for path in (ROOT / "workflow/report/figures").iterdir()},
         study=plain,
         rows=made_up.entries(rows),
@@ -134,12 +138,14 @@ def test_the_report_says_what_the_tables_say(whole):
     summary = pd.read_csv(outputs["summary"])
     best = summary.query("dataset == 'model_a' and detector == 'good' and contaminant == 'none' and anomaly == 'all'")
     assert f"On model_a the best is <b>good</b> with an AUC of {best['auc'].item():.3f}" in page
-    assert page.count("<img") == 2 * 12 + 3
+    assert page.count("<img") == 2 * 12 + 4
     assert "<td>98.5 (1 in 50), doubtful</td>" in page
     assert re.search(r"<td>double_ring</td>\s*<td>1</td>\s*<td>2</td>\s*<td>0\.500</td>\s*<td>0\.500</td>", page)
     assert "<li>lost &lt;b&gt; on model_a: there is no file x.fits</li>" in page
     assert re.search(r"<td>0\.900 \(0\.800 to 0\.950\)</td>\s*<td>−0\.010 \(−0\.020 to \+0\.001\)</td>", page)
     assert "other: too small." in page
+    assert re.search(r"<td>model_a/test/cdm/7</td>\s*<td>cdm</td>\s*<td>31\.4 ± 1\.0</td>\s*<td>–</td>", page)
+    assert "<td>12,345</td>" in page
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
     for words in (
         "Commit abc123. numpy 1.2.3.",

@@ -77,6 +77,7 @@ STAGES = {
     "oddlens.report": [],
     "oddlens.preview": [],
     "oddlens.export": [],
+    "oddlens.follow": ["oddlens.lensing.substructure.smooth"],
     "oddlens.splits": [],
     "oddlens.train": [f"oddlens.detectors.{name}" for name in settings.detectors()],
     "oddlens.score": [f"oddlens.detectors.{name}" for name in settings.detectors()],

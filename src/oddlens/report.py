@@ -12,6 +12,7 @@ import oddlens
 from oddlens.artefacts import replacing
 from oddlens.cells import LABELLED, MIXED
 from oddlens.chance import FLOOR, one_in
+from oddlens.followreport import looked_at
 from oddlens.pieces import embedded as _embedded
 from oddlens.pieces import html as _html
 from oddlens.realreport import real_lenses
@@ -40,6 +41,7 @@ def report(
     noise: str | Path,
     real: Mapping[str, str | Path],
     real_pictures: Mapping[str, str | Path],
+    followed: Iterable[tuple[str | Path, str | Path]],
     captions: Mapping[str, str | Path],
     study: dict[str, Any],
     rows: Mapping[str, Mapping],
@@ -56,7 +58,8 @@ def report(
         noise: the path of the AUC against noise.
         real: paths of the tables of real lenses, by name; empty if there are none.
         real_pictures: folders of the pictures of real lenses, by data set.
-        captions: paths of what is said under each figure, plain text by its name; `ranks`, `noise`, `real` among them.
+        followed: of each image that was fitted again the paths of its table and its picture.
+        captions: paths of what is said under each figure, plain text by its name; `ranks`, `noise`, `real`, `follow`.
         study: the validated config as plain data.
         rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it, `what` it is.
         classes: what each class is.
@@ -84,6 +87,7 @@ def report(
         ranks=_embedded(ranks),
         noise=_embedded(noise) if len(read["noise"]) else None,
         real=real_lenses(real, real_pictures),
+        followed=looked_at(followed),
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **facts(read, rows, study),
     )

@@ -29,7 +29,7 @@ from pydantic import (
 
 from oddlens.cells import CLEAN, LABELLED, MIXED, cell_name
 from oddlens.lensing import substructure
-from oddlens.lensing.world import World
+from oddlens.lensing.world import World, extras
 from oddlens.mistakes import ConfigError, must_be_plain, nearest, shown, validated
 from oddlens.randomness import stream
 from oddlens.section import Section
@@ -158,6 +158,15 @@ class Row(Section):
         return rest if kind.lower() in ROLES else summary(self.detector)
 
 
+class Follow(Section):
+    """The oddest test images of a row, to be fitted again with and without a mass (`oddlens.follow`)."""
+
+    row: str
+    lenses: Annotated[int, Field(ge=1, le=20)] = 3
+    live: Annotated[int, Field(ge=50)] = 150
+    """Points of the nested sampler."""
+
+
 class Regression(Section):
     """One row of the regression: a network that estimates numbers of lens and dark matter (`oddlens.regression`)."""
 
@@ -219,6 +228,8 @@ class Study(Section):
     starts: PositiveInt = 200
     """Of so many test images of each class, fits are compared with those from the truth."""
     real: Annotated[dict[Name, RealLenses], Field(default_factory=dict)]
+    follow: Annotated[dict[str, Follow], Field(default_factory=dict)]
+    """Of each data set whose oddest images are looked at closely."""
     publish: Annotated[dict[str, list[str]], Field(default_factory=dict)]
     """Of each data set the rows whose first model goes into pretrained/."""
 
@@ -309,6 +320,22 @@ class Study(Section):
                             f"datasets.{dataset}.images.contaminant is {given.images.contaminant}, but {most} {cls} "
                             f"hide in a training set and detectors.{name}.labels tells {told} others: raise it"
                         )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_followed(self) -> "Study":
+        for dataset, asked in self.follow.items():
+            if dataset not in self.datasets:
+                raise ValueError(f"follow: unknown data set '{dataset}'. {nearest(dataset, self.datasets)}")
+            if asked.row not in self.detectors:
+                raise ValueError(
+                    f"follow.{dataset}.row: unknown row '{asked.row}'. {nearest(asked.row, self.detectors)}"
+                )
+            if beyond := extras(self.datasets[dataset]):
+                raise ValueError(
+                    f"follow.{dataset}: the data set has {', '.join(beyond)}, and the lens models that are fitted have "
+                    "not: leave it out"
+                )
         return self
 
     @model_validator(mode="after")

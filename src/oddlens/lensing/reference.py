@@ -11,6 +11,7 @@ from types import ModuleType
 os.environ.setdefault("PYAUTO_SKIP_WORKSPACE_VERSION_CHECK", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
 
+import autofit as af  # noqa: F401 - for those who take PyAutoLens from here
 import autolens as al
 import jax
 import numpy as np

@@ -179,3 +179,17 @@ class World(Section):
             camera=self.camera,
             substructure={name: priors for name, priors in self.substructure.items() if name == cls},
         )
+
+
+def extras(world: World) -> list[str]:
+    """What a world has beyond isothermal halos in a shear, Sersic sources and white noise."""
+    lens, camera = world.lens, world.camera
+    has = {
+        "lens.multipole_3": lens.multipole_3,
+        "lens.multipole_4": lens.multipole_4,
+        "lens.light": lens.light,
+        "source.clumps": world.source.clumps,
+        "camera.noise_correlation_pixels": camera.noise_correlation_pixels,
+        "camera.noise: none": camera.noise == "none" or None,
+    }
+    return [name for name, part in has.items() if part is not None]

@@ -1,0 +1,21 @@
+"""Fit one of the oddest images by lenses with and without a mass."""
+
+from oddlens.job import job
+
+with job(snakemake):
+    from oddlens.follow import follow
+
+    files, params, names = snakemake.input, snakemake.params, snakemake.wildcards
+    follow(
+        snakemake.output.table,
+        snakemake.output.picture,
+        oddest_path=files.oddest,
+        findings_path=files.get("findings") or None,
+        shard_paths=list(files.shards),
+        dataset=names.dataset,
+        row=params.row,
+        place=int(names.place),
+        live=params.live,
+        mass=params.mass,
+        seed=params.seed,
+    )
