@@ -63,26 +63,28 @@ def follow(
     if not len(chosen):
         tables.write(table_path, pd.DataFrame(columns=COLUMNS))
         return figures.save(figures.said(f"{row} has no oddest images on {dataset}."), picture_path)
-    named = chosen.iloc[0]
+    named: dict[str, Any] = {str(name): value for name, value in chosen.iloc[0].items()}
     shard, k = _shard_of(shard_paths, named["class"], int(named["index"]))
     observed = observation(shard, k)
     family = LensFamily(World.model_validate(json.loads(shard.attributes["world"])), Mass(**mass), seed)
-    began, fits = time.perf_counter(), []
-    for odd in (False, True):
-        own = torch_seed(seed, "follow", named["id"], int(odd))
-        fits.append(fitted(observed, family, odd=odd, live=live, seed=own))
-        found = fits[-1].posterior
-        what = "with a mass" if odd else "smooth"
+
+    def fit(odd: bool) -> Fitted:
+        made = fitted(observed, family, odd=odd, live=live, seed=torch_seed(seed, "follow", named["id"], int(odd)))
+        what, found = "with a mass" if odd else "smooth", made.posterior
         say(f"{named['id']}, {what}: ln Z {found.log_evidence:.2f} +- {found.error:.2f}, {found.calls:,} likelihoods")
+        return made
+
+    began = time.perf_counter()
+    smooth, odd = fit(False), fit(True)
     seconds = time.perf_counter() - began
     truth = shard.one("truth", k)
-    line = named[["dataset", "detector", "place", "id", "class", "chance"]].to_dict()
-    line |= compared(observed, *fits, area_per_msun=float(truth["area_per_msun"])) | {"seconds": round(seconds, 1)}
+    line = {name: named[name] for name in ("dataset", "detector", "place", "id", "class", "chance")}
+    line |= compared(observed, smooth, odd, float(truth["area_per_msun"])) | {"seconds": round(seconds, 1)}
     line |= {f"true_{name}": truth.get(f"heaviest_{name}", np.nan) for name in ("mass_msun", "y_arcsec", "x_arcsec")}
     line |= scanned(findings_path, named, float(truth["area_per_msun"])) if findings_path else {}
     tables.write(table_path, pd.DataFrame([line], columns=COLUMNS))
     with figures.plt.rc_context(figures.STYLE):
-        figures.save(picture(observed, *fits, line), picture_path)
+        figures.save(picture(observed, smooth, odd, line), picture_path)
     say(f"{named['id']}: ln B {line['log_bayes']:.2f} +- {line['log_bayes_error']:.2f} in {duration(seconds)}")
 
 
