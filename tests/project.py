@@ -64,7 +64,7 @@ def snakemake(folder: Path, *arguments: str, fails: bool = False) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=1500,
+        timeout=3000,
     )
     assert (run.returncode != 0) == fails, run.stdout[-4000:]
     return run.stdout

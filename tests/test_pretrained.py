@@ -288,7 +288,7 @@ BAD = {
         lambda path, image: write_fits(path, np.pad(image[1:-1, 1:-1], 1, constant_values=np.nan)),
         "60 of its 256 pixels are not finite",
     ),
-    "fine.fits": (lambda path, image: write_fits(path, image, PIXSCALE=0.05), 'needs 6.40" x 6.40"'),
+    "fine.fits": (lambda path, image: write_fits(path, image, PIXSCALE=0.05), 'toy shows 6.40" x 6.40" around it'),
     "coarse.fits": (lambda path, image: write_fits(path, image, CDELT1=1 / 3600), "what is coarser"),
     "words.fits": (lambda path, image: write_fits(path, image, PIXSCALE="small"), "pixel scale is no number"),
     "huge.fits": (lambda path, image: write_fits(path, np.zeros((2100, 20), np.int8)), "2100 pixels on a side"),

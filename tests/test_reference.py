@@ -50,5 +50,6 @@ def test_it_has_all_tables_and_no_pixels():
     kinds = {path.suffix for path in REFERENCE.rglob("*") if path.is_file()}
     assert kinds == {".csv", ".png", ".html", ".yaml"}
     tables = {path.stem for path in (HERE / "workflow/report").glob("*.rst")} - {"report", "workflow"}
-    assert {path.stem for path in (REFERENCE / "tables").iterdir()} == tables
+    others = {"real", "real_claims", "real_noise", "regression", "fractions", "triage"}  # of sections that it has not
+    assert {path.stem for path in (REFERENCE / "tables").iterdir()} == tables - others
     assert sum(path.stat().st_size for path in REFERENCE.rglob("*") if path.is_file()) < 10e6
