@@ -198,9 +198,13 @@ def test_the_checksum_of_a_folder_is_of_names_and_contents(tmp_path):
     assert records.checksum(tmp_path / "c") is None
 
 
+OTHERWISE = {"scikit-learn": "sklearn", "nautilus-sampler": "nautilus"}
+"""Packages that are not imported by their own names."""
+
+
 def test_versions_are_recorded_of_all_packages_that_are_pinned():
     pinned = re.findall(r'^  "([\w-]+)==', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    names = {{"scikit-learn": "sklearn"}.get(name, name.replace("-", "_")) for name in pinned}
+    names = {OTHERWISE.get(name, name.replace("-", "_")) for name in pinned}
     names -= {
         "snakemake_executor_plugin_slurm",
         "lenstronomy",

@@ -21,8 +21,8 @@ from typing import Any
 from oddlens.artefacts import replacing
 from oddlens.provenance import code, commit_in_words, processor
 
-MAIN = ["astropy", "autolens", "h5py", "jax", "matplotlib", "numpy", "pandas", "pyod", "scikit_posthocs", "scipy"]
-MAIN += ["sklearn", "snakemake", "statsmodels", "torch", "torchvision"]
+MAIN = ["astropy", "autolens", "h5py", "jax", "matplotlib", "nautilus", "numpy", "pandas", "pyod", "scikit_posthocs"]
+MAIN += ["scipy", "sklearn", "snakemake", "statsmodels", "torch", "torchvision"]
 """The packages whose version may matter, by the names under which they are imported."""
 
 Record = dict[str, Any]
