@@ -266,7 +266,7 @@ def study(tmp_path_factory):
     config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
     images = {"train": 50, "contaminant": 10, "validation": 50, "test": 20}
     camera = {"pixels": 16, "pixel_scale_arcsec": 0.2, "psf": {"pixels": 9}, "over_sampling": 1}
-    config |= {"study": "tiny", "only": ["flux", "pca"]}
+    config |= {"study": "tiny", "only": ["flux", "pca"], "regression": None}
     config["datasets"] = {"toy": {"preset": "model_a", "images": images, "camera": camera}}
     config["contamination"] |= {"images": 50, "fractions": {}}
     config["training"] |= {"batch_size": 10}

@@ -7,6 +7,7 @@ outskirts (`oddlens.outskirts`). What cannot be scored is told, and the rest goe
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -162,7 +163,8 @@ def scorers(study: Path, dataset: str, rows: Mapping[str, Mapping[str, Any]], se
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    """An error as one line that a person reads; torch names every weight that does not fit."""
+    return textwrap.shorten(str(error), 300, placeholder=" ...") or type(error).__name__
 
 
 def percentile(score: float, among: np.ndarray) -> float:
