@@ -142,17 +142,20 @@ def picture(observed: Observed, smooth: Fitted, odd: Fitted, line: Mapping[str, 
     for name, fit in (("smooth", smooth), ("with a mass", odd)):
         over = (observed.image - fit.image) / observed.sigma
         panels += [(f"best, {name}", fit.image, light), (f"left over [σ], χ² {np.square(over).sum():.0f}", over, left)]
-    figure, axes = figures.plt.subplots(1, len(panels) + 1, figsize=(2.05 * (len(panels) + 1), 2.6))
+    figure, axes = figures.plt.subplots(1, len(panels) + 1, figsize=(2.05 * (len(panels) + 1), 2.5))
     for axis, (name, image, look) in zip(axes, panels, strict=False):
         axis.imshow(image, **look, **view)
         axis.set_title(name, fontsize=8)
     points, weights = odd.posterior.points, odd.posterior.weights
     y, x = (points[:, odd.place("mass", name)] for name in ("y", "x"))
-    edges = np.linspace(-half, half, 1 + 2 * PLACES)
+    edges = np.linspace(-half, half, 1 + PLACES)
     axes[-1].hist2d(x, y, bins=[edges, edges], weights=weights, cmap=figures.MAPS)
+    axes[-1].contour(odd.image[::-1], [odd.image.max() / 3], colors="w", linewidths=0.5, **view)
     axes[-1].set_title("where the mass may be", fontsize=8)
     for axis in (axes[2], axes[-1]):
-        axis.plot(line["true_x_arcsec"], line["true_y_arcsec"], "+", color="k" if axis is axes[2] else "c", ms=8)
+        axis.plot(
+            line["true_x_arcsec"], line["true_y_arcsec"], "+", color="k" if axis is axes[2] else "c", ms=7, mew=0.8
+        )
     for axis in axes:
         axis.set(xticks=[], yticks=[], xlim=(-half, half), ylim=(-half, half), aspect="equal")
     bayes = f"{line['log_bayes']:+.1f} ± {line['log_bayes_error']:.1f}".replace("-", "−")

@@ -36,6 +36,8 @@ RAYS = 4
 """Per pixel side. Chi-square of a model image errs by less than one with them."""
 EFFECTIVE = 500
 """Posterior samples, of equal weight, that are asked for: the log evidence then errs by some 0.05."""
+PATIENCE = 3
+"""Of the sampler, over its default: to learn a shell takes a second, in which thousands of likelihoods are had."""
 AT_ONCE = 4
 """Lenses that are drawn at once: on a CPU five times as fast as one after the other, and twice as fast as 100."""
 NEVER = -1e30
@@ -104,7 +106,17 @@ def integrated(
         prior: from points of the unit cube [n, dimensions] to such.
         live: points that the shells are built by: more cost more, and miss less.
     """
-    sampler = Sampler(prior, log_likelihood, n_dim=dimensions, n_live=live, n_networks=1, vectorized=True, seed=seed)
+    sampler = Sampler(
+        prior,
+        log_likelihood,
+        n_dim=dimensions,
+        n_live=live,
+        n_update=PATIENCE * live,
+        n_like_new_bound=10 * PATIENCE * live,
+        n_networks=1,
+        vectorized=True,
+        seed=seed,
+    )
     # Without the points that the shells were built by: these would bias the evidence.
     sampler.run(n_eff=EFFECTIVE, discard_exploration=True)
     points, log_weights, log_likelihoods = sampler.posterior()
