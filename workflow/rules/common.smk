@@ -387,6 +387,34 @@ def estimator_row(wildcards):
     return {key: plain[key] for key in keys} | {"settings": entry.network}
 
 
+FOLLOWED = {
+    dataset: range(1, asked.lenses + 1) for dataset, asked in STUDY.follow.items()
+}
+
+
+def followed(kind, dataset):
+    """The tables or pictures of the lenses of a data set."""
+    return [
+        results(f"follow/{dataset}/{place}.{kind}")
+        for place in FOLLOWED.get(dataset, [])
+    ]
+
+
+def scanner_findings(wildcards):
+    """What the study's fit of physics found, if it has one, to be held beside."""
+    if STUDY.explainer is None:
+        return []
+    return results(f"scores/{wildcards.dataset}/{STUDY.explainer}-findings.csv")
+
+
+def scanned_mass(wildcards):
+    """What that fit assumes of a mass, so that both ask for the same."""
+    if STUDY.explainer is None:
+        return {}
+    asked = ("half_width_arcsec", "softening_arcsec", "heaviest_arcsec2")
+    return {key: STUDY.detectors[STUDY.explainer].settings[key] for key in asked}
+
+
 def doubled(first, attempt):
     """What a job asks for: `first`, and twice as much each time that it has failed."""
     return round(first) * 2 ** (attempt - 1)
