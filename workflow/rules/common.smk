@@ -400,6 +400,19 @@ def followed(kind, dataset):
     ]
 
 
+def followed_row(wildcards):
+    """The row whose oddest images are looked at."""
+    return STUDY.follow[wildcards.dataset].row
+
+
+def followed_live(wildcards):
+    return STUDY.follow[wildcards.dataset].live
+
+
+def just_test_shards(wildcards):
+    return shards(wildcards.dataset, "test")
+
+
 def scanner_findings(wildcards):
     """What the study's fit of physics found, if it has one, to be held beside."""
     if STUDY.explainer is None:

@@ -3,7 +3,7 @@ rule follow:
     input:
         oddest=results("tables/oddest.csv"),
         findings=scanner_findings,
-        shards=lambda wildcards: shards(wildcards.dataset, "test"),
+        shards=just_test_shards,
     output:
         table=results("follow/{dataset}/{place}.csv"),
         picture=report(
@@ -24,8 +24,8 @@ rule follow:
         mem_mb=real_memory,
         runtime=short_runtime,
     params:
-        row=lambda wildcards: STUDY.follow[wildcards.dataset].row,
-        live=lambda wildcards: STUDY.follow[wildcards.dataset].live,
+        row=followed_row,
+        live=followed_live,
         mass=scanned_mass,
         seed=STUDY.seed,
         source=fingerprint("oddlens.follow", f"oddlens.lensing.substructure.{SMOOTH}"),
