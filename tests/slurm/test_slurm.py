@@ -24,10 +24,11 @@ pytestmark = pytest.mark.slurm
 
 HERE = Path(__file__).parent
 # Two groups of simulations, one for each core.
-SLURM = [*ON_SLURM, "--group-components", "shards=4", "scores=2"]
+SLURM = [*ON_SLURM, "--group-components", "shards=4", "explained=7", "scores=2"]
 POOLS = ["train/smooth", "contaminant/cdm", "contaminant/vortex", "validation/smooth"]
 POOLS += ["test/smooth", "test/cdm", "test/vortex"]
 CONFIGS = ["--configfile", "tests/config.yaml", "small.yaml"]
+RESOURCES = "workflow/rules/common.smk"
 DCAE = "results/smoke/models/model_a/dcae/seed-1"
 LOSSES = f"{DCAE}/losses.csv"
 LOG = "results/smoke/logs/train/model_a/dcae/seed-1.log"
@@ -121,18 +122,22 @@ def another(images: Path, folder: Path, epochs: int) -> Path:
     return folder
 
 
-def rewrite(folder: Path, old: str, new: str) -> None:
-    """Change what jobs ask for at first."""
-    rules = folder / "workflow/rules/common.smk"
-    assert rules.read_text().count(old) == 1, f"'{old}' is not what {rules.name} says any more"
-    rules.write_text(rules.read_text().replace(old, new))
+def rewrite(file: Path, old: str, new: str) -> None:
+    """Change a line of a copy."""
+    assert file.read_text().count(old) == 1, f"'{old}' is not what {file.name} says any more"
+    file.write_text(file.read_text().replace(old, new))
 
 
 @pytest.fixture(scope="module")
 def hurried(images, tmp_path_factory):
-    """Where a training gets a minute and needs hours, begun at once; and its end, once it went on from a checkpoint."""
+    """Where a training gets a minute and needs hours, begun at once; and its end, once it went on from a checkpoint.
+
+    It sleeps most of the time, as others want its core.
+    """
     folder = another(images[0], tmp_path_factory.mktemp("slurm") / "hurried", 100_000)
-    rewrite(folder, "doubled(720,", "doubled(1,")
+    rewrite(folder / RESOURCES, "doubled(720,", "doubled(1,")
+    saved = "write_tensors(self.path, tensors, header)"
+    rewrite(folder / "src/oddlens/checkpoints.py", saved, f"{saved}; time.sleep(5)")
 
     def until_resumed():
         try:
@@ -166,7 +171,7 @@ def test_each_rule_has_run_and_the_report_is_there(study):
 def test_partitions_times_cores_memory_and_gpus_arrive(study):
     _, told = study
     long = "gpu 12:00:00 cpu=1,mem=2006M gres:gpu:1"
-    wanted = {"train": 1, "train_clean": 2, "train_labelled": 1, "explain": 7, "regress": 1}
+    wanted = {"train": 1, "train_clean": 2, "train_labelled": 1, "regress": 1}
     assert {rule: asked(told, rule) for rule in wanted} == {rule: number * [long] for rule, number in wanted.items()}
     for rule in ("starts", "estimate"):
         assert asked(told, rule) == ["gpu 01:00:00 cpu=1,mem=2006M gres:gpu:1"]
@@ -178,13 +183,14 @@ def test_a_group_asks_for_what_one_of_its_jobs_needs_and_the_time_of_all(study):
     _, told = study
     simulations = ["cpu 03:00:00 cpu=1,mem=1501M", "cpu 04:00:00 cpu=1,mem=1501M"]
     assert sorted(asked(told, "shards_simulate")) == simulations
+    assert asked(told, "explained_explain") == ["gpu 07:00:00 cpu=1,mem=2006M gres:gpu:1"]
     assert asked(told, "scores_score") == 2 * ["gpu 02:00:00 cpu=1,mem=2006M gres:gpu:1"]
 
 
 def test_what_takes_seconds_stays_with_snakemake(study):
     _, told = study
-    on_slurm = {"shards_simulate", "train", "train_clean", "train_labelled", "explain", "scores_score", "starts"}
-    assert set(jobs(told).values()) == on_slurm | {"regress", "estimate", "real", "export", "publish"}
+    on_slurm = {"shards_simulate", "explained_explain", "scores_score", "train", "train_clean", "train_labelled"}
+    assert set(jobs(told).values()) == on_slurm | {"starts", "regress", "estimate", "real", "export", "publish"}
 
 
 def test_logs_land(study):
@@ -211,7 +217,7 @@ def test_a_job_that_fails_is_reported_with_its_log(study):
 def test_a_job_over_its_memory_gets_more(images, tmp_path):
     """PyTorch alone takes more than 400 MB."""
     folder = another(images[0], tmp_path / "copy", 5)
-    rewrite(folder, "2000 + (4 *", "400 + (4 *")
+    rewrite(folder / RESOURCES, "2000 + (4 *", "400 + (4 *")
     told = snakemake(folder, *SLURM, *CONFIGS, "long.yaml", "--", LOSSES)
     assert "SLURM status is: 'FAILED'" in told
     assert "exceeded memory limit" in log_of(folder, next(iter(jobs(told))))

@@ -13,7 +13,7 @@ rule explain:
     threads: 1
     resources:
         mem_mb=detector_memory,
-        runtime=long_runtime,
+        runtime=short_runtime,
         gpu=1,
     params:
         source=explain_source,
