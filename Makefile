@@ -5,6 +5,8 @@ CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/src
+# Some containers forbid Python to keep what it has compiled; each job would then compile all that it imports, for seconds.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: study test tests test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit clean
 
