@@ -80,7 +80,8 @@ def contamination_curves(auc: pd.DataFrame, summary: pd.DataFrame, rows: Rows, t
     kinds, groups = found["contaminant"].unique(), _groups(row for row in rows if row in set(found["detector"]))
     own = auc[auc["contaminant"] == CLEAN].set_index(["detector", "seed"])["auc"].rename("clean")
     seeds = auc.join(own, on=["detector", "seed"])
-    size = (3.3 * len(groups), 2.4 * len(kinds) + 0.5)
+    legend = 0.14 * max(map(len, groups)) + 0.3
+    size = (3.3 * len(groups), 2.4 * len(kinds) + legend + 0.3)
     figure, axes = plt.subplots(len(kinds), len(groups), figsize=size, squeeze=False, sharex=True, sharey=True)
     look = looks(rows)
     for line, kind in zip(axes, kinds, strict=True):
@@ -104,8 +105,10 @@ def contamination_curves(auc: pd.DataFrame, summary: pd.DataFrame, rows: Rows, t
                     dots["contamination"], dots["auc"] - dots["clean"], ".", color=at[0].get_color(), ms=3, alpha=0.5
                 )
             axis.axhline(0, color="0.7", lw=0.8, ls=":")
-            axis.legend(loc="lower left", fontsize=6.5, title="clean AUC", title_fontsize=6.5)
         line[0].set_ylabel(f"change of AUC, {kind} hidden")
+    for axis in axes[0]:  # above the panels, as lines may be anywhere in them
+        above = {"loc": "lower left", "bbox_to_anchor": (0, 1), "borderaxespad": 0.2}
+        axis.legend(**above, fontsize=6.5, title="clean AUC", title_fontsize=6.5, alignment="left")
     for axis in axes[-1]:
         axis.set_xlabel("contaminated fraction")
     figure.suptitle(title, fontsize=11)
