@@ -286,7 +286,7 @@ def picture(b: Brought, like: Simulated, made: Mapping[str, np.ndarray], words: 
         if title == "residual":
             colours, low, high = figures.DIFFERENCES, -top / 4, top / 4
         elif "[σ]" in title or title.startswith("anomaly"):
-            colours, low, high = figures.MAPS, min(0.0, panel.min()), max(5.0, panel.max())
+            colours, low, high = figures.MAPS, min(0.0, panel.min()), max(5.0, np.percentile(panel, 99.5))
             title += f" to {high:.0f}"
         axis.imshow(panel, cmap=colours, vmin=low, vmax=high)
         axis.set_title(title, fontsize=8)
