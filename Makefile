@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/src
 # Some containers forbid Python to keep what it has compiled; each job would then compile all that it imports, for seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: study test tests test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit clean
+.PHONY: study test tests test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit bench-score clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -88,6 +88,9 @@ bench-train: setup  ## images per second of training, beside a plain loop with t
 
 bench-fit: setup    ## images per second of a fit of physics, beside what its operations could take: two minutes
 	@python -W ignore benchmarks/fit.py
+
+bench-score: setup  ## images per second that autoencoders score, and how soon the command starts: two minutes
+	@python -W ignore benchmarks/score.py
 
 .venv-bench/.complete: requirements.lock benchmarks/requirements.txt
 	$(PYTHON) -m venv --clear .venv-bench
