@@ -123,10 +123,13 @@ def test_a_model_is_published_when_the_config_asks(study):
     assert f"| vortex | {first:.3f} |" in (study / "pretrained/model_a/dcae.md").read_text()
 
 
-def test_a_real_lens_stands_among_simulated_ones(study):
+def test_a_real_lens_stands_among_simulated_ones_and_the_oddest_is_looked_at(study):
     write_lens(study / "lens", PIXSCALE=SCALE)
     write_index(study, "other,,0.05,lens/data.fits,,,,,", "lost,,0.05,nowhere.fits,,,,,")
-    (study / "real.yaml").write_text("real: {ring: {path: lens, claimed: [ring]}, set: index.csv}")
+    (study / "real.yaml").write_text(
+        "real: {ring: {path: lens, claimed: [ring]}, set: index.csv}\n"
+        "follow: {model_a: {row: lensfit, lenses: 1, live: 50}}"
+    )
     snakemake(study, "--cores", "2", *ONE, "real.yaml", "--", "results/smoke/report.html")
     table = pd.read_csv(study / "results/smoke/tables/real.csv")
     scored = table.dropna(subset="score")
@@ -139,7 +142,13 @@ def test_a_real_lens_stands_among_simulated_ones(study):
     assert (study / "results/smoke/real/model_a/ring.png").stat().st_size > 1e4
     claims = pd.read_csv(study / "results/smoke/tables/real_claims.csv")
     assert set(claims["lenses"]) == {2}
-    assert "lost on model_a: there is no file nowhere.fits" in (study / "results/smoke/report.html").read_text()
+    page = (study / "results/smoke/report.html").read_text()
+    assert "lost on model_a: there is no file nowhere.fits" in page
+    oddest = pd.read_csv(study / "results/smoke/tables/oddest.csv").query("detector == 'lensfit'")
+    closer = pd.read_csv(study / "results/smoke/follow/model_a/1.csv")
+    assert closer["id"].tolist() == oddest["id"].head(1).tolist()
+    assert closer["log_bayes"].notna().all()
+    assert "looked at closely" in page
 
 
 def test_one_more_contamination_trains_only_what_is_new(study):
