@@ -29,9 +29,9 @@ TABLES += ["selection", "starts", "summary", "triage", "wilcoxon"]
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A copy of the project in which the small study has run once."""
+    """A copy of the project in which the small study has run once, and all that Snakemake said."""
     folder = fresh_copy(tmp_path_factory.mktemp("project"))
-    snakemake(folder, "--cores", "2", *ONE)
+    (folder / "told.log").write_text(snakemake(folder, "--verbose", "--cores", "2", *ONE))
     return folder
 
 
@@ -67,6 +67,11 @@ def test_every_file_is_as_the_record_of_its_job_says(study):
     page = (study / "results/smoke/report.html").read_text()
     assert "Commit unknown (no git repository)." in page  # a copy without one
     assert f"torch {version('torch')}" in page  # which the job that writes the report does not load
+
+
+def test_jobs_are_selected_when_one_has_ended_and_not_all_the_time(study):
+    told = (study / "told.log").read_text()
+    assert 0 < told.count("Resources before job selection") <= told.count("Finished jobid") + 1
 
 
 def test_each_training_has_a_log_with_its_progress(study):
