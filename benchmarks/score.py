@@ -16,7 +16,7 @@ CAMERA = Camera(1e-3, 4e-5, 4.2)
 
 
 def rate(name: str, pixels: int, count: int) -> float:
-    """Images per second that a row of the default study scores, after one epoch on a few: what it knows costs nothing."""
+    """Images per second that a row of the default study scores, after one epoch on a few."""
     images = np.random.default_rng(0).random((count, pixels, pixels), dtype=np.float32)
     model = detectors.detector(name).build(pixels, seed=1)
     model.fit(images[:500], seed=1, camera=CAMERA, training={"epochs": 1, "batch_size": 100})
