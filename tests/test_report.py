@@ -269,7 +269,7 @@ def test_contamination_has_a_panel_for_each_family_that_sees_and_each_contaminan
     auc, summary = (pd.read_csv(whole[2][name]).query("dataset == 'model_a'") for name in ("auc", "summary"))
     figure = contamination_curves(auc, summary, made_up.entries(), "made up")
     assert len(figure.axes) == 2 * 2  # dcae and dcae_published, the others; cdm and mixed
-    shown = {text.get_text().split()[-1] for axis in figure.axes for text in axis.get_legend().get_texts()}
+    shown = {text.get_text().split()[-1] for axis in figure.axes[:2] for text in axis.get_legend().get_texts()}
     assert shown == {"good", "dcae", "dcae_published"}  # not the control
     row = summary.query("detector == 'good' and contaminant == 'mixed' and anomaly == 'all'")
     bars = next(b for b in figure.axes[3].containers if b.get_label().endswith(" good"))
