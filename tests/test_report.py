@@ -15,7 +15,11 @@ from oddlens.figures.curves import contamination_curves, loss_curves, population
 from oddlens.figures.draw import draw, leaders
 from oddlens.figures.noise import draw_noise, noise_curves
 from oddlens.figures.ranks import critical_differences, draw_ranks
-from oddlens.report import SHOWN, _controls, _lenses, _many, _reproductions, remedies, report
+from oddlens.pages.contamination import remedies
+from oddlens.pages.detection import controls
+from oddlens.pages.images import SHOWN, lenses_words, many
+from oddlens.pages.published import reproductions
+from oddlens.report import report
 from oddlens.tables.followed import COLUMNS as FOLLOWED
 from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 
@@ -183,7 +187,7 @@ def test_data_sets_of_one_published_stand_side_by_side_with_what_differs(whole, 
     changed = {"lens": {"mass_msun": 5.94e11, "conserve_mass": False}, "camera": {"noise": "none"}}
     study = settings.study(config | {"datasets": {"model_a": like, "other": like | changed}}).plain()
     lines = pd.read_csv(outputs["published"]).query("dataset == 'model_a'").dropna(subset="auc")
-    (found,) = _reproductions(pd.concat([lines, lines.assign(dataset="other", auc=0.123)]), study)
+    (found,) = reproductions(pd.concat([lines, lines.assign(dataset="other", auc=0.123)]), study)
     assert (found["name"], found["first"]) == ("model_a", "model_a")
     assert found["differences"] == {
         "other": [
@@ -193,7 +197,7 @@ def test_data_sets_of_one_published_stand_side_by_side_with_what_differs(whole, 
         ]
     }
     assert found["table"].count("0.123") == len(lines) > 5
-    assert not _reproductions(lines, study)
+    assert not reproductions(lines, study)
 
 
 @pytest.mark.parametrize("cut", [name for name in CUTS if name != "whole"])
@@ -253,9 +257,9 @@ def test_noise_has_a_panel_for_each_anomaly_and_a_line_for_each_row(whole):
 
 def test_a_control_that_sees_is_reported():
     row = {"dataset": "a", "role": "control", "detector": "flux", "anomaly": "all", "auc": 0.7}
-    assert not _controls(pd.DataFrame([row]))[0]["blind"]
-    assert _controls(pd.DataFrame([row | {"auc": 0.49}]))[0]["blind"]
-    assert _controls(pd.DataFrame([row | {"role": "detector"}])) == []
+    assert not controls(pd.DataFrame([row]))[0]["blind"]
+    assert controls(pd.DataFrame([row | {"auc": 0.49}]))[0]["blind"]
+    assert controls(pd.DataFrame([row | {"role": "detector"}])) == []
 
 
 def test_a_remedy_is_the_same_row_with_another_way_of_training():
@@ -300,10 +304,10 @@ def test_the_report_says_how_many_lenses_the_best_row_needs(whole):
     page, _, outputs = whole
     ours = pd.read_csv(outputs["population"]).query("dataset == 'model_a' and detector == 'good' and anomaly == 'cdm'")
     least = ours.iloc[0]
-    said = [_many(least[name]) for name in ("lenses", "lenses_low", "lenses_high")]
+    said = [many(least[name]) for name in ("lenses", "lenses_low", "lenses_high")]
     part = f"{100 * least['median']:.2g} % of the mass in cdm"
     assert f"On model_a, good needs {said[0]} ({said[1]} to {said[2]}) lenses with {part}, " in page
-    assert [_many(x) for x in (1, 2.34, 12.6, 23456, np.inf)] == ["1", "2.3", "13", "23,456", "more than 100,000"]
+    assert [many(x) for x in (1, 2.34, 12.6, 23456, np.inf)] == ["1", "2.3", "13", "23,456", "more than 100,000"]
 
 
 def test_a_population_that_nobody_tells_apart_is_said_to_be_one(whole, tmp_path):
@@ -322,4 +326,4 @@ def test_a_population_that_nobody_tells_apart_is_said_to_be_one(whole, tmp_path)
     ],
 )
 def test_numbers_of_lenses_are_said_as_people_say_them(numbers, words):
-    assert _lenses(*numbers) == words
+    assert lenses_words(*numbers) == words
