@@ -10,7 +10,7 @@ import yaml
 
 import made_up
 from conftest import ROOT
-from oddlens import figures, settings, tables
+from oddlens import figures, settings
 from oddlens.figures.curves import contamination_curves, loss_curves, population_curves
 from oddlens.figures.draw import draw, leaders
 from oddlens.figures.noise import draw_noise, noise_curves
@@ -21,7 +21,6 @@ from oddlens.pages.images import SHOWN, lenses_words, many
 from oddlens.pages.published import reproductions
 from oddlens.report import report
 from oddlens.tables.followed import COLUMNS as FOLLOWED
-from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 
 FIGURES = [
     "roc",
@@ -65,7 +64,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         draw(drawn[dataset], dataset=dataset, smooth="smooth", rows=made_up.entries(rows), tables=outputs, **inputs)
     draw_ranks(folder / "ranks.png", ranks=outputs["ranks"], wilcoxon=outputs["wilcoxon"])
     draw_noise(folder / "noise.png", noise=outputs["noise"], rows=made_up.entries(rows))
-    real = real_tables(folder)
+    real = made_up.real_tables(folder, folder / "ranks.png")
     closer = dict.fromkeys(FOLLOWED, 1.0) | {"id": "model_a/test/cdm/7", "class": "cdm", "log_bayes": 31.4}
     pd.DataFrame([closer | {"calls": 12345, "scan_log_odds": np.nan}]).to_csv(folder / "closer.csv")
     plain = settings.study(config).plain()
@@ -86,49 +85,6 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         devices=["a processor"],
     )
     return (folder / "report.html").read_text(), drawn, outputs
-
-
-def real_tables(folder):
-    """Tables of two real lenses and one that could not be read, and a picture."""
-    row = {"dataset": "model_a", "detector": "good", "score": 1.0, "chance": 0.02, "at_bounds": 0.0}
-    ring = {"lens": "double_ring", "object": "double_ring", "claimed": 1}
-    other = {"lens": "other", "object": "other", "claimed": 0}
-    lost = {
-        "lens": "lost <b>",
-        "object": "lost",
-        "claimed": 0,
-        "dataset": "model_a",
-        "problem": "there is no file x.fits",
-    }
-    lines = [
-        {**row, **ring, "seed": 1, "percentile": 99.0, "deviations": 3.0, "doubtful": 1.0},
-        {**row, **ring, "seed": 2, "percentile": 98.0, "deviations": 2.0, "doubtful": 0.0},
-        {**row, **other, "seed": 1, "percentile": 50.0, "deviations": 0.0, "doubtful": 0.0},
-        lost,
-    ]
-    scored = pd.DataFrame(lines).reindex(columns=[*SCORE_COLUMNS, "doubtful", "at_bounds"])
-    noise = {
-        "dataset": "model_a",
-        "detector": "good",
-        "frame": "double_ring",
-        "seed": 1,
-        "noise_ratio": 1.5,
-        "shift": 0.1,
-    }
-    for name, values in {"auc_simulated": (0.91, 0.9, 0.92), "auc_real": (0.9, 0.8, 0.95)}.items():
-        noise |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
-    noise |= {"change": -0.01, "change_low": -0.02, "change_high": 0.001}
-    left_out = {"dataset": "model_a", "frame": "other", "problem": "other: too small"}
-    made = {
-        "real": scored,
-        "real_noise": pd.DataFrame([noise, left_out]).reindex(columns=NOISE_COLUMNS),
-        "real_claims": claims_table(scored),
-    }
-    for name, table in made.items():
-        tables.write(folder / f"{name}.csv", table)
-    (folder / "lenses").mkdir()
-    (folder / "lenses" / "double_ring.png").write_bytes((folder / "ranks.png").read_bytes())
-    return {name: folder / f"{name}.csv" for name in made}
 
 
 @pytest.fixture(scope="module")

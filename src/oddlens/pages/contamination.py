@@ -44,7 +44,8 @@ def slopes(table: pd.DataFrame, rows: Mapping[str, Mapping]) -> str | None:
 
 
 def example(summary: pd.DataFrame) -> dict | None:
-    """One contaminated training set of a data set: who is best after it, and who lost least of those that see."""
+    """One contaminated training set of a data set: who is best after it, and who lost least and most of those that
+    see."""
     chosen = summary[
         (summary["anomaly"] == ALL) & (summary["role"] == "detector") & ~summary["contaminant"].isin(HOME)
     ].dropna(subset=["auc", "change"])
@@ -53,9 +54,13 @@ def example(summary: pd.DataFrame) -> dict | None:
     mixed = chosen[chosen["contaminant"] == MIXED] if (chosen["contaminant"] == MIXED).any() else chosen
     fraction = min(mixed["contamination"].unique(), key=lambda p: abs(p - EXAMPLE))
     there = mixed[mixed["contamination"] == fraction].drop_duplicates("detector")
-    seeing = there[there["auc"] - there["change"] > 0.5 + BLIND]
+    seeing = there[there["auc"] - there["change"] > 0.5 + BLIND].sort_values("change", kind="stable")
     best = there.loc[there["auc"].idxmax()].to_dict()
-    return best | {"steadiest": seeing.loc[seeing["change"].idxmax()].to_dict() if len(seeing) else None}
+    return best | {
+        "seeing": len(seeing),
+        "steadiest": seeing.iloc[-1].to_dict() if len(seeing) else None,
+        "frailest": seeing.iloc[0].to_dict() if len(seeing) else None,
+    }
 
 
 def remedies(study: dict[str, Any]) -> dict[str, str]:

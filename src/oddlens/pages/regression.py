@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from oddlens.pages.pieces import each, html, interval, pivoted, uncertain
-from oddlens.regression.targets import DARK, written
+from oddlens.regression.targets import DARK, FRACTION, written
 from oddlens.tables.regression import PARTS
 
 LENGTHS = ("log10_vortex_length_arcsec", "log10_axion_mass_1e22_ev")
@@ -22,6 +22,20 @@ def regressed(datasets: Iterable[str], read: Mapping[str, pd.DataFrame]) -> dict
         "triage": each(datasets, read["triage"], _triage),
         "odd": read["triage"]["odd"].iloc[0],
         "lengths": lengths.to_dict("records"),
+    }
+
+
+def told(read: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """What sentences say of the substructure fraction: of single images, the row that knows most of each data set and
+    class; and of the most lenses of a population the same row and class."""
+    every = read["regression"]
+    single = every[every["target"] == FRACTION].sort_values("log_score", ascending=False, kind="stable")
+    single = single.drop_duplicates(["dataset", "class"])
+    keys = ["dataset", "row", "class"]
+    many = read["fractions"].sort_values("lenses", kind="stable").drop_duplicates(keys, keep="last")
+    return {
+        "single": single.sort_values(["dataset", "class"]).to_dict("records"),
+        "many": many.merge(single[keys], on=keys).sort_values(["dataset", "class"]).to_dict("records"),
     }
 
 
