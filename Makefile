@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/src
 # Some containers forbid Python to keep what it has compiled; each job would then compile all that it imports, for seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: study test tests test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit bench-score clean
+.PHONY: study report test tests test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit bench-score clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -17,6 +17,9 @@ study: setup        ## run the default study: results/default/report.html
 smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/report.html
 	@python workflow/unlock.py
 	snakemake --cores $(CORES) --configfile tests/config.yaml
+
+report: setup       ## what all studies found, as a page that reads as a paper: results/paper.html, and a PDF; make report [STUDIES="default physics"]
+	@python -m oddlens.paper $(STUDIES)
 
 verify: setup       ## are all results still what their jobs made? make verify [STUDY=default]
 	@python -m oddlens.audit $(if $(STUDY),"results/$(STUDY)")

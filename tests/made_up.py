@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 
-from oddlens import metrics
+from oddlens import metrics, tables
 from oddlens.artefacts import write_arrays, write_table
 from oddlens.cells import parse_cell
 from oddlens.probe import PROBE
 from oddlens.samples import MEASURES
 from oddlens.splits import IDENTITY
+from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 
 CLASSES = ["smooth", "cdm", "vortex"]
 STRENGTH = {"smooth": 0.0, "cdm": 0.5, "vortex": 1.5, PROBE: 2.0}
@@ -182,6 +183,49 @@ def aggregated(folder, made, rows=ROWS):
         **of,
     )
     return outputs
+
+
+def real_tables(folder, picture, row="good"):
+    """Tables of two real lenses and one that could not be read, and a picture; what `row` makes of them."""
+    seen = {"dataset": "model_a", "detector": row, "score": 1.0, "chance": 0.02, "at_bounds": 0.0}
+    ring = {"lens": "double_ring", "object": "double_ring", "claimed": 1}
+    other = {"lens": "other", "object": "other", "claimed": 0}
+    lost = {
+        "lens": "lost <b>",
+        "object": "lost",
+        "claimed": 0,
+        "dataset": "model_a",
+        "problem": "there is no file x.fits",
+    }
+    lines = [
+        {**seen, **ring, "seed": 1, "percentile": 99.0, "deviations": 3.0, "doubtful": 1.0},
+        {**seen, **ring, "seed": 2, "percentile": 98.0, "deviations": 2.0, "doubtful": 0.0},
+        {**seen, **other, "seed": 1, "percentile": 50.0, "deviations": 0.0, "doubtful": 0.0},
+        lost,
+    ]
+    scored = pd.DataFrame(lines).reindex(columns=[*SCORE_COLUMNS, "doubtful", "at_bounds"])
+    noise = {
+        "dataset": "model_a",
+        "detector": row,
+        "frame": "double_ring",
+        "seed": 1,
+        "noise_ratio": 1.5,
+        "shift": 0.1,
+    }
+    for name, values in {"auc_simulated": (0.91, 0.9, 0.92), "auc_real": (0.9, 0.8, 0.95)}.items():
+        noise |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+    noise |= {"change": -0.01, "change_low": -0.02, "change_high": 0.001}
+    left_out = {"dataset": "model_a", "frame": "other", "problem": "other: too small"}
+    made = {
+        "real": scored,
+        "real_noise": pd.DataFrame([noise, left_out]).reindex(columns=NOISE_COLUMNS),
+        "real_claims": claims_table(scored),
+    }
+    for name, table in made.items():
+        tables.write(folder / f"{name}.csv", table)
+    (folder / "lenses").mkdir()
+    (folder / "lenses" / "double_ring.png").write_bytes(picture.read_bytes())
+    return {name: folder / f"{name}.csv" for name in made}
 
 
 def auc_with_variance(normal: np.ndarray, anomalous: np.ndarray) -> tuple[float, float]:

@@ -10,14 +10,17 @@ import yaml
 
 import made_up
 from conftest import ROOT
-from oddlens import figures, settings, tables
+from oddlens import figures, settings
 from oddlens.figures.curves import contamination_curves, loss_curves, population_curves
 from oddlens.figures.draw import draw, leaders
 from oddlens.figures.noise import draw_noise, noise_curves
 from oddlens.figures.ranks import critical_differences, draw_ranks
-from oddlens.report import SHOWN, _controls, _lenses, _many, _reproductions, remedies, report
+from oddlens.pages.contamination import remedies
+from oddlens.pages.detection import controls
+from oddlens.pages.images import SHOWN, lenses_words, many
+from oddlens.pages.published import reproductions
+from oddlens.report import report
 from oddlens.tables.followed import COLUMNS as FOLLOWED
-from oddlens.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 
 FIGURES = [
     "roc",
@@ -61,7 +64,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         draw(drawn[dataset], dataset=dataset, smooth="smooth", rows=made_up.entries(rows), tables=outputs, **inputs)
     draw_ranks(folder / "ranks.png", ranks=outputs["ranks"], wilcoxon=outputs["wilcoxon"])
     draw_noise(folder / "noise.png", noise=outputs["noise"], rows=made_up.entries(rows))
-    real = real_tables(folder)
+    real = made_up.real_tables(folder, folder / "ranks.png")
     closer = dict.fromkeys(FOLLOWED, 1.0) | {"id": "model_a/test/cdm/7", "class": "cdm", "log_bayes": 31.4}
     pd.DataFrame([closer | {"calls": 12345, "scan_log_odds": np.nan}]).to_csv(folder / "closer.csv")
     plain = settings.study(config).plain()
@@ -82,49 +85,6 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         devices=["a processor"],
     )
     return (folder / "report.html").read_text(), drawn, outputs
-
-
-def real_tables(folder):
-    """Tables of two real lenses and one that could not be read, and a picture."""
-    row = {"dataset": "model_a", "detector": "good", "score": 1.0, "chance": 0.02, "at_bounds": 0.0}
-    ring = {"lens": "double_ring", "object": "double_ring", "claimed": 1}
-    other = {"lens": "other", "object": "other", "claimed": 0}
-    lost = {
-        "lens": "lost <b>",
-        "object": "lost",
-        "claimed": 0,
-        "dataset": "model_a",
-        "problem": "there is no file x.fits",
-    }
-    lines = [
-        {**row, **ring, "seed": 1, "percentile": 99.0, "deviations": 3.0, "doubtful": 1.0},
-        {**row, **ring, "seed": 2, "percentile": 98.0, "deviations": 2.0, "doubtful": 0.0},
-        {**row, **other, "seed": 1, "percentile": 50.0, "deviations": 0.0, "doubtful": 0.0},
-        lost,
-    ]
-    scored = pd.DataFrame(lines).reindex(columns=[*SCORE_COLUMNS, "doubtful", "at_bounds"])
-    noise = {
-        "dataset": "model_a",
-        "detector": "good",
-        "frame": "double_ring",
-        "seed": 1,
-        "noise_ratio": 1.5,
-        "shift": 0.1,
-    }
-    for name, values in {"auc_simulated": (0.91, 0.9, 0.92), "auc_real": (0.9, 0.8, 0.95)}.items():
-        noise |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
-    noise |= {"change": -0.01, "change_low": -0.02, "change_high": 0.001}
-    left_out = {"dataset": "model_a", "frame": "other", "problem": "other: too small"}
-    made = {
-        "real": scored,
-        "real_noise": pd.DataFrame([noise, left_out]).reindex(columns=NOISE_COLUMNS),
-        "real_claims": claims_table(scored),
-    }
-    for name, table in made.items():
-        tables.write(folder / f"{name}.csv", table)
-    (folder / "lenses").mkdir()
-    (folder / "lenses" / "double_ring.png").write_bytes((folder / "ranks.png").read_bytes())
-    return {name: folder / f"{name}.csv" for name in made}
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +143,7 @@ def test_data_sets_of_one_published_stand_side_by_side_with_what_differs(whole, 
     changed = {"lens": {"mass_msun": 5.94e11, "conserve_mass": False}, "camera": {"noise": "none"}}
     study = settings.study(config | {"datasets": {"model_a": like, "other": like | changed}}).plain()
     lines = pd.read_csv(outputs["published"]).query("dataset == 'model_a'").dropna(subset="auc")
-    (found,) = _reproductions(pd.concat([lines, lines.assign(dataset="other", auc=0.123)]), study)
+    (found,) = reproductions(pd.concat([lines, lines.assign(dataset="other", auc=0.123)]), study)
     assert (found["name"], found["first"]) == ("model_a", "model_a")
     assert found["differences"] == {
         "other": [
@@ -193,7 +153,7 @@ def test_data_sets_of_one_published_stand_side_by_side_with_what_differs(whole, 
         ]
     }
     assert found["table"].count("0.123") == len(lines) > 5
-    assert not _reproductions(lines, study)
+    assert not reproductions(lines, study)
 
 
 @pytest.mark.parametrize("cut", [name for name in CUTS if name != "whole"])
@@ -253,9 +213,9 @@ def test_noise_has_a_panel_for_each_anomaly_and_a_line_for_each_row(whole):
 
 def test_a_control_that_sees_is_reported():
     row = {"dataset": "a", "role": "control", "detector": "flux", "anomaly": "all", "auc": 0.7}
-    assert not _controls(pd.DataFrame([row]))[0]["blind"]
-    assert _controls(pd.DataFrame([row | {"auc": 0.49}]))[0]["blind"]
-    assert _controls(pd.DataFrame([row | {"role": "detector"}])) == []
+    assert not controls(pd.DataFrame([row]))[0]["blind"]
+    assert controls(pd.DataFrame([row | {"auc": 0.49}]))[0]["blind"]
+    assert controls(pd.DataFrame([row | {"role": "detector"}])) == []
 
 
 def test_a_remedy_is_the_same_row_with_another_way_of_training():
@@ -300,10 +260,10 @@ def test_the_report_says_how_many_lenses_the_best_row_needs(whole):
     page, _, outputs = whole
     ours = pd.read_csv(outputs["population"]).query("dataset == 'model_a' and detector == 'good' and anomaly == 'cdm'")
     least = ours.iloc[0]
-    said = [_many(least[name]) for name in ("lenses", "lenses_low", "lenses_high")]
+    said = [many(least[name]) for name in ("lenses", "lenses_low", "lenses_high")]
     part = f"{100 * least['median']:.2g} % of the mass in cdm"
     assert f"On model_a, good needs {said[0]} ({said[1]} to {said[2]}) lenses with {part}, " in page
-    assert [_many(x) for x in (1, 2.34, 12.6, 23456, np.inf)] == ["1", "2.3", "13", "23,456", "more than 100,000"]
+    assert [many(x) for x in (1, 2.34, 12.6, 23456, np.inf)] == ["1", "2.3", "13", "23,456", "more than 100,000"]
 
 
 def test_a_population_that_nobody_tells_apart_is_said_to_be_one(whole, tmp_path):
@@ -322,4 +282,4 @@ def test_a_population_that_nobody_tells_apart_is_said_to_be_one(whole, tmp_path)
     ],
 )
 def test_numbers_of_lenses_are_said_as_people_say_them(numbers, words):
-    assert _lenses(*numbers) == words
+    assert lenses_words(*numbers) == words

@@ -53,6 +53,7 @@ def test_the_one_door_is_lensfit_and_it_needs_neither_jax_nor_autolens():
         "oddlens.figures.noise",
         "oddlens.figures.ranks",
         "oddlens.figures.regression",
+        "oddlens.paper",
         "oddlens.regression.tabulate",
         "oddlens.report",
         "oddlens.settings",

@@ -28,8 +28,8 @@ rule report:
             replica=REPLICAS,
         ),
         template=[
-            project_file("src/oddlens/report.html.j2"),
-            project_file("src/oddlens/report_regression.html.j2"),
+            project_file(f"src/oddlens/pages/{name}.html.j2")
+            for name in ["base", "macros", "report", "regression"]
         ],
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")

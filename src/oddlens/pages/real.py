@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from oddlens.chance import one_in
-from oddlens.pieces import embedded, html
+from oddlens.pages.pieces import embedded, html
 from oddlens.tables.findings import FLAGS
 from oddlens.tables.real import problem_lines
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from oddlens.pieces import embedded, html
+from oddlens.pages.pieces import embedded, html
 
 SHOWN = {
     "image": ("{}", "id"),
