@@ -120,6 +120,14 @@ def test_what_is_damaged_in_any_way_is_refused_with_its_path(name, tmp_path):
             read(tmp_path / name)
 
 
+@pytest.mark.parametrize("change", [lambda b: b[1:], lambda b: b[2:], lambda b: b"#  " + b[2:], lambda b: b" " + b])
+def test_a_table_that_lost_what_says_nothing_is_refused_too(change, tmp_path):
+    write_table(tmp_path / "a.csv", pd.DataFrame({"x": [1]}), kind="scores")
+    (tmp_path / "a.csv").write_bytes(change((tmp_path / "a.csv").read_bytes()))
+    with pytest.raises(DamagedFile, match="checksum"):
+        read_table(tmp_path / "a.csv")
+
+
 @pytest.mark.parametrize("name", KINDS)
 def test_writing_twice_gives_equal_bytes(name, tmp_path):
     write, _ = KINDS[name]

@@ -126,9 +126,8 @@ def write_table(path: Path | str, table: pd.DataFrame, **about: Any) -> None:
     float32 apart.
     """
     body = table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
-    header = json.dumps({**about, "sha256": _checksum(about, body)}, sort_keys=True)
     with replacing(path) as temporary:
-        temporary.write_text(f"# {header}\n{body}")
+        temporary.write_text(f"{_header(about, body)}\n{body}")
 
 
 def read_table(path: Path | str, kind: str | None = None) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -141,15 +140,16 @@ def read_table(path: Path | str, kind: str | None = None) -> tuple[pd.DataFrame,
     try:
         first, _, body = content.decode().partition("\n")
         about = json.loads(first.removeprefix("# "))
-        expected = about.pop("sha256")
+        del about["sha256"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise DamagedFile(path, "its first line holds no checksum") from None
-    if _checksum(about, body) != expected:
+    if first != _header(about, body):  # to the last blank, which says nothing
         raise DamagedFile(path, "its content does not agree with its checksum")
     if kind and about.get("kind") != kind:
         raise DamagedFile(path, f"it holds {about.get('kind')!r} where {kind} are expected")
     return pd.read_csv(StringIO(body)), about
 
 
-def _checksum(about: dict[str, Any], body: str) -> str:
-    return hashlib.sha256(f"{json.dumps(about, sort_keys=True)}\n{body}".encode()).hexdigest()
+def _header(about: dict[str, Any], body: str) -> str:
+    sha = hashlib.sha256(f"{json.dumps(about, sort_keys=True)}\n{body}".encode()).hexdigest()
+    return f"# {json.dumps({**about, 'sha256': sha}, sort_keys=True)}"
