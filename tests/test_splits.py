@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from oddlens import splits
+from oddlens import settings, splits
 from oddlens.artefacts import DamagedFile, write_table
 from oddlens.cells import cell_name, parse_cell
 
@@ -108,3 +108,13 @@ def test_cell_names_are_parsed_back(kind, p):
     contaminant, fraction = parse_cell(cell_name(kind, p))
     assert contaminant == kind
     assert fraction == pytest.approx(p, rel=1e-5)
+
+
+def test_a_data_set_without_a_contaminant_pool_has_clean_training_sets(config):
+    """As the config has it: no row is told a label of it."""
+    config["datasets"]["model_a"]["images"] = {"train": 220, "contaminant": 0, "validation": 20, "test": 20}
+    config |= {"contamination": {"images": 200, "fractions": {"mixed": None}, "seeds": [1]}, "only": ["oracle"]}
+    study = settings.study(config)
+    known, smooth = study.known("model_a"), {"smooth": "smooth", "train": 220, "dataset": "model_a"}
+    table = splits.split(["none-0"], seed=1, replica=1, images=200, contaminants={}, known=known, **smooth)
+    assert len(members(table, "none-0")) == 200

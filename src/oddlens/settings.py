@@ -398,9 +398,10 @@ class Study(Section):
         return {substructure.SMOOTH: sum(odd.values()) if needs(row.detector) == "labels" else 0, **odd}
 
     def known(self, dataset: str) -> dict[str, int]:
-        """Of how many images of each class of a data set some row is told the label."""
+        """Of how many images of each class of a data set some row is told the label; without those of which none is."""
         rows = [self.labels_of(name, dataset) for name in self.detectors]
-        return {cls: max(row[cls] for row in rows) for cls in self.datasets[dataset].classes}
+        most = {cls: max(row[cls] for row in rows) for cls in self.datasets[dataset].classes}
+        return {cls: count for cls, count in most.items() if count}
 
     def scorers(self) -> dict[str, dict[str, Any]]:
         """The rows that can score an image whose truth nobody knows, and how: the row whose models they have, the
