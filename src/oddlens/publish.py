@@ -21,6 +21,9 @@ from oddlens.tensors import write_tensors
 
 MOST_BYTES = 3_000_000
 """Of a published file."""
+ROUNDED = 0.1
+"""By how much of the scatter of smooth lenses' scores the worst of them may change in half precision: a hundredth in the
+median, and AUCs of 2,500 images a class change by less than 0.0002 (docs/pretrained.md)."""
 MINI = 20
 """Test images of each class in the mini set; twins."""
 
@@ -108,13 +111,16 @@ def publish(
     }
     with TemporaryDirectory() as scratch:
         candidate = Path(scratch, "candidate.safetensors")
-        for precision, held in (("half precision", halved(tensors)), ("single precision", tensors)):
+        for precision, held, allowed in (
+            ("half precision", halved(tensors), ROUNDED),
+            ("single precision", tensors, AGREE),
+        ):
             write_tensors(candidate, held, header)
             detector = detectors.load(candidate)[0]
             scores = detector.score(images)
             card |= {"precision": precision, "smooth": _plain(scores)}
             card["difference"] = Pretrained(name, detector, card).apart(scores, before)
-            if card["difference"] <= AGREE:
+            if card["difference"] <= allowed:
                 break
             say(f"{name}: in {precision} scores differ by {card['difference']:.2g} of the scatter of smooth ones")
         else:
