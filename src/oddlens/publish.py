@@ -22,8 +22,8 @@ from oddlens.tensors import write_tensors
 MOST_BYTES = 3_000_000
 """Of a published file."""
 ROUNDED = 0.1
-"""By how much of the scatter of smooth lenses' scores the worst of them may change in half precision: a hundredth in the
-median, and AUCs of 2,500 images a class change by less than 0.0002 (docs/pretrained.md)."""
+"""By how much of the scatter of smooth lenses' scores the worst of them may change in half precision: a hundredth in
+the median, and AUCs of 2,500 images a class change by less than 0.0002 (docs/pretrained.md)."""
 MINI = 20
 """Test images of each class in the mini set; twins."""
 
