@@ -1,6 +1,7 @@
 """Published models, from a small study's files to scores on the command line."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -444,6 +445,31 @@ def test_a_score_that_is_no_graph_is_refused(study, models, tmp_path):
     with pytest.raises(ValueError, match="cannot be written as ONNX"):
         onnxfile.write(tmp_path / "forest.onnx", model)
     assert not (tmp_path / "forest.onnx").exists()
+
+
+# --- those of the project --------------------------------------------------------------------------------------------
+
+OURS = pretrained.names(ROOT / "pretrained")
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_projects_models_are_small_and_what_their_cards_say(name):
+    assert (ROOT / "pretrained" / f"{name}.safetensors").stat().st_size < publish.MOST_BYTES
+    words, same = pretrained.verify(name, ROOT / "pretrained")
+    assert same, words
+
+
+def test_the_page_has_all_models_with_the_aucs_of_their_cards():
+    page = (ROOT / "docs/pretrained.md").read_text()
+    said = {}
+    for row, *cells in re.findall(r"^\| `(\w+)` \| ([\d./ ]+) \| ([\d./ ]+) \| [\d.]+ \|$", page, re.MULTILINE):
+        said |= {f"{dataset}/{row}": cell for dataset, cell in zip(("model_a", "model_b"), cells, strict=True)}
+    cards = {name: pretrained.load(name, ROOT / "pretrained").card for name in OURS}
+    aucs = {name: {line["anomaly"]: f"{line['auc']:.3f}" for line in card["measured"]} for name, card in cards.items()}
+    assert said == {
+        name: " / ".join(auc[anomaly] for anomaly in ("cdm", "vortex", "all")) for name, auc in aucs.items()
+    }
+    assert len(said) == 12
 
 
 # --- speed -----------------------------------------------------------------------------------------------------------
