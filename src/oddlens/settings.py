@@ -397,6 +397,19 @@ class Study(Section):
         odd = _by_class(row.labels, list(self.datasets[dataset].substructure))
         return {substructure.SMOOTH: sum(odd.values()) if needs(row.detector) == "labels" else 0, **odd}
 
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """What tables, figures and pages are told of each row."""
+        return {
+            name: {
+                "role": row.role,
+                "ablates": row.ablates,
+                "sweep": row.sweep,
+                "varied": self.varied(name),
+                "what": row.what,
+            }
+            for name, row in self.detectors.items()
+        }
+
     def known(self, dataset: str) -> dict[str, int]:
         """Of how many images of each class of a data set some row is told the label; without those of which none is."""
         rows = [self.labels_of(name, dataset) for name in self.detectors]

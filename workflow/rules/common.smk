@@ -58,16 +58,7 @@ REPLICAS = STUDY.contamination.seeds
 CELLS = STUDY.cells()
 CLEAN_CELL, LABELLED_CELL = settings.CLEAN_CELL, settings.LABELLED_CELL
 UNLABELLED = [cell for cell in CELLS if cell != LABELLED_CELL]
-ROWS = {
-    name: {
-        "role": row.role,
-        "ablates": row.ablates,
-        "sweep": row.sweep,
-        "varied": STUDY.varied(name),
-        "what": row.what,
-    }
-    for name, row in STUDY.detectors.items()
-}
+ROWS = STUDY.rows()
 ALL_CLASSES = list(
     dict.fromkeys(cls for dataset in STUDY.datasets.values() for cls in dataset.classes)
 )

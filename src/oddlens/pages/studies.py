@@ -52,21 +52,9 @@ COLUMNS = {
     "published": ["dataset", "reproduces", "published", "training", "anomaly", "published_auc", "detector", "auc"],
 }
 """The columns that tables must have, beside others."""
-WORDS = {
-    "dataset",
-    "training",
-    "contaminant",
-    "detector",
-    "role",
-    "anomaly",
-    "status",
-    "a",
-    "b",
-    "reproduces",
-    "source",
-}
+WORDS = {"dataset", "training", "contaminant", "detector", "role", "anomaly", "status", "a", "b", "reproduces"}
 WORDS |= {"published", "calibration", "verdict", "class", "pool", "row", "target", "type", "start", "lens", "object"}
-WORDS |= {"claimed", "frame", "problem", "rank", "words", "id", "truth"}
+WORDS |= {"claimed", "frame", "problem", "rank", "words", "id", "truth", "source"}
 """The columns that hold words. All others hold numbers."""
 
 
@@ -91,11 +79,8 @@ class Study:
 
     @property
     def rows(self) -> dict[str, dict]:
-        """What each row is, as the workflow hands it to a report."""
-        return {
-            name: {"role": row.role, "ablates": row.ablates, "sweep": row.sweep, "varied": {}, "what": row.what}
-            for name, row in self.config.detectors.items()
-        }
+        """What each row is."""
+        return self.config.rows()
 
     def fits_lenses(self, row: str) -> bool:
         """Whether a row is a fit of physics."""
