@@ -36,8 +36,9 @@ from oddlens.training import Batch, Objective
 
 LOOKED_AT = 4096
 """Lenses that principal components are learned from, at most."""
-AT_ONCE = 8
-"""Images fitted at once on a CPU, whose cache holds their Jacobians; a GPU takes a whole batch."""
+AT_ONCE, PIXELS_AT_ONCE = 8, 2**20
+"""Images fitted at once on a CPU, whose cache holds their Jacobians; and pixels of them on a GPU, which more of them
+keep busy, in 8 GB."""
 FIXED, MOVED = 1e-3, 0.1
 """A parameter whose scatter in the world is less than the first is fixed by the priors; the fit leaves it free within
 the second, as dark matter may move it."""
@@ -384,7 +385,7 @@ class LensFit(Detector):
     @property
     def at_once(self) -> int:
         """How many images are fitted at once."""
-        return AT_ONCE if self.scale.device.type == "cpu" else super().at_once
+        return AT_ONCE if self.scale.device.type == "cpu" else max(AT_ONCE, PIXELS_AT_ONCE // self.pixels**2)
 
 
 def filled(images: Tensor) -> Tensor:

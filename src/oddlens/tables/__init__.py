@@ -77,5 +77,6 @@ def models(scores: pd.DataFrame) -> list[str]:
 
 def training_labels(rows: pd.DataFrame) -> pd.Series:
     """What the training set of each row held, in words: `clean`, `cdm 20%`, `labelled`."""
-    contaminated = rows["contaminant"] + rows["contamination"].map(lambda p: f" {100 * p:g}%")
+    percent = rows["contamination"].map(lambda p: f" {100 * p:g}%").astype(str)  # no rows would give floats
+    contaminated = rows["contaminant"] + percent
     return contaminated.where(rows["contamination"] > 0, "clean").where(rows["contaminant"] != LABELLED, LABELLED)
