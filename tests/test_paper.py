@@ -15,6 +15,7 @@ from oddlens import paper, provenance, records, tables
 from oddlens.figures import said, save
 from oddlens.pages import studies
 from oddlens.pages.pieces import change
+from oddlens.pages.real import real_lenses
 from oddlens.tables.followed import COLUMNS as FOLLOWED
 from oddlens.tables.fractions import COLUMNS as FRACTIONS
 from oddlens.tables.regression import COLUMNS as REGRESSION
@@ -147,6 +148,22 @@ def test_the_abstract_says_what_the_tables_say(results, page):
     assert (
         "2 real lenses are scored; of so few no rank can have a p below 0.5, and nothing here is a detection." in said
     )
+
+
+def test_regression_and_real_noise_are_shown_side_by_side(page):
+    said = words(page)
+    assert "number class scan substructure_fraction cdm 0.81, 0.15, 0.68" in said
+    assert "row simulated noise double_ring (× 1.5) good 0.910 (0.90 to 0.92) 0.900 (0.80 to 0.95)" in said
+
+
+def test_of_real_lenses_only_rows_that_see_something_speak(tmp_path, results):
+    tables = made_up.real_tables(tmp_path, results / "whole/figures/model_a/roc.png", row="blind")
+    every = real_lenses(tables, {})
+    assert "blind" in every["lenses"]["model_a"]
+    assert "blind" in every["claims"]["model_a"]
+    few = real_lenses(tables, {}, rows={("model_a", "good"), ("model_b", "blind")})
+    assert few["lenses"] == few["claims"] == few["noise"] == few["by_frame"] == {}
+    assert few["problems"] == every["problems"] != []
 
 
 def test_every_number_of_the_abstract_is_of_a_table_or_a_config(results, page):

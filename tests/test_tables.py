@@ -520,3 +520,10 @@ def test_scores_that_are_all_alike_raise_no_alarm():
     scored = alarming()
     found = alarms_table(Scored("a", "smooth", scored.images, scored.models.iloc[:1], np.ones_like(scored.values[:1])))
     assert (found[["alarms", "tpr"]] == 0).all().all()
+
+
+@pytest.mark.parametrize("text", [str, object])
+def test_labels_of_no_rows_are_text_too(text):
+    # Where strings are Arrow's, a column of floats or objects cannot be added to one of text, however empty both are.
+    rows = pd.DataFrame({"contaminant": pd.Series(dtype=text), "contamination": pd.Series(dtype=float)})
+    assert tables.training_labels(rows).dtype == "str"

@@ -170,7 +170,8 @@ def _regression(studies: Sequence[Study]) -> dict[str, Any] | None:
         return None
     read = {name: table for name in ("regression", "fractions", "triage") if (table := study.table(name)) is not None}
     datasets = list(read["regression"]["dataset"].unique())
-    return {"study": study, "datasets": datasets, **regression.regressed(datasets, read), **regression.told(read)}
+    said = regression.regressed(datasets, read) | regression.told(read) | regression.brief(datasets, read)
+    return {"study": study, "datasets": datasets, **said}
 
 
 def _real(studies: Sequence[Study]) -> dict[str, Any] | None:
@@ -180,8 +181,14 @@ def _real(studies: Sequence[Study]) -> dict[str, Any] | None:
         return None
     claims = {name: study.table(name) for name in names}["real_claims"]
     pictures = {d: study.folder / "real" / d for d in study.config.datasets if (study.folder / "real" / d).is_dir()}
-    said = real_lenses({name: study.folder / "tables" / f"{name}.csv" for name in names}, pictures)
+    said = real_lenses({name: study.folder / "tables" / f"{name}.csv" for name in names}, pictures, _sighted(study))
     return {"study": study, **(said or {}), "least_p": None if claims is None else float(claims["least_p"].min())}
+
+
+def _sighted(study: Study) -> set[tuple[str, str]]:
+    """The data sets and rows of all detectors that see something on them, without ablations, ceilings and controls."""
+    seeing = study.judged[study.judged["kind"].isin(["detector", "physics"]) & (study.judged["auc"] > 0.5 + BLIND)]
+    return set(zip(seeing["dataset"], seeing["detector"], strict=True))
 
 
 def _followed(studies: Sequence[Study]) -> dict[str, Any] | None:

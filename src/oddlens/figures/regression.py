@@ -11,14 +11,14 @@ from matplotlib.figure import Figure
 from oddlens import metrics
 from oddlens.figures import DASHES, FAINT, STYLE, families, plt, save
 from oddlens.regression.estimates import Estimates
-from oddlens.regression.targets import ANY, written
+from oddlens.regression.targets import ANY, FRACTION, written
 from oddlens.tables.fractions import LENSES, drawn, odd_classes
 from oddlens.tables.triage import ALONE
 
 SHOWN = 40
 """Images whose intervals are drawn."""
 WIDE = 4
-"""Panels side by side."""
+"""Panels side by side, where there is one row of the regression."""
 FAMILIES = 5
 """Families of detectors whose best is shown."""
 LEVELS = np.linspace(0, 1, 41)
@@ -36,29 +36,27 @@ def _class_of(estimates: Estimates, target: tuple[str, str]) -> str:
 
 
 def estimate_panels(found: Sequence[Estimates], title: str) -> Figure:
-    """For each row of the regression a line of panels, one for each number: posterior medians against the truth, with
-    68 % intervals of some."""
-    per_row = max(len(estimates.numbers) for estimates in found)
-    columns = min(WIDE, per_row)
-    lines = -(-per_row // columns)
-    size = (2.5 * columns, 2.4 * lines * len(found) + 0.5)
-    figure, axes = plt.subplots(lines * len(found), columns, figsize=size, squeeze=False)
-    for r, estimates in enumerate(found):
-        block = axes[r * lines : (r + 1) * lines].ravel()
-        for axis in block[len(estimates.numbers) :]:
-            axis.set_axis_off()
-        for axis, target in zip(block, estimates.numbers, strict=False):
-            densities, truth = estimates.of(target, _class_of(estimates, target))
-            middle = densities.quantile(0.5)
-            low, high = densities[:SHOWN].quantile(0.16), densities[:SHOWN].quantile(0.84)
-            axis.plot(truth, middle, ".", color="tab:blue", ms=1.5, alpha=0.35, zorder=1)
-            spans = np.maximum([middle[:SHOWN] - low, high - middle[:SHOWN]], 0)
-            axis.errorbar(truth[:SHOWN], middle[:SHOWN], spans, fmt=".", ms=3, lw=0.7, color="tab:orange", zorder=2)
-            ends = np.quantile(truth, [0, 1])
-            axis.plot(ends, ends, **FAINT | {"color": "0.3"})
-            axis.set_title(_name(target), fontsize=7)
-            axis.tick_params(labelsize=6)
-        block[0].set_ylabel(f"{estimates.row}: median", fontsize=8)
+    """For each number a line of panels, one for each row of the regression: posterior medians against the truth, with
+    68 % intervals of some. The numbers of a single row stand side by side."""
+    panels = [(estimates, target) for target in found[0].numbers for estimates in found]
+    columns = len(found) if len(found) > 1 else min(WIDE, len(panels))
+    lines = -(-len(panels) // columns)
+    figure, axes = plt.subplots(lines, columns, figsize=(2.5 * columns, 2.0 * lines + 0.5), squeeze=False)
+    for axis in axes.ravel()[len(panels) :]:
+        axis.set_axis_off()
+    for axis, (estimates, target) in zip(axes.ravel(), panels, strict=False):
+        densities, truth = estimates.of(target, _class_of(estimates, target))
+        middle = densities.quantile(0.5)
+        low, high = densities[:SHOWN].quantile(0.16), densities[:SHOWN].quantile(0.84)
+        axis.plot(truth, middle, ".", color="tab:blue", ms=1.5, alpha=0.35, zorder=1)
+        spans = np.maximum([middle[:SHOWN] - low, high - middle[:SHOWN]], 0)
+        axis.errorbar(truth[:SHOWN], middle[:SHOWN], spans, fmt=".", ms=3, lw=0.7, color="tab:orange", zorder=2)
+        ends = np.quantile(truth, [0, 1])
+        axis.plot(ends, ends, **FAINT | {"color": "0.3"})
+        axis.set_title(f"{estimates.row}: {_name(target)}", fontsize=7)
+        axis.tick_params(labelsize=6)
+    for axis in axes[:, 0]:
+        axis.set_ylabel("median", fontsize=8)
     for axis in axes[-1]:
         axis.set_xlabel("truth", fontsize=8)
     figure.suptitle(title, fontsize=11)
@@ -90,9 +88,17 @@ def calibration_curves(found: Sequence[Estimates], title: str) -> Figure:
 
 
 def fraction_panels(found: Sequence[Estimates], title: str) -> Figure:
-    """For each row and class: means of populations beside their truth, by samples of few and many lenses and by the
-    mean of single estimates; and the posterior of one population as its sample grows."""
-    cases = [(estimates, cls, drawn(estimates, cls)) for estimates in found for cls in odd_classes(estimates)]
+    """For each class, by the row that knows most of its fraction: means of populations beside their truth, by samples
+    of few and many lenses and by the mean of single estimates; the posterior of one population as its sample grows."""
+
+    def known(estimates: Estimates, cls: str) -> float:
+        densities, truth = estimates.of((cls, FRACTION), cls)
+        return float(densities.score(truth).mean())
+
+    cases = []
+    for cls in odd_classes(found[0]):
+        best = max(found, key=lambda estimates, cls=cls: known(estimates, cls))  # type: ignore[misc]
+        cases.append((best, cls, drawn(best, cls)))
     figure, axes = plt.subplots(len(cases), 3, figsize=(9.6, 2.9 * len(cases) + 0.4), squeeze=False)
     for (first, second, third), (estimates, cls, made) in zip(axes, cases, strict=True):
         ends = made.truth.min(), made.truth.max()
@@ -123,37 +129,31 @@ def fraction_panels(found: Sequence[Estimates], title: str) -> Figure:
 
 def triage_curves(triage: pd.DataFrame, title: str) -> Figure:
     """Purity and completeness of each type against the flagged part: the best of each family of detectors followed by
-    the classifier, and the classifier alone. A block of lines for each row of the regression."""
-    at_odd = triage[(triage["flagged"] == triage["odd"]) & (triage["detector"] != ALONE)]
+    the classifier, and the classifier alone. Of the rows of the regression the one that alone finds most."""
+    at_odd = triage[triage["flagged"] == triage["odd"]]
+    alone = at_odd[at_odd["detector"] == ALONE].groupby("row", sort=False)["completeness"].mean()
+    row = alone.idxmax()
+    at_odd = at_odd[(at_odd["row"] == row) & (at_odd["detector"] != ALONE)]
     order = at_odd.groupby("detector")["completeness"].mean().sort_values(ascending=False, kind="stable").index
     best = [members[0] for members in families(order).values()][:FAMILIES]
-    triage = triage[triage["detector"].isin([ALONE, *best])]
-    rows, types = triage["row"].unique(), triage["type"].unique()
-    size = (4.4 * len(types), 2.6 * 2 * len(rows) + 0.6)
-    figure, axes = plt.subplots(2 * len(rows), len(types), figsize=size, squeeze=False, sharex=True)
+    triage = triage[(triage["row"] == row) & triage["detector"].isin([ALONE, *best])]
+    types = triage["type"].unique()
+    figure, axes = plt.subplots(2, len(types), figsize=(4.4 * len(types), 5.8), squeeze=False, sharex=True)
     shades = plt.get_cmap("tab10").colors  # type: ignore[attr-defined]
-    for r, row in enumerate(rows):
-        for t, kind in enumerate(types):
-            here = triage[(triage["row"] == row) & (triage["type"] == kind)]
-            for m, measure in enumerate(("purity", "completeness")):
-                axis = axes[2 * r + m][t]
-                for k, (detector, line) in enumerate(here.groupby("detector", sort=False)):
-                    alone = detector == ALONE
-                    look = {"color": "k", "ls": "--"} if alone else {"color": shades[(k - 1) % 10]}
-                    axis.plot(line["flagged"], line[measure], label=detector, marker="o", ms=2, lw=1.2, **look)
-                    axis.fill_between(
-                        line["flagged"],
-                        line[f"{measure}_low"],
-                        line[f"{measure}_high"],
-                        alpha=0.12,
-                        color=look["color"],
-                    )
-                axis.axvline(here["odd"].iloc[0], **FAINT)
-                axis.set(xscale="log", ylim=(0, 1.02), ylabel=f"{measure}, {kind}", title=row if m == 0 else None)
+    for t, kind in enumerate(types):
+        here = triage[triage["type"] == kind]
+        for axis, measure in zip(axes[:, t], ("purity", "completeness"), strict=True):
+            for k, (detector, line) in enumerate(here.groupby("detector", sort=False)):
+                look = {"color": "k", "ls": "--"} if detector == ALONE else {"color": shades[(k - 1) % 10]}
+                axis.plot(line["flagged"], line[measure], label=detector, marker="o", ms=2, lw=1.2, **look)
+                span = line[f"{measure}_low"], line[f"{measure}_high"]
+                axis.fill_between(line["flagged"], *span, alpha=0.12, color=look["color"])
+            axis.axvline(here["odd"].iloc[0], **FAINT)
+            axis.set(xscale="log", ylim=(0, 1.02), ylabel=f"{measure}, {kind}")
     for axis in axes[-1]:
         axis.set_xlabel("flagged part")
     axes[0][-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(f"{title}, types told by {row}", fontsize=11)
     figure.tight_layout(rect=(0, 0, 1, 0.98))
     return figure
 

@@ -1,27 +1,34 @@
 """What a report says of real lenses, from their tables: numbers for its sentences, tables as HTML, pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from oddlens.chance import one_in
-from oddlens.pages.pieces import embedded, html
+from oddlens.pages.pieces import embedded, html, interval, pivoted
 from oddlens.tables.findings import FLAGS
 from oddlens.tables.real import problem_lines
 
 
-def real_lenses(tables: Mapping[str, str | Path], pictures: Mapping[str, str | Path]) -> dict[str, Any] | None:
+def real_lenses(
+    tables: Mapping[str, str | Path],
+    pictures: Mapping[str, str | Path],
+    rows: Container[tuple[str, str]] | None = None,
+) -> dict[str, Any] | None:
     """All that the template says of real lenses; None if there are none.
 
     Args:
         tables: paths of `real`, `real_noise` and `real_claims`.
         pictures: of each data set the folder with a picture of each lens.
+        rows: as (data set, row), those that are told of; by default all.
     """
     if not tables:
         return None
     scored, noise, claims = (pd.read_csv(tables[name]) for name in ("real", "real_noise", "real_claims"))
+    if rows is not None:
+        scored, noise, claims = (_of(rows, table) for table in (scored, noise, claims))
     known = scored.dropna(subset="score")
     return {
         "objects": int(known["object"].nunique()),
@@ -29,12 +36,19 @@ def real_lenses(tables: Mapping[str, str | Path], pictures: Mapping[str, str | P
         "problems": problem_lines(scored),
         "claims": _by(claims, _claims),
         "noise": _by(noise.dropna(subset="auc_real"), _noise),
+        "by_frame": _by(noise.dropna(subset="auc_real"), _by_frame),
         "no_noise": sorted(set(noise["problem"].dropna())),
         "pictures": {
             dataset: {file.stem: embedded(file) for file in sorted(Path(folder).glob("*.png"))}
             for dataset, folder in pictures.items()
         },
     }
+
+
+def _of(rows: Container[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
+    """The lines of some rows, and those of none, which say what could not be used."""
+    own = [key in rows for key in zip(table["dataset"], table["detector"], strict=True)]
+    return table[pd.Series(own, table.index) | table["detector"].isna()]
 
 
 def _by(table: pd.DataFrame, make) -> dict[str, str]:
@@ -78,3 +92,16 @@ def _noise(noise: pd.DataFrame) -> pd.DataFrame:
             "shift of smooth scores [σ]": means["shift"].map("{:+.2f}".format).str.replace("-", "−"),
         }
     )
+
+
+def _by_frame(noise: pd.DataFrame) -> pd.DataFrame:
+    """AUCs: a line for each row, a column for each frame with how many times the simulated scatter its noise has."""
+    means = noise.groupby(["detector", "frame"], sort=False).mean(numeric_only=True).reset_index()
+    frames = means["frame"] + means["noise_ratio"].map(" (× {:.1f})".format)
+    parts = []
+    for name in ("auc_simulated", "auc_real"):
+        span = interval(means, f"{name}_low", f"{name}_high", "{:.2f}".format)
+        part = means.assign(column=frames, cell=means[name].map("{:.3f}".format) + " (" + span + ")")
+        parts.append(part if name == "auc_real" else part.assign(column="simulated noise"))
+    cells = pd.concat(parts).drop_duplicates(["detector", "column"])
+    return pivoted(cells.rename(columns={"detector": "row"}), ["row"], "column", "cell")

@@ -39,9 +39,31 @@ def told(read: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     }
 
 
+def brief(datasets: Iterable[str], read: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """The estimates of all rows side by side, and of populations what `told` speaks of: for who wants no more."""
+    best = pd.DataFrame(told(read)["single"])[["dataset", "row", "class"]]
+    return {
+        "estimates": each(datasets, read["regression"], _side_by_side),
+        "fractions": each(datasets, read["fractions"].merge(best), _fractions),
+    }
+
+
+def _shown(found: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of the lens for the class that comes first, of dark matter for its own."""
+    return found[(found["class"] == found["class"].iloc[0]) | found["target"].isin(map(written, DARK))]
+
+
+def _side_by_side(found: pd.DataFrame) -> str | None:
+    """A line for each number, a column for each row: error over spread, log score, part in 68 % intervals."""
+    found = _shown(found).rename(columns={"target": "number"})
+    numbers = zip(found["rmse"] / found["spread"], found["log_score"], found["coverage68"], strict=True)
+    cells = [f"{error:.2f}, {signed:.2f}, {part:.2f}".replace("-", "−") for error, signed, part in numbers]
+    return html(pivoted(found.assign(cell=cells), ["number", "class"], "row", "cell"))
+
+
 def _estimates(found: pd.DataFrame) -> str | None:
-    """Errors and coverage of each number: of the lens for the class that comes first, of dark matter for its own."""
-    found = found[(found["class"] == found["class"].iloc[0]) | found["target"].isin(map(written, DARK))]
+    """Errors and coverage of each number."""
+    found = _shown(found)
     shown = found[["row", "target", "class"]].rename(columns={"target": "number"})
     shown["spread"] = found["spread"].map("{:.3g}".format)
     shown["RMSE over spread"] = found["rmse"] / found["spread"]

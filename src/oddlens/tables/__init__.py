@@ -77,6 +77,11 @@ def models(scores: pd.DataFrame) -> list[str]:
 
 def training_labels(rows: pd.DataFrame) -> pd.Series:
     """What the training set of each row held, in words: `clean`, `cdm 20%`, `labelled`."""
-    percent = rows["contamination"].map(lambda p: f" {100 * p:g}%").astype(str)  # no rows would give floats
-    contaminated = rows["contaminant"] + percent
-    return contaminated.where(rows["contamination"] > 0, "clean").where(rows["contaminant"] != LABELLED, LABELLED)
+
+    def label(contaminant: str, fraction: float) -> str:
+        if contaminant == LABELLED:
+            return LABELLED
+        return f"{contaminant} {100 * fraction:g}%" if fraction > 0 else "clean"
+
+    labels = map(label, rows["contaminant"], rows["contamination"])
+    return pd.Series(list(labels), rows.index, dtype=str)  # the type is that of text for no rows, too
