@@ -8,7 +8,7 @@ export PYTHONPATH := $(CURDIR)/src
 # Some containers forbid Python to keep what it has compiled; each job would then compile all that it imports, for seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: study report test tests test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit bench-score clean
+.PHONY: study report test tests test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit bench-score bench-gpu clean
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
@@ -94,6 +94,9 @@ bench-fit: setup    ## images per second of a fit of physics, beside what its op
 
 bench-score: setup  ## images per second that autoencoders score, and how soon the command starts: two minutes
 	@python -W ignore benchmarks/score.py
+
+bench-gpu: setup    ## simulation, training and fits on a GPU, and whether it agrees with the CPU: three minutes
+	@python -W ignore benchmarks/gpu.py
 
 .venv-bench/.complete: requirements.lock benchmarks/requirements.txt
 	$(PYTHON) -m venv --clear .venv-bench

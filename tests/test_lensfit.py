@@ -644,3 +644,12 @@ def test_who_knows_lenses_must_be_told_and_no_other():
         detectors.detector("lensfit").build(16)
     with pytest.raises(ValueError, match="DCAE takes no world"):
         detectors.detector("dcae").build(16, world={})
+
+
+def test_a_gpu_fits_as_many_pixels_at_once_for_large_and_small_images():
+    plain = SMALL.plain()
+    worlds = {n: plain | {"camera": plain["camera"] | {"pixels": n}} for n in (16, 64)}
+    small, large = (detectors.detector("lensfit").build(n, world=world, places=3) for n, world in worlds.items())
+    assert small.at_once == large.at_once == 8
+    # A device without numbers, as there is no GPU where tests run.
+    assert small.to("meta").at_once * 16**2 == large.to("meta").at_once * 64**2 == 2**20
