@@ -5,7 +5,7 @@ import yaml
 
 from conftest import ROOT
 from oddlens import detectors, settings
-from oddlens.mistakes import ConfigError, nearest
+from oddlens.mistakes import ConfigError, must_say_keys_once, nearest
 
 
 def refused(config) -> str:
@@ -436,3 +436,20 @@ def test_settings_read_from_the_file_are_those_of_the_constructor(name):
 
 def test_nothing_near_is_no_suggestion():
     assert "Did you mean" not in nearest("xyz", ["aae", "cvae"])
+
+
+def test_a_key_that_stands_twice_is_told_with_its_lines(tmp_path):
+    file = tmp_path / "my.yaml"
+    file.write_text("study: one\ndatasets:\n  a: &same {images: {train: 1, train: 2}}\n  b: *same\nstudy: two\n")
+    with pytest.raises(ConfigError) as error:
+        must_say_keys_once([file])
+    first, second = str(error.value).splitlines()
+    assert first == f"{file}, line 5: 'study' stands in line 1 already, and only the last would count. Make them one"
+    assert f"{file}, line 3: 'train' stands in line 3" in second
+
+
+def test_every_config_of_the_project_says_its_keys_once(tmp_path):
+    must_say_keys_once([*sorted((ROOT / "config").rglob("*.yaml")), ROOT / "tests/config.yaml"])
+    (tmp_path / "empty.yaml").write_text("")
+    (tmp_path / "itself.yaml").write_text("a: &a [*a, {b: 1}, {b: 2}]\n")
+    must_say_keys_once([tmp_path / "empty.yaml", tmp_path / "itself.yaml"])

@@ -1,9 +1,11 @@
 """Mistakes in the config, told so that they can be mended: the key, the value, what is allowed, the nearest name."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any, get_args, get_origin
 
+import yaml
 from pydantic import ValidationError
 
 from oddlens.section import Section
@@ -50,6 +52,37 @@ def must_be_plain(config: Any) -> None:
                 f"(got {_shortly(value)})"
             )
     raise ConfigError(f"{'.'.join(above[:3])}: has no end, or is too large: does it hold itself?")
+
+
+def must_say_keys_once(files: Iterable[str | Path]) -> None:
+    """Refuse config files in which a key stands twice: YAML keeps the last alone, and says nothing.
+
+    Raises:
+        ConfigError: for each such key, with its file and lines.
+    """
+    found = [line for file in files for line in _repeated(Path(file))]
+    if found:
+        raise ConfigError("\n".join(found))
+
+
+def _repeated(file: Path) -> Iterator[str]:
+    todo, seen = [yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)], set()
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:  # an anchor's
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            todo += node.value
+        elif isinstance(node, yaml.MappingNode):
+            lines: dict[str, int] = {}
+            for key, value in node.value:
+                line, name = key.start_mark.line + 1, str(key.value)
+                if first := lines.get(name):
+                    told = f"'{name}' stands in line {first} already, and only the last would count. Make them one"
+                    yield f"{file}, line {line}: {told}"
+                lines[name] = line
+                todo.append(value)
 
 
 def _is_line(value: Any) -> bool:

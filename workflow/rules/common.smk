@@ -43,10 +43,11 @@ sys.path.insert(0, LIBRARY)
 
 from oddlens import lensindex, settings
 from oddlens.lensing.substructure import SMOOTH
-from oddlens.mistakes import ConfigError
+from oddlens.mistakes import ConfigError, must_say_keys_once
 from oddlens.provenance import fingerprint
 
 try:
+    must_say_keys_once(workflow.configfiles)
     STUDY = settings.study(config)
 except ConfigError as error:
     raise WorkflowError(f"The config has mistakes:\n{error}") from None
