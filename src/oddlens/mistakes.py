@@ -66,7 +66,7 @@ def must_say_keys_once(files: Iterable[str | Path]) -> None:
 
 
 def _repeated(file: Path) -> Iterator[str]:
-    todo, seen = [yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)], set()
+    todo, seen = [yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)], set()
     while todo:
         node = todo.pop()
         if id(node) in seen:  # an anchor's
