@@ -23,14 +23,14 @@ from joblib import Parallel, delayed
 from oddlens import detectors, settings
 from oddlens.detectors.base import Camera, Detector
 from oddlens.lensing.world import World
+from oddlens.train import CAMERA
 
-CAMERA = Camera(1e-3, 4e-5, 4.2)
-"""Of models A and B at their usual exposure, in electrons / s; the PSF in pixels."""
 SIZES = {
     32: {},
     150: {"camera": {"pixels": 150, "pixel_scale_arcsec": 0.05, "psf": {"pixels": 41}, "exposure_s": 4000}},
 }
 """Sides of images, and what config/paper.yaml changes for them."""
+BATCH = 160
 
 
 def world(pixels: int) -> World:
@@ -82,49 +82,51 @@ def simulation(platforms: list[str], least: float) -> None:
                 print(f"| {pixels} x {pixels} | {cls} | {' | '.join(rates)} | {off:.1e} |", flush=True)
 
 
-def noisy(pixels: int, count: int) -> np.ndarray:
-    """Smooth images and images with subhalos, half and half."""
+def taken(pixels: int, count: int) -> tuple[np.ndarray, Camera]:
+    """Smooth images and images with subhalos, half and half, and what is known of their camera."""
     from oddlens.lensing.simulate import simulate
 
-    parts = [
-        simulate(world(pixels), seed=1, dataset="model_b", pool="test", cls=cls, first=0, count=count // 2).images
+    shards = [
+        simulate(world(pixels), seed=1, dataset="model_b", pool="test", cls=cls, first=0, count=count // 2)
         for cls in ("smooth", "cdm")
     ]
-    return np.concatenate(parts)
+    known = [float(np.median(shards[0].arrays[f"truth/{name}"])) for name in CAMERA]
+    return np.concatenate([shard.images for shard in shards]), Camera(*known)
 
 
-def trained(row: str, images: np.ndarray, device: str, epochs: int, **how: Any) -> tuple[Detector, float]:
+def trained(
+    row: str, images: np.ndarray, camera: Camera, device: str, epochs: int, **how: Any
+) -> tuple[Detector, float]:
     """A model, and the images per second of its later epochs."""
     torch.set_num_threads(1)
     model, ends = detectors.detector(row).build(images.shape[-1], seed=1, **how), []
-    training = {"epochs": epochs, "batch_size": 160, "augmentation": "symmetries"}
-    model.fit(
-        images, seed=1, camera=CAMERA, device=device, training=training, on_epoch=lambda e: ends.append(time.time())
-    )
-    return model, (len(images) // 160 * 160) * (len(ends) - 1) / (ends[-1] - ends[0])
+    training = {"epochs": epochs, "batch_size": BATCH, "augmentation": "symmetries"}
+    told = {"camera": camera, "device": device, "training": training}
+    model.fit(images, seed=1, **told, on_epoch=lambda _: ends.append(time.perf_counter()))
+    return model, len(images) // BATCH * BATCH * (len(ends) - 1) / (ends[-1] - ends[0])
 
 
 def training(device: str, count: int, epochs: int) -> None:
     """Rows side by side, which share the device."""
     print(f"\n| row | image | CPU, 1 core | {device} | {device}, 4 at once |\n|---|---|---|---|---|")
     for pixels in SIZES:
-        images = np.resize(noisy(pixels, 256), (count, pixels, pixels))
+        few, camera = taken(pixels, 256)
+        images = np.resize(few, (count, pixels, pixels))
         for row in ("dcae", "aae"):
-            rates = [trained(row, images[: count // 4], "cpu", 2)[1], trained(row, images, device, epochs)[1]]
-            made = Parallel(4)(delayed(trained)(row, images, device, epochs) for _ in range(4))
-            rates.append(sum(rate for _, rate in made))
-            print(
-                f"| {row} | {pixels} x {pixels} | " + " | ".join(f"{rate:,.0f}/s" for rate in rates) + " |", flush=True
-            )
+            work = row, images, camera, device, epochs
+            rates = [trained(row, images[: count // 4], camera, "cpu", 2)[1], trained(*work)[1]]
+            rates.append(sum(rate for _, rate in Parallel(4)(delayed(trained)(*work) for _ in range(4))))
+            told = " | ".join(f"{rate:,.0f}/s" for rate in rates)
+            print(f"| {row} | {pixels} x {pixels} | {told} |", flush=True)
 
 
 def fits(device: str, least: float, lenses: int) -> None:
     """A fit and a scan of each image, in batches of several sizes, and how far scores on both devices lie apart."""
     print(f"\n| lensfit | at once | {device} |\n|---|---|---|")
     for pixels, sizes in ((32, (256, 1024, 4096)), (150, (64, 128, 256))):
-        images = noisy(pixels, 256)
+        images, camera = taken(pixels, 256)
         known = {"world": world(pixels).plain(), "lenses": lenses}
-        model, _ = trained("lensfit", np.resize(images, (lenses, pixels, pixels)), device, 4, **known)
+        model, _ = trained("lensfit", np.resize(images, (lenses, pixels, pixels)), camera, device, 4, **known)
         for size in sizes if device == "cuda" else (model.at_once,):
             batch = torch.from_numpy(np.resize(images, (size, pixels, pixels)))[:, None].to(device) / model.scale
             try:
@@ -138,10 +140,8 @@ def fits(device: str, least: float, lenses: int) -> None:
         start = time.perf_counter()
         here = model.to("cpu").score(few)
         rate, off = len(few) / (time.perf_counter() - start), np.abs(here - there) / np.std(here)
-        apart = f"{np.median(off):.1e} (median) and {off.max():.1e} (largest) of their scatter"
-        print(
-            f"| {pixels} x {pixels} | {model.at_once} | one core: {rate:,.0f}/s; scores differ by {apart} |", flush=True
-        )
+        told = f"one core: {rate:,.0f}/s; scores differ by {np.median(off):.1e} (median) and {off.max():.1e} (largest)"
+        print(f"| {pixels} x {pixels} | {model.at_once} | {told} of their scatter |", flush=True)
 
 
 @torch.no_grad()
