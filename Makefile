@@ -95,7 +95,7 @@ bench-fit: setup    ## images per second of a fit of physics, beside what its op
 bench-score: setup  ## images per second that autoencoders score, and how soon the command starts: two minutes
 	@python -W ignore benchmarks/score.py
 
-bench-gpu: setup    ## simulation, training and fits on a GPU, and whether it agrees with the CPU: three minutes
+bench-gpu: setup    ## simulation, training and fits on a GPU, and whether it agrees with the CPU
 	@python -W ignore benchmarks/gpu.py
 
 .venv-bench/.complete: requirements.lock benchmarks/requirements.txt

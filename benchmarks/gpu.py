@@ -1,7 +1,8 @@
 """What a GPU does for each stage, beside one core of the same machine: `python benchmarks/gpu.py`.
 
 Simulation (JAX), training (PyTorch; how many models at once?) and fits of physics (in batches of how many?), each with
-what it computes held against what the CPU computes. Images per second are medians of repeated calls after a first.
+what it computes held against what the CPU computes. Images per second are medians of repeated calls after a first, and
+of trainings means over all epochs after the first.
 """
 
 import argparse
@@ -97,7 +98,7 @@ def taken(pixels: int, count: int) -> tuple[np.ndarray, Camera]:
 def trained(
     row: str, images: np.ndarray, camera: Camera, device: str, epochs: int, **how: Any
 ) -> tuple[Detector, float]:
-    """A model, and the images per second of its later epochs."""
+    """A model, and the images per second of all epochs after the first, of later stages, too."""
     torch.set_num_threads(1)
     model, ends = detectors.detector(row).build(images.shape[-1], seed=1, **how), []
     training = {"epochs": epochs, "batch_size": BATCH, "augmentation": "symmetries"}

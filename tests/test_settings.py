@@ -452,4 +452,6 @@ def test_every_config_of_the_project_says_its_keys_once(tmp_path):
     must_say_keys_once([*sorted((ROOT / "config").rglob("*.yaml")), ROOT / "tests/config.yaml"])
     (tmp_path / "empty.yaml").write_text("")
     (tmp_path / "itself.yaml").write_text("a: &a [*a, {b: 1}, {b: 2}]\n")
-    must_say_keys_once([tmp_path / "empty.yaml", tmp_path / "itself.yaml"])
+    (tmp_path / "merged.yaml").write_text("a: &a {x: 1}\nb: &b {y: 1}\nc:\n  <<: *a\n  <<: *b\n  1: 2\n  '1': 3\n")
+    (tmp_path / "tabs.json").write_text('{\n\t"study": "a"\n}\n')
+    must_say_keys_once(tmp_path / name for name in ("empty.yaml", "itself.yaml", "merged.yaml", "tabs.json"))

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -12,6 +13,9 @@ from oddlens.section import Section
 
 DEEPEST, MOST_ENTRIES, LONGEST = 20, 1_000_000, 1000
 """A config has at most so many levels and entries, and its texts so many letters."""
+
+MERGED = "tag:yaml.org,2002:merge"
+"""YAML's tag of the key `<<`, which may stand several times."""
 
 
 class ConfigError(ValueError):
@@ -66,7 +70,10 @@ def must_say_keys_once(files: Iterable[str | Path]) -> None:
 
 
 def _repeated(file: Path) -> Iterator[str]:
-    todo, seen = [yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)], set()
+    todo: list[yaml.Node | None] = []
+    with suppress(yaml.YAMLError):  # JSON may have tabs
+        todo.append(yaml.compose(file.read_text(encoding="utf-8"), Loader=yaml.SafeLoader))
+    seen = set()
     while todo:
         node = todo.pop()
         if id(node) in seen:  # an anchor's
@@ -75,11 +82,11 @@ def _repeated(file: Path) -> Iterator[str]:
         if isinstance(node, yaml.SequenceNode):
             todo += node.value
         elif isinstance(node, yaml.MappingNode):
-            lines: dict[str, int] = {}
+            lines: dict[tuple[str, str], int] = {}
             for key, value in node.value:
-                line, name = key.start_mark.line + 1, str(key.value)
-                if first := lines.get(name):
-                    told = f"'{name}' stands in line {first} already, and only the last would count. Make them one"
+                line, name = key.start_mark.line + 1, (key.tag, str(key.value))
+                if (first := lines.get(name)) and key.tag != MERGED:
+                    told = f"'{key.value}' stands in line {first} already, and only the last would count. Make them one"
                     yield f"{file}, line {line}: {told}"
                 lines[name] = line
                 todo.append(value)

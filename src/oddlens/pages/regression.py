@@ -41,7 +41,7 @@ def told(read: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
 
 def brief(datasets: Iterable[str], read: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
     """The estimates of all rows side by side, and of populations what `told` speaks of: for who wants no more."""
-    best = pd.DataFrame(told(read)["single"])[["dataset", "row", "class"]]
+    best = pd.DataFrame(told(read)["single"], columns=["dataset", "row", "class"])
     return {
         "estimates": each(datasets, read["regression"], _side_by_side),
         "fractions": each(datasets, read["fractions"].merge(best), _fractions),
