@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 from astropy.io import fits
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -374,6 +374,7 @@ def test_where_images_are_odd_is_drawn(run, tmp_path, monkeypatch):
 
 
 @given(st.lists(st.tuples(st.integers(0, 5759), st.integers(0, 255)), max_size=20), st.integers(0, 5760))
+@example([(410, 0)], 5760)  # a card that has no value
 @hypothesis_settings(max_examples=60, deadline=None)
 def test_damaged_fits_is_read_or_refused(tmp_path_factory, damages, length):
     path = tmp_path_factory.mktemp("fits") / "image.fits"

@@ -5,7 +5,8 @@ import yaml
 
 from conftest import ROOT
 from oddlens import detectors, settings
-from oddlens.mistakes import ConfigError, must_say_keys_once, nearest
+from oddlens.configfiles import must_say_keys_once
+from oddlens.mistakes import ConfigError, nearest
 
 
 def refused(config) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from astropy.io import fits
 
 from oddlens import fitsfile
 from oddlens.fitsfile import LARGEST, Unit
@@ -222,7 +223,7 @@ def _pixel_scale(path: Path, header: Mapping[str, Any], given: float | None) -> 
             "header": float(header.get("PIXSCALE", 3600 * math.hypot(*step))),
             "info.json": float(json.loads(info.read_text()).get("pixel_scale", 0)) if info.is_file() else 0.0,
         }
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, fits.VerifyError) as error:
         raise ValueError(f"{path}: the pixel scale is no number ({error}): say it with --pixel-scale") from error
     said = {where: scale for where, scale in said.items() if 0 < scale < 10}
     if said and max(said.values()) > (1 + SAME_SCALE) * min(said.values()):

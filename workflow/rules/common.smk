@@ -42,8 +42,9 @@ if any(mark in LIBRARY for mark in "{}:"):
 sys.path.insert(0, LIBRARY)
 
 from oddlens import lensindex, settings
+from oddlens.configfiles import must_say_keys_once
 from oddlens.lensing.substructure import SMOOTH
-from oddlens.mistakes import ConfigError, must_say_keys_once
+from oddlens.mistakes import ConfigError
 from oddlens.provenance import fingerprint
 
 try:
