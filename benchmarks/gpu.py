@@ -7,18 +7,17 @@ of trainings means over all epochs after the first.
 
 import argparse
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from fit import seconds
 from joblib import Parallel, delayed
 
 from oddlens import detectors, settings
@@ -39,17 +38,6 @@ def world(pixels: int) -> World:
     return settings.world("model_b", above=SIZES[pixels])
 
 
-def per_second(count: int, work: Callable[[], object], least: float) -> float:
-    """How many of `count` things are done in a second."""
-    work()
-    times: list[float] = []
-    while sum(times) < least or len(times) < 3:
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return count / statistics.median(times)
-
-
 def drawn(pixels: int, cls: str, count: int, path: Path, least: float) -> float:
     """Images per second before noise, on the platform of this process; the images go to `path`."""
     from oddlens.lensing import render, scene
@@ -58,7 +46,7 @@ def drawn(pixels: int, cls: str, count: int, path: Path, least: float) -> float:
     render_them = render.renderer(seen.camera, cls)
     scenes = scene.draw(seen, 1, "model_b", "test", cls, np.arange(count))
     np.save(path, render_them(scenes)["image"][:64])
-    return per_second(count, lambda: render_them(scenes), least)
+    return count / seconds(lambda: render_them(scenes), least)
 
 
 def simulation(platforms: list[str], least: float) -> None:
@@ -131,7 +119,7 @@ def fits(device: str, least: float, lenses: int) -> None:
         for size in sizes if device == "cuda" else (model.at_once,):
             batch = torch.from_numpy(np.resize(images, (size, pixels, pixels)))[:, None].to(device) / model.scale
             try:
-                rate = f"{per_second(size, partial(scored, model, batch), least):,.0f}/s"
+                rate = f"{size / seconds(partial(scored, model, batch), least):,.0f}/s"
             except torch.OutOfMemoryError:
                 rate = "not enough memory"
             print(f"| {pixels} x {pixels} | {size} | {rate} |", flush=True)

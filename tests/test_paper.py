@@ -166,6 +166,19 @@ def test_of_real_lenses_only_rows_that_see_something_speak(tmp_path, results):
     assert few["problems"] == every["problems"] != []
 
 
+def test_the_page_asks_only_detectors_that_see_something(results, monkeypatch):
+    found = studies.found(results, ["whole"])
+    judged = found[0].judged.set_index(["dataset", "detector"])
+    seeing = paper._sighted(found[0])
+    assert seeing == {
+        key for key, row in judged.iterrows() if row["kind"] in ("detector", "physics") and row["auc"] > 0.53
+    }
+    assert 0 < len(seeing) < len(judged)
+    assert "good" in paper.facts(found)["real"]["lenses"]["model_a"]
+    monkeypatch.setattr(paper, "_sighted", lambda study: set())
+    assert paper.facts(found)["real"]["lenses"] == {}
+
+
 def test_every_number_of_the_abstract_is_of_a_table_or_a_config(results, page):
     known = {"32", "8,000", "2", "100", "68", "0.5", "0.0123", "0.0026", "5", "0.730", "0.670"}
     for study in ("whole", "richer"):

@@ -2,6 +2,7 @@
 becomes of the images that a detector flags."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -91,13 +92,13 @@ def fraction_panels(found: Sequence[Estimates], title: str) -> Figure:
     """For each class, by the row that knows most of its fraction: means of populations beside their truth, by samples
     of few and many lenses and by the mean of single estimates; the posterior of one population as its sample grows."""
 
-    def known(estimates: Estimates, cls: str) -> float:
+    def known(cls: str, estimates: Estimates) -> float:
         densities, truth = estimates.of((cls, FRACTION), cls)
         return float(densities.score(truth).mean())
 
     cases = []
     for cls in odd_classes(found[0]):
-        best = max(found, key=lambda estimates, cls=cls: known(estimates, cls))  # type: ignore[misc]
+        best = max(found, key=partial(known, cls))
         cases.append((best, cls, drawn(best, cls)))
     figure, axes = plt.subplots(len(cases), 3, figsize=(9.6, 2.9 * len(cases) + 0.4), squeeze=False)
     for (first, second, third), (estimates, cls, made) in zip(axes, cases, strict=True):
