@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from importlib.metadata import version
 
 import pandas as pd
@@ -86,28 +87,44 @@ def test_a_second_run_has_nothing_to_do(study):
     assert "Nothing to be done" in snakemake(study, "-n", "--cores", "2", *ONE)
 
 
-def test_an_edited_detector_is_trained_again_and_nothing_else(study):
-    path = study / "src/oddlens/detectors/dcae.py"
+@contextmanager
+def edited(path, before, after):
+    """The file with one text replaced, until the block ends."""
     source = path.read_text()
-    path.write_text(source + "\n# edited\n")
+    assert source.count(before) == 1
+    path.write_text(source.replace(before, after))
     try:
+        yield
+    finally:
+        path.write_text(source)
+
+
+@pytest.mark.parametrize(
+    ("path", "before", "after"),
+    [
+        ("detectors/dcae.py", '"""The reconstruction error', '"""Reconstruction error'),
+        ("detectors/base.py", "SCORE_BATCH = 256", "# a comment\nSCORE_BATCH = (\n    256\n)"),
+        ("mistakes.py", "missing; it has no default", "is missing, and there is no default"),
+        ("__init__.py", '__version__ = "', '__version__ = "9.'),
+    ],
+)
+def test_wording_is_free(study, path, before, after):
+    with edited(study / "src/oddlens" / path, before, after):
+        assert "Nothing to be done" in snakemake(study, "-n", "--cores", "2", *ONE)
+
+
+def test_an_edited_detector_is_trained_again_and_nothing_else(study):
+    with edited(study / "src/oddlens/detectors/dcae.py", "self.norm(self", "self.norm(-self"):
         # The row that only scores in another way has no models of its own.
         wanted = {"train": 2, "train_clean": 2, "score": 3, "aggregate": 1, "figures": 1, "noise": 1, "ranks": 1}
         wanted |= {"tabulate": 1, "regression_figures": 1, "report": 1, "all": 1, "total": 15}
         assert planned(study, *ONE) == wanted
-    finally:
-        path.write_text(source)
 
 
 def test_an_edited_figure_trains_nothing(study):
-    path = study / "src/oddlens/figures/__init__.py"
-    source = path.read_text()
-    path.write_text(source + "\n# edited\n")
-    try:
+    with edited(study / "src/oddlens/figures/__init__.py", "import matplotlib\n", "import matplotlib as matplotlib\n"):
         drawn = {"figures", "noise", "ranks", "preview", "regression_figures", "report"}
         assert set(planned(study, *ONE)) == {*drawn, "all", "total"}
-    finally:
-        path.write_text(source)
 
 
 def test_another_training_of_one_row_leaves_the_others(study):

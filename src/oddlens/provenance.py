@@ -14,6 +14,8 @@ from typing import Any
 _PACKAGE = Path(__file__).parent
 MAKING = ("src", "workflow", "Snakefile")
 """What of the project has a part in results."""
+WORDING = {"__init__.py", "mistakes.py", "progress.py", "writing.py"}
+"""Files without influence on results: the version number, error messages, log lines."""
 
 
 def git(root: Path, *arguments: str) -> str | None:
@@ -66,15 +68,58 @@ def processor() -> str:
 
 @cache  # a study asks once for each of its jobs
 def fingerprint(*modules: str) -> str:
-    """A short hash of the source of modules of this package and of all that they import of it, directly or not.
+    """A short hash of what modules of this package do, and all that they import of it, directly or not.
 
-    Snakemake sees neither edits of imported modules nor which a rule needs; as a parameter of each rule this tells it.
-    Imports by name at run time (a detector, a substructure) are not seen here either: name those modules too.
+    Snakemake sees neither edits of imported modules nor which modules a rule needs. As a parameter of each rule, the
+    fingerprint makes it rerun a job when the code of the job has changed. Only changes of meaning count (`meaning`):
+    docstrings, comments, layout, error messages and log lines are free, and so are the modules in `WORDING`.
+    Imports by name at run time (a detector, a substructure) are not followed: name those modules too.
     """
     sha = hashlib.sha256()
     for path in sorted(closure(*modules)):
-        sha.update(path.relative_to(_PACKAGE).as_posix().encode() + path.read_bytes())
+        name = path.relative_to(_PACKAGE).as_posix()
+        if name not in WORDING:
+            sha.update(f"{name}\n{meaning(path)}\n".encode())
     return sha.hexdigest()[:12]
+
+
+@cache
+def meaning(path: Path) -> str:
+    """The syntax tree of a file as text, without what has no influence on results.
+
+    A tree holds no comments and no layout. Positions, docstrings (also those of attributes), and the texts of
+    exceptions and of log lines are left out here.
+    """
+    return ast.dump(_WithoutWords().visit(ast.parse(path.read_text())))
+
+
+class _WithoutWords(ast.NodeTransformer):
+    """Removes docstrings, and replaces the texts inside `raise ...` and `say(...)`."""
+
+    inside = False
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            return None
+        return self.generic_visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        return self._silenced(node)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        return self._silenced(node) if ast.unparse(node.func) == "say" else self.generic_visit(node)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
+        return ast.Constant("") if self.inside else self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        return ast.Constant("") if self.inside and isinstance(node.value, str) else node
+
+    def _silenced(self, node: ast.AST) -> ast.AST:
+        before, self.inside = self.inside, True
+        node = self.generic_visit(node)
+        self.inside = before
+        return node
 
 
 def closure(*modules: str) -> set[Path]:
