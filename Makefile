@@ -19,10 +19,10 @@ smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/re
 	snakemake --cores $(CORES) --configfile tests/config.yaml
 
 report: setup       ## what all studies found, as a page that reads as a paper: results/paper.html, and a PDF; make report [STUDIES="default physics"]
-	@python -m oddlens.paper $(STUDIES)
+	@python -m oddlens.stages.paper $(STUDIES)
 
 verify: setup       ## are all results still what their jobs made? make verify [STUDY=default]
-	@python -m oddlens.audit $(if $(STUDY),"results/$(STUDY)")
+	@python -m oddlens.provenance.audit $(if $(STUDY),"results/$(STUDY)")
 
 test: lint tests    ## lint, types, unit, contract and physics tests, and the 16-pixel workflow
 
@@ -65,7 +65,7 @@ oddlens.sif: oddlens.def requirements.lock   ## the image for snakemake --sdm ap
 	apptainer build --force $@ oddlens.def
 
 score-real: setup   ## real lenses among simulated smooth ones: make score-real FITS=path [STUDY=default]; a frame, a folder or an index
-	@python -m oddlens.real "$(FITS)" --study results/$(or $(STUDY),default)
+	@python -m oddlens.stages.real "$(FITS)" --study results/$(or $(STUDY),default)
 
 LENSES ?= ../shared/data/real-lenses
 FROM ?= https://raw.githubusercontent.com
@@ -78,7 +78,7 @@ real-lenses:        ## fetch four real lenses (7 MB; docs/real.md), where config
 	@[ -e "$(LENSES)/index.csv" ] || cp config/real-lenses.csv "$(LENSES)/index.csv"; echo "$(LENSES): all files as they should be"
 
 image: setup        ## one image again, alone, with its truth: make image ID=model_a/test/vortex/17 [CONFIG=my.yaml]
-	@python -m oddlens.lensing.image "$(ID)" $(if $(CONFIG),--configfile $(CONFIG))
+	@python -m oddlens.stages.image "$(ID)" $(if $(CONFIG),--configfile $(CONFIG))
 
 export: setup       ## a data set as PNG and FITS: make export DATASET=model_a [CONFIG=my.yaml STUDY=its_name]
 	snakemake --cores $(CORES) $(if $(CONFIG),--configfile $(CONFIG)) -- results/$(or $(STUDY),default)/export/$(or $(DATASET),model_a)

@@ -17,10 +17,11 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from oddlens import detectors, settings
-from oddlens.detectors.base import Camera
+from oddlens.config import settings
+from oddlens.detectors.interface import loading
+from oddlens.detectors.interface.base import Camera
 from oddlens.detectors.lensfit import LensFit
-from oddlens.lensing.simulate import simulate
+from oddlens.stages.simulate import simulate
 
 HARD = {"exp", "log", "log1p", "pow", "sqrt", "rsqrt", "sin", "cos", "atan", "atan2", "special_log_ndtr"}
 SHAPES = {"view", "expand", "permute", "transpose", "slice", "select", "unsqueeze", "unbind", "t", "split", "alias"}
@@ -77,7 +78,7 @@ def trained(preset: str, lenses: int, **how: Any) -> tuple[LensFit, np.ndarray]:
         simulate(world, seed=1, dataset=preset, pool="test", cls=cls, first=0, count=128) for cls in ("smooth", "cdm")
     ]
     images = np.concatenate([shard.images for shard in shards])
-    model = detectors.detector("lensfit").build(32, seed=1, world=world.plain(), lenses=lenses, **how)
+    model = loading.detector("lensfit").build(32, seed=1, world=world.plain(), lenses=lenses, **how)
     assert isinstance(model, LensFit)
     training = {"epochs": 8, "batch_size": 128}
     model.fit(np.resize(images, (lenses, 32, 32)), seed=1, camera=CAMERA, training=training)

@@ -20,10 +20,11 @@ import torch
 from fit import seconds
 from joblib import Parallel, delayed
 
-from oddlens import detectors, settings
-from oddlens.detectors.base import Camera, Detector
-from oddlens.lensing.world import World
-from oddlens.train import CAMERA
+from oddlens.config import settings
+from oddlens.detectors.interface import loading
+from oddlens.detectors.interface.base import Camera, Detector
+from oddlens.lensing.simulation import World
+from oddlens.stages.train import CAMERA
 
 SIZES = {
     32: {},
@@ -73,7 +74,7 @@ def simulation(platforms: list[str], least: float) -> None:
 
 def taken(pixels: int, count: int) -> tuple[np.ndarray, Camera]:
     """Smooth images and images with subhalos, half and half, and what is known of their camera."""
-    from oddlens.lensing.simulate import simulate
+    from oddlens.stages.simulate import simulate
 
     shards = [
         simulate(world(pixels), seed=1, dataset="model_b", pool="test", cls=cls, first=0, count=count // 2)
@@ -88,7 +89,7 @@ def trained(
 ) -> tuple[Detector, float]:
     """A model, and the images per second of all epochs after the first, of later stages, too."""
     torch.set_num_threads(1)
-    model, ends = detectors.detector(row).build(images.shape[-1], seed=1, **how), []
+    model, ends = loading.detector(row).build(images.shape[-1], seed=1, **how), []
     training = {"epochs": epochs, "batch_size": BATCH, "augmentation": "symmetries"}
     told = {"camera": camera, "device": device, "training": training}
     model.fit(images, seed=1, **told, on_epoch=lambda _: ends.append(time.perf_counter()))

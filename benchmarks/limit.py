@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from oddlens.lensing import render, substructure
+from oddlens.lensing import render, substructure_classes
 from oddlens.lensing.scene import Scenes
-from oddlens.lensing.world import Camera
+from oddlens.lensing.simulation import Camera
 
 RAYS, SLOTS = 1000, 8
 SLOW: dict[str, Callable] = {
@@ -51,7 +51,7 @@ def per_ray(cls: str, scenes: Scenes) -> tuple[Counter, Counter]:
     """Operations per ray, and per ray and block of SLOTS subhalos."""
     one = jax.tree.map(lambda column: jnp.asarray(column[0], jnp.float32), render.parameters(scenes))
     ray = jnp.linspace(0.1, 1, RAYS)
-    module = substructure.module(cls)
+    module = substructure_classes.module(cls)
     traced = jax.make_jaxpr(lambda y, x: render.brightness(one, module, y, x, jnp))(ray, ray + 1)
     counted = _counted(traced.jaxpr, RAYS)
     loop = Counter({"div": counted.pop("loop_div", 0)})

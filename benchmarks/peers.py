@@ -14,7 +14,7 @@ import numpy as np
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import profiles, reference
 from oddlens.lensing.scene import Columns, Scenes
-from oddlens.lensing.world import Camera
+from oddlens.lensing.simulation import Camera
 
 LINKS = 100
 """Points of a chain that stands for a vortex."""

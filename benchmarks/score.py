@@ -8,8 +8,8 @@ import time
 import numpy as np
 import torch
 
-from oddlens import detectors
-from oddlens.detectors.base import Camera
+from oddlens.detectors.interface import loading
+from oddlens.detectors.interface.base import Camera
 
 CAMERA = Camera(1e-3, 4e-5, 4.2)
 """Of models A and B at their usual exposure, in electrons / s; the PSF in pixels."""
@@ -18,7 +18,7 @@ CAMERA = Camera(1e-3, 4e-5, 4.2)
 def rate(name: str, pixels: int, count: int) -> float:
     """Images per second that a row of the default study scores, after one epoch on a few."""
     images = np.random.default_rng(0).random((count, pixels, pixels), dtype=np.float32)
-    model = detectors.detector(name).build(pixels, seed=1)
+    model = loading.detector(name).build(pixels, seed=1)
     model.fit(images[:500], seed=1, camera=CAMERA, training={"epochs": 1, "batch_size": 100})
     model.score(images[:500])
     start = time.perf_counter()

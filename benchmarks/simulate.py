@@ -30,10 +30,12 @@ import jax
 import limit
 import peers
 
-from oddlens import settings, shards
+from oddlens.config import settings
+from oddlens.data import shards
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import reference, render, scene, simulate
+from oddlens.lensing import reference, render, scene
 from oddlens.lensing.scene import Scenes
+from oddlens.stages import simulate
 
 CLASSES = ("smooth", "cdm", "vortex")
 WORLD = settings.world("model_a")

@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from oddlens import detectors
-from oddlens.detectors.base import Detector
+from oddlens.detectors.interface import loading
+from oddlens.detectors.interface.base import Detector
 
 PUBLISHED = {
     "network": "published",
@@ -46,7 +46,7 @@ def rings(count: int, pixels: int, seed: int) -> np.ndarray:
 
 def build(pixels: int) -> Detector:
     """The published autoencoder; at 32 x 32 pixels its code shrinks with the image."""
-    return detectors.detector("dcae").build(pixels, seed=1, latent=min(1000, pixels**2 // 22), **PUBLISHED)
+    return loading.detector("dcae").build(pixels, seed=1, latent=min(1000, pixels**2 // 22), **PUBLISHED)
 
 
 class Plain:

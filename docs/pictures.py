@@ -9,10 +9,10 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from oddlens import settings
-from oddlens.figures import DIFFERENCES, IMAGES, STYLE, save
+from oddlens.config import settings
 from oddlens.lensing import convergence, render
-from oddlens.lensing.simulate import picture
+from oddlens.results.figures.style import DIFFERENCES, IMAGES, STYLE, save
+from oddlens.stages.simulate import picture
 
 CAMERA = {
     "camera": {"pixels": 64, "pixel_scale_arcsec": 0.1, "psf": {"fwhm_arcsec": 0.25, "pixels": 21}, "exposure_s": 4000}

@@ -19,7 +19,7 @@ import numpy as np
 from astropy.io import fits
 from PIL import Image
 
-from oddlens.figures import DIFFERENCES, IMAGES, STYLE, save
+from oddlens.results.figures.style import DIFFERENCES, IMAGES, STYLE, save
 
 PAGE = Path(__file__).with_name("tutorial.md")
 COMMANDS = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)

@@ -9,7 +9,14 @@ import pytest
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 ROOT = Path(__file__).parents[1]
-LONG = ["test_workflow.py", "test_detectors.py", "test_conda.py", "test_lensfit.py", "test_report.py", "test_walls.py"]
+LONG = [
+    "test_workflow.py",
+    "test_detectors.py",
+    "test_conda.py",
+    "test_lensfit.py",
+    "test_report.py",
+    "test_imports.py",
+]
 """Files that take minutes; first, so that no core waits for one of them at the end."""
 
 

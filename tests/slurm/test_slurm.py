@@ -18,7 +18,7 @@ import pytest
 
 from conftest import ROOT
 from project import ON_SLURM, environment, fresh_copy, snakemake
-from test_real import SCALE, write_lens
+from toy_lenses import SCALE, write_lens
 
 pytestmark = pytest.mark.slurm
 

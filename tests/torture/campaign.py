@@ -24,14 +24,15 @@ from typing import NamedTuple
 import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
+from artefact_makers import a_checkpoint
 from conftest import ROOT
 from hostile import damaged, mistaken
-from oddlens.artefacts import DamagedFile, read_arrays, read_table
-from oddlens.audit import verify
-from oddlens.tensors import read_tensors
+from oddlens.files.artefacts import DamagedFile, read_arrays, read_table
+from oddlens.files.tensors import read_tensors
+from oddlens.provenance.audit import verify
 from project import ON_SLURM, environment, forget_all_but_images, fresh_copy
-from test_artefacts import a_checkpoint
 
 HERE = Path(__file__).parent
 CLUSTER = ROOT / "tests/slurm/cluster.sh"

@@ -51,7 +51,7 @@ rule aggregate:
             detector=FITTING,
         ),
         truths=expand(results("truth/{dataset}.csv"), dataset=STUDY.datasets),
-        published=project_file("src/oddlens/published.csv"),
+        published=project_file("src/oddlens/results/tables/published.csv"),
     output:
         **{
             table: report(
@@ -76,7 +76,7 @@ rule aggregate:
         exposures=STUDY.exposures(),
         rows=ROWS,
         smooth=SMOOTH,
-        source=fingerprint("oddlens.aggregate"),
+        source=fingerprint("oddlens.stages.aggregate"),
     script:
         "../scripts/aggregate.py"
 
@@ -112,7 +112,7 @@ rule figures:
         tables=DRAWN,
         replicas=len(REPLICAS),
         smooth=SMOOTH,
-        source=fingerprint("oddlens.figures.draw"),
+        source=fingerprint("oddlens.stages.figures"),
     script:
         "../scripts/figures.py"
 
@@ -134,7 +134,7 @@ rule ranks:
     conda:
         "../../envs/analyse.yaml"
     params:
-        source=fingerprint("oddlens.figures.ranks"),
+        source=fingerprint("oddlens.results.figures.ranks"),
     script:
         "../scripts/ranks.py"
 
@@ -156,6 +156,6 @@ rule noise:
         "../../envs/analyse.yaml"
     params:
         rows=ROWS,
-        source=fingerprint("oddlens.figures.noise"),
+        source=fingerprint("oddlens.results.figures.noise"),
     script:
         "../scripts/noise.py"

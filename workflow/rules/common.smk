@@ -41,11 +41,12 @@ if any(mark in LIBRARY for mark in "{}:"):
 
 sys.path.insert(0, LIBRARY)
 
-from oddlens import lensindex, settings
-from oddlens.configfiles import must_say_keys_once
-from oddlens.lensing.substructure import SMOOTH
-from oddlens.mistakes import ConfigError
-from oddlens.provenance import fingerprint
+from oddlens.config import settings
+from oddlens.config.config_files import must_say_keys_once
+from oddlens.lensing.substructure_classes import SMOOTH
+from oddlens.observations import lens_index
+from oddlens.schema.config_errors import ConfigError
+from oddlens.provenance.fingerprint import fingerprint
 
 try:
     must_say_keys_once(workflow.configfiles)
@@ -128,7 +129,7 @@ def world(wildcards):
 
 def simulate_source(wildcards):
     return fingerprint(
-        "oddlens.lensing.simulate", f"oddlens.lensing.substructure.{wildcards.cls}"
+        "oddlens.stages.simulate", f"oddlens.lensing.substructure.{wildcards.cls}"
     )
 
 
@@ -160,7 +161,7 @@ def explained(wildcards):
 
 def explain_source(wildcards):
     detector = STUDY.detectors[STUDY.explainer].detector
-    return fingerprint("oddlens.explain", f"oddlens.detectors.{detector}")
+    return fingerprint("oddlens.stages.residual_inputs", f"oddlens.detectors.{detector}")
 
 
 def test_shards(wildcards):
@@ -302,7 +303,7 @@ def licence(wildcards):
 
 def publish_source(wildcards):
     return fingerprint(
-        "oddlens.publish", f"oddlens.detectors.{row(wildcards)['detector']}"
+        "oddlens.stages.publish", f"oddlens.detectors.{row(wildcards)['detector']}"
     )
 
 
@@ -319,7 +320,7 @@ def real_files(wildcards):
     return [
         local(str(file))
         for entry in STUDY.real.values()
-        for file in lensindex.files(Path(entry.path))
+        for file in lens_index.files(Path(entry.path))
     ]
 
 
@@ -341,7 +342,7 @@ DETECTOR_MODULES = sorted(
 
 def train_source(wildcards):
     return fingerprint(
-        "oddlens.train", f"oddlens.detectors.{row(wildcards)['detector']}"
+        "oddlens.stages.train", f"oddlens.detectors.{row(wildcards)['detector']}"
     )
 
 
@@ -350,7 +351,7 @@ def score_source(wildcards):
     if seen(wildcards) != "images":
         rows.append(STUDY.explainer)
     used = [f"oddlens.detectors.{STUDY.detectors[name].detector}" for name in rows]
-    return fingerprint("oddlens.score", *used)
+    return fingerprint("oddlens.stages.score", *used)
 
 
 REGRESSION_TABLES = {

@@ -15,6 +15,6 @@ rule export:
         runtime=long_runtime,
     params:
         smooth=SMOOTH,
-        source=fingerprint("oddlens.export"),
+        source=fingerprint("oddlens.stages.export"),
     script:
         "../scripts/export.py"

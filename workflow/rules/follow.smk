@@ -28,6 +28,6 @@ rule follow:
         live=followed_live,
         mass=scanned_mass,
         seed=STUDY.seed,
-        source=fingerprint("oddlens.follow", f"oddlens.lensing.substructure.{SMOOTH}"),
+        source=fingerprint("oddlens.stages.follow_up", f"oddlens.lensing.substructure.{SMOOTH}"),
     script:
         "../scripts/follow.py"

@@ -15,6 +15,6 @@ rule preview:
         "../../envs/analyse.yaml"
     params:
         smooth=SMOOTH,
-        source=fingerprint("oddlens.preview"),
+        source=fingerprint("oddlens.stages.preview"),
     script:
         "../scripts/preview.py"

@@ -43,6 +43,6 @@ rule mini:
     conda:
         "../../envs/train.yaml"
     params:
-        source=fingerprint("oddlens.publish"),
+        source=fingerprint("oddlens.stages.publish"),
     script:
         "../scripts/mini.py"

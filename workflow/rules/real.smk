@@ -29,7 +29,7 @@ rule real:
         lenses={name: entry.plain() for name, entry in STUDY.real.items()},
         rows=SCORERS,
         seeds=REPLICAS,
-        source=fingerprint("oddlens.real", *DETECTOR_MODULES),
+        source=fingerprint("oddlens.stages.real", *DETECTOR_MODULES),
     script:
         "../scripts/real.py"
 
@@ -55,6 +55,6 @@ rule real_tables:
     conda:
         "../../envs/analyse.yaml"
     params:
-        source=fingerprint("oddlens.tables.real"),
+        source=fingerprint("oddlens.results.tables.real"),
     script:
         "../scripts/real_tables.py"

@@ -18,7 +18,7 @@ rule regress:
     params:
         row=estimator_row,
         seed=STUDY.seed,
-        source=fingerprint("oddlens.regression.learn"),
+        source=fingerprint("oddlens.stages.regress"),
     script:
         "../scripts/regress.py"
 
@@ -41,7 +41,7 @@ rule estimate:
         runtime=short_runtime,
         gpu=1,
     params:
-        source=fingerprint("oddlens.regression.estimate"),
+        source=fingerprint("oddlens.stages.estimate"),
     script:
         "../scripts/estimate.py"
 
@@ -77,7 +77,7 @@ rule tabulate:
         datasets=list(STUDY.datasets),
         rows=ROWS,
         smooth=SMOOTH,
-        source=fingerprint("oddlens.regression.tabulate"),
+        source=fingerprint("oddlens.stages.tabulate"),
     script:
         "../scripts/tabulate.py"
 
@@ -105,6 +105,6 @@ rule regression_figures:
     conda:
         "../../envs/analyse.yaml"
     params:
-        source=fingerprint("oddlens.figures.regression"),
+        source=fingerprint("oddlens.results.figures.regression"),
     script:
         "../scripts/regression_figures.py"

@@ -28,7 +28,7 @@ rule report:
             replica=REPLICAS,
         ),
         template=[
-            project_file(f"src/oddlens/pages/{name}.html.j2")
+            project_file(f"src/oddlens/results/pages/{name}.html.j2")
             for name in ["base", "macros", "report", "regression"]
         ],
         captions=[
@@ -55,6 +55,6 @@ rule report:
             cls: settings.summary(cls, "lensing/substructure") for cls in ALL_CLASSES
         },
         figures=REPORTED_FIGURES,
-        source=fingerprint("oddlens.report"),
+        source=fingerprint("oddlens.stages.report"),
     script:
         "../scripts/report.py"

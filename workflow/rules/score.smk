@@ -41,7 +41,7 @@ rule truth:
     conda:
         "../../envs/analyse.yaml"
     params:
-        source=fingerprint("oddlens.truth"),
+        source=fingerprint("oddlens.stages.truth"),
     script:
         "../scripts/truth.py"
 
@@ -68,6 +68,6 @@ rule starts:
         gpu=1,
     params:
         images=STUDY.starts,
-        source=fingerprint("oddlens.starts"),
+        source=fingerprint("oddlens.stages.fit_convergence"),
     script:
         "../scripts/starts.py"

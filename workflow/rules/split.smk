@@ -14,6 +14,6 @@ rule split:
         contaminants=contaminants,
         known=known,
         smooth=SMOOTH,
-        source=fingerprint("oddlens.splits"),
+        source=fingerprint("oddlens.data.splits"),
     script:
         "../scripts/split.py"

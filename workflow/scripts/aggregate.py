@@ -2,10 +2,10 @@
 
 from itertools import batched
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.aggregate import aggregate
+    from oddlens.stages.aggregate import aggregate
 
     files, params = snakemake.input, snakemake.params
     aggregate(

@@ -1,9 +1,9 @@
 """Estimate numbers of lens and dark matter of the test images."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.regression.estimate import estimate
+    from oddlens.stages.estimate import estimate
 
     estimate(
         snakemake.output[0],

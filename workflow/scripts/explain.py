@@ -1,9 +1,9 @@
 """Replace the images of one shard by what a fit of physics leaves over of them."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.explain import explain
+    from oddlens.stages.residual_inputs import explain
 
     explain(
         snakemake.input.model,

@@ -1,9 +1,9 @@
 """Write one data set as PNG and FITS files."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.export import export
+    from oddlens.stages.export import export
 
     export(
         snakemake.output[0],

@@ -2,10 +2,10 @@
 
 from itertools import batched
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.figures.draw import draw
+    from oddlens.stages.figures import draw
 
     params, files = snakemake.params, snakemake.input
     draw(

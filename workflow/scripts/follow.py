@@ -1,9 +1,9 @@
 """Fit one of the oddest images by lenses with and without a mass."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.follow import follow
+    from oddlens.stages.follow_up import follow
 
     files, params, names = snakemake.input, snakemake.params, snakemake.wildcards
     follow(

@@ -1,8 +1,8 @@
 """Draw the sheet of twins of one data set."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.preview import preview
+    from oddlens.stages.preview import preview
 
     preview(snakemake.output[0], snakemake.input, dataset=snakemake.wildcards.dataset, smooth=snakemake.params.smooth)

@@ -1,9 +1,9 @@
 """Publish the first model of a row, with its card."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.publish import publish
+    from oddlens.stages.publish import publish
 
     publish(
         snakemake.output.model,

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens import lensindex
-    from oddlens.real import score_real
+    from oddlens.observations import lens_index
+    from oddlens.stages.real import score_real
 
     params, made = snakemake.params, snakemake.output
     lenses = [
         lens
         for name, entry in params.lenses.items()
-        for lens in lensindex.lenses(
+        for lens in lens_index.lenses(
             Path(entry["path"]), name, claimed=entry["claimed"], annulus_arcsec=entry["annulus_arcsec"]
         )
     ]

@@ -1,9 +1,9 @@
 """Learn to estimate numbers of lens and dark matter."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.regression.learn import learn
+    from oddlens.stages.regress import learn
 
     names, params = snakemake.wildcards, snakemake.params
     learn(

@@ -1,9 +1,9 @@
 """Draw the figures of the regression of one data set."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.figures.regression import draw_regression
+    from oddlens.results.figures.regression import draw_regression
 
     draw_regression(
         dict(snakemake.output.items()),

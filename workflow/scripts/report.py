@@ -3,12 +3,12 @@
 from itertools import batched
 from pathlib import Path
 
-from oddlens import records
-from oddlens.job import job
+from oddlens.provenance import records
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.artefacts import read_table
-    from oddlens.report import report
+    from oddlens.files.artefacts import read_table
+    from oddlens.stages.report import report
 
     params, files = snakemake.params, snakemake.input
     trained = [read_table(path, "losses")[1] for path in files.losses]

@@ -1,9 +1,9 @@
 """Score the test and validation images with all models of one row."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.score import score
+    from oddlens.stages.score import score
 
     score(
         snakemake.input.models,

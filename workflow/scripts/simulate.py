@@ -1,11 +1,11 @@
 """Simulate one shard."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens import shards
-    from oddlens.lensing.simulate import simulate
-    from oddlens.lensing.world import World
+    from oddlens.data import shards
+    from oddlens.lensing.simulation import World
+    from oddlens.stages.simulate import simulate
 
     names, (first, count) = snakemake.wildcards, snakemake.params.range
     shard = simulate(

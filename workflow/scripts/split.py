@@ -1,9 +1,9 @@
 """Draw the training sets of one seed of one data set."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens import splits
+    from oddlens.data import splits
 
     names, params = snakemake.wildcards, snakemake.params
     table = splits.split(

@@ -1,9 +1,9 @@
 """Count how often blind fits end where fits from the truth do."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.starts import starts
+    from oddlens.stages.fit_convergence import starts
 
     names = snakemake.wildcards
     starts(

@@ -2,10 +2,10 @@
 
 from itertools import batched
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.regression.tabulate import tabulate
+    from oddlens.stages.tabulate import tabulate
 
     files, params = snakemake.input, snakemake.params
     per_dataset = len(files.estimates) // len(params.datasets)

@@ -1,9 +1,9 @@
 """Train one detector on all training sets of one seed."""
 
-from oddlens.job import job
+from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.train import train
+    from oddlens.stages.train import train
 
     names, params = snakemake.wildcards, snakemake.params
     train(

@@ -13,7 +13,7 @@ from pydantic import PositiveFloat
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
-from oddlens.training import Batch, Objective
+from oddlens.training.loop import Batch, Objective
 
 
 class AAE(ReconstructionDetector):

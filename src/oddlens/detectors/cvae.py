@@ -15,9 +15,9 @@ import torch
 from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
-from oddlens.detectors.blocks import mean_per_image
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
-from oddlens.training import Batch, Objective
+from oddlens.detectors.blocks.residuals import mean_per_image
+from oddlens.training.loop import Batch, Objective
 
 
 class CVAE(ReconstructionDetector):

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
-from oddlens.training import Objective
+from oddlens.training.loop import Objective
 
 
 class DCAE(ReconstructionDetector):

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import mean_per_image
+from oddlens.detectors.blocks.residuals import mean_per_image
+from oddlens.detectors.interface.base import Detector
 
 
 class Flux(Detector):

@@ -17,12 +17,12 @@ import torch
 from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
-from oddlens.detectors.blocks import mean_per_image
 from oddlens.detectors.blocks.information import BANK, Information, Score
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
-from oddlens.images import Images
-from oddlens.symmetries import attitudes
-from oddlens.training import Batch, Objective
+from oddlens.detectors.blocks.residuals import mean_per_image
+from oddlens.training.images import Images
+from oddlens.training.loop import Batch, Objective
+from oddlens.training.symmetries import attitudes
 
 OF_CODES: dict[str, Score] = {"norm": "norm", "centre": "centre", "critic": "critic", "knn": "knn"}
 """Scores of codes."""

@@ -19,20 +19,20 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import cosine
 from oddlens.detectors.blocks.autoencoder import Components, residual
 from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
 from oddlens.detectors.blocks.scan import Scan, Scanned
-from oddlens.images import Images
+from oddlens.detectors.interface.base import Detector
 from oddlens.lensing import scene
 from oddlens.lensing.camera import decorrelation
-from oddlens.lensing.leftover import leftover, principal
+from oddlens.lensing.lens_light_residual import leftover, principal
 from oddlens.lensing.model import LensModel
 from oddlens.lensing.scene import Scenes
-from oddlens.lensing.substructure import SMOOTH
-from oddlens.lensing.world import World
-from oddlens.training import Batch, Objective
+from oddlens.lensing.simulation import World
+from oddlens.lensing.substructure_classes import SMOOTH
+from oddlens.training.images import Images
+from oddlens.training.loop import Batch, Objective
+from oddlens.training.schedules import cosine
 
 LOOKED_AT = 4096
 """Lenses that principal components are learned from, at most."""

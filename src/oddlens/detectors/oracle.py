@@ -9,9 +9,8 @@ from typing import Literal
 
 from torch import Tensor
 
-from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import mean_per_image
-from oddlens.detectors.blocks.residuals import squared
+from oddlens.detectors.blocks.residuals import mean_per_image, squared
+from oddlens.detectors.interface.base import Detector
 
 
 class Oracle(Detector):

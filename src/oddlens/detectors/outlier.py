@@ -10,9 +10,9 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from oddlens.detectors.base import Detector
 from oddlens.detectors.blocks.components import PrincipalComponents
-from oddlens.images import Images
+from oddlens.detectors.interface.base import Detector
+from oddlens.training.images import Images
 
 LEARN_FROM = 5_000
 """Training images at most: the cost of some of these grows with the square of their number."""

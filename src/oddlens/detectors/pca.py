@@ -8,10 +8,10 @@ import torch
 from pydantic import PositiveInt
 from torch import Tensor
 
-from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import mean_per_image
 from oddlens.detectors.blocks.components import PrincipalComponents
-from oddlens.images import Images
+from oddlens.detectors.blocks.residuals import mean_per_image
+from oddlens.detectors.interface.base import Detector
+from oddlens.training.images import Images
 
 
 class PCA(Detector):

@@ -29,15 +29,14 @@ import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from oddlens.detectors.base import SAMPLE
-from oddlens.detectors.blocks import mean_per_image
 from oddlens.detectors.blocks.autoencoder import Autoencoder, Components, residual
 from oddlens.detectors.blocks.growing import Generator, Maps, PlusMinusOne, Trunk, grown, levels, shown
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
-from oddlens.detectors.blocks.residuals import squared
-from oddlens.images import Images
-from oddlens.symmetries import attitudes
-from oddlens.training import Batch, Objective
+from oddlens.detectors.blocks.residuals import mean_per_image, squared
+from oddlens.detectors.interface.base import SAMPLE
+from oddlens.training.images import Images
+from oddlens.training.loop import Batch, Objective
+from oddlens.training.symmetries import attitudes
 
 PENALTY, DRIFT = 10.0, 1e-3
 """Weights of the gradient penalty and of D(x)^2."""

@@ -5,7 +5,7 @@ import hashlib
 import torch
 from torch import Tensor
 
-from oddlens.detectors.base import Detector
+from oddlens.detectors.interface.base import Detector
 
 
 class Random(Detector):

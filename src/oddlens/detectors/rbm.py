@@ -32,15 +32,15 @@ import torch.nn.functional as F
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
-from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import SCHEDULES
 from oddlens.detectors.blocks.autoencoder import UpToOne
 from oddlens.detectors.blocks.components import PrincipalComponents
 from oddlens.detectors.blocks.expectation import SCORES, expectation_for
 from oddlens.detectors.blocks.residuals import smoothed
-from oddlens.images import Images
-from oddlens.symmetries import attitudes, symmetric_mean
-from oddlens.training import Batch, Objective
+from oddlens.detectors.interface.base import Detector
+from oddlens.training.images import Images
+from oddlens.training.loop import Batch, Objective
+from oddlens.training.schedules import SCHEDULES
+from oddlens.training.symmetries import attitudes, symmetric_mean
 
 SHARE = 0.25
 """Epochs of the expectation in units of those of the machine, which learns more slowly."""

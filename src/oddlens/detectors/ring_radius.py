@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from oddlens.detectors.base import Detector
+from oddlens.detectors.interface.base import Detector
 
 
 class RingRadius(Detector):

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import cosine
 from oddlens.detectors.blocks.resnet import FAINT, Beside, resnet18
-from oddlens.images import Images
-from oddlens.symmetries import COUNT, act
-from oddlens.training import Batch, Objective
+from oddlens.detectors.interface.base import Detector
+from oddlens.training.images import Images
+from oddlens.training.loop import Batch, Objective
+from oddlens.training.schedules import cosine
+from oddlens.training.symmetries import COUNT, act
 
 
 class Supervised(Detector):

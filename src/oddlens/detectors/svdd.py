@@ -16,13 +16,13 @@ import torch
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import cosine
 from oddlens.detectors.blocks.autoencoder import Components, residual
 from oddlens.detectors.blocks.information import BANK, CLOSEST, Information
-from oddlens.images import Images
-from oddlens.symmetries import attitudes
-from oddlens.training import Batch, Objective
+from oddlens.detectors.interface.base import Detector
+from oddlens.training.images import Images
+from oddlens.training.loop import Batch, Objective
+from oddlens.training.schedules import cosine
+from oddlens.training.symmetries import attitudes
 
 LEAST = 0.1
 """Coordinates of the centre are at least so far from 0, which a network without biases reaches by having no weights."""

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import special
 
-from oddlens.lensing.world import Camera
+from oddlens.lensing.simulation import Camera
 
 Columns = dict[str, np.ndarray]
 

@@ -9,10 +9,10 @@ from types import ModuleType
 
 import numpy as np
 
-from oddlens.lensing import render, substructure
+from oddlens.lensing import render, substructure_classes
 from oddlens.lensing.render import Parameters
 from oddlens.lensing.scene import Scenes
-from oddlens.lensing.world import Camera
+from oddlens.lensing.simulation import Camera
 
 POINTS = 32
 """Points at which the deflection is taken along each edge, those of Gauss and Legendre. A point mass nearer to an edge
@@ -52,7 +52,7 @@ def _smooth(p: Parameters) -> Parameters:
 
 def convergence(camera: Camera, cls: str, scenes: Scenes, k: int) -> np.ndarray:
     """Mean convergence of the pixels of image k of a batch of a class."""
-    return mean_convergence(_one(scenes, k), substructure.module(cls), camera.pixels, camera.pixel_scale_arcsec)
+    return mean_convergence(_one(scenes, k), substructure_classes.module(cls), camera.pixels, camera.pixel_scale_arcsec)
 
 
 def difference(camera: Camera, cls: str, scenes: Scenes, k: int) -> np.ndarray:
@@ -60,6 +60,6 @@ def difference(camera: Camera, cls: str, scenes: Scenes, k: int) -> np.ndarray:
 
     In the test pool the twin is the smooth image of the same index; elsewhere it has no name, but is as well defined.
     """
-    p, module = _one(scenes, k), substructure.module(cls)
+    p, module = _one(scenes, k), substructure_classes.module(cls)
     odd, smooth = (mean_convergence(q, module, camera.pixels, camera.pixel_scale_arcsec) for q in (p, _smooth(p)))
     return odd - smooth

@@ -24,8 +24,8 @@ from nautilus import Sampler
 
 from oddlens.lensing import scene
 from oddlens.lensing.reference import af, al, tracer
-from oddlens.lensing.substructure import SMOOTH
-from oddlens.lensing.world import World, extras
+from oddlens.lensing.simulation import World, extras
+from oddlens.lensing.substructure_classes import SMOOTH
 
 DRAWN = 512
 """Lenses by which priors are set."""

@@ -30,7 +30,7 @@ from oddlens.lensing import camera as cameras
 from oddlens.lensing import profiles
 from oddlens.lensing.grids import centres
 from oddlens.lensing.scene import Columns
-from oddlens.lensing.world import World
+from oddlens.lensing.simulation import World
 
 PSF_TOLERANCE, ROUGHLY = 1e-4, 1e-2
 """Singular values of the PSF below this part of the largest are left out; and where derivatives need not be exact."""

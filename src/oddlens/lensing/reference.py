@@ -20,9 +20,9 @@ from autogalaxy.profiles.mass.abstract.abstract import MassProfile
 from scipy import signal
 
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import render, substructure
+from oddlens.lensing import render, substructure_classes
 from oddlens.lensing.scene import Columns, Scenes
-from oddlens.lensing.world import Camera
+from oddlens.lensing.simulation import Camera
 
 jax.config.update("jax_enable_x64", False)  # importing autolens switches it on
 
@@ -89,7 +89,7 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
                 m=m, einstein_radius=b, multipole_comps=(strength * np.sin(angle), strength * np.cos(angle))
             )
     if sub:
-        lens["substructure"] = Substructure(substructure.module(cls), sub)
+        lens["substructure"] = Substructure(substructure_classes.module(cls), sub)
     if "light_intensity_per_arcsec2" in q:
         lens["light"] = _sersic(q, "light_", (0.0, 0.0))
     angle = np.deg2rad(q["source_offset_angle_deg"])

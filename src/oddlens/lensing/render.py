@@ -28,11 +28,11 @@ import numpy as np
 from scipy import fft
 
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import profiles, substructure
+from oddlens.lensing import profiles, substructure_classes
 from oddlens.lensing.grids import grid
 from oddlens.lensing.scene import Columns, Scenes
+from oddlens.lensing.simulation import Camera
 from oddlens.lensing.slots import accumulated, last_used
-from oddlens.lensing.world import Camera
 
 FINER = ((4, 16), (12, 2), (36, 1))
 """How many times as many rays a side a pixel gets when it is drawn again, and how many pixels are drawn at a time."""
@@ -256,7 +256,7 @@ def renderer(camera: Camera, cls: str) -> Callable[[Scenes], Columns]:
     rays        [n, padded, padded]     rays per pixel side, with the rim from which the PSF brings light in
     """
     jax.config.update("jax_enable_x64", False)
-    module = substructure.module(cls)
+    module = substructure_classes.module(cls)
     compiled: dict[str, Callable] = {}
 
     def render(scenes: Scenes) -> Columns:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from oddlens.lensing import profiles, substructure
+from oddlens.data.randomness import stream
+from oddlens.lensing import profiles, substructure_classes
 from oddlens.lensing.cosmology import planes
-from oddlens.lensing.world import Clumps, World
-from oddlens.priors import Distribution, most
-from oddlens.randomness import stream
-from oddlens.section import Section
+from oddlens.lensing.simulation import Clumps, World
+from oddlens.schema.priors import Distribution, most
+from oddlens.schema.section import Section
 
 Columns = dict[str, np.ndarray]
 
@@ -152,7 +152,7 @@ def draw(world: World, seed: int, dataset: str, pool: str, cls: str, indices: np
     q["einstein_radius_arcsec"] = b = np.sqrt(q["area"])
     clumps = _draw_clumps(seed, (*lens_name, "clumps"), indices, world.source.clumps, q)
 
-    module = substructure.module(cls)
+    module = substructure_classes.module(cls)
     own_priors = module.Priors.model_validate(world.substructure.get(cls, {}))
     v = _uniforms(
         seed,

@@ -13,7 +13,7 @@ from typing import Self
 
 import numpy as np
 
-from oddlens.artefacts import DamagedFile, read_arrays, write_arrays
+from oddlens.files.artefacts import DamagedFile, read_arrays, write_arrays
 from oddlens.regression.histograms import Densities, Scale
 
 TYPES = "types"

@@ -12,12 +12,12 @@ from scipy.special import log_softmax, softmax
 from torch import Tensor
 from torch.nn import functional as F
 
-from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import cosine
 from oddlens.detectors.blocks.resnet import FAINT, Beside, resnet18
-from oddlens.images import Images, total
-from oddlens.symmetries import COUNT, act
-from oddlens.training import Batch, Objective
+from oddlens.detectors.interface.base import Detector
+from oddlens.training.images import Images, total
+from oddlens.training.loop import Batch, Objective
+from oddlens.training.schedules import cosine
+from oddlens.training.symmetries import COUNT, act
 
 COLDEST, HOTTEST = 0.3, 10.0
 """Between which temperatures are sought."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.components import PrincipalComponents
-from oddlens.images import Images, Seen, total
+from oddlens.training.images import Images, Seen, total
 
 Network = Literal["components", "convolutional", "published"]
 COMPONENTS = 200

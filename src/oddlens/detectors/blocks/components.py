@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from oddlens.images import Images, Seen, total
-from oddlens.symmetries import turned
+from oddlens.training.images import Images, Seen, total
+from oddlens.training.symmetries import turned
 
 PASSES, SPARE = 8, 20
 """Of subspace iteration, and directions beyond those asked for: 200 components then miss 1e-5 of the variance that

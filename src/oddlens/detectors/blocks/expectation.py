@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.distributions import StudentT
 
 from oddlens.detectors.blocks.autoencoder import residual
-from oddlens.training import Batch, Objective
+from oddlens.training.loop import Batch, Objective
 
 FREEDOM = 2.0
 """Degrees of freedom of Student's t; many make it normal."""

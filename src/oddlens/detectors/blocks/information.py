@@ -32,7 +32,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oddlens.symmetries import COUNT, act
+from oddlens.training.symmetries import COUNT, act
 
 HIDDEN = 64
 """Hidden units of a critic that is a network."""

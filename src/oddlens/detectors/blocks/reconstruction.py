@@ -6,14 +6,14 @@ import torch
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from oddlens.detectors.base import Detector
-from oddlens.detectors.blocks import SCHEDULES, mean_per_image
 from oddlens.detectors.blocks.autoencoder import Autoencoder
 from oddlens.detectors.blocks.expectation import SCORES, expectation_for
-from oddlens.detectors.blocks.residuals import squared
-from oddlens.images import Images
-from oddlens.symmetries import attitudes, mean_upright
-from oddlens.training import Batch, Objective
+from oddlens.detectors.blocks.residuals import mean_per_image, squared
+from oddlens.detectors.interface.base import Detector
+from oddlens.training.images import Images
+from oddlens.training.loop import Batch, Objective
+from oddlens.training.schedules import SCHEDULES
+from oddlens.training.symmetries import attitudes, mean_upright
 
 SHARE = 0.5
 """Epochs of the expectation in units of those of the autoencoder."""

@@ -41,3 +41,8 @@ def _kernel(blur: float) -> Tensor:
     """A Gaussian at 0, 1, ... pixels from its middle; with both sides its sum is 1."""
     kernel = torch.exp(-0.5 * (torch.arange(math.floor(REACH * blur) + 1, dtype=torch.float64) / blur) ** 2)
     return kernel / (2 * kernel.sum() - kernel[0])
+
+
+def mean_per_image(values: Tensor) -> Tensor:
+    """[n, ...] to [n]."""
+    return values.flatten(1).mean(dim=1)

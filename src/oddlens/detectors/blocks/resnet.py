@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 
-from oddlens.detectors.blocks import mean_per_image
 from oddlens.detectors.blocks.autoencoder import Autoencoder
-from oddlens.images import Images, Seen
+from oddlens.detectors.blocks.residuals import mean_per_image
+from oddlens.training.images import Images, Seen
 
 FAINT = 0.1
 """Of images in units of their noise, as a ResNet expects numbers of order one."""

@@ -18,8 +18,8 @@ from pydantic import model_validator
 
 from oddlens.lensing import profiles
 from oddlens.lensing.slots import accumulated, last_used
-from oddlens.priors import Prior, most, poisson, within
-from oddlens.section import Section
+from oddlens.schema.priors import Prior, most, poisson, within
+from oddlens.schema.section import Section
 
 _FAR_ARCSEC = 50.0  # unused slots lie here: they have no mass, and the distance avoids 0/0
 

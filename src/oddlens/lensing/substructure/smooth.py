@@ -4,7 +4,7 @@ from types import ModuleType
 
 import numpy as np
 
-from oddlens.section import Section
+from oddlens.schema.section import Section
 
 
 class Priors(Section):

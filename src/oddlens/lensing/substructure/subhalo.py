@@ -10,8 +10,8 @@ from typing import Annotated
 import numpy as np
 
 from oddlens.lensing import profiles
-from oddlens.priors import Prior, within
-from oddlens.section import Section
+from oddlens.schema.priors import Prior, within
+from oddlens.schema.section import Section
 
 
 class Priors(Section):

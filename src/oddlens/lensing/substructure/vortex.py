@@ -19,8 +19,8 @@ from typing import Annotated
 import numpy as np
 from pydantic import model_validator
 
-from oddlens.priors import Prior, within
-from oddlens.section import Section
+from oddlens.schema.priors import Prior, within
+from oddlens.schema.section import Section
 
 
 class Priors(Section):

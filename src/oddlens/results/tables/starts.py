@@ -1,0 +1,18 @@
+"""How often fits without the truth end where fits from the truth do."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from oddlens.files.artefacts import read_table
+
+COLUMNS = ["dataset", "detector", "start", "class", "images", "converged", "reached", "missed", "steps"]
+
+
+def starts_table(paths: Iterable[Path | str]) -> pd.DataFrame:
+    """`starts.csv`: for each row that fits lenses, data set and class what `oddlens.stages.fit_convergence` found."""
+    parts = [pd.DataFrame(columns=COLUMNS)]
+    for table, about in (read_table(path, "starts") for path in paths):
+        parts.append(table.assign(dataset=about["dataset"], detector=about["detector"])[COLUMNS])
+    return pd.concat(parts[1:] or parts, ignore_index=True)

@@ -1,0 +1,121 @@
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from oddlens.config import settings
+from oddlens.data import splits
+from oddlens.data.training_sets import cell_name, parse_cell
+from oddlens.files.artefacts import DamagedFile, write_table
+
+POOLS = {"smooth": "smooth", "train": 120, "contaminants": {"cdm": 40, "vortex": 40}, "dataset": "model_a"}
+
+
+def draw(cells, images=100, seed=1, replica=1, known=None):
+    return splits.split(cells, seed=seed, replica=replica, images=images, known=known or {}, **POOLS)
+
+
+def members(table, cell, pool=None):
+    chosen = table[table[cell] == 1]
+    chosen = chosen if pool is None else chosen[chosen["pool"] == pool]
+    return set(chosen[splits.IDENTITY].itertuples(index=False, name=None))
+
+
+@given(
+    kind=st.sampled_from(["cdm", "vortex", "mixed"]),
+    fractions=st.lists(st.floats(0.01, 0.4), min_size=2, max_size=4, unique_by=lambda p: f"{p:g}"),
+    replica=st.integers(0, 99),
+)
+@hypothesis_settings(max_examples=30, deadline=None)
+def test_sets_have_their_size_their_fraction_and_are_nested(kind, fractions, replica):
+    cells = [cell_name(kind, p) for p in sorted(fractions)]
+    table = draw(cells, replica=replica)
+    for cell in cells:
+        assert len(members(table, cell)) == 100
+        assert len(members(table, cell, "contaminant")) == round(parse_cell(cell)[1] * 100)
+    for less, more in pairwise(cells):
+        assert members(table, less, "contaminant") <= members(table, more, "contaminant")
+        assert members(table, more, "train") <= members(table, less, "train")
+
+
+def test_the_mixture_is_balanced_at_every_fraction():
+    table = draw(["mixed-0.05", "mixed-0.2"])
+    for cell in ("mixed-0.05", "mixed-0.2"):
+        classes = [cls for _, cls, _ in members(table, cell, "contaminant")]
+        assert abs(classes.count("cdm") - classes.count("vortex")) <= 1
+
+
+def test_the_clean_set_is_clean():
+    table = draw(["none-0", "cdm-0.1"])
+    assert members(table, "none-0", "contaminant") == set()
+
+
+def test_a_set_does_not_depend_on_which_others_are_drawn():
+    alone, among = draw(["cdm-0.1"]), draw(["none-0", "cdm-0.1", "mixed-0.3"])
+    assert members(alone, "cdm-0.1") == members(among, "cdm-0.1")
+
+
+def test_seeds_draw_other_images():
+    assert members(draw(["none-0"], replica=1), "none-0") != members(draw(["none-0"], replica=2), "none-0")
+    assert members(draw(["none-0"], seed=1), "none-0") != members(draw(["none-0"], seed=2), "none-0")
+
+
+def test_too_small_a_pool_is_told():
+    with pytest.raises(ValueError, match=r"cdm-0\.5: 100 images cannot be drawn from 120 \+ 40"):
+        draw(["cdm-0.5"])
+
+
+def test_images_that_are_known_to_be_odd_are_in_no_set():
+    table = draw(["none-0", "cdm-0.3", "mixed-0.3"], known={"cdm": 10, "vortex": 3})
+    known = table[table[splits.KNOWN] > 0]
+    assert known.groupby("class")[splits.KNOWN].apply(sorted).to_dict() == {"cdm": [*range(1, 11)], "vortex": [1, 2, 3]}
+    assert not known[["none-0", "cdm-0.3", "mixed-0.3"]].to_numpy().any()
+    fewer = draw(["none-0", "cdm-0.3", "mixed-0.3"], known={"cdm": 4})
+    first = known[(known["class"] == "cdm") & (known[splits.KNOWN] <= 4)]
+    assert fewer.loc[fewer[splits.KNOWN] > 0, "index"].tolist() == first["index"].tolist()
+    assert members(fewer, "cdm-0.3") == members(table, "cdm-0.3")
+    with pytest.raises(ValueError, match=r"cdm-0\.3: 5 of its odd images are known to be odd: enlarge the pool"):
+        draw(["cdm-0.3"], known={"cdm": 15})
+
+
+def test_labels_are_told_in_equal_parts_and_fewer_are_among_more():
+    table = draw(["none-0", "labelled-0.5"], known={"smooth": 40, "cdm": 20, "vortex": 20})
+    more = splits.told(table, {"smooth": 40, "cdm": 20, "vortex": 20})
+    fewer = splits.told(table, {"smooth": 10, "cdm": 5, "vortex": 5})
+    assert more["class"].value_counts().to_dict() == {"smooth": 40, "cdm": 20, "vortex": 20}
+    assert fewer["class"].value_counts().to_dict() == {"smooth": 10, "cdm": 5, "vortex": 5}
+    assert set(fewer.index) < set(more.index)
+    assert splits.told(table, {"smooth": 0, "cdm": 0, "vortex": 0}).empty
+    others = draw(["none-0", "labelled-0.5"], known={"smooth": 40, "cdm": 20, "vortex": 20}, replica=2)
+    assert not splits.told(others, {"cdm": 5}).equals(splits.told(table, {"cdm": 5}))
+
+
+def test_written_splits_are_read_back(tmp_path):
+    table = draw(["none-0", "mixed-0.2"])
+    splits.write(tmp_path / "s.csv", table)
+    assert splits.read(tmp_path / "s.csv").equals(table.astype(dict.fromkeys(("none-0", "mixed-0.2"), "int64")))
+
+
+def test_another_kind_of_table_is_no_split(tmp_path):
+    write_table(tmp_path / "s.csv", draw(["none-0"]), kind="scores")
+    with pytest.raises(DamagedFile, match=r"s\.csv.*'scores' where splits"):
+        splits.read(tmp_path / "s.csv")
+
+
+@given(st.sampled_from(["cdm", "mixed", "a_b"]), st.floats(1e-4, 0.5))
+def test_cell_names_are_parsed_back(kind, p):
+    contaminant, fraction = parse_cell(cell_name(kind, p))
+    assert contaminant == kind
+    assert fraction == pytest.approx(p, rel=1e-5)
+
+
+def test_a_data_set_without_a_contaminant_pool_has_clean_training_sets(config):
+    """As the config has it: no row is told a label of it."""
+    config["datasets"]["model_a"]["images"] = {"train": 220, "contaminant": 0, "validation": 20, "test": 20}
+    config |= {"contamination": {"images": 200, "fractions": {"mixed": None}, "seeds": [1]}, "only": ["oracle"]}
+    study = settings.study(config)
+    known, smooth = study.known("model_a"), {"smooth": "smooth", "train": 220, "dataset": "model_a"}
+    table = splits.split(["none-0"], seed=1, replica=1, images=200, contaminants={}, known=known, **smooth)
+    assert len(members(table, "none-0")) == 200

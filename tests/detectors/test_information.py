@@ -1,0 +1,175 @@
+"""Bounds of the mutual information against its closed form for Gaussians, and the pieces around them."""
+
+import math
+
+import pytest
+import torch
+
+from oddlens.config import settings
+from oddlens.detectors.blocks.information import CLOSEST, Critic, Information, information, posed, reference, repelled
+from oddlens.schema.config_errors import ConfigError, validated
+from oddlens.training.symmetries import COUNT, act
+
+CORRELATION = 0.8
+TRUE = -0.5 * math.log(1 - CORRELATION**2)
+"""I(X; Y) in nats of two normal numbers of that correlation."""
+
+
+def pairs(count, seed=0):
+    rng = torch.Generator().manual_seed(seed)
+    x, e = torch.randn(2, count, generator=rng, dtype=torch.float64)
+    return x, CORRELATION * x + math.sqrt(1 - CORRELATION**2) * e
+
+
+def log_ratio(x, y):
+    """log p(x, y) / p(x) p(y), [n, m]."""
+    x, y, r = x[:, None], y[None, :], CORRELATION
+    return TRUE - (r**2 * (x**2 + y**2) - 2 * r * x * y) / (2 * (1 - r**2))
+
+
+def mean_bound(bound, shift=0.0, batch=200, batches=100):
+    scores = (log_ratio(*pairs(batch, seed)) + shift for seed in range(batches))
+    return torch.stack([information(s, bound).mean() for s in scores]).mean().item()
+
+
+def test_with_the_best_critic_infonce_is_nearly_the_information():
+    assert mean_bound("infonce") == pytest.approx(TRUE, abs=0.02)
+    assert mean_bound("infonce", shift=7.0) == pytest.approx(mean_bound("infonce")), "a constant means nothing to it"
+
+
+def test_with_the_best_critic_nwj_is_the_information():
+    assert mean_bound("nwj", shift=1.0) == pytest.approx(TRUE, abs=0.03)
+    assert mean_bound("nwj", shift=2.0) < mean_bound("nwj", shift=1.0)
+    assert mean_bound("nwj", shift=0.0) < mean_bound("nwj", shift=1.0)
+
+
+def test_with_the_best_critic_jsd_is_the_jensen_shannon_divergence():
+    """2 (JS - log 2), with JS of the joint and the product density integrated on a grid."""
+    grid = torch.linspace(-7, 7, 1401, dtype=torch.float64)
+    product = torch.exp(-0.5 * (grid[:, None] ** 2 + grid[None, :] ** 2)) / (2 * math.pi)
+    joint = product * log_ratio(grid, grid).exp()
+    mean = (joint + product) / 2
+    js = 0.5 * ((joint * (joint / mean).log()).sum() + (product * (product / mean).log()).sum()) * 0.01**2
+    assert mean_bound("jsd") == pytest.approx(2 * (js.item() - math.log(2)), abs=0.01)
+    assert mean_bound("jsd", shift=0.5) < mean_bound("jsd")
+    assert mean_bound("jsd", shift=-0.5) < mean_bound("jsd")
+
+
+@pytest.mark.parametrize("bound", ["infonce", "nwj", "jsd"])
+def test_a_worse_critic_never_bounds_higher(bound):
+    best = 1.0 if bound == "nwj" else 0.0
+    for factor in (0.3, 0.7, 1.3):
+        scores = [information(factor * log_ratio(*pairs(200, seed)) + best, bound).mean() for seed in range(50)]
+        assert torch.stack(scores).mean().item() < mean_bound(bound, shift=best)
+
+
+def test_infonce_saturates_at_the_logarithm_of_the_batch():
+    certain = 1e3 * torch.eye(16)
+    torch.testing.assert_close(information(certain, "infonce"), torch.full((16,), math.log(16)))
+
+
+@pytest.mark.parametrize("bound", ["nwj", "jsd"])
+def test_the_others_are_all_others(bound):
+    scores = torch.randn(5, 5)
+    others = [[scores[i, j] for j in range(5) if j != i] for i in range(5)]
+    what = (lambda s: torch.exp(s - 1)) if bound == "nwj" else torch.nn.functional.softplus
+    pair = scores.diagonal() if bound == "nwj" else -torch.nn.functional.softplus(-scores.diagonal())
+    expected = pair - torch.stack([what(torch.stack(row)).mean() for row in others])
+    torch.testing.assert_close(information(scores, bound), expected)
+
+
+def test_a_batch_of_one_is_refused():
+    with pytest.raises(ValueError, match="batch_size >= 2"):
+        information(torch.zeros(1, 1), "infonce")
+
+
+@pytest.mark.parametrize("kind", ["cosine", "bilinear", "separable", "concat"])
+def test_critics_score_each_pair_by_itself(kind):
+    torch.manual_seed(0)
+    critic, one, other = Critic(kind, 4), torch.randn(5, 4), torch.randn(3, 4)
+    scores = critic(one, other)
+    assert scores.shape == (5, 3)
+    torch.testing.assert_close(scores[2, 1], critic(one[2:3], other[1:2])[0, 0])
+    if kind == "cosine":
+        torch.testing.assert_close(scores[2, 1], torch.cosine_similarity(one[2], other[1], dim=0))
+
+
+@pytest.mark.parametrize("kind", ["cosine", "bilinear", "separable", "concat"])
+def test_a_critic_learns_what_two_codes_share(kind):
+    """Two numbers of a known correlation, and one that is noise; `cosine` sees only directions."""
+    torch.manual_seed(0)
+    critic = Critic(kind, 3)
+    optimiser = torch.optim.Adam(critic.parameters(), 5e-3) if list(critic.parameters()) else None
+
+    def codes(seed):
+        (a, b), (c, d), (e, _), (_, f) = (pairs(128, 4 * seed + k) for k in range(4))
+        return torch.stack([a, c, e], 1).float(), torch.stack([b, d, f], 1).float()
+
+    told = []
+    for step in range(300):
+        loss = -information(critic(*codes(step)) / 0.5, "infonce").mean()
+        told.append(-loss.item())
+        if optimiser:
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+    found = sum(told[-50:]) / 50
+    assert found < 2 * TRUE + 0.05
+    assert found > (0.2 if kind == "cosine" else 0.6) * 2 * TRUE
+
+
+def test_references_are_those_of_normal_and_laplace():
+    codes = torch.tensor([[3.0, -4.0]])
+    assert reference(codes, "normal").item() == 25
+    assert reference(codes, "laplace").item() == 7
+
+
+def test_codes_lose_by_the_distance_to_odd_ones():
+    codes, odd = torch.tensor([[0.0, 0.0], [3.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+    # Squared distances (1 + 4) / 2 and (4 + 13) / 2, absolute ones (1 + 2) / 2 and (2 + 5) / 2; by number of the code.
+    torch.testing.assert_close(repelled(codes, odd, "normal", "inverse"), 2 / torch.tensor([2.5, 8.5]))
+    torch.testing.assert_close(repelled(codes, odd, "laplace", "inverse"), 2 / torch.tensor([1.5, 3.5]))
+    torch.testing.assert_close(repelled(codes, odd, "laplace", "margin"), torch.tensor([0.25, 0.0]))
+    assert repelled(codes, codes[:1], "normal", "inverse")[0].item() == pytest.approx(1 / CLOSEST), "never infinite"
+
+
+def test_poses_are_symmetries_or_shifts_of_the_image():
+    rng = torch.Generator().manual_seed(0)
+    images = torch.randn(200, 1, 6, 6)
+    turned = posed(images, ["turns", "flips"], rng)
+    found = {next(k for k in range(COUNT) if torch.equal(act(a, k), b)) for a, b in zip(images, turned, strict=True)}
+    assert found == set(range(COUNT))
+    assert torch.equal(posed(images, [], rng), images)
+    moved = posed(images, ["shifts"], rng)
+    assert moved.shape == images.shape
+    by = {
+        (i, j)
+        for a, b in zip(images[:, 0], moved[:, 0], strict=True)
+        for i in (-1, 0, 1)
+        for j in (-1, 0, 1)
+        if torch.equal(b[1:-1, 1:-1], a.roll((i, j), (0, 1))[1:-1, 1:-1])
+    }
+    assert len(by) == 9
+
+
+def test_views_differ_by_unit_noise_if_they_are_to():
+    rng = torch.Generator().manual_seed(0)
+    how = {
+        "critic": "cosine",
+        "temperature": 1.0,
+        "bound": "infonce",
+        "reference": "normal",
+        "beta": 1.0,
+        "repulsion": "inverse",
+    }
+    clean, seen = Information(8, 3, **how, augmentations=["noise"]).views(torch.zeros(500, 1, 8, 8), rng)
+    assert clean.abs().max() == 0
+    assert seen.std().item() == pytest.approx(1, abs=0.02)
+    clean, seen = Information(8, 3, **how, augmentations=["turns"]).views(torch.zeros(5, 1, 8, 8), rng)
+    assert seen is clean
+
+
+@pytest.mark.parametrize("detector", ["infonce", "svdd"])
+def test_a_negative_beta_is_refused_before_training(detector):
+    with pytest.raises(ConfigError, match="beta"):
+        validated(settings.detector_settings(detector), {"beta": -1.0}, "detectors.one")

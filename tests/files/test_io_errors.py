@@ -1,0 +1,163 @@
+"""What cannot be written: one clear line, no half file, and what was there before is still there."""
+
+import errno
+import os
+import pwd
+import resource
+from contextlib import contextmanager
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from joblib import Parallel, delayed
+
+from artefact_makers import a_large_model
+from oddlens.data import shards
+from oddlens.files.artefacts import read_arrays, replacing, write_arrays, write_table
+from oddlens.files.io_errors import CannotWrite, writing
+from oddlens.results.figures import style
+from oddlens.results.tables import conventions
+from oddlens.stages.export import replacing_folder
+from oddlens.training.checkpoints import Checkpoints, Place
+
+NUMBERS = np.random.default_rng(0).random((700, 700))
+TABLE = pd.DataFrame(NUMBERS[:, :100]).add_prefix("x")
+
+
+def a_figure(path):
+    figure = style.plt.figure(figsize=(5, 5))
+    figure.figimage(np.random.default_rng(0).random((700, 700, 3)))
+    style.save(figure, path)
+
+
+def a_page(path):
+    with replacing(path) as temporary:
+        temporary.write_text("x" * 3_000_000)
+
+
+def a_folder(path):
+    with replacing_folder(path) as temporary:
+        (temporary / "deeper").mkdir()
+        for k in range(10):
+            (temporary / "deeper" / f"{k}.png").write_bytes(bytes(400_000))
+
+
+KINDS = {
+    "shard.h5": lambda path: shards.write(path, shards.Shard({"images": NUMBERS}, {"dataset": "one"})),
+    "many.h5": lambda path: write_arrays(path, {f"truth/{k}": NUMBERS[k] for k in range(500)}),
+    "scores.csv": lambda path: write_table(path, TABLE, kind="scores"),
+    "table.csv": lambda path: conventions.write(path, TABLE),
+    "model.safetensors": a_large_model,
+    "figure.png": a_figure,
+    "report.html": a_page,
+    ".model.checkpoint": lambda path: Checkpoints(path, 0, torch.nn.Linear(700, 700), {}, {}).save({}, Place()),
+}
+"""Writers of every kind of file, each of more than 300 kB."""
+
+
+def refused(write, path):
+    """The line that tells that `path` cannot be written, and that it leaves all as it was."""
+    before = {file: file.read_bytes() for file in path.parent.iterdir()}
+    with pytest.raises(CannotWrite) as caught:
+        write(path)
+    assert {file: file.read_bytes() for file in path.parent.iterdir()} == before
+    line = str(caught.value)
+    assert line.startswith(f"{path} cannot be written: ")
+    assert "\n" not in line
+    return line
+
+
+@contextmanager
+def no_larger_than(size):
+    """No file of this process may be larger, which fails as a full disk does, halfway."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("size", [0, 5_000, 200_000])
+def test_what_fails_halfway_leaves_what_was_there(name, size, tmp_path):
+    (tmp_path / name).write_text("old")
+    with no_larger_than(size):
+        assert "files may not be so large" in refused(KINDS[name], tmp_path / name)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_full_disk_is_told_with_the_space_that_is_left(name, disk):
+    (disk / name).write_text("old")
+    assert f"the disk is full (0.3 MB are left in {disk}" in refused(KINDS[name], disk / name)
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_read_only_disk_disk_is_told(name, read_only_disk):
+    assert f"{read_only_disk} is on a read-only file system" in refused(KINDS[name], read_only_disk / name)
+
+
+def test_a_folder_that_does_not_fit_is_not_there(disk):
+    with pytest.raises(CannotWrite, match="export cannot be written: the disk is full"):
+        a_folder(disk / "export")
+    assert not list(disk.iterdir())
+
+
+def test_missing_permission_is_told_with_the_owner(forbidden):
+    owner = pwd.getpwuid(os.getuid()).pw_name
+    for path in (forbidden / "a.csv", forbidden / "new" / "a.csv"):
+        with pytest.raises(CannotWrite, match=f"you may not write in {forbidden}, which belongs to {owner}"):
+            KINDS["scores.csv"](path)
+    assert not list(forbidden.iterdir())
+
+
+def _cannot_write(path):
+    raise CannotWrite(path, errno.EROFS)
+
+
+def test_another_process_can_tell_it(tmp_path):
+    with pytest.raises(CannotWrite, match="read-only"):
+        Parallel(n_jobs=2)(delayed(_cannot_write)(tmp_path / name) for name in "ab")
+
+
+def test_the_number_is_found_where_a_library_only_says_it(tmp_path):
+    with pytest.raises(CannotWrite, match="quota"), writing(tmp_path / "a.csv"):
+        raise RuntimeError(f"I/O error: Disk quota exceeded (os error {errno.EDQUOT})")
+
+
+def test_an_error_of_another_file_stays_what_it_is(tmp_path):
+    with pytest.raises(PermissionError), writing(tmp_path / "a.csv"):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "input.csv"))
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), FileNotFoundError(errno.ENOENT, "no"), KeyboardInterrupt()])
+def test_any_other_error_stays_what_it_is(error, tmp_path):
+    with pytest.raises(type(error)) as caught, writing(tmp_path / "a.csv"):
+        raise error
+    assert caught.value is error
+
+
+def test_what_is_told_once_is_told_as_it_was(tmp_path):
+    with pytest.raises(CannotWrite, match=r"inner\.csv"), writing(tmp_path / "outer.log"):
+        try:
+            raise CannotWrite(tmp_path / "inner.csv", errno.ENOSPC)
+        finally:
+            raise OSError(errno.ENOSPC, "the log is on the same disk")
+
+
+def test_a_full_scratch_disk_is_told(disk, tmp_path):
+    KINDS["shard.h5"](tmp_path / "shard.h5")
+    images = {"images": NUMBERS.astype(np.float32)[:, :, None], "index": np.arange(700)}
+    shards.write(tmp_path / "shard.h5", shards.Shard(images, {"pool": "test", "class": "smooth"}))
+    with pytest.raises(CannotWrite, match=f"{disk}/images cannot be written: the disk is full"):
+        shards.read_all([tmp_path / "shard.h5"], disk)
+
+
+def test_hdf5_of_many_writes_is_whole(tmp_path):
+    arrays = {f"truth/{k}": NUMBERS[k] for k in range(500)}
+    write_arrays(tmp_path / "a.h5", arrays, dataset="one")
+    found, about = read_arrays(tmp_path / "a.h5")
+    assert about == {"dataset": "one"}
+    assert found.keys() == arrays.keys()
+    assert all(np.array_equal(found[name], array) for name, array in arrays.items())

@@ -1,0 +1,65 @@
+"""What counts as a change of code, and what is only wording."""
+
+import pytest
+
+from oddlens.provenance import fingerprint
+from oddlens.provenance.fingerprint import meaning
+
+CODE = '''"""What it is."""
+
+LIMIT = 3
+"""The largest number."""
+
+
+def checked(number):
+    """A number below the limit."""
+    # Why it is so.
+    if number > LIMIT:
+        raise ValueError(f"{number} is too large")
+    say(f"{number} is fine")
+    return {"kind": "small", "number": number}
+'''
+
+
+def of(tmp_path, text):
+    path = tmp_path / "module.py"
+    path.write_text(text)
+    meaning.cache_clear()
+    return meaning(path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("What it is.", "What it was"),
+        ("The largest number.", "The largest number that counts."),
+        ("A number below the limit.", "A number."),
+        ("    # Why it is so.\n", ""),
+        ("number > LIMIT", "(\n        number > LIMIT\n    )"),
+        ("is too large", "exceeds {LIMIT}"),
+        ("is fine", "will do"),
+        ('"small"', "'small'"),
+    ],
+)
+def test_wording_and_layout_are_free(tmp_path, before, after):
+    assert CODE.count(before) == 1
+    assert of(tmp_path, CODE.replace(before, after)) == of(tmp_path, CODE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("number > LIMIT", "number >= LIMIT"),
+        ("LIMIT = 3", "LIMIT = 4"),
+        ("ValueError", "TypeError"),
+        ('"small"', '"large"'),
+        ('"number": number', '"number": str(number)'),
+    ],
+)
+def test_meaning_is_not(tmp_path, before, after):
+    assert CODE.count(before) == 1
+    assert of(tmp_path, CODE.replace(before, after)) != of(tmp_path, CODE)
+
+
+def test_files_of_wording_exist():
+    assert all((fingerprint._PACKAGE / name).is_file() for name in fingerprint.WORDING)

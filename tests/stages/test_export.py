@@ -1,0 +1,323 @@
+"""What leaves oddlens: FITS and PNG files of a data set, one image drawn again by its name, and the preview."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+import yaml
+from astropy.io import fits
+from astropy.wcs import WCS
+from PIL import Image
+
+from conftest import ROOT
+from oddlens.config.settings import study
+from oddlens.data import shards
+from oddlens.lensing import camera as cameras
+from oddlens.lensing import convergence, render, scene
+from oddlens.lensing.substructure_classes import SMOOTH
+from oddlens.observations import fits_files, frames, noise_map
+from oddlens.stages import export, image, preview
+from oddlens.stages import simulate as simulation
+
+SMALL = """
+study: tiny
+datasets:
+  model_a:
+    camera: {pixels: 16, pixel_scale_arcsec: 0.4, psf: {pixels: 5}}
+    images: {train: 6, contaminant: 2, validation: 2, test: 4, per_shard: 4}
+  model_b: null
+contamination: {images: 4, fractions: {mixed: [0.25]}}
+training: {batch_size: 4}
+only: [flux]
+"""
+WANTED = {
+    "train/good": 6,
+    "validation/good": 2,
+    "test/good": 4,
+    "test/cdm": 4,
+    "test/vortex": 4,
+    "contaminant/cdm": 2,
+    "contaminant/vortex": 2,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quick():
+    """Small batches, renderers compiled once; that images agree with PyAutoLens is tested elsewhere."""
+    made, renderer = {}, render.renderer
+
+    def kept(camera, cls):
+        key = camera.model_dump_json(), cls
+        made[key] = made.get(key) or renderer(camera, cls)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(simulation, "BATCH", 4)
+        patch.setattr(simulation.reference, "disagreement", lambda *_: 0.0)
+        patch.setattr(render, "renderer", kept)
+        yield
+
+
+@pytest.fixture(scope="module")
+def config_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("config") / "small.yaml"
+    path.write_text(SMALL)
+    return path
+
+
+@pytest.fixture(scope="module")
+def tiny(config_path):
+    return image.read_study([ROOT / "config/config.yaml", config_path])
+
+
+@pytest.fixture(scope="module")
+def shard_paths(tiny, tmp_path_factory):
+    """All shards of the study, by pool."""
+    folder, dataset = tmp_path_factory.mktemp("shards"), tiny.datasets["model_a"]
+    found = {}
+    for pool, classes in dataset.pools().items():
+        for cls in classes:
+            for number in dataset.shards(pool):
+                first = number * dataset.images.per_shard
+                count = min(dataset.images.per_shard, getattr(dataset.images, pool) - first)
+                path = folder / pool / cls / f"{number:03d}.h5"
+                names = {"seed": tiny.seed, "dataset": "model_a", "pool": pool, "cls": cls}
+                shards.write(path, simulation.simulate(dataset, **names, first=first, count=count))
+                found.setdefault(pool, []).append(path)
+    return found
+
+
+@pytest.fixture(scope="module")
+def exported(shard_paths, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export") / "model_a"
+    others = [path for pool in ("contaminant", "validation", "test") for path in shard_paths[pool]]
+    export.export(folder, dataset="model_a", smooth=SMOOTH, train=shard_paths["train"], others=others)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def odd_shard(shard_paths):
+    return next(s for s in map(shards.read, shard_paths["test"]) if s.attributes["class"] == "cdm")
+
+
+# --- FITS ------------------------------------------------------------------------------------------------------------
+
+
+def test_an_exported_image_comes_back_upright_and_to_scale(exported, odd_shard):
+    frame = frames.read_frame(exported / "fits/test/cdm/000002.fits")
+    np.testing.assert_array_equal(frame.image.astype(np.float32), odd_shard.images[2])
+    assert frame.pixel_scale_arcsec == 0.4
+    assert not frame.masked.any()
+
+
+def test_the_scale_is_also_told_without_our_keyword(exported, tmp_path):
+    with fits.open(exported / "fits/test/cdm/000002.fits") as units:
+        header = units[0].header.copy()
+        del header["PIXSCALE"]
+        fits.writeto(tmp_path / "other.fits", units[0].data, header)
+    assert frames.read_frame(tmp_path / "other.fits").pixel_scale_arcsec == pytest.approx(0.4)
+    # Row 0 of a shard is the top, column 0 the left.
+    assert WCS(header).pixel_to_world_values(0, 15) == pytest.approx((-3 / 3600, 3 / 3600))
+
+
+def test_the_header_holds_identity_and_all_digits_of_the_truth(exported, odd_shard):
+    header = fits.getheader(exported / "fits/test/cdm/000003.fits")
+    assert [header[name] for name in ("DATASET", "POOL", "CLASS", "INDEX", "SEED")] == [
+        "model_a",
+        "test",
+        "cdm",
+        3,
+        2020,
+    ]
+    assert header["BUNIT"] == "electron/s"
+    truth = odd_shard.one("truth", 3)
+    assert len(truth) > 20
+    assert {name: header[name] for name in truth} == truth
+
+
+def test_units_hold_noise_psf_and_subhalos(exported, odd_shard):
+    path = exported / "fits/test/cdm/000001.fits"
+    with fits.open(path) as units:
+        assert [unit.name for unit in units] == ["PRIMARY", "NOISE", "PSF", "SUBSTRUCTURE"]
+        np.testing.assert_array_equal(units["PSF"].data[::-1], odd_shard.arrays["psf"])
+        table = units["SUBSTRUCTURE"].data
+        used = odd_shard.arrays["substructure/subhalo_area"][1] > 0
+        for column in ("subhalo_area", "subhalo_x_arcsec", "subhalo_y_arcsec"):
+            np.testing.assert_array_equal(table[column], odd_shard.arrays[f"substructure/{column}"][1][used])
+        assert "estimated" in str(units[0].header["COMMENT"])
+
+
+def test_checksums_hold_and_equal_contents_are_equal_files(exported, odd_shard, tmp_path):
+    path = exported / "fits/test/cdm/000001.fits"
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fits.open(path, checksum=True).close()
+    camera = export.Camera.model_validate(json.loads(odd_shard.attributes["world"])["camera"])
+    fits_files.write(tmp_path / "again.fits", export.observation(odd_shard, 1, camera, odd_shard.arrays["psf"]))
+    assert (tmp_path / "again.fits").read_bytes() == path.read_bytes()
+
+
+def test_what_a_header_cannot_hold_is_refused(tmp_path):
+    seen = fits_files.Observation(np.zeros((8, 8)), 0.1, {}, {"flux": np.nan})
+    with pytest.raises(ValueError, match="flux is nan"):
+        fits_files.write(tmp_path / "x.fits", seen)
+
+
+def test_the_estimated_noise_is_the_true_one_but_for_noise(config):
+    """Of model C: lens light is subtracted again, and each image has a PSF of its own."""
+    images, rays = config["datasets"]["model_a"]["images"], {"error_sigma": None, "over_sampling": 4}
+    config["datasets"] = {"one": {"preset": "model_c", "images": images, "camera": rays}}
+    found = study(config)
+    made, camera = image.draw(found, "one", "train", SMOOTH, 3), found.datasets["one"].camera
+    q = {name: float(column[0]) for name, column in made.scenes.lens.items()}
+    estimate = noise_map.noise_map(made.images[0], q, camera, cameras.psf_kernels(camera, made.scenes.lens)[0])
+    ratio = estimate / made.sigma[0]
+    assert np.median(ratio) == pytest.approx(1, abs=0.02)
+    assert ratio.std() < 0.2
+
+
+# --- PNG -------------------------------------------------------------------------------------------------------------
+
+
+def test_folders_are_those_that_libraries_read(exported):
+    found = {p.relative_to(exported / "png").as_posix(): p for p in (exported / "png").glob("*/*")}
+    assert {name: len(list(p.glob("*.png"))) for name, p in found.items()} == WANTED
+    assert (exported / "png/test/vortex/000003.png").is_file()
+    assert len(list((exported / "fits").glob("*/*/*.fits"))) == sum(WANTED.values())
+    assert not list(exported.parent.glob(".*"))
+
+
+def test_all_greys_are_on_one_scale_of_the_training_images(exported, shard_paths, odd_shard):
+    scale = export.greys(shard_paths["train"])
+    with Image.open(exported / "png/test/cdm/000002.png") as png:
+        assert png.mode == "L"
+        greys = np.asarray(png)
+    inside = (greys > 0) & (greys < 255)
+    assert inside.mean() > 0.5
+    back = scale.black + greys * scale.step
+    assert np.abs(back - odd_shard.images[2])[inside].max() <= 0.501 * scale.step
+    assert f"{scale.step:.9g}" in (exported / "README.txt").read_text()
+
+
+def test_an_export_that_fails_leaves_nothing_and_the_one_before_alone(tmp_path):
+    folder = tmp_path / "model_a"
+    folder.mkdir()
+    (folder / "before").touch()
+    with pytest.raises(RuntimeError, match="midway"), export.replacing_folder(folder) as temporary:
+        (temporary / "half").touch()
+        raise RuntimeError("midway")
+    assert [p.name for p in tmp_path.rglob("*")] == ["model_a", "before"]
+
+
+# --- one image by its name -------------------------------------------------------------------------------------------
+
+
+def drawn(name, config_path, monkeypatch, tmp_path, *more):
+    monkeypatch.chdir(ROOT)
+    out = tmp_path / "image.fits"
+    image.main([name, "--configfile", str(config_path), "--out", str(out), *more])
+    return out
+
+
+def test_an_image_drawn_alone_is_the_one_in_the_shard(tiny, odd_shard):
+    seen = image.observation(tiny, "model_a", "test", "cdm", 2)
+    np.testing.assert_array_equal(seen.image, odd_shard.images[2])
+    assert seen.image.dtype == np.float32
+    assert dict(seen.truth) == odd_shard.one("truth", 2)
+
+
+def test_an_image_comes_with_what_only_a_simulator_knows(config_path, tiny, shard_paths, monkeypatch, tmp_path, capsys):
+    path = drawn("model_a/test/vortex/1", config_path, monkeypatch, tmp_path)
+    told = capsys.readouterr().out
+    assert "vortex_length_arcsec" in told
+    assert str(path) in told
+    by_class = {s.attributes["class"]: s for s in map(shards.read, shard_paths["test"])}
+    np.testing.assert_array_equal(frames.read_frame(path).image, by_class["vortex"].images[1])
+    with fits.open(path) as units:
+        maps = {unit.name: np.flipud(unit.data) for unit in units if unit.is_image}
+        assert set(maps) == {"PRIMARY", "NOISE", "PSF", "NOISEFREE", "KAPPADIF", "TWIN"}
+        assert units["SUBSTRUCTURE"].data["vortex_area"] > 0
+        assert "BUNIT" not in units["KAPPADIF"].header
+    np.testing.assert_array_equal(maps["TWIN"], by_class["smooth"].images[1])
+    pull = (maps["PRIMARY"] - maps["NOISEFREE"]) / maps["NOISE"]
+    assert 0.8 < pull.std() < 1.2
+    odd = scene.draw(tiny.datasets["model_a"], tiny.seed, "model_a", "test", "vortex", np.array([1]))
+    expected = convergence.difference(tiny.datasets["model_a"].camera, "vortex", odd, 0)
+    np.testing.assert_array_equal(maps["KAPPADIF"], expected)
+
+
+def test_a_contaminant_has_no_twin_by_name(tiny):
+    assert set(image.observation(tiny, "model_a", "contaminant", "cdm", 1).maps) == {
+        "NOISE",
+        "PSF",
+        "NOISEFREE",
+        "KAPPADIF",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("", "no image named"),
+        ("model_a/test/vortex", "has 3 parts"),
+        ("model_x/test/vortex/1", "Did you mean 'model_a'?"),
+        ("model_b/test/vortex/1", "unknown data set 'model_b'. Known: model_a."),
+        ("model_a/tets/vortex/1", "Did you mean 'test'?"),
+        ("model_a/test/vrotex/1", "Did you mean 'vortex'?"),
+        ("model_a/train/cdm/1", "unknown class 'cdm' in model_a/train. Known: smooth."),
+        ("model_a/test/cdm/-1", "the index is 0 to 3, not '-1'"),
+        ("model_a/test/cdm/one", "not 'one'"),
+        ("model_a/test/cdm/1.5", "not '1.5'"),
+        ("model_a/test/cdm/4", "holds 4 images: the index is 0 to 3, not '4'"),
+    ],
+)
+def test_a_wrong_name_is_told_in_one_line(name, told, config_path, monkeypatch, tmp_path, capsys):
+    with pytest.raises(SystemExit) as ended:
+        drawn(name, config_path, monkeypatch, tmp_path)
+    assert ended.value.code == 2
+    message = capsys.readouterr().err
+    assert told in message
+    assert len(message.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [(None, "No such file"), ("a: [", "is no YAML"), ("- 1", "must map keys"), ("sed: 3", "Did you mean 'seed'?")],
+)
+def test_a_wrong_config_is_told_too(written, told, monkeypatch, tmp_path, capsys):
+    if written is not None:
+        (tmp_path / "wrong.yaml").write_text(written)
+    with pytest.raises(SystemExit) as ended:
+        drawn("model_a/test/cdm/1", tmp_path / "wrong.yaml", monkeypatch, tmp_path)
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_configs_are_laid_over_each_other_as_snakemake_does_it():
+    from snakemake.utils import update_config
+
+    below = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    for above in (yaml.safe_load(SMALL), yaml.safe_load((ROOT / "config/paper.yaml").read_text())):
+        expected = json.loads(json.dumps(below))
+        update_config(expected, above)
+        assert image.laid_over(below, above) == expected
+
+
+# --- preview ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_preview_has_a_row_for_smooth_and_two_for_each_odd_class(shard_paths, tmp_path):
+    paths = sorted(shard_paths["test"], key=lambda p: p.parent.name != SMOOTH)
+    preview.preview(tmp_path / "preview.png", paths, dataset="model_a", smooth=SMOOTH)
+    with Image.open(tmp_path / "preview.png") as png:
+        assert min(png.size) > 400
+    before = (tmp_path / "preview.png").read_bytes()
+    preview.preview(tmp_path / "preview.png", paths, dataset="model_a", smooth=SMOOTH)
+    assert (tmp_path / "preview.png").read_bytes() == before
+
+
+def test_a_preview_tells_the_main_truth(odd_shard):
+    text = preview.words(odd_shard, 0, SMOOTH)
+    assert text.startswith(f"{100 * odd_shard.arrays['truth/substructure_fraction'][0]:.1f} %, $10^{{")

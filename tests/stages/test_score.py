@@ -1,0 +1,228 @@
+"""From models and shards to tables: twins, anomaly maps, what diverged."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from oddlens.data import shards
+from oddlens.detectors.interface import loading
+from oddlens.detectors.interface.base import NOTHING_KNOWN, Camera, Detector
+from oddlens.files.artefacts import read_arrays, read_table
+from oddlens.stages import score, truth
+from oddlens.stages.residual_inputs import explain
+
+PIXELS, COUNT = 12, 8
+CLASSES = {"smooth": 0.0, "odd": 1.0}
+
+
+def shard(pool, cls, first=0):
+    """Flat images whose odd ones have a brighter quarter; noise is shared by twins."""
+    index = np.arange(first, first + COUNT // 2)
+    light = np.full((len(index), PIXELS, PIXELS), 5.0)
+    light[:, :6, :6] += CLASSES[cls]
+    noise = np.stack([np.random.default_rng([k, pool == "test"]).normal(0, 0.1, (PIXELS, PIXELS)) for k in index])
+    arrays = {
+        "images": (light + noise).astype(np.float32),
+        "noise_free": light.astype(np.float32),
+        "sigma": np.full(light.shape, 0.1, np.float32),
+        "index": index,
+        "truth/noise_gain": np.zeros(len(index)),
+        "truth/noise_background": np.full(len(index), 0.01),
+        "truth/psf_fwhm_pixels": np.full(len(index), 2.0),
+    }
+    if cls == "odd":
+        arrays["truth/mass"] = index + 1.0
+    return shards.Shard(arrays, {"dataset": "one", "pool": pool, "class": cls})
+
+
+@pytest.fixture
+def paths(tmp_path):
+    found = []
+    for pool, classes in (("test", CLASSES), ("validation", ["smooth"])):
+        for cls in classes:
+            for k in range(2):
+                found.append(str(tmp_path / f"{pool}-{cls}-{k}.h5"))
+                shards.write(found[-1], shard(pool, cls, first=k * COUNT // 2))
+    return found
+
+
+def model(path, name="flux", cell="none-0", seed=1, diverged=None, camera=NOTHING_KNOWN, **about):
+    made = loading.detector(name).build(PIXELS)
+    made.fit(np.full((20, PIXELS, PIXELS), 5, np.float32), seed=seed, training={}, camera=camera)
+    made.save(path, **{"row": name, "dataset": "one"} | about, cell=cell, seed=seed, diverged=diverged)
+    return str(path)
+
+
+def scored(tmp_path, models, paths, row="flux", trained=None, input="images", explained=(), explainer=None, **scoring):
+    names = {name: tmp_path / f"out-{name}" for name in ("scores", "findings", "pixels", "samples", "examples")}
+    score.score(
+        models,
+        paths,
+        **{f"{n}_path": p for n, p in names.items()},
+        row=row,
+        input=input,
+        explained_paths=list(explained),
+        explainer_path=explainer,
+        trained=trained or row,
+        scoring=scoring,
+        dataset="one",
+        smooth="smooth",
+        seed=1,
+        device="cpu",
+    )
+    return read_table(names["scores"]), read_table(names["pixels"])[0], read_arrays(names["examples"])
+
+
+def test_every_image_has_a_score_of_every_model(tmp_path, paths):
+    models = [model(tmp_path / "a"), model(tmp_path / "b", cell="odd-0.1", seed=2)]
+    (table, about), _, _ = scored(tmp_path, models, paths)
+    assert list(table.columns) == ["pool", "class", "index", "none-0/1", "odd-0.1/2"]
+    assert len(table) == (3 + 1) * COUNT, "and probes of the validation images"
+    assert about["diverged"] == {}
+    test = table[table["pool"] == "test"].set_index(["class", "index"])["none-0/1"]
+    brighter = (test["odd"] - test["smooth"]).to_numpy() * 5  # scores are in units of the training set's brightness
+    np.testing.assert_allclose(brighter, 36 / 144, rtol=1e-4)
+
+
+def test_the_oracle_is_told_the_smooth_twin(tmp_path, paths):
+    (table, _), pixels, _ = scored(tmp_path, [model(tmp_path / "a", "oracle")], paths, row="oracle")
+    test = table[table["pool"] == "test"]
+    assert test.loc[test["class"] == "odd", "none-0/1"].min() > 5
+    assert 0.3 < test.loc[test["class"] == "smooth", "none-0/1"].mean() < 2
+    assert 0.3 < table.loc[table["pool"] == "validation", "none-0/1"].mean() < 2
+    assert pixels["pixel_auc"].item() > 0.9
+    assert pixels["images"].item() == COUNT
+
+
+def test_what_diverged_has_no_scores_and_says_why(tmp_path, paths):
+    models = [model(tmp_path / "a"), model(tmp_path / "b", seed=2, diverged="it became nan")]
+    (table, about), pixels, _ = scored(tmp_path, models, paths)
+    assert about["diverged"] == {"none-0/2": "it became nan"}
+    assert table["none-0/2"].isna().all()
+    assert table["none-0/1"].notna().all()
+    assert list(pixels["seed"]) == [1]
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+def test_examples_are_of_a_model_that_did_not_diverge(tmp_path, paths, healthy):
+    models = [model(tmp_path / "a", "pca", diverged="it became nan")]
+    models += [model(tmp_path / "b", "pca", seed=2)] if healthy else []
+    _, _, (arrays, _) = scored(tmp_path, models, paths, row="pca")
+    assert set(arrays) == {"images", "truth"} | ({"reconstructions"} if healthy else set())
+    assert all(np.isfinite(array).all() for array in arrays.values())
+
+
+def test_examples_show_twins_and_their_true_difference(tmp_path, paths):
+    _, _, (arrays, about) = scored(tmp_path, [model(tmp_path / "a")], paths)
+    assert about["classes"] == "smooth,odd"
+    assert (
+        arrays["images"].shape == arrays["truth"].shape == arrays["maps"].shape == (2, score.EXAMPLES, PIXELS, PIXELS)
+    )
+    assert not arrays["truth"][0].any()
+    assert (arrays["truth"][1, :, :6, :6] == 1).all()
+    assert not arrays["truth"][1, :, 6:].any()
+
+
+def test_a_row_that_only_scores_in_another_way_takes_the_models_of_another(tmp_path, paths):
+    models = [model(tmp_path / "a", "oracle", camera=Camera(0.0, 0.01, 2.0))]
+    (matched, _), _, _ = scored(tmp_path, models, paths, row="oracle", score="matched")
+    (plain, about), _, _ = scored(tmp_path, models, paths, row="oracle_plain", trained="oracle", score="error")
+    assert about["detector"] == "oracle_plain"
+    odd = plain["class"] == "odd"
+    assert plain.loc[odd, "none-0/1"].mean() < 0.9 * matched.loc[odd, "none-0/1"].mean()
+
+
+def test_what_training_reads_cannot_be_changed_when_scoring(tmp_path, paths):
+    with pytest.raises(ValueError, match=r"pca reads \['components'\] when it is trained"):
+        scored(tmp_path, [model(tmp_path / "a", "pca")], paths, row="pca", components=3)
+
+
+def test_models_of_others_are_refused(tmp_path, paths):
+    with pytest.raises(ValueError, match="is of dcae on one, not of flux on one"):
+        scored(tmp_path, [model(tmp_path / "a", row="dcae")], paths)
+
+
+def test_pixel_aucs_are_those_of_each_image():
+    from sklearn.metrics import roc_auc_score
+
+    rng = np.random.default_rng(0)
+    maps, odd = rng.integers(0, 9, (5, 40)).astype(float), rng.random((5, 40)) < 0.3
+    odd[3] = False
+    expected = [roc_auc_score(o, m) for m, o in zip(maps, odd, strict=True) if o.any()]
+    np.testing.assert_allclose(score._pixel_auc(maps, odd), expected)
+
+
+def test_a_detector_without_maps_has_no_pixel_aucs(tmp_path, paths):
+    assert loading.detector("random").oddness is Detector.oddness
+    _, pixels, _ = scored(tmp_path, [model(tmp_path / "a", "random")], paths, row="random")
+    assert list(pixels.columns) == ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
+    assert pixels.empty
+
+
+def test_what_a_detector_finds_stands_beside_its_scores(tmp_path, paths, monkeypatch):
+    flux = loading.detector("flux")
+    plain = flux.anomaly
+    monkeypatch.setattr(flux, "findings", ("doubtful", "twice"))
+    monkeypatch.setattr(
+        flux, "anomaly", lambda self, i: torch.stack([plain(self, i), plain(self, i) * 0, 2 * plain(self, i)], dim=1)
+    )
+    (table, _), _, _ = scored(tmp_path, [model(tmp_path / "a"), model(tmp_path / "b", seed=2)], paths)
+    found, about = read_table(tmp_path / "out-findings")
+    assert about == {"kind": "findings", "dataset": "one", "detector": "flux"}
+    assert list(found.columns) == ["pool", "class", "index", "cell", "seed", "doubtful", "twice"]
+    first = found[found["seed"] == 1].reset_index(drop=True)
+    pd.testing.assert_frame_equal(first[["pool", "class", "index"]], table[["pool", "class", "index"]])
+    np.testing.assert_allclose(first["twice"], 2 * table["none-0/1"], rtol=1e-4)
+    assert len(found) == 2 * len(table)
+
+
+class Explains:
+    """As if the smooth lens were known: half of an image is left over, and a quarter of it is the map."""
+
+    @staticmethod
+    def unexplained(self, images):
+        return torch.cat([images / 2, images / 4], dim=1) * self.scale
+
+
+def test_a_row_may_see_what_another_leaves_over(tmp_path, paths, monkeypatch):
+    pca = loading.detector("pca")
+    monkeypatch.setattr(pca, "unexplained", Explains.unexplained, raising=False)
+    explainer, left = model(tmp_path / "explainer", "pca"), {"residual": [], "scan": []}
+    for k, path in enumerate(paths):
+        outputs = {name: str(tmp_path / f"{name}-{k}.h5") for name in left}
+        explain(explainer, path, outputs, device="cpu")
+        for name, output in outputs.items():
+            left[name].append(output)
+    whole, half = shards.read(paths[2]), shards.read(left["residual"][2])
+    np.testing.assert_allclose(half.images, whole.images / 2, rtol=1e-6)
+    np.testing.assert_array_equal(half.arrays["noise_free"], whole.arrays["noise_free"])
+    known = half.group("truth")
+    assert (known["noise_gain"] == 0).all()
+    assert (known["noise_background"] == 1).all()
+    assert (known["psf_fwhm_pixels"] == 2).all()
+    assert (shards.read(left["scan"][2]).group("truth")["psf_fwhm_pixels"] == 0).all()
+    assert half.attributes["units"] != whole.attributes["units"]
+
+    models = [model(tmp_path / "a")]
+    (plain, _), _, _ = scored(tmp_path, models, paths)
+    for kind, part in (("residual", 2), ("scan", 4)):
+        seen = {"input": kind, "explained": left[kind], "explainer": explainer}
+        (table, _), _, (arrays, _) = scored(tmp_path, models, paths, **seen)
+        np.testing.assert_allclose(table["none-0/1"] * part, plain["none-0/1"], rtol=1e-5)  # probes, too
+        assert arrays["images"].max() > 5, "what is shown are the images"
+
+
+def test_what_explains_nothing_is_refused(tmp_path, paths):
+    with pytest.raises(ValueError, match="is of flux, which cannot say what it leaves over"):
+        explain(model(tmp_path / "a"), paths[0], {}, device="cpu")
+
+
+def test_the_truth_table_has_a_line_for_every_image(tmp_path, paths):
+    truth.truth(tmp_path / "truth.csv", paths, "one")
+    table, about = read_table(tmp_path / "truth.csv")
+    assert about == {"kind": "truth", "dataset": "one"}
+    assert len(table) == 3 * COUNT
+    odd = table["class"] == "odd"
+    assert (table.loc[odd, "mass"] == table.loc[odd, "index"] + 1).all()
+    assert (table.loc[~odd, "mass"] == 0).all()

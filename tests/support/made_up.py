@@ -1,0 +1,236 @@
+"""A study whose scores are made up, of any size, so that tables, figures and report can be known and looked at."""
+
+import numpy as np
+import pandas as pd
+
+from oddlens.data.pseudo_anomalies import PROBE
+from oddlens.data.splits import IDENTITY
+from oddlens.data.training_sets import parse_cell
+from oddlens.files.artefacts import write_arrays, write_table
+from oddlens.results.tables import conventions
+from oddlens.results.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
+from oddlens.statistics import metrics
+from oddlens.statistics.sample_quality import MEASURES
+
+CLASSES = ["smooth", "cdm", "vortex"]
+STRENGTH = {"smooth": 0.0, "cdm": 0.5, "vortex": 1.5, PROBE: 2.0}
+ROWS = {
+    "good": (1.0, {"role": "detector"}),
+    "dcae": (0.5, {"role": "detector"}),
+    "dcae_published": (0.3, {"role": "detector"}),
+    "random": (0.0, {"role": "control"}),
+    "supervised": (3.0, {"role": "ceiling"}),
+    "good_mse": (0.8, {"role": "ablation", "ablates": "good"}),
+    "tried_01": (0.4, {"role": "candidate", "sweep": "tried", "varied": {"beta": 0.5}}),
+    "tried_02": (0.6, {"role": "candidate", "sweep": "tried", "varied": {"beta": 1.0}}),
+}
+CELLS = ["none-0", "cdm-0.2", "mixed-0.05"]
+TEMPLATE = {"ablates": None, "sweep": None, "varied": {}, "what": "A row that was made up"}
+
+
+def entries(rows=ROWS):
+    """The rows as the workflow gives them."""
+    return {row: TEMPLATE | entry for row, (_, entry) in rows.items()}
+
+
+def cells_of(row, rows=ROWS, cells=CELLS):
+    return {"ablation": ["none-0"], "ceiling": ["labelled-0.5"]}.get(rows[row][1]["role"], cells)
+
+
+def truth(images, seed=0):
+    """Truth of the test and validation images: the lens's is that of its twins."""
+    rng = np.random.default_rng(seed)
+    blocks = [("test", cls) for cls in CLASSES] + [("validation", "smooth")]
+    lens = {pool: (rng.uniform(20, 60, images), rng.uniform(0.8, 1.6, images)) for pool in ("test", "validation")}
+    table = pd.concat(
+        pd.DataFrame(
+            {
+                "pool": pool,
+                "class": cls,
+                "index": range(images),
+                "substructure_mass_msun": 10 ** rng.uniform(9, 10.5, images) * (cls != "smooth"),
+                "heaviest_mass_msun": 10 ** rng.uniform(8, 9.5, images) * (cls == "cdm"),
+                "heaviest_y_arcsec": 0.5 * (cls == "cdm"),
+                "heaviest_x_arcsec": 0.4 * (cls == "cdm"),
+                "area_per_msun": 2e-12,
+                "vortex_length_arcsec": rng.uniform(0.5, 2, images) * (cls == "vortex"),
+                "peak_signal_to_noise": lens[pool][0],
+                "einstein_radius_arcsec": lens[pool][1],
+            }
+        )
+        for pool, cls in blocks
+    )
+    table["substructure_fraction"] = table["substructure_mass_msun"] / 1e12
+    return table.reset_index(drop=True)
+
+
+def scores(strength, known, cells, seeds, seed=0, diverged=()):
+    """Scores that odd images raise, by their mass and how clean the training was; twins share what is left."""
+    rng = np.random.default_rng(seed)
+    table = known[["pool", "class", "index"]].copy()
+    mass = np.log10(known["substructure_mass_msun"].clip(lower=1e9)) - 8.5
+    signal = known["class"].map(STRENGTH) * mass
+    lens = pd.Series(np.random.default_rng(1).normal(0, 1, known["index"].max() + 1))
+    for cell in cells:
+        contaminant, fraction = parse_cell(cell)
+        weaker = 1 if contaminant == "labelled" else 1 / (1 + 8 * fraction)
+        for k in seeds:
+            own = rng.normal(0, 1, len(known))
+            column = strength * rng.normal(1, 0.03) * weaker * signal + known["index"].map(lens) + own
+            table[f"{cell}/{k}"] = (column + (known["pool"] == "validation") * 0.0).round(4)
+    for column in diverged:
+        table[column] = np.nan
+    return table
+
+
+def examples(path, detector, classes=CLASSES, pixels=16, maps=True, codes=False):
+    rng = np.random.default_rng(0)
+    images = rng.random((len(classes), 2, pixels, pixels)).astype(np.float32)
+    difference = rng.normal(0, 0.05, images.shape).astype(np.float32)
+    difference[0] = 0
+    arrays = {"images": images, "truth": difference}
+    if maps:
+        arrays |= {"reconstructions": images - difference, "maps": np.abs(difference)}
+    if codes:
+        places = rng.normal(size=(len(classes), 30, 2))
+        arrays |= {"codes": places, "norms": np.hypot(*places.transpose(2, 0, 1)), "drawn": images[0]}
+        arrays["album"] = np.stack([images[0], images[1]])
+        arrays |= {"residual": difference, "scan": 100 * difference, "least_msun": 1e9 * images}
+        arrays["heaviest"] = rng.normal(size=(*images.shape[:2], 2))
+    write_arrays(path, arrays, dataset="model_a", detector=detector, classes=",".join(classes))
+
+
+def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds=(1, 2), images=80, diverged=None):
+    """Everything that the tables and figures read, on disk; `diverged` maps a row to columns. Returns paths."""
+    diverged = diverged or {}
+    kinds = ["scores", "truths", "findings", "pixels", "samples", "starts", "examples", "losses"]
+    made = {kind: {} for kind in kinds}
+    for number, dataset in enumerate(datasets):
+        place = folder / dataset
+        place.mkdir(parents=True, exist_ok=True)
+        known = truth(images, number)
+        made["truths"][dataset] = place / "truth.csv"
+        write_table(place / "truth.csv", known, kind="truth", dataset=dataset)
+        probed = known[known["pool"] == "validation"].assign(**{"class": PROBE})
+        known = pd.concat([known, probed], ignore_index=True)
+        for k, (row, (strength, _)) in enumerate(rows.items()):
+            about = {"dataset": dataset, "detector": row}
+            own = cells_of(row, rows, cells)
+            bad = [column for column in diverged.get(row, ()) if column.split("/")[0] in own]
+            table = scores(strength * (1 - 0.2 * number), known, own, seeds, 100 * number + k, bad)
+            lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
+            write_table(place / f"{row}.csv", table, kind="scores", diverged=lost, **about)
+            found = known[IDENTITY].assign(doubtful=known.index % 3 == 0, chi_square=1.1, y_arcsec=0.5, x_arcsec=0.0)
+            found["odds"] = 1.0 * (found["class"] == "cdm")
+            found = found.assign(at_bounds=1.0 * (known.index % 7 == 1), least_arcsec2=0.004)
+            found = found.assign(significance=4.0 + known.index % 5, area_arcsec2=0.02).astype({"doubtful": float})
+            parts = [found.assign(cell=c, seed=s) for c in own for s in seeds]
+            found = pd.concat(parts if row == "good" else [found[:0].assign(cell="", seed=0)])
+            write_table(place / f"{row}-findings.csv", found, kind="findings", **about)
+            blind = rows[row][1]["role"] in ("control", "ceiling")
+            lines = [] if blind else [(c, s, cls, 0.7, 0.05, images) for c in own for s in seeds for cls in CLASSES[1:]]
+            names = ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
+            write_table(place / f"{row}-pixels.csv", pd.DataFrame(lines, columns=names), kind="pixels", **about)
+            drawn = (
+                [(c, s, *[0.1] * len(MEASURES[:-2]), 0.3 + 0.2 * s, 1.0) for c in own for s in seeds]
+                if row == "good"
+                else []
+            )
+            table = pd.DataFrame(drawn, columns=["cell", "seed", *MEASURES])
+            write_table(place / f"{row}-samples.csv", table, kind="samples", **about)
+            lines = [("network", cls, images, images - 2, images - 5, 3, 9.5) for cls in CLASSES]
+            names = ["start", "class", "images", "converged", "reached", "missed", "steps"]
+            write_table(place / f"{row}-starts.csv", pd.DataFrame(lines, columns=names), kind="starts", **about)
+            examples(place / f"{row}.h5", row, maps=not blind, codes=row == "good")
+            for s in seeds:
+                epochs = [] if blind else [(c, "loss", e, 1 / e) for c in own for e in range(1, 6)]
+                frame = pd.DataFrame(epochs, columns=["cell", "objective", "epoch", "loss"])
+                write_table(place / f"{row}-losses-{s}.csv", frame)
+        for kind, pattern in (
+            ("scores", "{}.csv"),
+            ("findings", "{}-findings.csv"),
+            ("pixels", "{}-pixels.csv"),
+            ("samples", "{}-samples.csv"),
+            ("starts", "{}-starts.csv"),
+            ("examples", "{}.h5"),
+        ):
+            made[kind][dataset] = {row: place / pattern.format(row) for row in rows}
+        made["losses"][dataset] = {row: [place / f"{row}-losses-{s}.csv" for s in seeds] for row in rows}
+    return made
+
+
+TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
+TABLES += ["chances", "findings", "noise", "oddest", "pixels", "population", "published", "samples", "selection"]
+TABLES += ["starts"]
+
+
+def aggregated(folder, made, rows=ROWS):
+    """The result tables of a study that was made up, as paths; its data sets count as alike but for their exposure."""
+    from oddlens.stages.aggregate import aggregate
+
+    outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES}
+    of = {
+        kind: {d: list(paths.values()) for d, paths in made[kind].items()}
+        for kind in ("scores", "findings", "pixels", "samples")
+    }
+    aggregate(
+        outputs,
+        truths=made["truths"],
+        starts=[paths[row] for paths in made["starts"].values() for row in paths if row == "good"],
+        rows=entries(rows),
+        reproduces={d: d for d in made["truths"]},
+        exposures=dict.fromkeys(made["truths"], next(iter(made["truths"]))),
+        smooth="smooth",
+        **of,
+    )
+    return outputs
+
+
+def real_tables(folder, picture, row="good"):
+    """Tables of two real lenses and one that could not be read, and a picture; what `row` makes of them."""
+    seen = {"dataset": "model_a", "detector": row, "score": 1.0, "chance": 0.02, "at_bounds": 0.0}
+    ring = {"lens": "double_ring", "object": "double_ring", "claimed": 1}
+    other = {"lens": "other", "object": "other", "claimed": 0}
+    lost = {
+        "lens": "lost <b>",
+        "object": "lost",
+        "claimed": 0,
+        "dataset": "model_a",
+        "problem": "there is no file x.fits",
+    }
+    lines = [
+        {**seen, **ring, "seed": 1, "percentile": 99.0, "deviations": 3.0, "doubtful": 1.0},
+        {**seen, **ring, "seed": 2, "percentile": 98.0, "deviations": 2.0, "doubtful": 0.0},
+        {**seen, **other, "seed": 1, "percentile": 50.0, "deviations": 0.0, "doubtful": 0.0},
+        lost,
+    ]
+    scored = pd.DataFrame(lines).reindex(columns=[*SCORE_COLUMNS, "doubtful", "at_bounds"])
+    noise = {
+        "dataset": "model_a",
+        "detector": row,
+        "frame": "double_ring",
+        "seed": 1,
+        "noise_ratio": 1.5,
+        "shift": 0.1,
+    }
+    for name, values in {"auc_simulated": (0.91, 0.9, 0.92), "auc_real": (0.9, 0.8, 0.95)}.items():
+        noise |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
+    noise |= {"change": -0.01, "change_low": -0.02, "change_high": 0.001}
+    left_out = {"dataset": "model_a", "frame": "other", "problem": "other: too small"}
+    made = {
+        "real": scored,
+        "real_noise": pd.DataFrame([noise, left_out]).reindex(columns=NOISE_COLUMNS),
+        "real_claims": claims_table(scored),
+    }
+    for name, table in made.items():
+        conventions.write(folder / f"{name}.csv", table)
+    (folder / "lenses").mkdir()
+    (folder / "lenses" / "double_ring.png").write_bytes(picture.read_bytes())
+    return {name: folder / f"{name}.csv" for name in made}
+
+
+def auc_with_variance(normal: np.ndarray, anomalous: np.ndarray) -> tuple[float, float]:
+    """The AUC and its variance by DeLong et al. 1988: for images that have nothing in common, as twins have."""
+    n, m = len(normal), len(anomalous)
+    found = metrics.areas(normal[None], anomalous[None], np.arange(n), np.arange(n, n + m))
+    return float(found.auc[0]), float(found.variance[0])
