@@ -72,13 +72,14 @@ def rates() -> dict[str, float]:
 
 
 def trained(preset: str, lenses: int, **how: Any) -> tuple[LensFit, np.ndarray]:
-    """A detector of a world, and images of it."""
-    world = settings.world(preset)
+    """A detector of a simulation, and images of it."""
+    simulation = settings.simulation(preset)
     shards = [
-        simulate(world, seed=1, dataset=preset, pool="test", cls=cls, first=0, count=128) for cls in ("smooth", "cdm")
+        simulate(simulation, seed=1, dataset=preset, pool="test", cls=cls, first=0, count=128)
+        for cls in ("smooth", "cdm")
     ]
     images = np.concatenate([shard.images for shard in shards])
-    model = loading.detector("lensfit").build(32, seed=1, world=world.plain(), lenses=lenses, **how)
+    model = loading.detector("lensfit").build(32, seed=1, simulation=simulation.plain(), lenses=lenses, **how)
     assert isinstance(model, LensFit)
     training = {"epochs": 8, "batch_size": 128}
     model.fit(np.resize(images, (lenses, 32, 32)), seed=1, camera=CAMERA, training=training)

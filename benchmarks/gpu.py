@@ -23,7 +23,7 @@ from joblib import Parallel, delayed
 from oddlens.config import settings
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import Camera, Detector
-from oddlens.lensing.simulation import World
+from oddlens.lensing.simulation import Simulation
 from oddlens.stages.train import CAMERA
 
 SIZES = {
@@ -34,23 +34,23 @@ SIZES = {
 BATCH = 160
 
 
-def world(pixels: int) -> World:
+def model_b(pixels: int) -> Simulation:
     """Model B in images of this side."""
-    return settings.world("model_b", above=SIZES[pixels])
+    return settings.simulation("model_b", above=SIZES[pixels])
 
 
 def drawn(pixels: int, cls: str, count: int, path: Path, least: float) -> float:
     """Images per second before noise, on the platform of this process; the images go to `path`."""
     from oddlens.lensing import render, scene
 
-    seen = world(pixels)
+    seen = model_b(pixels)
     render_them = render.renderer(seen.camera, cls)
     scenes = scene.draw(seen, 1, "model_b", "test", cls, np.arange(count))
     np.save(path, render_them(scenes)["image"][:64])
     return count / seconds(lambda: render_them(scenes), least)
 
 
-def simulation(platforms: list[str], least: float) -> None:
+def compare_simulations(platforms: list[str], least: float) -> None:
     """A process for each platform, as JAX has one."""
     print(f"| image | class | {' | '.join(platforms)} | largest difference, of the peak |")
     print("|---|" + "---|" * (len(platforms) + 2))
@@ -77,7 +77,7 @@ def taken(pixels: int, count: int) -> tuple[np.ndarray, Camera]:
     from oddlens.stages.simulate import simulate
 
     shards = [
-        simulate(world(pixels), seed=1, dataset="model_b", pool="test", cls=cls, first=0, count=count // 2)
+        simulate(model_b(pixels), seed=1, dataset="model_b", pool="test", cls=cls, first=0, count=count // 2)
         for cls in ("smooth", "cdm")
     ]
     known = [float(np.median(shards[0].arrays[f"truth/{name}"])) for name in CAMERA]
@@ -115,7 +115,7 @@ def fits(device: str, least: float, lenses: int) -> None:
     print(f"\n| lensfit | at once | {device} |\n|---|---|---|")
     for pixels, sizes in ((32, (256, 1024, 4096)), (150, (64, 128, 256))):
         images, camera = taken(pixels, 256)
-        known = {"world": world(pixels).plain(), "lenses": lenses}
+        known = {"simulation": model_b(pixels).plain(), "lenses": lenses}
         model, _ = trained("lensfit", np.resize(images, (lenses, pixels, pixels)), camera, device, 4, **known)
         for size in sizes if device == "cuda" else (model.at_once,):
             batch = torch.from_numpy(np.resize(images, (size, pixels, pixels)))[:, None].to(device) / model.scale
@@ -155,7 +155,7 @@ def main() -> None:
     device, least = "cuda" if torch.cuda.is_available() else "cpu", 0.1 if given.quick else 1.0
     print(torch.cuda.get_device_name() if device == "cuda" else "no GPU: these are all figures of the CPU", flush=True)
     if "simulation" in given.stages:
-        simulation(["cpu", device] if device == "cuda" else ["cpu"], least)
+        compare_simulations(["cpu", device] if device == "cuda" else ["cpu"], least)
     if "fits" in given.stages:
         fits(device, least, 512 if given.quick else 8192)
     if "training" in given.stages:

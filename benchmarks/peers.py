@@ -161,7 +161,7 @@ def _lenstronomy_source(scenes: Scenes, k: int) -> dict[str, float]:
 def caustics(camera: Camera, kernel: np.ndarray, rays: int, scenes: Scenes, compiled: bool) -> tuple[Renderer, int]:
     """Its simulator under torch.vmap in float32, and how many images it takes per call.
 
-    Its rays are the nodes of Gauss's quadrature (`quad_level`), which err less than equal cells; its own rim and
+    Its rays are the nodes of Gauss's quadrature (`quad_level`), which err less than equal source_pixels; its own rim and
     convolution. All images get as many points as the richest of `scenes`, the others' surplus weighing nothing.
     """
     import torch

@@ -38,7 +38,7 @@ from oddlens.lensing.scene import Scenes
 from oddlens.stages import simulate
 
 CLASSES = ("smooth", "cdm", "vortex")
-WORLD = settings.world("model_a")
+SIMULATION = settings.simulation("model_a")
 NAMES = {"seed": 1, "dataset": "model_a", "pool": "test"}
 TRUTH_RAYS = 32
 ALIKE = 1.2
@@ -78,7 +78,7 @@ def cores() -> list[int]:
 
 
 def _truth(cls: str, scenes: Scenes, k: int) -> np.ndarray:
-    return reference.image(WORLD.camera, cls, scenes, k, TRUTH_RAYS)
+    return reference.image(SIMULATION.camera, cls, scenes, k, TRUTH_RAYS)
 
 
 def truths(cls: str, scenes: Scenes, chains: Scenes | None, count: int, pool: ProcessPoolExecutor) -> dict:
@@ -91,7 +91,9 @@ def truths(cls: str, scenes: Scenes, chains: Scenes | None, count: int, pool: Pr
 def error(images: np.ndarray, truth: np.ndarray, scenes: Scenes) -> tuple[float, float]:
     """The worst pixel's error in units of its noise, the median and the largest over images."""
     q = scenes[: len(truth)].lens
-    sigma = cameras.noise_sigma(truth, *(c[:, None, None] for c in (q["exposure_s"], cameras.sky(WORLD.camera, q))))
+    sigma = cameras.noise_sigma(
+        truth, *(c[:, None, None] for c in (q["exposure_s"], cameras.sky(SIMULATION.camera, q)))
+    )
     worst = np.max(np.abs(images - truth) / sigma, axis=(1, 2))
     return float(np.median(worst)), float(np.max(worst))
 
@@ -101,11 +103,11 @@ def error(images: np.ndarray, truth: np.ndarray, scenes: Scenes) -> tuple[float,
 
 def end_to_end(cls: str, rendered, folder: Path) -> Callable[[Scenes], np.ndarray]:
     """Ours from names to a shard on disk; it draws its own scenes, the same ones."""
-    world = WORLD.only(cls)
+    simulation = SIMULATION.only(cls)
 
     def call(scenes: Scenes) -> np.ndarray:
         indices = np.arange(len(scenes.lens["area"]))
-        made = simulate.picture(world, rendered, cls=cls, indices=indices, **NAMES)
+        made = simulate.picture(simulation, rendered, cls=cls, indices=indices, **NAMES)
         shards.write(folder / "shard.h5", shards.Shard(simulate.arrays_of(made, indices), {"class": cls}))
         return made.rendered["image"]
 
@@ -114,7 +116,7 @@ def end_to_end(cls: str, rendered, folder: Path) -> Callable[[Scenes], np.ndarra
 
 def entries(cls: str, scenes: Scenes, chains: Scenes | None, folder: Path, compiled: bool) -> list[Entry]:
     """All competitors of a class, the plain loop first."""
-    camera, kernel = WORLD.camera, cameras.psf_kernels(WORLD.camera, scenes.lens)[0]
+    camera, kernel = SIMULATION.camera, cameras.psf_kernels(SIMULATION.camera, scenes.lens)[0]
     rendered, pointed = render.renderer(camera, cls), chains or scenes
     found = [
         Entry("PyAutoLens loop", "8", peers.pyautolens(camera, cls, kernel, 8, objects=False), scenes, "line", 8, [])
@@ -196,13 +198,13 @@ def _verdict(found: list[Entry]) -> None:
 
 def parts(cls: str, scenes: Scenes, folder: Path, rounds: int) -> dict[str, float]:
     """CPU milliseconds per image of drawing, rendering, noise, and making and writing the shard."""
-    world, indices, count = WORLD.only(cls), np.arange(len(scenes.lens["area"])), len(scenes.lens["area"])
-    rendered = render.renderer(WORLD.camera, cls)
-    made = simulate.picture(world, rendered, cls=cls, indices=indices, **NAMES)
+    simulation, indices, count = SIMULATION.only(cls), np.arange(len(scenes.lens["area"])), len(scenes.lens["area"])
+    rendered = render.renderer(SIMULATION.camera, cls)
+    made = simulate.picture(simulation, rendered, cls=cls, indices=indices, **NAMES)
     steps = {
-        "draw": lambda: scene.draw(world, cls=cls, indices=indices, **NAMES),
+        "draw": lambda: scene.draw(simulation, cls=cls, indices=indices, **NAMES),
         "rays": lambda: rendered(scenes),
-        "picture": lambda: simulate.picture(world, rendered, cls=cls, indices=indices, **NAMES),
+        "picture": lambda: simulate.picture(simulation, rendered, cls=cls, indices=indices, **NAMES),
         "shard": lambda: shards.write(folder / "s.h5", shards.Shard(simulate.arrays_of(made, indices), {"class": cls})),
     }
     taken = [{name: limit.fastest(step, 1) for name, step in steps.items()} for _ in range(rounds)]  # interleaved
@@ -220,13 +222,13 @@ def limits(drawn: dict[str, Scenes], folder: Path, rounds: int) -> None:
     print("         draw    rays   noise   shard      |  rays   Mflop  Mslow   GFLOP/s |   matrix rate | core-ms")
     for cls, scenes in drawn.items():
         spent = parts(cls, scenes, folder, rounds)
-        levels = render.renderer(WORLD.camera, cls)(scenes)["rays"]
-        plain, slow = limit.split(limit.operations(WORLD.camera, cls, scenes, levels))
+        levels = render.renderer(SIMULATION.camera, cls)(scenes)["rays"]
+        plain, slow = limit.split(limit.operations(SIMULATION.camera, cls, scenes, levels))
         least = (plain / matrix + sum(number / slow_rates[name] for name, number in slow.items())) * 1e3
         speed = (plain + sum(slow.values())) / (spent["rays"] / 1e3)
         print(
             f"{cls:6}" + "".join(f"{spent[name]:8.3f}" for name in ("draw", "rays", "noise", "shard")) + "     | "
-            f"{np.mean(limit.rays(WORLD.camera, levels)):6.0f} {plain / 1e6:7.2f} {sum(slow.values()) / 1e6:6.3f} "
+            f"{np.mean(limit.rays(SIMULATION.camera, levels)):6.0f} {plain / 1e6:7.2f} {sum(slow.values()) / 1e6:6.3f} "
             f"{speed / 1e9:8.1f}  | {speed / matrix:12.1%}  | {least:6.3f} {least / spent['rays']:9.0%}"
         )
     print(
@@ -240,8 +242,8 @@ def limits(drawn: dict[str, Scenes], folder: Path, rounds: int) -> None:
 def _worker(core: int, cls: str, pipe) -> None:
     """Make images whenever asked how many, and answer with the seconds that it took, of wall and of CPU."""
     pin(core)
-    rendered = render.renderer(WORLD.camera, cls)
-    scenes = scene.draw(WORLD.only(cls), cls=cls, indices=np.arange(simulate.BATCH), **NAMES)
+    rendered = render.renderer(SIMULATION.camera, cls)
+    scenes = scene.draw(SIMULATION.only(cls), cls=cls, indices=np.arange(simulate.BATCH), **NAMES)
     with tempfile.TemporaryDirectory() as folder:
         call = end_to_end(cls, rendered, Path(folder))
         call(scenes)
@@ -290,10 +292,10 @@ def gpu() -> bool:
     """Time the renderer on a GPU, if JAX was given one."""
     if jax.devices()[0].platform != "gpu":
         return False
-    world = settings.world("model_a", "euclid")
+    simulation = settings.simulation("model_a", "euclid")
     for cls in CLASSES:
-        rendered, spent = render.renderer(world.camera, cls), []
-        scenes = scene.draw(world.only(cls), cls=cls, indices=np.arange(1024), **NAMES)
+        rendered, spent = render.renderer(simulation.camera, cls), []
+        scenes = scene.draw(simulation.only(cls), cls=cls, indices=np.arange(1024), **NAMES)
         for _ in range(4):
             start = time.perf_counter()
             rendered(scenes)
@@ -312,7 +314,9 @@ def main() -> None:
     sizes, available = QUICK if quick else FULL, cores()
     if gpu():
         return
-    drawn = {cls: scene.draw(WORLD.only(cls), cls=cls, indices=np.arange(simulate.BATCH), **NAMES) for cls in CLASSES}
+    drawn = {
+        cls: scene.draw(SIMULATION.only(cls), cls=cls, indices=np.arange(simulate.BATCH), **NAMES) for cls in CLASSES
+    }
     chains = {"vortex": peers.chained(drawn["vortex"])}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(len(available), mp_context=context) as pool:

@@ -33,11 +33,11 @@ def main() -> None:
     figure, axes = plt.subplots(len(ROWS), len(COLUMNS), figsize=(11, 2.15 * len(ROWS)), layout="constrained")
     smooth = None
     for row, (label, (cls, presets)) in zip(axes, ROWS.items(), strict=True):
-        world = settings.world(*presets, above=CAMERA)
-        made = picture(world, render.renderer(world.camera, cls), cls=cls, **NAME)
+        simulation = settings.simulation(*presets, above=CAMERA)
+        made = picture(simulation, render.renderer(simulation.camera, cls), cls=cls, **NAME)
         smooth = smooth or made
         change = made.noise_free[0] - smooth.noise_free[0]
-        kappa = convergence.difference(world.camera, cls, made.scenes, 0)
+        kappa = convergence.difference(simulation.camera, cls, made.scenes, 0)
         peak = smooth.noise_free.max()
         panels = [
             (made.noise_free[0], IMAGES, 0, peak),

@@ -36,14 +36,14 @@ def test_nothing_imports_snakemake():
         "oddlens.data.splits",
     ]
     + ["oddlens.stages.regress", "oddlens.stages.estimate"]
-    + [f"oddlens.detectors.{name}" for name in settings.detectors() if not settings.knows_lenses(name)],
+    + [f"oddlens.detectors.{name}" for name in settings.detectors() if not settings.takes_simulation(name)],
 )
 def test_what_learns_does_not_know_lenses(module):
     assert not [f for f in closure(module) if "lensing" in f.parts]
 
 
 def test_the_one_door_is_lensfit_and_it_needs_neither_jax_nor_autolens():
-    assert [name for name in settings.detectors() if settings.knows_lenses(name)] == ["lensfit"]
+    assert [name for name in settings.detectors() if settings.takes_simulation(name)] == ["lensfit"]
     assert not {SRC / "lensing" / name for name in ("render.py", "reference.py")} & closure("oddlens.detectors.lensfit")
     code = "import sys, oddlens.detectors.lensfit; sys.exit(bool({'autolens', 'jax'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", check=False).returncode == 0

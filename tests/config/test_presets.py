@@ -23,18 +23,18 @@ CAMERAS = ["euclid", "hst", "lsst"]
 
 
 @cache
-def world(name):
-    """The world of a preset; an overlay lies on model A. Several are joined by +."""
+def simulation(name):
+    """The simulation of a preset; an overlay lies on model A. Several are joined by +."""
     names = name.split("+")
-    return settings.world(*(["model_a"] if names[0] in OVERLAYS else []), *names)
+    return settings.simulation(*(["model_a"] if names[0] in OVERLAYS else []), *names)
 
 
 def drawn(name, cls, count, pool="test"):
-    return scene.draw(world(name), 7, "presets", pool, cls, np.arange(count))
+    return scene.draw(simulation(name), 7, "presets", pool, cls, np.arange(count))
 
 
 def of_all_classes(names):
-    return [(name, cls) for name in names for cls in ("smooth", *world(name).substructure)]
+    return [(name, cls) for name in names for cls in ("smooth", *simulation(name).substructure)]
 
 
 def header(name):
@@ -56,22 +56,24 @@ def test_presets_are_the_ones_this_file_knows():
 
 @pytest.mark.parametrize("name", RAW)
 def test_a_preset_validates_and_survives_a_round_trip_through_plain_data(name):
-    plain = world(name).plain()
-    assert type(world(name)).model_validate(yaml.safe_load(yaml.safe_dump(plain))).plain() == plain
+    plain = simulation(name).plain()
+    assert type(simulation(name)).model_validate(yaml.safe_load(yaml.safe_dump(plain))).plain() == plain
     assert {"cdm", "vortex"} <= plain["substructure"].keys()
 
 
 @pytest.mark.parametrize("name", CAMERAS)
 def test_the_sky_of_a_camera_is_that_of_its_comment(name):
     (told,) = re.findall(r"# 10\^\(0\.4 \(25 - ([\d.]+)\)\)", TEXT[name])
-    assert fixed(world(name).camera.sky_per_arcsec2) == pytest.approx(10 ** (0.4 * (25 - float(told))), rel=1e-3)
+    assert fixed(simulation(name).camera.sky_per_arcsec2) == pytest.approx(10 ** (0.4 * (25 - float(told))), rel=1e-3)
     assert f"AB {told}" in header(name)
 
 
 @pytest.mark.parametrize("name", CAMERAS)
 def test_the_read_noise_of_a_camera_is_that_of_all_its_reads(name):
     ((each, reads),) = re.findall(r"# ([\d.]+) sqrt\((\d+)\)", TEXT[name])
-    assert fixed(world(name).camera.read_noise_electrons) == pytest.approx(float(each) * np.sqrt(int(reads)), rel=1e-3)
+    assert fixed(simulation(name).camera.read_noise_electrons) == pytest.approx(
+        float(each) * np.sqrt(int(reads)), rel=1e-3
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,13 +85,13 @@ def test_the_read_noise_of_a_camera_is_that_of_all_its_reads(name):
     ],
 )
 def test_the_exposure_of_a_camera_is_that_of_its_comment(name, exposures, words):
-    assert fixed(world(name).camera.exposure_s) == exposures
+    assert fixed(simulation(name).camera.exposure_s) == exposures
     assert words in header(name)
 
 
 @pytest.mark.parametrize("name", CAMERAS)
 def test_zero_point_and_width_are_those_of_the_comment(name):
-    camera = world(name).camera
+    camera = simulation(name).camera
     assert f"{fixed(camera.zero_point_mag):g}" in header(name)
     assert re.search(rf"\b{camera.psf.fwhm_arcsec.parameters[0]:.2f}\b", header(name))
 
@@ -99,7 +101,7 @@ def test_zero_point_and_width_are_those_of_the_comment(name):
 )
 def test_the_sky_gives_the_electrons_that_the_observatory_counts(name, electrons, seconds):
     lens = drawn(name, "smooth", 1).lens
-    assert cameras.sky(world(name).camera, lens)[0] * seconds == pytest.approx(electrons, rel=0.015)
+    assert cameras.sky(simulation(name).camera, lens)[0] * seconds == pytest.approx(electrons, rel=0.015)
     assert f"{electrons} electrons" in header(name)
 
 
@@ -112,10 +114,10 @@ def test_the_einstein_radius_of_a_preset_is_the_one_it_states(name, radius):
 
 def test_deeplensesim_has_no_noise_and_its_substructure_on_top():
     for cls in ("smooth", "cdm", "vortex"):
-        scenes, camera = drawn("deeplensesim_ii", cls, 4), world("deeplensesim_ii").camera
+        scenes, camera = drawn("deeplensesim_ii", cls, 4), simulation("deeplensesim_ii").camera
         np.testing.assert_array_equal(scenes.lens["halo_einstein_radius_arcsec"], scenes.lens["einstein_radius_arcsec"])
         made = simulate.picture(
-            world("deeplensesim_ii"), render.renderer(camera, cls), 7, "presets", "test", cls, np.arange(2)
+            simulation("deeplensesim_ii"), render.renderer(camera, cls), 7, "presets", "test", cls, np.arange(2)
         )
         np.testing.assert_array_equal(made.images, made.rendered["image"])
         assert made.images.max() > 0.1
@@ -142,30 +144,30 @@ def test_steep_subhalos_hold_as_much_as_the_default_ones():
 
 
 def test_the_last_of_several_presets_lies_on_top():
-    one, other = settings.world("model_a", "hst", "euclid"), settings.world("model_a", "euclid", "hst")
-    assert one.camera == world("euclid").camera
-    assert other.camera == world("hst").camera
-    assert one.lens == other.lens == world("model_a").lens
+    one, other = settings.simulation("model_a", "hst", "euclid"), settings.simulation("model_a", "euclid", "hst")
+    assert one.camera == simulation("euclid").camera
+    assert other.camera == simulation("hst").camera
+    assert one.lens == other.lens == simulation("model_a").lens
 
 
 def test_what_is_written_lies_over_all_presets():
-    laid = settings.world("model_a", "hst", above={"camera": {"pixels": 20}})
-    assert laid.camera == world("hst").camera.model_copy(update={"pixels": 20})
+    laid = settings.simulation("model_a", "hst", above={"camera": {"pixels": 20}})
+    assert laid.camera == simulation("hst").camera.model_copy(update={"pixels": 20})
 
 
 def test_a_null_in_an_overlay_removes_what_lies_below():
-    assert world("lsst").camera.psf.moffat_beta is not None
-    assert settings.world("model_a", "lsst", "hst").camera.psf.moffat_beta is None
-    assert "number" not in world("steep_subhalos").plain()["substructure"]["cdm"] or (
-        world("steep_subhalos").plain()["substructure"]["cdm"]["number"] is None
+    assert simulation("lsst").camera.psf.moffat_beta is not None
+    assert settings.simulation("model_a", "lsst", "hst").camera.psf.moffat_beta is None
+    assert "number" not in simulation("steep_subhalos").plain()["substructure"]["cdm"] or (
+        simulation("steep_subhalos").plain()["substructure"]["cdm"]["number"] is None
     )
 
 
 def test_a_data_set_may_name_a_list_of_presets(config):
     config["datasets"]["model_b"]["preset"] = ["model_b", "euclid", "subhalo"]
     study = settings.study(config)
-    assert study.datasets["model_b"].camera == world("euclid").camera
-    assert study.datasets["model_b"].lens == world("model_b").lens
+    assert study.datasets["model_b"].camera == simulation("euclid").camera
+    assert study.datasets["model_b"].lens == simulation("model_b").lens
     assert study.datasets["model_b"].classes == ["smooth", "cdm", "vortex", "subhalo"]
 
 
@@ -174,9 +176,9 @@ def test_a_preset_may_name_a_list_of_presets(tmp_path, monkeypatch):
         (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "mine.yaml").write_text("preset: [model_b, hst]\ncamera: {pixels: 40}")
     monkeypatch.setattr(settings, "PRESETS", tmp_path)
-    mine = settings.world("mine")
-    assert mine.lens == world("model_b").lens
-    assert mine.camera == world("hst").camera.model_copy(update={"pixels": 40})
+    mine = settings.simulation("mine")
+    assert mine.lens == simulation("model_b").lens
+    assert mine.camera == simulation("hst").camera.model_copy(update={"pixels": 40})
 
 
 def test_presets_that_build_on_each_other_are_refused(tmp_path, monkeypatch):
@@ -184,12 +186,12 @@ def test_presets_that_build_on_each_other_are_refused(tmp_path, monkeypatch):
         (tmp_path / f"{name}.yaml").write_text(f"preset: {below}")
     monkeypatch.setattr(settings, "PRESETS", tmp_path)
     with pytest.raises(ConfigError, match=r"'one' builds on itself \(one -> two -> three -> one\)"):
-        settings.world("one")
+        settings.simulation("one")
 
 
 def test_an_unknown_preset_in_a_list_is_told_with_the_nearest():
     with pytest.raises(ConfigError, match=r"unknown preset 'eucild'.*Did you mean 'euclid'\?"):
-        settings.world("model_a", "eucild")
+        settings.simulation("model_a", "eucild")
 
 
 # --- against PyAutoLens ----------------------------------------------------------------------------------------------
@@ -210,7 +212,7 @@ ALL = [*RAW, "model_c+hst+tnfw_subhalos+subhalo"]
 def test_images_in_float32_agree_with_pyautolens_in_float64(name, cls):
     if cls == "smooth" and name in OVERLAYS and name not in CAMERAS:
         name = "model_a"  # the overlay says nothing of it; its own images are those of model A
-    camera, scenes = small(world(name).camera), drawn(name, cls, 3)
+    camera, scenes = small(simulation(name).camera), drawn(name, cls, 3)
     rendered = render.renderer(camera, cls)(scenes)
     assert np.all(rendered["rays"] == 2)
     for k in range(3):
@@ -281,7 +283,7 @@ def compiled(surface, cls):
 @cache
 def numerical_errors(name, cls, count, adaptive=True):
     """The worst pixel of each image in units of its noise, with and without subtraction, and the rays."""
-    camera = world(name).camera
+    camera = simulation(name).camera
     camera = camera.model_copy(update={"pixels": min(camera.pixels, 64)})
     scenes, expected = drawn(name, cls, count), [uniform(camera, cls, drawn(name, cls, count), k) for k in range(count)]
     fine = {part: np.stack([e[part] for e in expected]) for part in expected[0]}
@@ -301,7 +303,7 @@ def test_the_numerical_error_is_a_tenth_of_the_noise_at_most(name, cls, count):
     error, left, rays = numerical_errors(name, cls, count)
     assert error.max() < 0.1
     assert left.max() < 0.1
-    base = world(name).camera.over_sampling
+    base = simulation(name).camera.over_sampling
     assert set(np.unique(rays)) <= {base * times for times in (1, *(times for times, _ in render.FINER))}
     assert 0 < (rays > base).mean(axis=(1, 2)).max() < 0.25
 
@@ -312,5 +314,5 @@ def test_the_numerical_error_is_a_tenth_of_the_noise_at_most(name, cls, count):
 )
 def test_without_further_rays_the_error_would_matter(name, cls, count):
     error, _, rays = numerical_errors(name, cls, count, adaptive=False)
-    assert np.all(rays == world(name).camera.over_sampling)
+    assert np.all(rays == simulation(name).camera.over_sampling)
     assert error.max() > 0.3

@@ -19,7 +19,7 @@ def refused(config) -> str:
 def test_the_default_study_is_valid(config):
     study = settings.study(config)
     assert list(study.datasets) == ["model_a", "model_b"]
-    assert study.cells()[0] == "none-0"
+    assert study.training_sets()[0] == "none-0"
 
 
 OTHERS = [
@@ -211,13 +211,13 @@ def test_a_row_is_like_another_but_for_what_it_says(config):
 
 def test_rows_train_on_what_their_kind_is_for(config):
     study = settings.study(config)
-    everything = study.cells()
+    everything = study.training_sets()
     assert everything == ["none-0", "mixed-0.1", "labelled-0.5"]
-    assert study.cells_of("dcae") == everything[:-1]
-    assert study.cells_of("dcae_plain_error") == ["none-0"]
-    assert study.cells_of("supervised") == ["labelled-0.5"]
+    assert study.training_sets_of("dcae") == everything[:-1]
+    assert study.training_sets_of("dcae_plain_error") == ["none-0"]
+    assert study.training_sets_of("supervised") == ["labelled-0.5"]
     roles = {row: study.detectors[row].role for row in ("dcae", "dcae_plain_error", "supervised", "flux", "knn")}
-    assert list(roles.values()) == ["detector", "ablation", "ceiling", "control", "reference"]
+    assert list(roles.values()) == ["detector", "ablation", "upper_bound", "control", "reference"]
 
 
 def test_rows_that_differ_only_in_their_score_share_models(config):
@@ -301,13 +301,13 @@ def test_labels_are_counted_by_class(config):
     assert study.labels_of("more", "model_a") == {"smooth": 0, "cdm": 12, "vortex": 2}
     assert study.labels_of("dcae", "model_a") == {"smooth": 0, "cdm": 0, "vortex": 0}
     assert study.known("model_b") == {"cdm": 12, "vortex": 2}
-    assert study.cells_of("few") == study.cells_of("dcae")
+    assert study.training_sets_of("few") == study.training_sets_of("dcae")
 
 
 def test_a_row_may_see_what_a_fit_leaves_over(config):
     config["detectors"]["left"] = {"like": "dcae", "input": "residual"}
     study = settings.study(config)
-    assert study.explainer == "lensfit"
+    assert study.fitting_row == "lensfit"
     assert study.detectors["left"].input == "residual"
     assert study.detectors["left"].settings == study.detectors["dcae"].settings
     assert study.trained("left") == "left", "the models are others"
@@ -329,7 +329,7 @@ def test_the_ceiling_gets_as_many_smooth_images_as_odd_ones(config):
     assert study.labels_of("supervised_1k", "model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
     assert study.labels_of("supervised", "model_a") == {"smooth": 0, "cdm": 0, "vortex": 0}  # the whole labelled set
     assert study.known("model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
-    assert study.cells_of("supervised_1k") == study.cells_of("supervised")
+    assert study.training_sets_of("supervised_1k") == study.training_sets_of("supervised")
     assert study.trained("supervised_1k") == "supervised_1k"
 
 
@@ -375,7 +375,7 @@ def test_data_sets_that_differ_in_their_exposure_alone_are_found(config):
 def test_only_some_rows_are_chosen(config):
     chosen = settings.study(config | {"only": ["dcae", "dcae_plain_error"]})
     assert list(chosen.detectors) == ["dcae", "dcae_plain_error"]
-    assert "labelled-0.5" not in chosen.cells()
+    assert "labelled-0.5" not in chosen.training_sets()
     assert set(settings.study(config | {"only": ["dcae*"]}).detectors) == {
         r for r in config["detectors"] if r.startswith("dcae")
     }

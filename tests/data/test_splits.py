@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 
 from oddlens.config import settings
 from oddlens.data import splits
-from oddlens.data.training_sets import cell_name, parse_cell
+from oddlens.data.training_sets import parse_training_set, training_set_name
 from oddlens.files.artefacts import DamagedFile, write_table
 
 POOLS = {"smooth": "smooth", "train": 120, "contaminants": {"cdm": 40, "vortex": 40}, "dataset": "model_a"}
 
 
-def draw(cells, images=100, seed=1, replica=1, known=None):
-    return splits.split(cells, seed=seed, replica=replica, images=images, known=known or {}, **POOLS)
+def draw(training_sets, images=100, seed=1, replica=1, known=None):
+    return splits.split(training_sets, seed=seed, replica=replica, images=images, known=known or {}, **POOLS)
 
 
-def members(table, cell, pool=None):
-    chosen = table[table[cell] == 1]
+def members(table, training_set, pool=None):
+    chosen = table[table[training_set] == 1]
     chosen = chosen if pool is None else chosen[chosen["pool"] == pool]
     return set(chosen[splits.IDENTITY].itertuples(index=False, name=None))
 
@@ -30,20 +30,20 @@ def members(table, cell, pool=None):
 )
 @hypothesis_settings(max_examples=30, deadline=None)
 def test_sets_have_their_size_their_fraction_and_are_nested(kind, fractions, replica):
-    cells = [cell_name(kind, p) for p in sorted(fractions)]
-    table = draw(cells, replica=replica)
-    for cell in cells:
-        assert len(members(table, cell)) == 100
-        assert len(members(table, cell, "contaminant")) == round(parse_cell(cell)[1] * 100)
-    for less, more in pairwise(cells):
+    training_sets = [training_set_name(kind, p) for p in sorted(fractions)]
+    table = draw(training_sets, replica=replica)
+    for training_set in training_sets:
+        assert len(members(table, training_set)) == 100
+        assert len(members(table, training_set, "contaminant")) == round(parse_training_set(training_set)[1] * 100)
+    for less, more in pairwise(training_sets):
         assert members(table, less, "contaminant") <= members(table, more, "contaminant")
         assert members(table, more, "train") <= members(table, less, "train")
 
 
 def test_the_mixture_is_balanced_at_every_fraction():
     table = draw(["mixed-0.05", "mixed-0.2"])
-    for cell in ("mixed-0.05", "mixed-0.2"):
-        classes = [cls for _, cls, _ in members(table, cell, "contaminant")]
+    for training_set in ("mixed-0.05", "mixed-0.2"):
+        classes = [cls for _, cls, _ in members(table, training_set, "contaminant")]
         assert abs(classes.count("cdm") - classes.count("vortex")) <= 1
 
 
@@ -106,7 +106,7 @@ def test_another_kind_of_table_is_no_split(tmp_path):
 
 @given(st.sampled_from(["cdm", "mixed", "a_b"]), st.floats(1e-4, 0.5))
 def test_cell_names_are_parsed_back(kind, p):
-    contaminant, fraction = parse_cell(cell_name(kind, p))
+    contaminant, fraction = parse_training_set(training_set_name(kind, p))
     assert contaminant == kind
     assert fraction == pytest.approx(p, rel=1e-5)
 

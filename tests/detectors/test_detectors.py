@@ -71,7 +71,7 @@ LIKENESS = {"pgan_se_growing": 0.3}
 """The correlation of images with what is drawn for them after a short training, if it isn't 0.8: it learns slowly."""
 NOISE = 0.03
 CAMERA = Camera(0.0, NOISE**2, 2.5)
-WORLD = settings.world(
+SIMULATION = settings.simulation(
     "model_a",
     above={
         "lens": {"mass_msun": {"uniform": [1.8e11, 6e11]}, "shear": {"magnitude": {"uniform": [0, 0.05]}}},
@@ -105,7 +105,7 @@ def toy(count, odd=0.0, seed=0, model=False, gaps=1):
 def build(name, seed=1) -> Detector:
     detector, given = VARIANTS[name]
     kind = loading.detector(detector)
-    return kind.build(PIXELS, seed=seed, world=WORLD if kind.knows_lenses else None, **given)
+    return kind.build(PIXELS, seed=seed, simulation=SIMULATION if kind.takes_simulation else None, **given)
 
 
 def fit(model, images, seed=1, training=TRAINING, **given):
@@ -159,10 +159,10 @@ def test_equal_seeds_give_equal_scores_and_others_do_not(trained):
 
 def test_saved_and_loaded_scores_are_equal(trained, tmp_path):
     _, model = trained
-    model.save(tmp_path / "m.safetensors", cell="none-0")
+    model.save(tmp_path / "m.safetensors", training_set="none-0")
     loaded, about = loading.load(tmp_path / "m.safetensors")
     assert (scored(loaded, toy(20)) == scored(model, toy(20))).all()
-    assert about == {"cell": "none-0"}
+    assert about == {"training_set": "none-0"}
 
 
 def test_a_score_does_not_depend_on_its_neighbours(trained):

@@ -14,14 +14,16 @@ from oddlens.detectors.lensfit import filled
 from oddlens.lensing import camera, render, scene
 from oddlens.lensing.lens_light_residual import leftover, principal
 from oddlens.lensing.model import Drawn, LensModel, separated
-from oddlens.results.tables.starts import starts_table
-from oddlens.stages.fit_convergence import compared, starts
+from oddlens.results.tables.fit_convergence import fit_convergence_table
+from oddlens.stages.fit_convergence import compared, fit_convergence
 from oddlens.stages.simulate import simulate
 
 COUNT = 24
-RICHER = {"elliptical": True, "multipoles": (3, 4), "free_index": True, "cells": 5, "leftover": 2}
+RICHER = {"elliptical": True, "multipoles": (3, 4), "free_index": True, "source_pixels": 5, "leftover": 2}
 SMOOTH_C = {"source": {"clumps": None, "sersic_index": {"uniform": [0.7, 1.5]}}, "lens": {"light": None}}
-SMALL = settings.world("model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}})
+SMALL = settings.simulation(
+    "model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}}
+)
 WORLDS = {"model_a": ({}, {}), "model_b": ({}, {}), "model_c": (RICHER, SMOOTH_C)}
 
 
@@ -29,12 +31,12 @@ WORLDS = {"model_a": ({}, {}), "model_b": ({}, {}), "model_c": (RICHER, SMOOTH_C
 def lenses(request):
     """A model, the parameters of some lenses, and what the simulator draws of them."""
     how, above = WORLDS[request.param]
-    world = settings.world(request.param, above=above)
-    scenes = scene.draw(world, 1, "d", "test", "smooth", np.arange(COUNT))
-    model = LensModel(world, **how)
+    simulation = settings.simulation(request.param, above=above)
+    scenes = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
+    model = LensModel(simulation, **how)
     model.leftover += 0.01 * torch.randn(model.leftover.shape, generator=torch.Generator().manual_seed(7))
     parameters = torch.tensor(model.parameters_of(scenes.lens), dtype=torch.float32)
-    seen = torch.tensor(render.renderer(world.camera, "smooth")(scenes)["image"]).flatten(1)
+    seen = torch.tensor(render.renderer(simulation.camera, "smooth")(scenes)["image"]).flatten(1)
     return model, parameters, seen, Noise(1e-3, 4e-5)
 
 
@@ -61,10 +63,10 @@ def test_the_model_draws_what_the_simulator_draws(lenses):
 
 def test_cusps_are_drawn_with_rays_enough():
     """With 2 x 2 rays in all pixels a smooth lens whose source has a cusp was odder than half of the odd ones."""
-    world = settings.world("model_b", above={"source": {"sersic_index": 4}})
-    scenes = scene.draw(world, 1, "d", "test", "smooth", np.arange(COUNT))
-    model, noise = LensModel(world), Noise(1e-3, 4e-5)
-    seen = torch.tensor(render.renderer(world.camera, "smooth")(scenes)["image"]).flatten(1)
+    simulation = settings.simulation("model_b", above={"source": {"sersic_index": 4}})
+    scenes = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
+    model, noise = LensModel(simulation), Noise(1e-3, 4e-5)
+    seen = torch.tensor(render.renderer(simulation.camera, "smooth")(scenes)["image"]).flatten(1)
     error = model(torch.tensor(model.parameters_of(scenes.lens), dtype=torch.float32)) - seen
     chi_square = (error.square() / noise.variance(seen)).sum(dim=1)
     assert chi_square.median() < 0.03 * model.pixels**2
@@ -73,7 +75,7 @@ def test_cusps_are_drawn_with_rays_enough():
 def test_its_jacobian_is_that_of_finite_differences(lenses):
     model, parameters, _, _ = lenses
     parameters = parameters[:6].double()
-    parameters[:, len(model.names) :] = 0.3  # so that cells count
+    parameters[:, len(model.names) :] = 0.3  # so that source_pixels count
     model = model.double()
     try:
         jacobian = model.drawn(parameters).jacobian
@@ -81,7 +83,7 @@ def test_its_jacobian_is_that_of_finite_differences(lenses):
             step = torch.zeros_like(parameters)
             step[:, k] = 1e-5
             difference = (model(parameters + step) - model(parameters - step)) / 2e-5
-            tolerance = 1e-4 if name != "an amplitude" else 0.02  # docs/detectors.md: the PSF of cells is rough
+            tolerance = 1e-4 if name != "an amplitude" else 0.02  # docs/detectors.md: the PSF of source_pixels is rough
             assert (difference - jacobian[:, k]).abs().max() < tolerance * difference.abs().max(), name
     finally:
         model.float()
@@ -153,9 +155,9 @@ def test_a_separated_kernel_convolves(k):
 @pytest.fixture(scope="module")
 def planted():
     """Model B lenses with a point of mass 0.02 arcsec^2 on the ring; what a scan of the best smooth lenses finds."""
-    world = settings.world("model_b")
-    model = LensModel(world, rays=3)
-    scenes = scene.draw(world, 2, "d", "test", "smooth", np.arange(COUNT))
+    simulation = settings.simulation("model_b")
+    model = LensModel(simulation, rays=3)
+    scenes = scene.draw(simulation, 2, "d", "test", "smooth", np.arange(COUNT))
     parameters = torch.tensor(model.parameters_of(scenes.lens), dtype=torch.float32)
     scan, noise = Scan(model, places=13, half_width_arcsec=2.4, softening_arcsec=0.1), Noise(1e-3, 4e-5)
     drawn = model.drawn(parameters)
@@ -262,12 +264,12 @@ def test_gaps_are_filled_from_their_rim():
 # --- the evidence of many masses, and the odds of one ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cells", [0, 5])
-def test_the_evidence_is_that_of_the_dense_covariance(cells):
-    world, spread, count = settings.world("model_b"), 0.02, 3
-    model, noise = LensModel(world, cells=cells), Noise(1e-3, 4e-5)
+@pytest.mark.parametrize("source_pixels", [0, 5])
+def test_the_evidence_is_that_of_the_dense_covariance(source_pixels):
+    simulation, spread, count = settings.simulation("model_b"), 0.02, 3
+    model, noise = LensModel(simulation, source_pixels=source_pixels), Noise(1e-3, 4e-5)
     scan = Scan(model, places=7, half_width_arcsec=2.4, softening_arcsec=0.1)
-    lenses = scene.draw(world, 2, "d", "test", "smooth", np.arange(count)).lens
+    lenses = scene.draw(simulation, 2, "d", "test", "smooth", np.arange(count)).lens
     parameters = torch.tensor(model.parameters_of(lenses), dtype=torch.float32)
     drawn, data = model.drawn(parameters), noisy(model(parameters), noise)
     nothing = torch.zeros(count)
@@ -339,30 +341,30 @@ def test_what_no_fit_explains_says_nothing(planted):
 
 
 def test_cells_make_a_source_that_is_no_sersic_profile():
-    """A clump that the profile cannot be: with cells, chi-square is that of noise, and masses are found no more."""
-    world = settings.world("model_b")
-    lenses = scene.draw(world, 3, "d", "test", "smooth", np.arange(8)).lens
+    """A clump that the profile cannot be: with source_pixels, chi-square is that of noise, and masses are found no more."""
+    simulation = settings.simulation("model_b")
+    lenses = scene.draw(simulation, 3, "d", "test", "smooth", np.arange(8)).lens
     noise, z = Noise(1e-3, 4e-5), {}
-    drawing = LensModel(world, cells=9)
+    drawing = LensModel(simulation, source_pixels=9)
     truth = torch.tensor(drawing.parameters_of(lenses), dtype=torch.float32)
     truth[:, len(drawing.names) + 9 * 3 + 5] = 1.5
     data = noisy(drawing(truth), noise)
-    for cells in (0, 11):
-        model = LensModel(world, cells=cells)
+    for source_pixels in (0, 11):
+        model = LensModel(simulation, source_pixels=source_pixels)
         start = torch.tensor(model.parameters_of(lenses), dtype=torch.float32)
         found = fit(model.drawn, data, noise, free(model), start, 40)
         scan = Scan(model, places=9, half_width_arcsec=2.0, softening_arcsec=0.1)
         scanned = scan(data, found, model.drawn(found.parameters), noise, free(model))
-        z[cells] = scanned.significance.amax(dim=(1, 2)).median()
-        assert (found.objective.median() < 1.1 * model.pixels**2) == bool(cells)
+        z[source_pixels] = scanned.significance.amax(dim=(1, 2)).median()
+        assert (found.objective.median() < 1.1 * model.pixels**2) == bool(source_pixels)
     assert z[11] < 3.5 < z[0]
 
 
 def test_a_few_images_span_what_subtraction_leaves():
-    world = settings.world("model_c")
-    model = LensModel(world, leftover=8)
-    learnt, new = (scene.draw(world, seed, "d", "test", "smooth", np.arange(48 * seed)).lens for seed in (4, 1))
-    seen = [model.seen(torch.tensor(leftover(world, q, model.side).left).float()).numpy() for q in (learnt, new)]
+    simulation = settings.simulation("model_c")
+    model = LensModel(simulation, leftover=8)
+    learnt, new = (scene.draw(simulation, seed, "d", "test", "smooth", np.arange(48 * seed)).lens for seed in (4, 1))
+    seen = [model.seen(torch.tensor(leftover(simulation, q, model.side).left).float()).numpy() for q in (learnt, new)]
     mean, images = principal(seen[0], 8)
     amplitudes, *_ = np.linalg.lstsq(images.T, (seen[1] - mean).T, rcond=None)
     missed = seen[1] - mean - amplitudes.T @ images
@@ -371,13 +373,13 @@ def test_a_few_images_span_what_subtraction_leaves():
 
 
 def test_leftover_light_is_the_simulators():
-    world = settings.world("model_c", above={"source": {"clumps": None}})
-    scenes = scene.draw(world, 1, "d", "test", "smooth", np.arange(6))
-    model = LensModel(world, rays=4, elliptical=True, multipoles=(3, 4), free_index=True)
+    simulation = settings.simulation("model_c", above={"source": {"clumps": None}})
+    scenes = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(6))
+    model = LensModel(simulation, rays=4, elliptical=True, multipoles=(3, 4), free_index=True)
     lens = model(torch.tensor(model.parameters_of(scenes.lens)).float())
-    light = leftover(world, scenes.lens, model.side)
+    light = leftover(simulation, scenes.lens, model.side)
     whole, left = (model.seen(torch.tensor(part).float()) for part in (light.whole, light.left))
-    drawn = {k: torch.tensor(v).flatten(1) for k, v in render.renderer(world.camera, "smooth")(scenes).items()}
+    drawn = {k: torch.tensor(v).flatten(1) for k, v in render.renderer(simulation.camera, "smooth")(scenes).items()}
     sigma = (1e-3 * drawn["image"] + 4e-5).sqrt()
     for ours, theirs in ((whole + lens, drawn["image"]), (left + lens, drawn["image"] - drawn["subtracted"])):
         assert ((ours - theirs) / sigma).abs().mean() < 0.05
@@ -403,7 +405,7 @@ def test_correlated_noise_is_made_white():
 
 @pytest.fixture(scope="module")
 def trained():
-    model = loading.detector("lensfit").build(16, seed=1, world=SMALL.plain(), lenses=1024, places=9)
+    model = loading.detector("lensfit").build(16, seed=1, simulation=SMALL.plain(), lenses=1024, places=9)
     renderer = render.renderer(SMALL.camera, "smooth")
     scenes = scene.draw(SMALL, 3, "d", "test", "smooth", np.arange(64))
     seen = renderer(scenes)["image"]
@@ -423,7 +425,7 @@ def test_a_start_without_truth_reaches_the_optimum(trained):
 
 @pytest.fixture(scope="module")
 def library():
-    model = loading.detector("lensfit").build(16, seed=1, world=SMALL.plain(), lenses=1024, places=9, tries=4)
+    model = loading.detector("lensfit").build(16, seed=1, simulation=SMALL.plain(), lenses=1024, places=9, tries=4)
     model.fit(np.random.default_rng(1).random((64, 16, 16)).astype("f4"), seed=1, camera=Camera(1e-3, 1.6e-4, 2.1))
     return model
 
@@ -456,7 +458,9 @@ def test_of_two_fits_the_better_counts():
 
 @pytest.mark.parametrize("scatter", [0.1, 0.5])
 def test_the_scatter_of_cells_is_learnt_from_images(scatter):
-    model = loading.detector("lensfit").build(16, seed=1, world=SMALL.plain(), lenses=512, places=3, cells=5)
+    model = loading.detector("lensfit").build(
+        16, seed=1, simulation=SMALL.plain(), lenses=512, places=3, source_pixels=5
+    )
     scenes = scene.draw(SMALL, 3, "d", "test", "smooth", np.arange(64))
     parameters = torch.tensor(model.model.parameters_of(scenes.lens)).float()
     generator = torch.Generator().manual_seed(5)
@@ -522,8 +526,10 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
     for cls in ("smooth", "cdm"):
         paths.append(tmp_path / f"{cls}.h5")
         shards.write(paths[-1], simulate(SMALL, seed=3, dataset="d", pool="test", cls=cls, first=0, count=32))
-    starts(tmp_path / "starts", tmp_path / "model", paths, dataset="d", row="lensfit", images=200, device="cpu")
-    table = starts_table([tmp_path / "starts"])
+    fit_convergence(
+        tmp_path / "fit_convergence", tmp_path / "model", paths, dataset="d", row="lensfit", images=200, device="cpu"
+    )
+    table = fit_convergence_table([tmp_path / "fit_convergence"])
     assert list(table["class"]) == ["smooth", "smooth", "cdm", "cdm"]
     assert list(table["start"]) == ["network", "library"] * 2
     assert (table["images"] == 32).all()
@@ -536,8 +542,10 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
     model.scatter *= 8
     model.save(tmp_path / "lost", row="lensfit")
     model.scatter.copy_(scatter)
-    starts(tmp_path / "starts", tmp_path / "lost", paths, dataset="d", row="lensfit", images=200, device="cpu")
-    assert starts_table([tmp_path / "starts"]).query("start == 'network'")["missed"].min() > 3
+    fit_convergence(
+        tmp_path / "fit_convergence", tmp_path / "lost", paths, dataset="d", row="lensfit", images=200, device="cpu"
+    )
+    assert fit_convergence_table([tmp_path / "fit_convergence"]).query("start == 'network'")["missed"].min() > 3
 
 
 def test_what_is_found_stands_beside_the_score(trained):
@@ -600,15 +608,18 @@ def test_lenses_that_the_world_cannot_have_are_flagged(trained, tmp_path):
 
 
 def test_a_camera_without_noise_is_refused():
-    world = settings.world("model_b", above={"camera": {"noise": "none"}})
+    simulation = settings.simulation("model_b", above={"camera": {"noise": "none"}})
     with pytest.raises(ValueError, match=r"camera\.noise: none.*leave the row out"):
-        loading.detector("lensfit").build(32, world=world.plain())
+        loading.detector("lensfit").build(32, simulation=simulation.plain())
 
 
-def test_a_fit_may_have_less_freedom_than_the_world():
-    world = settings.world("model_c").plain()
+def test_a_fit_may_have_less_freedom_than_the_simulation():
+    simulation = settings.simulation("model_c").plain()
     kind = loading.detector("lensfit")
-    rich, poor = (kind.build(32, world=world, **how).model for how in ({}, {"free": [], "cells": 0, "leftover": 0}))
+    rich, poor = (
+        kind.build(32, simulation=simulation, **how).model
+        for how in ({}, {"free": [], "source_pixels": 0, "leftover": 0})
+    )
     assert rich.count == len(rich.names) + 15**2 + 8
     assert set(rich.names) - set(poor.names) == {
         *("ellipse_1", "ellipse_2", "log_index"),
@@ -635,23 +646,25 @@ def test_training_images_only_set_the_unit():
         images = np.random.default_rng(seed).random((64, 16, 16)).astype("f4")
         images[0, 0, :] = 2.0  # the same brightest pixels
         images[seed, 1] = np.nan
-        model = kind.build(16, seed=1, world=SMALL.plain(), lenses=128, places=3)
+        model = kind.build(16, seed=1, simulation=SMALL.plain(), lenses=128, places=3)
         model.fit(images, seed=1, camera=Camera(1e-3, 1.6e-4, 2.1), training={"epochs": 2, "batch_size": 32})
         made.append(model.score(asked))
     np.testing.assert_array_equal(*made)
 
 
 def test_who_knows_lenses_must_be_told_and_no_other():
-    with pytest.raises(ValueError, match="LensFit needs world"):
+    with pytest.raises(ValueError, match="LensFit needs simulation"):
         loading.detector("lensfit").build(16)
-    with pytest.raises(ValueError, match="DCAE takes no world"):
-        loading.detector("dcae").build(16, world={})
+    with pytest.raises(ValueError, match="DCAE takes no simulation"):
+        loading.detector("dcae").build(16, simulation={})
 
 
 def test_a_gpu_fits_as_many_pixels_at_once_for_large_and_small_images():
     plain = SMALL.plain()
-    worlds = {n: plain | {"camera": plain["camera"] | {"pixels": n}} for n in (16, 64)}
-    small, large = (loading.detector("lensfit").build(n, world=world, places=3) for n, world in worlds.items())
+    simulations = {n: plain | {"camera": plain["camera"] | {"pixels": n}} for n in (16, 64)}
+    small, large = (
+        loading.detector("lensfit").build(n, simulation=simulation, places=3) for n, simulation in simulations.items()
+    )
     assert small.at_once == large.at_once == 8
     # A device without numbers, as there is no GPU where tests run.
     assert small.to("meta").at_once * 16**2 == large.to("meta").at_once * 64**2 == 2**20

@@ -50,7 +50,9 @@ def some_scores(path):
 
 
 def a_table(path):
-    write_table(path, pd.DataFrame({"cell": ["none-0"] * 3, "loss": [1.0, 0.5, 0.1]}), kind="losses", devices=["one"])
+    write_table(
+        path, pd.DataFrame({"training_set": ["none-0"] * 3, "loss": [1.0, 0.5, 0.1]}), kind="losses", devices=["one"]
+    )
 
 
 KINDS = {

@@ -9,14 +9,14 @@ from oddlens.lensing import camera as cameras
 from oddlens.lensing import scene
 from oddlens.lensing.camera import COUNTER, expose, noise_sigma, poisson_quantile, psf_profile
 
-WORLD = settings.world("model_a")
+SIMULATION = settings.simulation("model_a")
 SHAPES = [("airy", 0.0), ("gaussian", 0.0), ("moffat", 2.5), ("moffat", 4.765)]
 EXPOSURE, SKY, READ = 1000.0, 0.04, 30.0
 TAKEN = {"exposure_s": EXPOSURE, "sky": SKY}
 
 
 def camera(**changes):
-    return settings.world("model_a", above={"camera": changes}).camera
+    return settings.simulation("model_a", above={"camera": changes}).camera
 
 
 def kernel(cam):
@@ -45,7 +45,7 @@ def test_an_airy_pattern_is_dark_at_its_first_zero():
 
 
 def test_the_kernel_of_model_a_is_an_airy_pattern_of_unit_sum():
-    cam = WORLD.camera
+    cam = SIMULATION.camera
     offset = (np.arange(cam.psf.pixels) - cam.psf.pixels // 2) * cam.pixel_scale_arcsec
     v = special.jn_zeros(1, 1)[0] * np.hypot(offset[:, None], offset)  # first zero at 1 arcsec
     v[v == 0] = 1e-9
@@ -75,9 +75,9 @@ def test_a_kernel_is_symmetric_and_sums_to_one(profile, beta):
 
 
 def test_each_image_has_its_own_kernel_where_the_width_varies():
-    world = settings.world("model_a", above={"camera": {"psf": {"fwhm_arcsec": {"uniform": [0.5, 1.0]}}}})
-    drawn = scene.draw(world, 1, "d", "test", "smooth", np.arange(5)).lens
-    kernels = cameras.psf_kernels(world.camera, drawn)
+    simulation = settings.simulation("model_a", above={"camera": {"psf": {"fwhm_arcsec": {"uniform": [0.5, 1.0]}}}})
+    drawn = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(5)).lens
+    kernels = cameras.psf_kernels(simulation.camera, drawn)
     assert kernels.shape == (5, 21, 21)
     np.testing.assert_allclose(kernels.sum(axis=(1, 2)), 1)
     order = np.argsort(drawn["psf_fwhm_arcsec"])
@@ -85,8 +85,8 @@ def test_each_image_has_its_own_kernel_where_the_width_varies():
 
 
 def test_images_share_a_kernel_where_the_width_is_fixed():
-    drawn = scene.draw(WORLD, 1, "d", "test", "smooth", np.arange(5)).lens
-    assert cameras.psf_kernels(WORLD.camera, drawn).shape == (1, 21, 21)
+    drawn = scene.draw(SIMULATION, 1, "d", "test", "smooth", np.arange(5)).lens
+    assert cameras.psf_kernels(SIMULATION.camera, drawn).shape == (1, 21, 21)
 
 
 # --- electrons -------------------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ def test_the_zero_point_turns_flux_into_electrons(zero_point, electrons):
 
 def test_sky_is_given_per_square_arcsecond_and_counted_per_pixel():
     q = {"zero_point_mag": np.array([27.5]), "sky_per_arcsec2": np.array([3.0])}
-    assert cameras.sky(WORLD.camera, q) == pytest.approx([3.0 * 10 * 0.2**2])
+    assert cameras.sky(SIMULATION.camera, q) == pytest.approx([3.0 * 10 * 0.2**2])
 
 
 # --- noise -----------------------------------------------------------------------------------------------------------

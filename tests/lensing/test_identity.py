@@ -11,10 +11,10 @@ from oddlens.data import shards
 from oddlens.data.randomness import stream
 from oddlens.lensing import render, scene, substructure_classes
 from oddlens.lensing.substructure import cdm, vortex
-from oddlens.stages import simulate as simulation
+from oddlens.stages import simulate as simulating
 
 SMALL = {"camera": {"pixels": 16, "pixel_scale_arcsec": 0.4, "psf": {"pixels": 5}}}
-WORLD = settings.world("model_a", "subhalo", above=SMALL)
+SIMULATION = settings.simulation("model_a", "subhalo", above=SMALL)
 # Model C with all the rest varied, too.
 VARIED = {
     "lens": {"mass_msun": {"loguniform": [1e11, 1e12]}, "shear": {"magnitude": {"uniform": [0, 0.3]}}},
@@ -28,9 +28,9 @@ VARIED = {
         "noise_correlation_pixels": {"uniform": [0, 1]},
     },
 }
-DIVERSE = settings.world("model_c", above=VARIED)
+DIVERSE = settings.simulation("model_c", above=VARIED)
 CLASSES = substructure_classes.names()
-ANOMALIES = list(WORLD.substructure)
+ANOMALIES = list(SIMULATION.substructure)
 NAME = {"seed": 3, "dataset": "one", "pool": "train", "cls": "smooth"}
 OTHER_NAMES = [{"seed": 4}, {"dataset": "two"}, {"pool": "validation"}, {"pool": "contaminant", "cls": "vortex"}]
 
@@ -39,12 +39,12 @@ OTHER_NAMES = [{"seed": 4}, {"dataset": "two"}, {"pool": "validation"}, {"pool":
 def _small_batches():
     """A shard fills its last batch up, and these have six images."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulation, "BATCH", 8)
+        patch.setattr(simulating, "BATCH", 8)
         yield
 
 
 def simulated(cls, first, count, pool="test"):
-    return simulation.simulate(WORLD, seed=3, dataset="one", pool=pool, cls=cls, first=first, count=count).arrays
+    return simulating.simulate(SIMULATION, seed=3, dataset="one", pool=pool, cls=cls, first=first, count=count).arrays
 
 
 shard = cache(simulated)
@@ -55,7 +55,7 @@ def truth_of(cls):
 
 
 def drawn(indices=range(200), **changes):
-    return scene.draw(WORLD, **(NAME | changes), indices=np.asarray(indices))
+    return scene.draw(SIMULATION, **(NAME | changes), indices=np.asarray(indices))
 
 
 def same(one, other):
@@ -72,7 +72,7 @@ def test_an_image_is_the_same_in_any_shard(cls):
 
 def test_an_image_is_the_same_in_any_batch(monkeypatch):
     whole = shard("cdm", 0, 6)
-    monkeypatch.setattr(simulation, "BATCH", 4)
+    monkeypatch.setattr(simulating, "BATCH", 4)
     same(whole, simulated("cdm", 0, 6))
 
 
@@ -90,7 +90,7 @@ def test_scenes_are_the_same_in_any_order(cls):
 
 def test_renderings_are_the_same_in_any_order():
     order = [5, 0, 3, 1, 4, 2]
-    rendered = render.renderer(WORLD.camera, "cdm")
+    rendered = render.renderer(SIMULATION.camera, "cdm")
     ordered, shuffled = (rendered(drawn(indices, pool="test", cls="cdm")) for indices in (range(6), order))
     same({name: array[order] for name, array in ordered.items()}, shuffled)
 
@@ -171,7 +171,7 @@ def test_every_class_has_the_truth_of_a_smooth_lens():
 def test_shards_of_several_classes_are_read_as_one_with_zero_for_what_a_class_lacks(tmp_path):
     paths = [tmp_path / f"{cls}.h5" for cls in ("smooth", "vortex")]
     for path, cls in zip(paths, ("smooth", "vortex"), strict=True):
-        made = simulation.simulate(WORLD, seed=3, dataset="one", pool="test", cls=cls, first=0, count=6)
+        made = simulating.simulate(SIMULATION, seed=3, dataset="one", pool="test", cls=cls, first=0, count=6)
         shards.write(path, made)
     both = shards.read_all(paths, tmp_path)
     length = both.table["vortex_length_arcsec"]
@@ -183,7 +183,7 @@ def test_shards_of_several_classes_are_read_as_one_with_zero_for_what_a_class_la
 
 def test_a_shard_records_how_far_it_lies_from_pyautolens(tmp_path):
     path = tmp_path / "shard.h5"
-    shards.write(path, simulation.simulate(WORLD, seed=3, dataset="one", pool="test", cls="cdm", first=0, count=2))
+    shards.write(path, simulating.simulate(SIMULATION, seed=3, dataset="one", pool="test", cls="cdm", first=0, count=2))
     assert 0 < shards.read(path).attributes["pyautolens_disagreement_sigma"] < 0.25
 
 
@@ -201,19 +201,21 @@ def test_a_shard_whose_first_image_pyautolens_disowns_is_not_made(monkeypatch):
 
 def test_a_shard_states_how_many_rays_its_images_took():
     rays = shard("cdm", 0, 6)["truth/rays_per_pixel"]
-    assert np.all(rays >= WORLD.camera.over_sampling**2)
+    assert np.all(rays >= SIMULATION.camera.over_sampling**2)
     assert len(set(rays)) == 6
 
 
-def pictured(world, cls, count=3):
-    camera = world.camera.model_copy(update={"error_sigma": None})
-    world = world.model_copy(update={"camera": camera})
+def pictured(simulation, cls, count=3):
+    camera = simulation.camera.model_copy(update={"error_sigma": None})
+    simulation = simulation.model_copy(update={"camera": camera})
     rendered = render.renderer(camera, cls)
-    return simulation.picture(world, rendered, 3, "one", "test", cls, np.arange(count))
+    return simulating.picture(simulation, rendered, 3, "one", "test", cls, np.arange(count))
 
 
 def test_without_noise_an_image_is_what_the_camera_sees():
-    made = pictured(settings.world("model_c", above=settings.merged(SMALL, {"camera": {"noise": "none"}})), "smooth")
+    made = pictured(
+        settings.simulation("model_c", above=settings.merged(SMALL, {"camera": {"noise": "none"}})), "smooth"
+    )
     np.testing.assert_array_equal(made.images, made.noise_free)
     np.testing.assert_array_equal(made.noise_free, made.rendered["image"] - made.rendered["subtracted"])
 
@@ -221,13 +223,13 @@ def test_without_noise_an_image_is_what_the_camera_sees():
 def test_subtraction_takes_the_model_of_the_light_away_and_leaves_its_noise():
     """Twins of subtraction: the same noise, whether or not the lens galaxy's light is subtracted."""
     none = {"lens": {"light": {"subtraction": None}}}
-    subtracted = pictured(settings.world("model_c", above=SMALL), "smooth")
-    left = pictured(settings.world("model_c", above=SMALL | none), "smooth")
+    subtracted = pictured(settings.simulation("model_c", above=SMALL), "smooth")
+    left = pictured(settings.simulation("model_c", above=SMALL | none), "smooth")
     model = subtracted.rendered["subtracted"]
     assert model.max() > 1
     np.testing.assert_allclose(left.images - subtracted.images, model, atol=1e-4 * model.max())
     np.testing.assert_allclose(subtracted.sigma, left.sigma, rtol=1e-5)
-    dark = pictured(settings.world("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
+    dark = pictured(settings.simulation("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
     assert np.all(subtracted.sigma > dark.sigma)
     centre = np.s_[:, 7:9, 7:9]
     assert np.all(subtracted.sigma[centre] > 1.5 * dark.sigma[centre])
@@ -235,14 +237,14 @@ def test_subtraction_takes_the_model_of_the_light_away_and_leaves_its_noise():
 
 def test_a_model_of_the_light_that_fits_leaves_the_arcs_alone():
     exact = {"lens": {"light": {"subtraction": {"intensity_ratio": 1, "radius_ratio": 1}}}}
-    subtracted = pictured(settings.world("model_c", above=SMALL | exact), "smooth")
-    dark = pictured(settings.world("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
+    subtracted = pictured(settings.simulation("model_c", above=SMALL | exact), "smooth")
+    dark = pictured(settings.simulation("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
     np.testing.assert_allclose(subtracted.noise_free, dark.noise_free, atol=1e-5 * subtracted.rendered["image"].max())
 
 
-def priors_by_column(world):
+def priors_by_column(simulation):
     """The priors of lens, source and camera under the names of the columns drawn from them."""
-    return {name: prior for _, group in scene.priors(world) for name, prior in group.items()}
+    return {name: prior for _, group in scene.priors(simulation) for name, prior in group.items()}
 
 
 def test_every_prior_of_the_world_has_a_column():
@@ -297,13 +299,13 @@ def test_substructure_parameters_are_drawn_independently(cls):
 def test_vortices_follow_their_priors(name):
     scenes = drawn(range(500), pool="test", cls="vortex")
     columns = scenes.substructure | {"vortex_mass_fraction": scenes.substructure["vortex_area"] / scenes.lens["area"]}
-    prior = vortex.Priors.model_validate(WORLD.substructure["vortex"])
+    prior = vortex.Priors.model_validate(SIMULATION.substructure["vortex"])
     assert_from(getattr(prior, name), columns[f"vortex_{name}"])
 
 
 def test_subhaloes_follow_their_priors():
     scenes = drawn(range(500), pool="test", cls="cdm")
-    priors, sub = cdm.Priors.model_validate(WORLD.substructure["cdm"]), scenes.substructure
+    priors, sub = cdm.Priors.model_validate(SIMULATION.substructure["cdm"]), scenes.substructure
     there = sub["subhalo_area"] > 0
     x, y = sub["subhalo_x_arcsec"][there], sub["subhalo_y_arcsec"][there]
     assert_from(priors.number, there.sum(axis=1))

@@ -19,14 +19,14 @@ from oddlens.lensing import grids, reference, render, scene, substructure_classe
 from oddlens.lensing.cosmology import planes
 from oddlens.lensing.substructure import cdm, vortex
 
-WORLD = settings.world("model_a", "subhalo")
+SIMULATION = settings.simulation("model_a", "subhalo")
 CLASSES = substructure_classes.names()
-ANOMALIES = list(WORLD.substructure)
+ANOMALIES = list(SIMULATION.substructure)
 IMAGES = 400
 
 
-def draw(cls, indices, world=WORLD):
-    return scene.draw(world, 7, "model_a", "test", cls, np.asarray(indices))
+def draw(cls, indices, simulation=SIMULATION):
+    return scene.draw(simulation, 7, "model_a", "test", cls, np.asarray(indices))
 
 
 def one(columns, k):
@@ -47,7 +47,7 @@ def noise_of(camera, scenes, images):
 def pictures():
     """For every class the scenes and noise-free images of the same test indices."""
     scenes = {cls: draw(cls, range(IMAGES)) for cls in CLASSES}
-    camera = WORLD.camera.model_copy(update={"error_sigma": None})
+    camera = SIMULATION.camera.model_copy(update={"error_sigma": None})
     return {cls: (s, render.renderer(camera, cls)(s)["image"].astype(np.float64)) for cls, s in scenes.items()}
 
 
@@ -56,7 +56,7 @@ def pictures():
 
 def test_a_renderer_leaves_x64_off():
     jax.config.update("jax_enable_x64", True)
-    render.renderer(WORLD.camera, "smooth")
+    render.renderer(SIMULATION.camera, "smooth")
     assert not jax.config.jax_enable_x64
 
 
@@ -68,8 +68,12 @@ def test_the_first_row_is_the_top():
 
 def test_a_source_above_right_is_seen_above_right():
     above = {"source": {"offset_arcsec": 3.0, "offset_angle_deg": 45.0, "effective_radius_arcsec": 0.1}}
-    world = settings.world("model_a", above={**above, "lens": {"mass_msun": 1e8, "shear": {"magnitude": 0.0}}})
-    image = render.renderer(world.camera.model_copy(update={"error_sigma": None}), "smooth")(draw("smooth", [0], world))
+    simulation = settings.simulation(
+        "model_a", above={**above, "lens": {"mass_msun": 1e8, "shear": {"magnitude": 0.0}}}
+    )
+    image = render.renderer(simulation.camera.model_copy(update={"error_sigma": None}), "smooth")(
+        draw("smooth", [0], simulation)
+    )
     row, column = np.unravel_index(image["image"][0].argmax(), (32, 32))
     distance = 3.0 / np.sqrt(2)
     assert grids.centres(32, 6.4)[column] == pytest.approx(distance, abs=0.1)
@@ -90,8 +94,8 @@ def turned(scenes):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_turned_lens_is_a_turned_image(cls):
-    world = settings.world("model_c", "subhalo")
-    scenes, rendered = draw(cls, range(2), world), render.renderer(world.camera, cls)
+    simulation = settings.simulation("model_c", "subhalo")
+    scenes, rendered = draw(cls, range(2), simulation), render.renderer(simulation.camera, cls)
     upright, on_its_side = rendered(scenes)["image"], rendered(turned(scenes))["image"]
     error = np.abs(np.rot90(upright, axes=(1, 2)) - on_its_side).max() / upright.max()
     assert error < 1e-4  # pixels at the edge of being drawn again may differ
@@ -111,15 +115,15 @@ def test_flux_is_kept_from_the_surface_to_the_image():
         },
         "camera": {"zero_point_mag": 27.5, "psf": {"fwhm_arcsec": 0.4}},
     }
-    world = settings.world("model_a", above=above)
-    image = render.renderer(world.camera, "smooth")(draw("smooth", [0], world))["image"][0]
+    simulation = settings.simulation("model_a", above=above)
+    image = render.renderer(simulation.camera, "smooth")(draw("smooth", [0], simulation))["image"][0]
     b = 1.67834699  # of n = 1
     luminosity = 10.0 * 0.3**2 * 2 * np.pi * np.exp(b) / b**2  # of an exponential profile
     assert image.sum(dtype=float) == pytest.approx(10 * luminosity, rel=5e-3)
 
 
 def test_where_rays_go_depends_on_the_image_alone():
-    rendered, order = render.renderer(WORLD.camera, "cdm"), [5, 0, 3, 1, 4, 2]
+    rendered, order = render.renderer(SIMULATION.camera, "cdm"), [5, 0, 3, 1, 4, 2]
     together, shuffled = rendered(draw("cdm", range(6))), rendered(draw("cdm", order))
     for name in ("rays", "image"):
         np.testing.assert_array_equal(together[name][order], shuffled[name])
@@ -131,7 +135,7 @@ def test_where_rays_go_depends_on_the_image_alone():
 def test_more_rays_go_where_the_noise_is_lower():
     scenes = draw("smooth", [0, 0, 0])
     scenes.lens["exposure_s"] = np.array([100.0, 1000.0, 10_000.0])
-    rays = render.renderer(WORLD.camera, "smooth")(scenes)["rays"].astype(float).mean(axis=(1, 2))
+    rays = render.renderer(SIMULATION.camera, "smooth")(scenes)["rays"].astype(float).mean(axis=(1, 2))
     assert 2 <= rays[0] < rays[1] < rays[2]
 
 
@@ -141,7 +145,7 @@ def test_the_correction_takes_the_error_of_smooth_light_away():
     def surface(y, x):
         return jax.numpy.exp(-(x**2 + y**2) / 2)
 
-    camera = WORLD.camera.model_copy(update={"error_sigma": 1.0, "over_sampling": 2})
+    camera = SIMULATION.camera.model_copy(update={"error_sigma": 1.0, "over_sampling": 2})
     uncorrected = camera.model_copy(update={"error_sigma": None})
     fine = camera.model_copy(update={"error_sigma": None, "over_sampling": 16})
 
@@ -162,9 +166,9 @@ def test_the_correction_takes_the_error_of_smooth_light_away():
 def guarded():
     """A camera, scenes and images of few pixels."""
     camera = {"pixels": 16, "pixel_scale_arcsec": 0.3, "psf": {"pixels": 9}}
-    world = settings.world("model_a", above={"camera": camera})
-    scenes = draw("cdm", range(2), world)
-    return world.camera, scenes, render.renderer(world.camera, "cdm")(scenes)["image"]
+    simulation = settings.simulation("model_a", above={"camera": camera})
+    scenes = draw("cdm", range(2), simulation)
+    return simulation.camera, scenes, render.renderer(simulation.camera, "cdm")(scenes)["image"]
 
 
 @pytest.mark.parametrize("k", [0, 1])
@@ -216,23 +220,23 @@ FEW = {
     "camera": {"pixels": 24, "pixel_scale_arcsec": 0.25, "over_sampling": 4, "psf": {"pixels": 7, "fwhm_arcsec": 0.8}}
 }
 GRID = {
-    "smooth": ("smooth", settings.world("model_a", above=FEW)),
-    "points": ("cdm", settings.world("model_a", above=FEW)),
-    "steep points": ("cdm", settings.world("model_a", "steep_subhalos", above=FEW)),
-    "truncated NFW": ("cdm", settings.world("model_a", "tnfw_subhalos", above=FEW)),
-    "pseudo-Jaffe": ("subhalo", settings.world("model_a", "subhalo", above=FEW)),
-    "vortex": ("vortex", settings.world("model_a", above=FEW)),
-    "redshifts": ("cdm", settings.world("model_b", above=FEW)),
-    "everything": ("smooth", settings.world("model_c", above=FEW)),
-    "everything and NFW": ("cdm", settings.world("model_c", "tnfw_subhalos", above=FEW)),
-    "everything and pseudo-Jaffe": ("subhalo", settings.world("model_c", "subhalo", above=FEW)),
+    "smooth": ("smooth", settings.simulation("model_a", above=FEW)),
+    "points": ("cdm", settings.simulation("model_a", above=FEW)),
+    "steep points": ("cdm", settings.simulation("model_a", "steep_subhalos", above=FEW)),
+    "truncated NFW": ("cdm", settings.simulation("model_a", "tnfw_subhalos", above=FEW)),
+    "pseudo-Jaffe": ("subhalo", settings.simulation("model_a", "subhalo", above=FEW)),
+    "vortex": ("vortex", settings.simulation("model_a", above=FEW)),
+    "redshifts": ("cdm", settings.simulation("model_b", above=FEW)),
+    "everything": ("smooth", settings.simulation("model_c", above=FEW)),
+    "everything and NFW": ("cdm", settings.simulation("model_c", "tnfw_subhalos", above=FEW)),
+    "everything and pseudo-Jaffe": ("subhalo", settings.simulation("model_c", "subhalo", above=FEW)),
 }
 
 
 def sharp(name, count=6):
     """Scenes of the grid, their vortices without softening."""
-    cls, world = GRID[name]
-    scenes = draw(cls, range(count), world)
+    cls, simulation = GRID[name]
+    scenes = draw(cls, range(count), simulation)
     if "vortex_softening_arcsec" in scenes.substructure:
         scenes.substructure["vortex_softening_arcsec"] = np.full(count, 1e-6)
     return scenes
@@ -367,23 +371,23 @@ def test_deflections_agree_with_lenstronomy(name):
 # within a link (2e-4 arcsec).
 @pytest.mark.parametrize("name", GRID)
 def test_images_agree_with_lenstronomy(name):
-    cls, world = GRID[name]
-    scenes, border = sharp(name), world.camera.psf.pixels // 2
+    cls, simulation = GRID[name]
+    scenes, border = sharp(name), simulation.camera.psf.pixels // 2
     inside = np.s_[border:-border, border:-border]
     for k in range(6 if cls != "vortex" else 1):
-        ours = our_image(world.camera, scenes, k, substructure_classes.module(cls))
-        expected = their_image(world.camera, scenes, k)
+        ours = our_image(simulation.camera, scenes, k, substructure_classes.module(cls))
+        expected = their_image(simulation.camera, scenes, k)
         assert expected.max() > 0.1
         assert np.abs(ours - expected)[inside].max() < 1e-6 * expected.max()
 
 
 def test_light_from_beyond_the_border_comes_in():
-    _, world = GRID["everything"]
-    scenes, border = draw("smooth", range(3), world), world.camera.psf.pixels // 2
-    wider = world.camera.model_copy(update={"pixels": world.camera.pixels + 2 * border})
+    _, simulation = GRID["everything"]
+    scenes, border = draw("smooth", range(3), simulation), simulation.camera.psf.pixels // 2
+    wider = simulation.camera.model_copy(update={"pixels": simulation.camera.pixels + 2 * border})
     for k in range(3):
         expected = their_image(wider, scenes, k)
-        ours = our_image(world.camera, scenes, k, substructure_classes.module("smooth"))
+        ours = our_image(simulation.camera, scenes, k, substructure_classes.module("smooth"))
         assert np.abs(ours - expected[border:-border, border:-border]).max() < 1e-6 * expected.max()
 
 

@@ -16,18 +16,20 @@ AXION = {
     "length_at_1e22_ev_arcsec": 0.06,
 }
 WORLDS = {
-    "model_a": settings.world("model_a"),
-    "model_b": settings.world("model_b"),
-    "model_c": settings.world("model_c", "subhalo"),
-    "tnfw": settings.world("model_c", "tnfw_subhalos"),
-    "steep": settings.world("model_a", "steep_subhalos"),
-    "subhalo": settings.world("model_a", "subhalo"),
-    "axion": settings.world("model_a", above={"substructure": {"vortex": AXION}}),
+    "model_a": settings.simulation("model_a"),
+    "model_b": settings.simulation("model_b"),
+    "model_c": settings.simulation("model_c", "subhalo"),
+    "tnfw": settings.simulation("model_c", "tnfw_subhalos"),
+    "steep": settings.simulation("model_a", "steep_subhalos"),
+    "subhalo": settings.simulation("model_a", "subhalo"),
+    "axion": settings.simulation("model_a", above={"substructure": {"vortex": AXION}}),
 }
 
 
-def drawn(world, cls="smooth", count=300, pool="test"):
-    return scene.draw(WORLDS[world] if isinstance(world, str) else world, 7, "scenes", pool, cls, np.arange(count))
+def drawn(simulation, cls="smooth", count=300, pool="test"):
+    return scene.draw(
+        WORLDS[simulation] if isinstance(simulation, str) else simulation, 7, "scenes", pool, cls, np.arange(count)
+    )
 
 
 def one(scenes, k):
@@ -71,9 +73,9 @@ def away_from_circle(scenes, count):
     return np.nonzero(np.abs(radius - b[:, None]).min(axis=1) > 1e-3)[0]
 
 
-@pytest.mark.parametrize(("world", "cls", "tolerance"), CASES)
-def test_mass_inside_the_einstein_radius_is_that_of_the_smooth_twin(world, cls, tolerance):
-    scenes, twins = drawn(world, cls, 12), drawn(world, "smooth", 12)
+@pytest.mark.parametrize(("simulation", "cls", "tolerance"), CASES)
+def test_mass_inside_the_einstein_radius_is_that_of_the_smooth_twin(simulation, cls, tolerance):
+    scenes, twins = drawn(simulation, cls, 12), drawn(simulation, "smooth", 12)
     b = scenes.lens["einstein_radius_arcsec"]
     np.testing.assert_array_equal(b, twins.lens["einstein_radius_arcsec"])
     chosen = away_from_circle(scenes, 12)
@@ -81,13 +83,13 @@ def test_mass_inside_the_einstein_radius_is_that_of_the_smooth_twin(world, cls, 
     for k in chosen:
         whole = held(twins, "smooth", k, b[k])
         assert held(scenes, cls, k, b[k]) == pytest.approx(whole, rel=tolerance)
-        if world == "model_a":
+        if simulation == "model_a":
             assert whole == pytest.approx(b[k] ** 2, rel=1e-9)
 
 
 @pytest.mark.parametrize(("preset", "cls"), [("model_a", "cdm"), ("model_a", "subhalo"), ("model_c", "cdm")])
 def test_mass_comes_on_top_where_it_is_not_conserved(preset, cls):
-    on_top = settings.world(preset, "subhalo", "tnfw_subhalos", above={"lens": {"conserve_mass": False}})
+    on_top = settings.simulation(preset, "subhalo", "tnfw_subhalos", above={"lens": {"conserve_mass": False}})
     scenes, twins = drawn(on_top, cls, 12), drawn(on_top, "smooth", 12)
     b = scenes.lens["einstein_radius_arcsec"]
     np.testing.assert_array_equal(scenes.lens["halo_einstein_radius_arcsec"], b)
@@ -107,17 +109,17 @@ def test_the_circled_mass_of_an_ellipsoid_is_its_integral(q):
     assert scene.circled(np.array([q]))[0] == pytest.approx(expected, rel=1e-8)
 
 
-@pytest.mark.parametrize(("world", "cls"), [(w, c) for w, c, _ in CASES])
-def test_the_halo_gives_up_what_the_substructure_holds(world, cls):
-    lens = drawn(world, cls, 50).lens
+@pytest.mark.parametrize(("simulation", "cls"), [(w, c) for w, c, _ in CASES])
+def test_the_halo_gives_up_what_the_substructure_holds(simulation, cls):
+    lens = drawn(simulation, cls, 50).lens
     halo, whole = lens["halo_einstein_radius_arcsec"], lens["einstein_radius_arcsec"]
     assert np.all((halo > 0) & (halo <= whole))
     assert np.any(halo < whole) == (cls != "smooth")
 
 
-@pytest.mark.parametrize("world", ["model_a", "model_b", "model_c"])
-def test_the_einstein_radius_is_that_of_the_mass_drawn(world):
-    lens = drawn(world).lens
+@pytest.mark.parametrize("simulation", ["model_a", "model_b", "model_c"])
+def test_the_einstein_radius_is_that_of_the_mass_drawn(simulation):
+    lens = drawn(simulation).lens
     cosmology = al.cosmo.FlatLambdaCDM(H0=70, Om0=0.3, Tcmb0=0.0)
     for k in range(5):
         z = float(lens["lens_redshift"][k]), float(lens["source_redshift"][k])
@@ -153,8 +155,10 @@ def nfw_total(tau):
 def test_scale_radii_of_truncated_halos_are_those_of_their_mass_before_truncation(m200, c, mas, tau):
     halos = {"truncated_nfw": {"concentration": c, "truncation_scale_radii": tau}}
     mass = m200 * nfw_total(tau) / nfw(c)
-    world = settings.world("model_a", above={"substructure": {"cdm": {"mass_msun": mass, "number": 3, **halos}}})
-    sub = drawn(world, "cdm", 2).substructure
+    simulation = settings.simulation(
+        "model_a", above={"substructure": {"cdm": {"mass_msun": mass, "number": 3, **halos}}}
+    )
+    sub = drawn(simulation, "cdm", 2).substructure
     np.testing.assert_allclose(1000 * sub["subhalo_scale_arcsec"], mas, rtol=0.02)
     np.testing.assert_array_equal(sub["subhalo_truncation_scale_radii"], tau)
 
@@ -178,15 +182,19 @@ def held_halo(scenes, k):
 )
 def test_a_mass_fraction_is_met_on_average(fraction):
     mean = 0.03 if isinstance(fraction, dict) else fraction
-    world = settings.world("model_a", "steep_subhalos", above={"substructure": {"cdm": {"mass_fraction": fraction}}})
-    found = drawn(world, "cdm", 1500).truth["substructure_fraction"]
+    simulation = settings.simulation(
+        "model_a", "steep_subhalos", above={"substructure": {"cdm": {"mass_fraction": fraction}}}
+    )
+    found = drawn(simulation, "cdm", 1500).truth["substructure_fraction"]
     assert found.mean() == pytest.approx(mean, abs=4 * found.std() / np.sqrt(1500))
     assert 4 * found.std() / np.sqrt(1500) < 0.06 * mean
 
 
 def test_a_mass_fraction_is_of_the_lens_at_hand():
-    world = settings.world("model_a", "steep_subhalos", above={"lens": {"mass_msun": {"uniform": [2e11, 2e12]}}})
-    scenes = drawn(world, "cdm", 800)
+    simulation = settings.simulation(
+        "model_a", "steep_subhalos", above={"lens": {"mass_msun": {"uniform": [2e11, 2e12]}}}
+    )
+    scenes = drawn(simulation, "cdm", 800)
     number, mass = scenes.truth["subhalo_number"], scenes.lens["lens_mass_msun"]
     slope = stats.linregress(mass, number)
     assert slope.intercept == pytest.approx(0, abs=4 * slope.intercept_stderr)
@@ -208,13 +216,13 @@ def test_steep_subhalos_are_many_and_light():
 )
 def test_subhalos_are_counted_one_way(changes, told):
     with pytest.raises(ConfigError, match=told):
-        settings.world("model_a", above={"substructure": {"cdm": changes}})
+        settings.simulation("model_a", above={"substructure": {"cdm": changes}})
 
 
 @pytest.mark.parametrize(("number", "most"), [({"uniform": [0, 2]}, 2), (2.7, 3), ({"integers": [0, 5]}, 5)])
 def test_slots_suffice_for_any_prior_of_the_number(number, most):
-    world = settings.world("model_a", above={"substructure": {"cdm": {"number": number}}})
-    assert drawn(world, "cdm", 100).truth["subhalo_number"].max() == most
+    simulation = settings.simulation("model_a", above={"substructure": {"cdm": {"number": number}}})
+    assert drawn(simulation, "cdm", 100).truth["subhalo_number"].max() == most
 
 
 def test_subhalos_inside_the_einstein_radius_are_counted():
@@ -251,7 +259,7 @@ def test_a_vortex_is_as_long_as_its_axion_is_light():
 )
 def test_a_vortex_has_its_length_from_one_place(changes):
     with pytest.raises(ConfigError, match="either length_arcsec, or axion_mass_ev and length_at_1e22_ev_arcsec"):
-        settings.world("model_a", above={"substructure": {"vortex": changes}})
+        settings.simulation("model_a", above={"substructure": {"vortex": changes}})
 
 
 # --- clumps ----------------------------------------------------------------------------------------------------------
@@ -346,7 +354,7 @@ SECTIONS = {
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_lens_stays_itself_when_a_section_is_taken_out(section, pool):
     full = drawn("model_c", "smooth", 20, pool)
-    less = drawn(settings.world("model_c", "subhalo", above=SECTIONS[section]), "smooth", 20, pool)
+    less = drawn(settings.simulation("model_c", "subhalo", above=SECTIONS[section]), "smooth", 20, pool)
     for part in ("lens", "clumps"):
         ours, theirs = getattr(less, part), getattr(full, part)
         assert ours.keys() <= theirs.keys()
@@ -361,7 +369,7 @@ def test_substructure_stays_itself_when_every_section_is_taken_out(cls):
     for change in SECTIONS.values():
         for key, value in change.items():
             plain[key] |= value
-    bare = drawn(settings.world("model_c", "subhalo", above=plain), cls, 20).substructure
+    bare = drawn(settings.simulation("model_c", "subhalo", above=plain), cls, 20).substructure
     full = drawn("model_c", cls, 20).substructure
     assert bare.keys() == full.keys()
     for name, column in bare.items():
@@ -370,9 +378,9 @@ def test_substructure_stays_itself_when_every_section_is_taken_out(cls):
 
 @pytest.mark.parametrize("section", ["ellipticity", "multipole_3", "multipole_4", "light", "clumps"])
 def test_every_switch_of_model_c_works_by_itself(section):
-    world = settings.world("model_c", "subhalo", above=SECTIONS[section])
-    for cls in ("smooth", *world.substructure):
-        full, less = drawn("model_c", cls, 8), drawn(world, cls, 8)
+    simulation = settings.simulation("model_c", "subhalo", above=SECTIONS[section])
+    for cls in ("smooth", *simulation.substructure):
+        full, less = drawn("model_c", cls, 8), drawn(simulation, cls, 8)
         seen = [
             np.stack([render.brightness(one(s, k), substructure_classes.module(cls), *RAYS, np) for k in range(8)])
             for s in (full, less)
@@ -383,9 +391,9 @@ def test_every_switch_of_model_c_works_by_itself(section):
 
 def test_light_is_subtracted_where_there_is_a_model_of_it():
     for above, subtracted in (({}, True), (SECTIONS["subtraction"], False), (SECTIONS["light"], False)):
-        world = settings.world("model_c", above=above)
-        camera = world.camera.model_copy(update={"error_sigma": None, "pixels": 12})
-        assert ("subtracted" in render.renderer(camera, "smooth")(drawn(world, "smooth", 2))) == subtracted
+        simulation = settings.simulation("model_c", above=above)
+        camera = simulation.camera.model_copy(update={"error_sigma": None, "pixels": 12})
+        assert ("subtracted" in render.renderer(camera, "smooth")(drawn(simulation, "smooth", 2))) == subtracted
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -400,18 +408,18 @@ def test_light_is_subtracted_where_there_is_a_model_of_it():
     ],
 )
 def test_substructure_heavier_than_its_lens_is_refused_by_name(cls, above):
-    world = settings.world("model_a", "subhalo", above=above)
+    simulation = settings.simulation("model_a", "subhalo", above=above)
     told = rf"^scenes/test/{cls}/\d+: the substructure \(.* solar masses\) weighs more than the lens \(1e\+12\)"
     with pytest.raises(ValueError, match=told) as caught:
-        drawn(world, cls, 20)
+        drawn(simulation, cls, 20)
     assert f"Lower the masses of substructure.{cls} or raise lens.mass_msun" in str(caught.value)
 
 
 def test_heavy_substructure_is_allowed_on_top():
-    world = settings.world(
+    simulation = settings.simulation(
         "model_a", above={"lens": {"conserve_mass": False}, "substructure": {"cdm": {"mass_msun": 1e11}}}
     )
-    assert drawn(world, "cdm", 20).truth["substructure_fraction"].max() > 1
+    assert drawn(simulation, "cdm", 20).truth["substructure_fraction"].max() > 1
 
 
 def test_a_number_that_is_not_finite_is_refused_by_name(monkeypatch):

@@ -17,14 +17,14 @@ from oddlens.schema.section import Section
 
 PACKAGE = Path(oddlens.__file__).parent
 CLASSES = substructure_classes.names()
-WORLD = settings.world("model_a", *(name for name in CLASSES if (settings.PRESETS / f"{name}.yaml").exists()))
+SIMULATION = settings.simulation("model_a", *(name for name in CLASSES if (settings.PRESETS / f"{name}.yaml").exists()))
 COUNT = 3
 HEAVIEST = 1e12
-LENS = scene.draw(WORLD, 5, "contract", "test", "smooth", np.arange(COUNT)).lens
+LENS = scene.draw(SIMULATION, 5, "contract", "test", "smooth", np.arange(COUNT)).lens
 
 
 def priors(cls):
-    return substructure_classes.module(cls).Priors.model_validate(WORLD.substructure.get(cls, {}))
+    return substructure_classes.module(cls).Priors.model_validate(SIMULATION.substructure.get(cls, {}))
 
 
 def uniforms(cls, seed=0):
@@ -67,10 +67,10 @@ def test_a_new_file_is_a_new_class(tmp_path):
     code = f"""
 import yaml, numpy as np
 from oddlens.lensing import scene, substructure_classes
-from oddlens.lensing.simulation import World
+from oddlens.lensing.simulation import Simulation
 raw = yaml.safe_load(open({str(settings.PRESETS / "model_a.yaml")!r}))
 raw["substructure"] = {{"string": raw["substructure"]["vortex"]}}
-drawn = scene.draw(World.model_validate(raw), 1, "d", "test", "string", np.arange(2))
+drawn = scene.draw(Simulation.model_validate(raw), 1, "d", "test", "string", np.arange(2))
 print(*substructure_classes.names(), *drawn.substructure)
 """
     found = subprocess.run(
@@ -193,9 +193,9 @@ def test_truth_states_the_mass_of_the_areas(cls):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_scene_of_the_class_renders(cls):
-    psf = WORLD.camera.psf.model_copy(update={"pixels": 3})
-    camera = WORLD.camera.model_copy(update={"pixels": 8, "over_sampling": 1, "error_sigma": None, "psf": psf})
-    scenes = scene.draw(WORLD, 5, "contract", "test", cls, np.arange(COUNT))
+    psf = SIMULATION.camera.psf.model_copy(update={"pixels": 3})
+    camera = SIMULATION.camera.model_copy(update={"pixels": 8, "over_sampling": 1, "error_sigma": None, "psf": psf})
+    scenes = scene.draw(SIMULATION, 5, "contract", "test", cls, np.arange(COUNT))
     rendered = render.renderer(camera, cls)(scenes)
     assert rendered.keys() == {"image", "rays"}
     assert rendered["image"].shape == (COUNT, 8, 8)

@@ -18,13 +18,13 @@ from hypothesis import strategies as st
 import oddlens
 from conftest import ROOT
 from oddlens.cli.main import main
-from oddlens.config.settings import world as preset_world
+from oddlens.config.settings import simulation as preset_simulation
 from oddlens.data import shards
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import Camera
 from oddlens.files.artefacts import read_arrays, write_table
 from oddlens.files.tensors import read_tensors, write_tensors
-from oddlens.lensing.simulation import World
+from oddlens.lensing.simulation import Simulation
 from oddlens.observations import image_files
 from oddlens.pretrained import apply, cards, onnx_export, published_models
 from oddlens.stages import publish
@@ -36,7 +36,14 @@ ROWS = {
     "flux": {},
     "lone": {"latent": 4, "width": 16, "depth": 1},
 }
-ABOUT = {"dataset": "toy", "cell": "none-0", "seed": 1, "input": "images", "training": {"epochs": 1}, "losses": {}}
+ABOUT = {
+    "dataset": "toy",
+    "training_set": "none-0",
+    "seed": 1,
+    "input": "images",
+    "training": {"epochs": 1},
+    "losses": {},
+}
 ABOUT |= {"code": {"commit": "c0ffee", "dirty": False}, "versions": {"torch": "2"}, "device": "a processor"}
 MEASURED = {"dataset": "toy", "contaminant": "none", "contamination": 0, "anomaly": "all", "auc": 0.75}
 
@@ -55,13 +62,13 @@ def study(tmp_path_factory):
     """What a study leaves of three rows."""
     place = tmp_path_factory.mktemp("study")
     camera = {"pixels": PIXELS, "pixel_scale_arcsec": 0.4, "psf": {"pixels": 9}}
-    lenses = preset_world("model_a", above={"camera": camera})
+    lenses = preset_simulation("model_a", above={"camera": camera})
     truth = {"exposure_s": 1000.0, "sky_per_arcsec2": 1.0, "zero_point_mag": 25.0}
     for k, (pool, cls) in enumerate([("validation", "smooth"), ("test", "smooth"), ("test", "cdm")]):
         arrays = {"images": rings(COUNT, k, cls != "smooth"), "index": np.arange(COUNT)}
         arrays |= {f"truth/{name}": np.full(COUNT, value) for name, value in truth.items()}
         about = {"dataset": "toy", "pool": pool, "class": cls, "seed": 7, "pixel_scale_arcsec": 0.4}
-        about["world"] = json.dumps(World.model_validate(lenses.plain()).only("smooth").plain())
+        about["simulation"] = json.dumps(Simulation.model_validate(lenses.plain()).only("smooth").plain())
         shards.write(place / f"{pool}-{cls}.h5", shards.Shard(arrays, about))
     validation = shards.read(place / "validation-smooth.h5").images
     for row, settings in ROWS.items():

@@ -17,7 +17,7 @@ from oddlens.results.pages import studies
 from oddlens.results.pages.pieces import change
 from oddlens.results.pages.real import real_lenses
 from oddlens.results.tables import conventions
-from oddlens.results.tables.followed import COLUMNS as FOLLOWED
+from oddlens.results.tables.follow_up import COLUMNS as FOLLOWED
 from oddlens.results.tables.fractions import COLUMNS as FRACTIONS
 from oddlens.results.tables.regression import COLUMNS as REGRESSION
 from oddlens.results.tables.triage import COLUMNS as TRIAGE
@@ -68,7 +68,7 @@ def regression_tables(folder):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """Two studies: one with all that there is and two seeds, and one of richer worlds and one seed."""
+    """Two studies: one with all that there is and two seeds, and one of richer simulations and one seed."""
     config = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     config |= {"only": list(ROWS), "detectors": config["detectors"] | {"good": {"detector": "lensfit"}}}
     place = tmp_path_factory.mktemp("results")
@@ -80,16 +80,18 @@ def results(tmp_path_factory):
     (whole / "real").mkdir()
     shutil.move(whole / "lenses", whole / "real/model_a")
     closer = dict.fromkeys(FOLLOWED, 1.0) | {"id": "model_a/test/cdm/7", "class": "cdm", "log_bayes": 31.4, "calls": 9}
-    (whole / "follow/model_a").mkdir(parents=True)
-    pd.DataFrame([closer]).to_csv(whole / "follow/model_a/1.csv")
-    shutil.copy(whole / "figures/model_a/roc.png", whole / "follow/model_a/1.png")
+    (whole / "follow_up/model_a").mkdir(parents=True)
+    pd.DataFrame([closer]).to_csv(whole / "follow_up/model_a/1.csv")
+    shutil.copy(whole / "figures/model_a/roc.png", whole / "follow_up/model_a/1.png")
     few = {"images": IMAGES}
-    worlds = {"model_a": None, "model_b": None} | {name: world | few for name, world in WORLDS.items()}
+    simulations = {"model_a": None, "model_b": None} | {name: simulation | few for name, simulation in WORLDS.items()}
     one_seed = config["contamination"] | {"seeds": [1], "fractions": {"mixed": None}}
-    richer = config | {"datasets": worlds, "contamination": one_seed}
+    richer = config | {"datasets": simulations, "contamination": one_seed}
     rows = {name: ROWS[name] for name in ("good", "dcae", "supervised")}
     richer["only"] = list(rows)
-    made_study(place / "richer", richer, rows=rows, images=16, datasets=list(WORLDS), cells=["none-0"], seeds=(1,))
+    made_study(
+        place / "richer", richer, rows=rows, images=16, datasets=list(WORLDS), training_sets=["none-0"], seeds=(1,)
+    )
     record = {
         **{"rule": "train", "wildcards": {}, "params": {}, "config": {}, "seeds": {"master": 1, "trainings": [1]}},
         "code": {"commit": "abc123", "dirty": False, "source": "f00d"},
@@ -209,7 +211,7 @@ def test_studies_stand_side_by_side_where_their_worlds_are_the_same(results, tmp
     config["datasets"]["model_b"]["camera"] = {"exposure_s": 10}
     (tmp_path / "again/config.yaml").write_text(yaml.safe_dump(config))
     page = BeautifulSoup(written(tmp_path, tmp_path / "paper.html", "whole", "again"), "html.parser")
-    board = page.find(string=re.compile("in each study that has the data set’s world")).find_next("table")
+    board = page.find(string=re.compile("in each study that has the data set’s simulation")).find_next("table")
     assert [words(th) for th in board.find("thead").find_all("th")] == [
         "row",
         "model_a whole: 8,000 images, 2 seeds",
@@ -282,7 +284,7 @@ SECTIONS = {
 
 
 def test_what_no_study_has_is_left_out_and_named(results, page, tmp_path):
-    assert all(f">{title}</h3>" in page for title in [*SECTIONS, "A fit of physics on richer worlds"])
+    assert all(f">{title}</h3>" in page for title in [*SECTIONS, "A fit of physics on richer simulations"])
     shutil.copytree(results / "whole", tmp_path / "whole")
     folder = tmp_path / "whole"
     summary = pd.read_csv(folder / "tables/summary.csv")
@@ -290,7 +292,7 @@ def test_what_no_study_has_is_left_out_and_named(results, page, tmp_path):
         path.unlink()
     clean = summary[summary["training"].isin(["clean", "labelled"]) & (summary["detector"] != "good")]
     conventions.write(folder / "tables/summary.csv", clean)
-    for name in ("figures", "follow", "real", "logs"):
+    for name in ("figures", "follow_up", "real", "logs"):
         shutil.rmtree(folder / name)
     least = written(tmp_path, tmp_path / "paper.html")
     assert not [title for title in [*SECTIONS, "The oddest, looked at closely"] if f">{title}</h3>" in least]
@@ -357,7 +359,11 @@ def test_without_studies_it_says_what_to_run(tmp_path, capsys):
     [
         ("summary", lambda text: text[:-5], "it ends in the middle of a line"),
         ("summary", lambda text: text.replace("auc_low", "auc-low"), "it has no column auc_low"),
-        ("alarms", lambda text: re.sub(r",own,\d+", ",own,many", text), "its column n_validation holds what is no"),
+        (
+            "false_alarms",
+            lambda text: re.sub(r",own,\d+", ",own,many", text),
+            "its column n_validation holds what is no",
+        ),
         ("pairs", lambda text: "", "it is no table"),
         ("regression", lambda text: text + "1,2,3" * 50 + "," * 90 + "\n", "it is no table"),
     ],

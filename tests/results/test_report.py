@@ -19,7 +19,7 @@ from oddlens.results.pages.contamination import remedies
 from oddlens.results.pages.detection import controls
 from oddlens.results.pages.images import SHOWN, lenses_words, many
 from oddlens.results.pages.published import reproductions
-from oddlens.results.tables.followed import COLUMNS as FOLLOWED
+from oddlens.results.tables.follow_up import COLUMNS as FOLLOWED
 from oddlens.stages.figures import draw, leaders
 from oddlens.stages.report import report
 
@@ -41,7 +41,7 @@ CUTS = {
     "one data set, one detector, clean, one seed": {
         "datasets": ("model_a",),
         "rows": {"good": made_up.ROWS["good"]},
-        "cells": ["none-0"],
+        "training_sets": ["none-0"],
         "seeds": (1,),
     },
     "no detectors, controls only": {"rows": {"random": made_up.ROWS["random"], "flux": made_up.ROWS["random"]}},
@@ -49,7 +49,7 @@ CUTS = {
     "nothing converged": {
         "rows": {"good": made_up.ROWS["good"]},
         "seeds": (1,),
-        "diverged": {"good": [f"{cell}/1" for cell in made_up.CELLS]},
+        "diverged": {"good": [f"{training_set}/1" for training_set in made_up.TRAINING_SETS]},
     },
 }
 
@@ -124,12 +124,12 @@ def test_the_report_says_what_the_tables_say(whole):
 
 def test_the_report_names_the_oddest_images_of_the_best(whole):
     page, _, outputs = whole
-    odd = pd.read_csv(outputs["oddest"]).query("dataset == 'model_a' and detector == 'good'")
+    odd = pd.read_csv(outputs["most_anomalous"]).query("dataset == 'model_a' and detector == 'good'")
     shown, more = odd["id"].iloc[:SHOWN], odd["id"].iloc[SHOWN:]
     assert "<h3>model_a, good</h3>" in page
     assert all(f"<td>{name}</td>" in page for name in shown)
     assert not any(f"<td>{name}</td>" in page for name in more)
-    assert f"<td>1 in {1 / odd['chance'].iloc[0]:,.0f}</td>" in page
+    assert f"<td>1 in {1 / odd['false_alarm_probability'].iloc[0]:,.0f}</td>" in page
 
 
 def test_the_report_names_what_diverged(whole):
@@ -181,7 +181,7 @@ def test_the_loss_figure_has_a_line_for_every_training_set_and_seed(tmp_path):
 
 def test_every_row_has_a_look_and_detectors_differ():
     rows = {f"{name}{tail}": {"role": "detector"} for name in "abcdefg" for tail in ("", "_published", "_trim")}
-    rows |= {"pca": {"role": "control"}, "top": {"role": "ceiling"}, "knn": {"role": "reference"}}
+    rows |= {"pca": {"role": "control"}, "top": {"role": "upper_bound"}, "knn": {"role": "reference"}}
     look = style.looks(rows)
     assert set(look) == set(rows)
     for members in style.families(name for name, row in rows.items() if row["role"] == "detector").values():

@@ -12,10 +12,10 @@ import made_up
 from oddlens.config.settings import Dataset
 from oddlens.files.artefacts import DamagedFile, write_table
 from oddlens.results.tables import conventions, population
-from oddlens.results.tables.alarms import alarms_table
 from oddlens.results.tables.bins import bins_table
-from oddlens.results.tables.chances import ODDEST, chances_table, claims
 from oddlens.results.tables.contamination import break_point
+from oddlens.results.tables.false_alarm_probabilities import MOST_ANOMALOUS, claims, false_alarm_probabilities_table
+from oddlens.results.tables.false_alarms import false_alarms_table
 from oddlens.results.tables.noise import median_signal, noise_table
 from oddlens.results.tables.published import PUBLISHED, published_table
 from oddlens.results.tables.ranks import ranks_table, wilcoxon_table
@@ -42,8 +42,8 @@ def scored(made):
     return Scored.read(made["scores"]["model_b"].values(), "smooth")
 
 
-def column(scored, row, cell, seed):
-    contaminant, fraction = cell.split("-")
+def column(scored, row, training_set, seed):
+    contaminant, fraction = training_set.split("-")
     names = scored.models
     at = (
         (names["detector"] == row) & (names["contaminant"] == contaminant) & (names["contamination"] == float(fraction))
@@ -63,7 +63,7 @@ def areas(scored, anomaly, *columns):
 
 def test_each_line_is_the_auc_of_its_scores(read, scored):
     auc = read["auc"]
-    ordinary = 2 * len(made_up.CELLS) * 6 + 2 * 2  # rows with all training sets, and those with one
+    ordinary = 2 * len(made_up.TRAINING_SETS) * 6 + 2 * 2  # rows with all training sets, and those with one
     assert len(auc) == ordinary * 3 * 3
     found = auc.query(
         "dataset == 'model_b' and detector == 'dcae' and contaminant == 'mixed' and contamination == 0.05 "
@@ -143,7 +143,9 @@ def test_scores_of_other_images_are_refused(made, tmp_path):
 
 def test_models_are_the_columns_that_name_no_image(made):
     table, _ = conventions.read_scores(made["scores"]["model_a"]["good"])
-    assert conventions.models(table) == [f"{cell}/{seed}" for cell in made_up.CELLS for seed in (1, 2, 3)]
+    assert conventions.models(table) == [
+        f"{training_set}/{seed}" for training_set in made_up.TRAINING_SETS for seed in (1, 2, 3)
+    ]
 
 
 # --- pairs, ablations, ranks -----------------------------------------------------------------------------------------
@@ -217,7 +219,7 @@ def test_ranks_by_hand():
     ]
     lines = pd.DataFrame(rows)
     lacking = lines[lines["detector"] == "third"].iloc[:3].assign(detector="lacking")
-    ceiling = lines[lines["detector"] == "first"].assign(detector="top", role="ceiling")
+    ceiling = lines[lines["detector"] == "first"].assign(detector="top", role="upper_bound")
     lines = pd.concat([lines, lacking, ceiling, lines.assign(anomaly="all")])
     ranks = ranks_table(lines).set_index("detector")
     assert list(ranks.index) == ["first", "second", "third", "lacking"]
@@ -279,22 +281,22 @@ def alarming():
 
 
 def test_alarms_at_ones_own_threshold_and_at_one_that_was_carried():
-    found = alarms_table(alarming()).set_index(["calibration", "contamination", "anomaly"])
+    found = false_alarms_table(alarming()).set_index(["calibration", "contamination", "anomaly"])
     own = found.loc[("own", 0.0, "cdm")]
-    assert 300 < own["alarms"] < 2000
-    assert own["alarms_low"] < own["alarms"] < own["alarms_high"]
+    assert 300 < own["false_alarms"] < 2000
+    assert own["false_alarms_low"] < own["false_alarms"] < own["false_alarms_high"]
     assert own["tpr"] == pytest.approx(0.5, abs=0.05)
-    assert list(found.loc[("own", 0.1, "cdm")][["alarms", "tpr"]]) == list(own[["alarms", "tpr"]])
+    assert list(found.loc[("own", 0.1, "cdm")][["false_alarms", "tpr"]]) == list(own[["false_alarms", "tpr"]])
     carried = found.loc[("carried", 0.1, "cdm")]
-    assert (carried["alarms"], carried["tpr"]) == (0, 0)
-    assert carried["alarms_high"] == pytest.approx(1e5 * (1 - 0.025 ** (1 / 1000)))  # none of 1000
-    assert found.loc[("own", 0.2, "cdm"), ["alarms", "tpr", "tpr_low"]].isna().all()
+    assert (carried["false_alarms"], carried["tpr"]) == (0, 0)
+    assert carried["false_alarms_high"] == pytest.approx(1e5 * (1 - 0.025 ** (1 / 1000)))  # none of 1000
+    assert found.loc[("own", 0.2, "cdm"), ["false_alarms", "tpr", "tpr_low"]].isna().all()
     assert ("carried", 0.0, "cdm") not in found.index
 
 
 def test_smooth_test_images_keep_what_is_claimed():
     scored = alarming()
-    found = chances_table(scored, claims(scored))
+    found = false_alarm_probabilities_table(scored, claims(scored))
     assert list(found["contaminant"]) == ["none"]
     line = found.iloc[0]
     for claim in (20, 100):
@@ -306,26 +308,28 @@ def test_smooth_test_images_keep_what_is_claimed():
 
 
 def test_the_oddest_images_have_names_and_the_medians_of_seeds(read, scored):
-    odd = read["oddest"]
+    odd = read["most_anomalous"]
     rows = odd.groupby(["dataset", "detector"])
     assert set(map(tuple, odd[["dataset", "detector"]].to_numpy())) == set(
         product(("model_a", "model_b"), made_up.ROWS)
     )
-    assert (rows.size() == ODDEST).all()
-    assert rows["chance"].apply(lambda chance: chance.is_monotonic_increasing).all()
+    assert (rows.size() == MOST_ANOMALOUS).all()
+    assert rows["false_alarm_probability"].apply(lambda chance: chance.is_monotonic_increasing).all()
     first = odd.query("dataset == 'model_b' and detector == 'good' and place == 1").iloc[0]
     assert first["id"] == f"model_b/test/{first['class']}/{first['index']}"
     at = np.flatnonzero((scored.images[["pool", "class", "index"]] == first[["pool", "class", "index"]]).all(axis=1))
     seeds = [column(scored, "good", "none-0", s) for s in (1, 2, 3)]
     validation = scored.positions("smooth", "validation")
-    assert first["chance"] == pytest.approx(np.median([false_alarm(s[at], s[validation]) for s in seeds]), abs=1e-6)
+    assert first["false_alarm_probability"] == pytest.approx(
+        np.median([false_alarm(s[at], s[validation]) for s in seeds]), abs=1e-6
+    )
 
 
 def test_models_that_diverged_claim_nothing(read):
     scored = alarming()
     lost = Scored("a", "smooth", scored.images, scored.models.assign(status="diverged"), scored.values)
-    assert chances_table(lost, claims(lost)).iloc[0][["ks", "realised_20", "odd_median"]].isna().all()
-    assert not read["chances"].duplicated(["dataset", *conventions.MODEL]).any()
+    assert false_alarm_probabilities_table(lost, claims(lost)).iloc[0][["ks", "realised_20", "odd_median"]].isna().all()
+    assert not read["false_alarm_probabilities"].duplicated(["dataset", *conventions.MODEL]).any()
 
 
 def test_bins_of_the_lens_pair_twins_and_bins_of_the_substructure_do_not(made, scored):
@@ -460,7 +464,7 @@ def test_findings_are_held_against_truth(read, made):
 
 
 def test_starts_of_fits_are_listed(read):
-    starts = read["starts"]
+    starts = read["fit_convergence"]
     assert list(starts.columns[:4]) == ["dataset", "detector", "start", "class"]
     assert len(starts) == 6
     assert (starts["images"] - starts["reached"] == 5).all()
@@ -518,8 +522,10 @@ def test_what_is_not_known_is_empty_and_rounding_is_not_written(tmp_path):
 
 def test_scores_that_are_all_alike_raise_no_alarm():
     scored = alarming()
-    found = alarms_table(Scored("a", "smooth", scored.images, scored.models.iloc[:1], np.ones_like(scored.values[:1])))
-    assert (found[["alarms", "tpr"]] == 0).all().all()
+    found = false_alarms_table(
+        Scored("a", "smooth", scored.images, scored.models.iloc[:1], np.ones_like(scored.values[:1]))
+    )
+    assert (found[["false_alarms", "tpr"]] == 0).all().all()
 
 
 @pytest.mark.parametrize("text", [str, object])

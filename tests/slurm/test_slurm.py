@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slurm
 
 HERE = Path(__file__).parent
 # Two groups of simulations, one for each core.
-SLURM = [*ON_SLURM, "--group-components", "shards=4", "explained=7", "scores=2"]
+SLURM = [*ON_SLURM, "--group-components", "shards=4", "residuals=7", "scores=2"]
 POOLS = ["train/smooth", "contaminant/cdm", "contaminant/vortex", "validation/smooth"]
 POOLS += ["test/smooth", "test/cdm", "test/vortex"]
 CONFIGS = ["--configfile", "tests/config.yaml", "small.yaml"]
@@ -172,7 +172,7 @@ def test_partitions_times_cores_memory_and_gpus_arrive(study):
     long = "gpu 12:00:00 cpu=1,mem=2006M gres:gpu:1"
     wanted = {"train": 1, "train_clean": 2, "train_labelled": 1, "regress": 1}
     assert {rule: asked(told, rule) for rule in wanted} == {rule: number * [long] for rule, number in wanted.items()}
-    for rule in ("starts", "estimate"):
+    for rule in ("fit_convergence", "estimate"):
         assert asked(told, rule) == ["gpu 01:00:00 cpu=1,mem=2006M gres:gpu:1"]
     assert asked(told, "real") == ["gpu 01:00:00 cpu=1,mem=4000M gres:gpu:1"]
     assert asked(told, "follow") == ["cpu 01:00:00 cpu=1,mem=4000M"]
@@ -191,7 +191,7 @@ def test_what_takes_seconds_stays_with_snakemake(study):
     _, told = study
     on_slurm = {"shards_simulate", "explained_explain", "scores_score", "train", "train_clean", "train_labelled"}
     assert set(jobs(told).values()) == on_slurm | {
-        "starts",
+        "fit_convergence",
         "regress",
         "estimate",
         "real",

@@ -18,7 +18,7 @@ from oddlens.lensing import convergence, render, scene
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations import fits_files, frames, noise_map
 from oddlens.stages import export, image, preview
-from oddlens.stages import simulate as simulation
+from oddlens.stages import simulate as simulating
 
 SMALL = """
 study: tiny
@@ -53,8 +53,8 @@ def _quick():
         return made[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulation, "BATCH", 4)
-        patch.setattr(simulation.reference, "disagreement", lambda *_: 0.0)
+        patch.setattr(simulating, "BATCH", 4)
+        patch.setattr(simulating.reference, "disagreement", lambda *_: 0.0)
         patch.setattr(render, "renderer", kept)
         yield
 
@@ -83,7 +83,7 @@ def shard_paths(tiny, tmp_path_factory):
                 count = min(dataset.images.per_shard, getattr(dataset.images, pool) - first)
                 path = folder / pool / cls / f"{number:03d}.h5"
                 names = {"seed": tiny.seed, "dataset": "model_a", "pool": pool, "cls": cls}
-                shards.write(path, simulation.simulate(dataset, **names, first=first, count=count))
+                shards.write(path, simulating.simulate(dataset, **names, first=first, count=count))
                 found.setdefault(pool, []).append(path)
     return found
 
@@ -153,7 +153,7 @@ def test_checksums_hold_and_equal_contents_are_equal_files(exported, odd_shard, 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fits.open(path, checksum=True).close()
-    camera = export.Camera.model_validate(json.loads(odd_shard.attributes["world"])["camera"])
+    camera = export.Camera.model_validate(json.loads(odd_shard.attributes["simulation"])["camera"])
     fits_files.write(tmp_path / "again.fits", export.observation(odd_shard, 1, camera, odd_shard.arrays["psf"]))
     assert (tmp_path / "again.fits").read_bytes() == path.read_bytes()
 

@@ -12,9 +12,9 @@ from oddlens.files.artefacts import write_table
 from oddlens.lensing import evidence
 from oddlens.lensing.evidence import Fitted, LensFamily, Mass, Posterior, SoftMass, integrated
 from oddlens.lensing.reference import al
-from oddlens.results.tables.followed import COLUMNS
+from oddlens.results.tables.follow_up import COLUMNS
 from oddlens.schema.config_errors import ConfigError
-from oddlens.stages.follow_up import follow, observation
+from oddlens.stages.follow_up import follow_up, observation
 from oddlens.stages.simulate import simulate
 
 SMALL = {
@@ -43,14 +43,14 @@ SEED = 3
 
 
 @pytest.fixture(scope="module")
-def world():
-    return settings.world("model_a", above=SMALL)
+def simulation():
+    return settings.simulation("model_a", above=SMALL)
 
 
 @pytest.fixture(scope="module")
-def test_shards(world):
+def test_shards(simulation):
     return {
-        cls: simulate(world.only(cls), seed=SEED, dataset="model_a", pool="test", cls=cls, first=0, count=2)
+        cls: simulate(simulation.only(cls), seed=SEED, dataset="model_a", pool="test", cls=cls, first=0, count=2)
         for cls in ("smooth", "subhalo")
     }
 
@@ -93,34 +93,34 @@ def test_the_mass_is_a_point_of_pyautolens_far_from_it():
     assert np.asarray(ours.array) == pytest.approx(np.asarray(theirs.array), rel=1e-9)
 
 
-def test_models_have_the_parameters_of_their_world(world):
-    family = LensFamily(world, Mass(), SEED)
+def test_models_have_the_parameters_of_their_simulation(simulation):
+    family = LensFamily(simulation, Mass(), SEED)
     assert family.model(odd=False).prior_count == 9
     assert family.model(odd=True).prior_count == 12
     without = {"lens": {"multipole_3": None, "multipole_4": None, "light": None}, "source": {"clumps": None}}
-    free = settings.world("model_c", above={**without, "camera": {"noise_correlation_pixels": None}})
+    free = settings.simulation("model_c", above={**without, "camera": {"noise_correlation_pixels": None}})
     assert LensFamily(free, Mass(), SEED).model(odd=False).prior_count == 12
 
 
 def test_a_world_beyond_the_models_is_refused():
     with pytest.raises(ValueError, match=r"lens\.multipole_3, .*source\.clumps.*which these models have not"):
-        LensFamily(settings.world("model_c"), Mass(), SEED)
+        LensFamily(settings.simulation("model_c"), Mass(), SEED)
 
 
-def test_priors_are_wider_than_what_was_drawn_and_leave_room_where_the_world_is_fixed(world):
-    galaxies = LensFamily(world, Mass(), SEED).model(odd=True).galaxies
+def test_priors_are_wider_than_what_was_drawn_and_leave_room_where_the_world_is_fixed(simulation):
+    galaxies = LensFamily(simulation, Mass(), SEED).model(odd=True).galaxies
     radius, gamma = galaxies.lens.halo.einstein_radius, galaxies.lens.shear.gamma_1
     assert radius.sigma == pytest.approx(evidence.WIDER * evidence.MOVED * radius.mean)
     assert gamma.sigma == pytest.approx(evidence.WIDER * evidence.MOVED)
-    gamma = LensFamily(settings.world("model_a"), Mass(), SEED).model(odd=False).galaxies.lens.shear.gamma_1
+    gamma = LensFamily(settings.simulation("model_a"), Mass(), SEED).model(odd=False).galaxies.lens.shear.gamma_1
     assert gamma.sigma == pytest.approx(evidence.WIDER * 0.3 / np.sqrt(6), rel=0.1)  # magnitude to 0.3, any angle
     assert (galaxies.lens.mass.y.lower_limit, galaxies.lens.mass.y.upper_limit) == (-2.4, 2.4)
 
 
 @pytest.mark.parametrize("cls", ["smooth", "subhalo"])
-def test_the_models_draw_what_the_simulator_drew(world, test_shards, cls):
+def test_the_models_draw_what_the_simulator_drew(simulation, test_shards, cls):
     """At the true parameters: orientation, units, point-spread function and rays are those of the images."""
-    shard, family = test_shards[cls], LensFamily(world, Mass(), SEED)
+    shard, family = test_shards[cls], LensFamily(simulation, Mass(), SEED)
     observed, q = observation(shard, 1), {name: float(v) for name, v in shard.one("truth", 1).items()}
     shear, offset = 2 * np.deg2rad(q["shear_angle_deg"]), np.deg2rad(q["source_offset_angle_deg"])
     f, turn = (1 - q["source_axis_ratio"]) / (1 + q["source_axis_ratio"]), 2 * np.deg2rad(q["source_angle_deg"])
@@ -160,10 +160,16 @@ def looked_at(test_shards, tmp_path_factory):
         paths.append(str(folder / cls / "000.h5"))
         shards.write(paths[-1], shard)
     named = {"dataset": "model_a", "detector": "fit", "pool": "test", "class": ["subhalo", "smooth"], "index": 1}
-    named |= {"place": [1, 2], "id": ["model_a/test/subhalo/1", "model_a/test/smooth/1"], "chance": 0.001}
+    named |= {
+        "place": [1, 2],
+        "id": ["model_a/test/subhalo/1", "model_a/test/smooth/1"],
+        "false_alarm_probability": 0.001,
+    }
     oddest = pd.DataFrame(named)
-    oddest.to_csv(folder / "oddest.csv")
-    found = oddest[["pool", "class", "index"]].assign(cell="none-0", seed=1, odds=[90.0, -2.0], significance=9.0)
+    oddest.to_csv(folder / "most_anomalous.csv")
+    found = oddest[["pool", "class", "index"]].assign(
+        training_set="none-0", seed=1, odds=[90.0, -2.0], significance=9.0
+    )
     found = found.assign(y_arcsec=0.1, x_arcsec=0.2, area_arcsec2=0.03)
     write_table(folder / "findings.csv", found, kind="findings")
 
@@ -172,10 +178,10 @@ def looked_at(test_shards, tmp_path_factory):
         with pytest.MonkeyPatch.context() as quick:
             quick.setattr(evidence, "MOVED", 0.02)
             quick.setattr(evidence, "EFFECTIVE", 300)
-            follow(
+            follow_up(
                 out / "1.csv",
                 out / "1.png",
-                oddest_path=folder / "oddest.csv",
+                most_anomalous_path=folder / "most_anomalous.csv",
                 findings_path=folder / "findings.csv",
                 shard_paths=paths,
                 dataset="model_a",
@@ -222,24 +228,24 @@ def test_a_row_without_oddest_images_leaves_an_empty_table(looked_at):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"model_x": {"row": "lensfit"}}, "follow: unknown data set 'model_x'. Known: model_a, model_b"),
-        ({"model_a": {"row": "lensfits"}}, "follow.model_a.row: unknown row 'lensfits'."),
-        ({"model_a": {"row": "lensfit", "lenses": 21}}, "follow.model_a.lenses"),
-        ({"model_a": {"row": "lensfit", "live": 10}}, "follow.model_a.live"),
-        ({"model_a": {}}, "follow.model_a.row"),
+        ({"model_x": {"row": "lensfit"}}, "follow_up: unknown data set 'model_x'. Known: model_a, model_b"),
+        ({"model_a": {"row": "lensfits"}}, "follow_up.model_a.row: unknown row 'lensfits'."),
+        ({"model_a": {"row": "lensfit", "lenses": 21}}, "follow_up.model_a.lenses"),
+        ({"model_a": {"row": "lensfit", "live": 10}}, "follow_up.model_a.live"),
+        ({"model_a": {}}, "follow_up.model_a.row"),
     ],
 )
 def test_mistakes_are_told(config, given, said):
     with pytest.raises(ConfigError) as error:
-        settings.study({**config, "follow": given})
+        settings.study({**config, "follow_up": given})
     assert said in str(error.value)
 
 
 def test_what_the_models_have_not_is_told_before_anything_runs(config):
     config["datasets"]["model_a"]["preset"] = "model_c"
-    with pytest.raises(ConfigError, match=r"follow\.model_a: the data set has lens\.multipole_3, .* leave it out"):
-        settings.study({**config, "follow": {"model_a": {"row": "lensfit"}}})
+    with pytest.raises(ConfigError, match=r"follow_up\.model_a: the data set has lens\.multipole_3, .* leave it out"):
+        settings.study({**config, "follow_up": {"model_a": {"row": "lensfit"}}})
 
 
 def test_nothing_is_followed_unless_it_is_asked_for(config):
-    assert settings.study(config).follow == {}
+    assert settings.study(config).follow_up == {}

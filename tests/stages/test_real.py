@@ -19,7 +19,7 @@ from oddlens.config import settings
 from oddlens.data import shards
 from oddlens.detectors.interface import loading
 from oddlens.files.artefacts import write_table
-from oddlens.lensing.simulation import World
+from oddlens.lensing.simulation import Simulation
 from oddlens.observations import empirical_noise, frames, lens_index
 from oddlens.results.tables.real import claims_table
 from oddlens.stages import real
@@ -29,10 +29,10 @@ LENSES = ROOT.parent / "shared" / "data" / "real-lenses"
 
 
 @pytest.fixture(scope="module")
-def world():
+def simulation():
     """Model A with 16 x 16 pixels."""
-    world = yaml.safe_load((ROOT / "config" / "presets" / "model_a.yaml").read_text())
-    return World.model_validate(world | {"camera": world["camera"] | {"pixels": 16, "over_sampling": 1}})
+    simulation = yaml.safe_load((ROOT / "config" / "presets" / "model_a.yaml").read_text())
+    return Simulation.model_validate(simulation | {"camera": simulation["camera"] | {"pixels": 16, "over_sampling": 1}})
 
 
 def frame_of(image, psf=None, sigma=1e-3, masked=None):
@@ -77,9 +77,9 @@ def test_positions_stay_where_they_are(ratio):
 
 
 @pytest.mark.parametrize("pixel_scale", [0.2, 0.25, 0.185, 0.0437])
-def test_flux_is_conserved(world, pixel_scale):
+def test_flux_is_conserved(simulation, pixel_scale):
     pixels = min(512, 2 * round(8 / pixel_scale))
-    camera = world.camera.model_copy(update={"pixels": pixels, "pixel_scale_arcsec": pixel_scale})
+    camera = simulation.camera.model_copy(update={"pixels": pixels, "pixel_scale_arcsec": pixel_scale})
     image = np.random.default_rng(1).random((101, 101)) * gaussian((101, 101), (52, 49), 1.0)
     rows, columns = (frames.overlaps(101, 50, pixels, pixel_scale / SCALE) for _ in range(2))
     assert (rows @ image @ columns.T).sum() == pytest.approx(image.sum(), rel=1e-10)
@@ -91,8 +91,8 @@ def test_flux_is_conserved(world, pixel_scale):
 # --- PSF -------------------------------------------------------------------------------------------------------------
 
 
-def test_airy_is_the_shards_kernel(world):
-    camera = world.camera
+def test_airy_is_the_shards_kernel(simulation):
+    camera = simulation.camera
     size = camera.psf.pixels  # its first zero lies at 1 arcsec
     expected = AiryDisk2DKernel(1 / camera.pixel_scale_arcsec, x_size=size, y_size=size).array
     kernel = np.roll(
@@ -103,30 +103,36 @@ def test_airy_is_the_shards_kernel(world):
 
 
 @pytest.mark.parametrize("shape", [(21, 21), (20, 23)])
-def test_a_point_becomes_an_airy_pattern(world, shape):
+def test_a_point_becomes_an_airy_pattern(simulation, shape):
     centre = np.array(shape) // 2
     psf = 0.8 * gaussian(shape, centre, 0.12) + 0.2 * gaussian(shape, centre + np.array([1, 3]), 0.12)
     image = np.zeros((201, 201))
     image[100 - shape[0] // 2 :, 100 - shape[1] // 2 :][: shape[0], : shape[1]] = psf
-    camera = world.camera.model_copy(
-        update={"pixels": 31, "pixel_scale_arcsec": SCALE, "psf": world.camera.psf.model_copy(update={"pixels": 83})}
+    camera = simulation.camera.model_copy(
+        update={
+            "pixels": 31,
+            "pixel_scale_arcsec": SCALE,
+            "psf": simulation.camera.psf.model_copy(update={"pixels": 83}),
+        }
     )
     matched, _ = frames.to_camera(frame_of(image, psf), image, (100, 100), camera)
     expected = np.roll(frames.target_psf((201, 201), SCALE, camera), (100, 100), axis=(0, 1))[85:116, 85:116]
     np.testing.assert_allclose(matched, expected, atol=2e-3 * expected.max())
 
 
-def test_without_a_psf_the_airy_pattern_is_added(world):
+def test_without_a_psf_the_airy_pattern_is_added(simulation):
     image = gaussian((201, 201), (100, 100), 0.6)
-    known, _ = frames.to_camera(frame_of(image, gaussian((41, 41), (20, 20), 0.3)), image, (100, 100), world.camera)
-    unknown, _ = frames.to_camera(frame_of(image), image, (100, 100), world.camera)
+    known, _ = frames.to_camera(
+        frame_of(image, gaussian((41, 41), (20, 20), 0.3)), image, (100, 100), simulation.camera
+    )
+    unknown, _ = frames.to_camera(frame_of(image), image, (100, 100), simulation.camera)
     assert unknown.sum() == pytest.approx(known.sum(), rel=0.02)
     assert unknown.max() < known.max()
 
 
 @pytest.mark.parametrize("pixel_scale", [0.2, 0.17])
-def test_variance_is_that_of_noise(world, pixel_scale):
-    camera = world.camera.model_copy(update={"pixel_scale_arcsec": pixel_scale})
+def test_variance_is_that_of_noise(simulation, pixel_scale):
+    camera = simulation.camera.model_copy(update={"pixel_scale_arcsec": pixel_scale})
     frame = frame_of(np.zeros((200, 200)), gaussian((21, 21), (10, 10), 0.1), sigma=0.3)
     rng = np.random.default_rng(5)
     drawn = [frames.to_camera(frame, rng.normal(0, 0.3, (200, 200)), (100, 100), camera)[0] for _ in range(60)]
@@ -250,7 +256,7 @@ def study(tmp_path_factory):
     config["detectors"]["pca"] = {"components": 5}
     study.mkdir()
     (study / "config.yaml").write_text(yaml.safe_dump(config))
-    world = settings.study(config).datasets["toy"].only("smooth").plain()
+    simulation = settings.study(config).datasets["toy"].only("smooth").plain()
     y, x = (np.indices((16, 16)) - 7.5) * 0.2
 
     def rings(count, bump=0.0):
@@ -264,7 +270,7 @@ def study(tmp_path_factory):
         arrays = {"images": noisy, "index": np.arange(count), "noise_free": clean.astype(np.float32)}
         arrays |= {"truth/exposure_s": np.full(count, 1000.0), "truth/sky_per_arcsec2": np.ones(count)}
         arrays |= {"truth/zero_point_mag": np.full(count, 25.0)}
-        about = {"dataset": "toy", "pool": pool, "class": cls, "seed": 1, "world": json.dumps(world)}
+        about = {"dataset": "toy", "pool": pool, "class": cls, "seed": 1, "simulation": json.dumps(simulation)}
         made[pool, cls] = shards.Shard(arrays, about)
         shards.write(study / "shards" / "toy" / pool / cls / "000.h5", made[pool, cls])
     about = {"diverged": None, "input": "images"}
@@ -289,8 +295,8 @@ def test_a_lens_is_scored(tmp_path, study, capsys):
     table = pd.read_csv(study / "real" / "lens" / "toy.csv")
     assert list(table["detector"]) == ["flux", "flux", "pca", "pca"]
     assert table["percentile"].between(0, 100).all()
-    assert table["chance"].between(0.0196, 1).all()  # 50 validation images have ranks and no tail
-    assert f"(1 in {1 / table['chance'].iloc[0]:.0f})" in out
+    assert table["false_alarm_probability"].between(0.0196, 1).all()  # 50 validation images have ranks and no tail
+    assert f"(1 in {1 / table['false_alarm_probability'].iloc[0]:.0f})" in out
     assert "not a detection" in out
     assert (study / "real" / "lens" / "toy" / "lens.png").read_bytes().startswith(b"\x89PNG")
     before = (study / "real" / "lens" / "toy.csv").read_bytes()

@@ -10,7 +10,7 @@ from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import NOTHING_KNOWN, Camera, Detector
 from oddlens.files.artefacts import read_arrays, read_table
 from oddlens.stages import score, truth
-from oddlens.stages.residual_inputs import explain
+from oddlens.stages.residual_inputs import residual_inputs
 
 PIXELS, COUNT = 12, 8
 CLASSES = {"smooth": 0.0, "odd": 1.0}
@@ -47,10 +47,10 @@ def paths(tmp_path):
     return found
 
 
-def model(path, name="flux", cell="none-0", seed=1, diverged=None, camera=NOTHING_KNOWN, **about):
+def model(path, name="flux", training_set="none-0", seed=1, diverged=None, camera=NOTHING_KNOWN, **about):
     made = loading.detector(name).build(PIXELS)
     made.fit(np.full((20, PIXELS, PIXELS), 5, np.float32), seed=seed, training={}, camera=camera)
-    made.save(path, **{"row": name, "dataset": "one"} | about, cell=cell, seed=seed, diverged=diverged)
+    made.save(path, **{"row": name, "dataset": "one"} | about, training_set=training_set, seed=seed, diverged=diverged)
     return str(path)
 
 
@@ -62,8 +62,8 @@ def scored(tmp_path, models, paths, row="flux", trained=None, input="images", ex
         **{f"{n}_path": p for n, p in names.items()},
         row=row,
         input=input,
-        explained_paths=list(explained),
-        explainer_path=explainer,
+        residual_paths=list(explained),
+        fitting_model_path=explainer,
         trained=trained or row,
         scoring=scoring,
         dataset="one",
@@ -75,10 +75,10 @@ def scored(tmp_path, models, paths, row="flux", trained=None, input="images", ex
 
 
 def test_every_image_has_a_score_of_every_model(tmp_path, paths):
-    models = [model(tmp_path / "a"), model(tmp_path / "b", cell="odd-0.1", seed=2)]
+    models = [model(tmp_path / "a"), model(tmp_path / "b", training_set="odd-0.1", seed=2)]
     (table, about), _, _ = scored(tmp_path, models, paths)
     assert list(table.columns) == ["pool", "class", "index", "none-0/1", "odd-0.1/2"]
-    assert len(table) == (3 + 1) * COUNT, "and probes of the validation images"
+    assert len(table) == (3 + 1) * COUNT, "and pseudo_anomalies of the validation images"
     assert about["diverged"] == {}
     test = table[table["pool"] == "test"].set_index(["class", "index"])["none-0/1"]
     brighter = (test["odd"] - test["smooth"]).to_numpy() * 5  # scores are in units of the training set's brightness
@@ -156,7 +156,7 @@ def test_pixel_aucs_are_those_of_each_image():
 def test_a_detector_without_maps_has_no_pixel_aucs(tmp_path, paths):
     assert loading.detector("random").oddness is Detector.oddness
     _, pixels, _ = scored(tmp_path, [model(tmp_path / "a", "random")], paths, row="random")
-    assert list(pixels.columns) == ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
+    assert list(pixels.columns) == ["training_set", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
     assert pixels.empty
 
 
@@ -170,7 +170,7 @@ def test_what_a_detector_finds_stands_beside_its_scores(tmp_path, paths, monkeyp
     (table, _), _, _ = scored(tmp_path, [model(tmp_path / "a"), model(tmp_path / "b", seed=2)], paths)
     found, about = read_table(tmp_path / "out-findings")
     assert about == {"kind": "findings", "dataset": "one", "detector": "flux"}
-    assert list(found.columns) == ["pool", "class", "index", "cell", "seed", "doubtful", "twice"]
+    assert list(found.columns) == ["pool", "class", "index", "training_set", "seed", "doubtful", "twice"]
     first = found[found["seed"] == 1].reset_index(drop=True)
     pd.testing.assert_frame_equal(first[["pool", "class", "index"]], table[["pool", "class", "index"]])
     np.testing.assert_allclose(first["twice"], 2 * table["none-0/1"], rtol=1e-4)
@@ -188,10 +188,10 @@ class Explains:
 def test_a_row_may_see_what_another_leaves_over(tmp_path, paths, monkeypatch):
     pca = loading.detector("pca")
     monkeypatch.setattr(pca, "unexplained", Explains.unexplained, raising=False)
-    explainer, left = model(tmp_path / "explainer", "pca"), {"residual": [], "scan": []}
+    explainer, left = model(tmp_path / "fitting_row", "pca"), {"residual": [], "scan": []}
     for k, path in enumerate(paths):
         outputs = {name: str(tmp_path / f"{name}-{k}.h5") for name in left}
-        explain(explainer, path, outputs, device="cpu")
+        residual_inputs(explainer, path, outputs, device="cpu")
         for name, output in outputs.items():
             left[name].append(output)
     whole, half = shards.read(paths[2]), shards.read(left["residual"][2])
@@ -207,15 +207,15 @@ def test_a_row_may_see_what_another_leaves_over(tmp_path, paths, monkeypatch):
     models = [model(tmp_path / "a")]
     (plain, _), _, _ = scored(tmp_path, models, paths)
     for kind, part in (("residual", 2), ("scan", 4)):
-        seen = {"input": kind, "explained": left[kind], "explainer": explainer}
+        seen = {"input": kind, "explained": left[kind], "fitting_row": explainer}
         (table, _), _, (arrays, _) = scored(tmp_path, models, paths, **seen)
-        np.testing.assert_allclose(table["none-0/1"] * part, plain["none-0/1"], rtol=1e-5)  # probes, too
+        np.testing.assert_allclose(table["none-0/1"] * part, plain["none-0/1"], rtol=1e-5)  # pseudo_anomalies, too
         assert arrays["images"].max() > 5, "what is shown are the images"
 
 
 def test_what_explains_nothing_is_refused(tmp_path, paths):
     with pytest.raises(ValueError, match="is of flux, which cannot say what it leaves over"):
-        explain(model(tmp_path / "a"), paths[0], {}, device="cpu")
+        residual_inputs(model(tmp_path / "a"), paths[0], {}, device="cpu")
 
 
 def test_the_truth_table_has_a_line_for_every_image(tmp_path, paths):

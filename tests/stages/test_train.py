@@ -10,7 +10,7 @@ from oddlens.provenance.environment import code, commit_in_words
 from oddlens.stages.train import train
 
 PIXELS, COUNT = 12, 60
-CELLS = ["none-0", "odd-0.1", "odd-0.2"]
+TRAINING_SETS = ["none-0", "odd-0.1", "odd-0.2"]
 
 
 def shard(cls, count):
@@ -28,12 +28,12 @@ def job(tmp_path):
     for cls, path in paths.items():
         shards.write(path, shard(cls, COUNT if cls == "smooth" else 20))
     about = {"seed": 1, "replica": 1, "dataset": "one", "images": 40, "smooth": "smooth", "train": COUNT}
-    splits.write(tmp_path / "splits.csv", splits.split(CELLS, **about, contaminants={"odd": 20}, known={}))
+    splits.write(tmp_path / "splits.csv", splits.split(TRAINING_SETS, **about, contaminants={"odd": 20}, known={}))
     return {
         "row": "dcae",
         "detector": "dcae",
         "settings": {"latent": 4, "width": 16, "depth": 1},
-        "world": None,
+        "simulation": None,
         "training": {"epochs": 2, "batch_size": 16},
         "input": "images",
         "labels": {},
@@ -48,13 +48,17 @@ def job(tmp_path):
 
 
 def run(job, folder, **more):
-    train({cell: folder / f"{cell}.safetensors" for cell in CELLS}, folder / "losses.csv", **job | more)
+    train(
+        {training_set: folder / f"{training_set}.safetensors" for training_set in TRAINING_SETS},
+        folder / "losses.csv",
+        **job | more,
+    )
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*.*"))}
 
 
 def test_models_that_are_trained_side_by_side_are_those_trained_one_after_the_other(job, tmp_path, capfd):
     alone, together = (run(job, tmp_path / str(threads), threads=threads) for threads in (1, 3))
-    assert len(alone) == len(CELLS) + 1
+    assert len(alone) == len(TRAINING_SETS) + 1
     assert alone == together
     assert "odd-0.2  epoch 2/3" in capfd.readouterr().err
 
@@ -76,9 +80,9 @@ def test_another_setting_trains_anew(job, tmp_path):
 def test_a_model_and_the_losses_say_what_made_them(job, tmp_path):
     run(job, tmp_path / "models")
     about = read_model(tmp_path / "models" / "odd-0.1.safetensors")[1]["about"]
-    assert (about["row"], about["cell"], about["seed"], about["diverged"]) == ("dcae", "odd-0.1", 1, None)
+    assert (about["row"], about["training_set"], about["seed"], about["diverged"]) == ("dcae", "odd-0.1", 1, None)
     table, head = read_table(tmp_path / "models" / "losses.csv", "losses")
-    assert table["cell"].unique().tolist() == CELLS
+    assert table["training_set"].unique().tolist() == TRAINING_SETS
     assert head["devices"] == [about["device"]]
     assert about["code"] == code()
     assert head["commits"] == [commit_in_words(about["code"])]

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from oddlens.data.pseudo_anomalies import PROBE
+from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY
 from oddlens.data.splits import IDENTITY
-from oddlens.data.training_sets import parse_cell
+from oddlens.data.training_sets import parse_training_set
 from oddlens.files.artefacts import write_arrays, write_table
 from oddlens.results.tables import conventions
 from oddlens.results.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
@@ -13,18 +13,18 @@ from oddlens.statistics import metrics
 from oddlens.statistics.sample_quality import MEASURES
 
 CLASSES = ["smooth", "cdm", "vortex"]
-STRENGTH = {"smooth": 0.0, "cdm": 0.5, "vortex": 1.5, PROBE: 2.0}
+STRENGTH = {"smooth": 0.0, "cdm": 0.5, "vortex": 1.5, PSEUDO_ANOMALY: 2.0}
 ROWS = {
     "good": (1.0, {"role": "detector"}),
     "dcae": (0.5, {"role": "detector"}),
     "dcae_published": (0.3, {"role": "detector"}),
     "random": (0.0, {"role": "control"}),
-    "supervised": (3.0, {"role": "ceiling"}),
+    "supervised": (3.0, {"role": "upper_bound"}),
     "good_mse": (0.8, {"role": "ablation", "ablates": "good"}),
     "tried_01": (0.4, {"role": "candidate", "sweep": "tried", "varied": {"beta": 0.5}}),
     "tried_02": (0.6, {"role": "candidate", "sweep": "tried", "varied": {"beta": 1.0}}),
 }
-CELLS = ["none-0", "cdm-0.2", "mixed-0.05"]
+TRAINING_SETS = ["none-0", "cdm-0.2", "mixed-0.05"]
 TEMPLATE = {"ablates": None, "sweep": None, "varied": {}, "what": "A row that was made up"}
 
 
@@ -33,8 +33,8 @@ def entries(rows=ROWS):
     return {row: TEMPLATE | entry for row, (_, entry) in rows.items()}
 
 
-def cells_of(row, rows=ROWS, cells=CELLS):
-    return {"ablation": ["none-0"], "ceiling": ["labelled-0.5"]}.get(rows[row][1]["role"], cells)
+def training_sets_of(row, rows=ROWS, training_sets=TRAINING_SETS):
+    return {"ablation": ["none-0"], "upper_bound": ["labelled-0.5"]}.get(rows[row][1]["role"], training_sets)
 
 
 def truth(images, seed=0):
@@ -64,20 +64,20 @@ def truth(images, seed=0):
     return table.reset_index(drop=True)
 
 
-def scores(strength, known, cells, seeds, seed=0, diverged=()):
+def scores(strength, known, training_sets, seeds, seed=0, diverged=()):
     """Scores that odd images raise, by their mass and how clean the training was; twins share what is left."""
     rng = np.random.default_rng(seed)
     table = known[["pool", "class", "index"]].copy()
     mass = np.log10(known["substructure_mass_msun"].clip(lower=1e9)) - 8.5
     signal = known["class"].map(STRENGTH) * mass
     lens = pd.Series(np.random.default_rng(1).normal(0, 1, known["index"].max() + 1))
-    for cell in cells:
-        contaminant, fraction = parse_cell(cell)
+    for training_set in training_sets:
+        contaminant, fraction = parse_training_set(training_set)
         weaker = 1 if contaminant == "labelled" else 1 / (1 + 8 * fraction)
         for k in seeds:
             own = rng.normal(0, 1, len(known))
             column = strength * rng.normal(1, 0.03) * weaker * signal + known["index"].map(lens) + own
-            table[f"{cell}/{k}"] = (column + (known["pool"] == "validation") * 0.0).round(4)
+            table[f"{training_set}/{k}"] = (column + (known["pool"] == "validation") * 0.0).round(4)
     for column in diverged:
         table[column] = np.nan
     return table
@@ -100,10 +100,18 @@ def examples(path, detector, classes=CLASSES, pixels=16, maps=True, codes=False)
     write_arrays(path, arrays, dataset="model_a", detector=detector, classes=",".join(classes))
 
 
-def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds=(1, 2), images=80, diverged=None):
+def study(
+    folder,
+    datasets=("model_a", "model_b"),
+    rows=ROWS,
+    training_sets=TRAINING_SETS,
+    seeds=(1, 2),
+    images=80,
+    diverged=None,
+):
     """Everything that the tables and figures read, on disk; `diverged` maps a row to columns. Returns paths."""
     diverged = diverged or {}
-    kinds = ["scores", "truths", "findings", "pixels", "samples", "starts", "examples", "losses"]
+    kinds = ["scores", "truths", "findings", "pixels", "samples", "fit_convergence", "examples", "losses"]
     made = {kind: {} for kind in kinds}
     for number, dataset in enumerate(datasets):
         place = folder / dataset
@@ -111,11 +119,11 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
         known = truth(images, number)
         made["truths"][dataset] = place / "truth.csv"
         write_table(place / "truth.csv", known, kind="truth", dataset=dataset)
-        probed = known[known["pool"] == "validation"].assign(**{"class": PROBE})
-        known = pd.concat([known, probed], ignore_index=True)
+        perturbed = known[known["pool"] == "validation"].assign(**{"class": PSEUDO_ANOMALY})
+        known = pd.concat([known, perturbed], ignore_index=True)
         for k, (row, (strength, _)) in enumerate(rows.items()):
             about = {"dataset": dataset, "detector": row}
-            own = cells_of(row, rows, cells)
+            own = training_sets_of(row, rows, training_sets)
             bad = [column for column in diverged.get(row, ()) if column.split("/")[0] in own]
             table = scores(strength * (1 - 0.2 * number), known, own, seeds, 100 * number + k, bad)
             lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
@@ -124,34 +132,39 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
             found["odds"] = 1.0 * (found["class"] == "cdm")
             found = found.assign(at_bounds=1.0 * (known.index % 7 == 1), least_arcsec2=0.004)
             found = found.assign(significance=4.0 + known.index % 5, area_arcsec2=0.02).astype({"doubtful": float})
-            parts = [found.assign(cell=c, seed=s) for c in own for s in seeds]
-            found = pd.concat(parts if row == "good" else [found[:0].assign(cell="", seed=0)])
+            parts = [found.assign(training_set=c, seed=s) for c in own for s in seeds]
+            found = pd.concat(parts if row == "good" else [found[:0].assign(training_set="", seed=0)])
             write_table(place / f"{row}-findings.csv", found, kind="findings", **about)
-            blind = rows[row][1]["role"] in ("control", "ceiling")
+            blind = rows[row][1]["role"] in ("control", "upper_bound")
             lines = [] if blind else [(c, s, cls, 0.7, 0.05, images) for c in own for s in seeds for cls in CLASSES[1:]]
-            names = ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
+            names = ["training_set", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
             write_table(place / f"{row}-pixels.csv", pd.DataFrame(lines, columns=names), kind="pixels", **about)
             drawn = (
                 [(c, s, *[0.1] * len(MEASURES[:-2]), 0.3 + 0.2 * s, 1.0) for c in own for s in seeds]
                 if row == "good"
                 else []
             )
-            table = pd.DataFrame(drawn, columns=["cell", "seed", *MEASURES])
+            table = pd.DataFrame(drawn, columns=["training_set", "seed", *MEASURES])
             write_table(place / f"{row}-samples.csv", table, kind="samples", **about)
             lines = [("network", cls, images, images - 2, images - 5, 3, 9.5) for cls in CLASSES]
             names = ["start", "class", "images", "converged", "reached", "missed", "steps"]
-            write_table(place / f"{row}-starts.csv", pd.DataFrame(lines, columns=names), kind="starts", **about)
+            write_table(
+                place / f"{row}-fit_convergence.csv",
+                pd.DataFrame(lines, columns=names),
+                kind="fit_convergence",
+                **about,
+            )
             examples(place / f"{row}.h5", row, maps=not blind, codes=row == "good")
             for s in seeds:
                 epochs = [] if blind else [(c, "loss", e, 1 / e) for c in own for e in range(1, 6)]
-                frame = pd.DataFrame(epochs, columns=["cell", "objective", "epoch", "loss"])
+                frame = pd.DataFrame(epochs, columns=["training_set", "objective", "epoch", "loss"])
                 write_table(place / f"{row}-losses-{s}.csv", frame)
         for kind, pattern in (
             ("scores", "{}.csv"),
             ("findings", "{}-findings.csv"),
             ("pixels", "{}-pixels.csv"),
             ("samples", "{}-samples.csv"),
-            ("starts", "{}-starts.csv"),
+            ("fit_convergence", "{}-fit_convergence.csv"),
             ("examples", "{}.h5"),
         ):
             made[kind][dataset] = {row: place / pattern.format(row) for row in rows}
@@ -159,9 +172,30 @@ def study(folder, datasets=("model_a", "model_b"), rows=ROWS, cells=CELLS, seeds
     return made
 
 
-TABLES = ["auc", "summary", "comparison", "pairs", "ranks", "wilcoxon", "bins", "alarms", "contamination", "ablations"]
-TABLES += ["chances", "findings", "noise", "oddest", "pixels", "population", "published", "samples", "selection"]
-TABLES += ["starts"]
+TABLES = [
+    "auc",
+    "summary",
+    "comparison",
+    "pairs",
+    "ranks",
+    "wilcoxon",
+    "bins",
+    "false_alarms",
+    "contamination",
+    "ablations",
+]
+TABLES += [
+    "false_alarm_probabilities",
+    "findings",
+    "noise",
+    "most_anomalous",
+    "pixels",
+    "population",
+    "published",
+    "samples",
+    "selection",
+]
+TABLES += ["fit_convergence"]
 
 
 def aggregated(folder, made, rows=ROWS):
@@ -176,7 +210,7 @@ def aggregated(folder, made, rows=ROWS):
     aggregate(
         outputs,
         truths=made["truths"],
-        starts=[paths[row] for paths in made["starts"].values() for row in paths if row == "good"],
+        starts=[paths[row] for paths in made["fit_convergence"].values() for row in paths if row == "good"],
         rows=entries(rows),
         reproduces={d: d for d in made["truths"]},
         exposures=dict.fromkeys(made["truths"], next(iter(made["truths"]))),
@@ -188,7 +222,7 @@ def aggregated(folder, made, rows=ROWS):
 
 def real_tables(folder, picture, row="good"):
     """Tables of two real lenses and one that could not be read, and a picture; what `row` makes of them."""
-    seen = {"dataset": "model_a", "detector": row, "score": 1.0, "chance": 0.02, "at_bounds": 0.0}
+    seen = {"dataset": "model_a", "detector": row, "score": 1.0, "false_alarm_probability": 0.02, "at_bounds": 0.0}
     ring = {"lens": "double_ring", "object": "double_ring", "claimed": 1}
     other = {"lens": "other", "object": "other", "claimed": 0}
     lost = {

@@ -25,9 +25,19 @@ pytestmark = pytest.mark.workflow
 
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
-TABLES = ["ablations", "alarms", "auc", "bins", "chances", "comparison", "contamination", "findings", "fractions"]
-TABLES += ["noise", "oddest", "pairs", "pixels", "population", "published", "ranks", "regression", "samples"]
-TABLES += ["selection", "starts", "summary", "triage", "wilcoxon"]
+TABLES = [
+    "ablations",
+    "false_alarms",
+    "auc",
+    "bins",
+    "false_alarm_probabilities",
+    "comparison",
+    "contamination",
+    "findings",
+    "fractions",
+]
+TABLES += ["noise", "most_anomalous", "pairs", "pixels", "population", "published", "ranks", "regression", "samples"]
+TABLES += ["selection", "fit_convergence", "summary", "triage", "wilcoxon"]
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +164,7 @@ def test_a_real_lens_stands_among_simulated_ones_and_the_oddest_is_looked_at(stu
     write_index(study, "other,,0.05,lens/data.fits,,,,,", "lost,,0.05,nowhere.fits,,,,,")
     (study / "real.yaml").write_text(
         "real: {ring: {path: lens, claimed: [ring]}, set: index.csv}\n"
-        "follow: {model_a: {row: lensfit, lenses: 1, live: 50}}"
+        "follow_up: {model_a: {row: lensfit, lenses: 1, live: 50}}"
     )
     snakemake(study, "--cores", "2", *ONE, "real.yaml", "--", "results/smoke/report.html")
     table = pd.read_csv(study / "results/smoke/tables/real.csv")
@@ -170,8 +180,8 @@ def test_a_real_lens_stands_among_simulated_ones_and_the_oddest_is_looked_at(stu
     assert set(claims["lenses"]) == {2}
     page = (study / "results/smoke/report.html").read_text()
     assert "lost on model_a: there is no file nowhere.fits" in page
-    oddest = pd.read_csv(study / "results/smoke/tables/oddest.csv").query("detector == 'lensfit'")
-    closer = pd.read_csv(study / "results/smoke/follow/model_a/1.csv")
+    oddest = pd.read_csv(study / "results/smoke/tables/most_anomalous.csv").query("detector == 'lensfit'")
+    closer = pd.read_csv(study / "results/smoke/follow_up/model_a/1.csv")
     assert closer["id"].tolist() == oddest["id"].head(1).tolist()
     assert closer["log_bayes"].notna().all()
     assert "looked at closely" in page
@@ -290,7 +300,17 @@ def test_a_second_attempt_asks_for_twice_the_memory_and_time(tmp_path):
         jobs = re.findall(r"^rule (\w+):.*?^    resources: (.*?)$", told, re.MULTILINE | re.DOTALL)
         numbers = {rule: re.findall(r"(?:mem_mb|runtime)=(\d+)", resources) for rule, resources in jobs}
         asked[attempt] = {rule: sorted(map(int, found)) for rule, found in numbers.items() if found}
-    rules = {"simulate", "explain", "train", "train_clean", "train_labelled", "score", "starts", "real", "export"}
+    rules = {
+        "simulate",
+        "explain",
+        "train",
+        "train_clean",
+        "train_labelled",
+        "score",
+        "fit_convergence",
+        "real",
+        "export",
+    }
     rules |= {"regress", "estimate"}
     assert set(asked[1]) == rules
     assert asked[2] == {rule: [2 * number for number in numbers] for rule, numbers in asked[1].items()}

@@ -58,9 +58,9 @@ DETECTORS = list(STUDY.detectors)
 TRAINED = {name: STUDY.trained(name) for name in DETECTORS}
 OWN_MODELS = [name for name in DETECTORS if TRAINED[name] == name]
 REPLICAS = STUDY.contamination.seeds
-CELLS = STUDY.cells()
-CLEAN_CELL, LABELLED_CELL = settings.CLEAN_CELL, settings.LABELLED_CELL
-UNLABELLED = [cell for cell in CELLS if cell != LABELLED_CELL]
+TRAINING_SETS = STUDY.training_sets()
+CLEAN_SET, LABELLED_SET = settings.CLEAN_SET, settings.LABELLED_SET
+UNLABELLED = [training_set for training_set in TRAINING_SETS if training_set != LABELLED_SET]
 ROWS = STUDY.rows()
 ALL_CLASSES = list(
     dict.fromkeys(cls for dataset in STUDY.datasets.values() for cls in dataset.classes)
@@ -106,7 +106,7 @@ def log_of(path):
 def shards(dataset, *pools, seen="images"):
     """The shards of some pools of a data set, as rows of some `input` see them."""
     found = STUDY.datasets[dataset]
-    folder = "shards" if seen == "images" else f"explained/{seen}"
+    folder = "shards" if seen == "images" else f"residual_inputs/{seen}"
     return [
         results(f"{folder}/{dataset}/{pool}/{cls}/{shard:03d}.h5")
         for pool in pools
@@ -122,7 +122,7 @@ def shard_range(wildcards):
     return first, min(images.per_shard, getattr(images, wildcards.pool) - first)
 
 
-def world(wildcards):
+def simulation(wildcards):
     """What the images of a shard depend on, besides their names."""
     return STUDY.datasets[wildcards.dataset].only(wildcards.cls).plain()
 
@@ -144,23 +144,23 @@ def training_shards(wildcards):
 
 def explainer(wildcards):
     """The model by whose fits images are explained."""
-    trained = f"{wildcards.dataset}/{TRAINED[STUDY.explainer]}"
-    return results(f"models/{trained}/seed-{REPLICAS[0]}/{CLEAN_CELL}.safetensors")
+    trained = f"{wildcards.dataset}/{TRAINED[STUDY.fitting_row]}"
+    return results(f"models/{trained}/seed-{REPLICAS[0]}/{CLEAN_SET}.safetensors")
 
 
 def explained(wildcards):
     """What a row that sees no images themselves sees of the test images, and the model that explained them."""
     if seen(wildcards) == "images":
-        return {"explained": [], "explainer": []}
+        return {"explained": [], "fitting_row": []}
     pools = ("test", "validation")
     return {
         "explained": shards(wildcards.dataset, *pools, seen=seen(wildcards)),
-        "explainer": explainer(wildcards),
+        "fitting_row": explainer(wildcards),
     }
 
 
 def explain_source(wildcards):
-    detector = STUDY.detectors[STUDY.explainer].detector
+    detector = STUDY.detectors[STUDY.fitting_row].detector
     return fingerprint("oddlens.stages.residual_inputs", f"oddlens.detectors.{detector}")
 
 
@@ -209,11 +209,11 @@ FIGURES += ["ablations"] if ABLATIONS else []
 FITTING = [
     name
     for name in OWN_MODELS
-    if settings.knows_lenses(STUDY.detectors[name].detector)
+    if settings.takes_simulation(STUDY.detectors[name].detector)
     and not STUDY.detectors[name].ablates
 ]
 CLEAN_ONLY = [name for name, row in STUDY.detectors.items() if not row.contaminated]
-LABELLED = [name for name in DETECTORS if STUDY.cells_of(name) == [LABELLED_CELL]]
+LABELLED = [name for name in DETECTORS if STUDY.training_sets_of(name) == [LABELLED_SET]]
 
 
 def any_of(rows):
@@ -221,22 +221,22 @@ def any_of(rows):
     return "|".join(rows) or "(?!)"
 
 
-def models_on(cells):
+def models_on(training_sets):
     """The models of a row and a seed."""
     return expand(
-        results("models/{{dataset}}/{{detector}}/seed-{{replica}}/{cell}.safetensors"),
-        cell=cells,
+        results("models/{{dataset}}/{{detector}}/seed-{{replica}}/{training_set}.safetensors"),
+        training_set=training_sets,
     )
 
 
 def models(wildcards):
     """The models that a row scores with."""
     return expand(
-        results("models/{dataset}/{row}/seed-{replica}/{cell}.safetensors"),
+        results("models/{dataset}/{row}/seed-{replica}/{training_set}.safetensors"),
         dataset=wildcards.dataset,
         row=trained(wildcards),
         replica=REPLICAS,
-        cell=cells(wildcards),
+        training_set=training_sets(wildcards),
     )
 
 
@@ -251,9 +251,9 @@ def scoring(wildcards):
     return {key: entry.settings[key] for key in settings.scoring(entry.detector)}
 
 
-def cells(wildcards):
+def training_sets(wildcards):
     """The training sets of a row."""
-    return STUDY.cells_of(wildcards.detector)
+    return STUDY.training_sets_of(wildcards.detector)
 
 
 def row(wildcards):
@@ -263,9 +263,9 @@ def row(wildcards):
     return {key: entry[key] for key in keys}
 
 
-def known_world(wildcards):
+def known_simulation(wildcards):
     """What a row is told of the lenses of its data set; nothing, unless its detector knows lenses."""
-    if settings.knows_lenses(row(wildcards)["detector"]):
+    if settings.takes_simulation(row(wildcards)["detector"]):
         return STUDY.datasets[wildcards.dataset].only(SMOOTH).plain()
     return None
 
@@ -280,9 +280,9 @@ PUBLISHED = [
 
 def published_model(wildcards):
     """The model of a row that is published: the first seed's, after clean (or labelled) training."""
-    cell = cells(wildcards)[0]
+    training_set = training_sets(wildcards)[0]
     return results(
-        f"models/{wildcards.dataset}/{trained(wildcards)}/seed-{REPLICAS[0]}/{cell}.safetensors"
+        f"models/{wildcards.dataset}/{trained(wildcards)}/seed-{REPLICAS[0]}/{training_set}.safetensors"
     )
 
 
@@ -328,7 +328,7 @@ def real_models(wildcards):
     """The models that score real lenses."""
     return [
         results(
-            f"models/{wildcards.dataset}/{how['trained']}/seed-{seed}/{how['cell']}.safetensors"
+            f"models/{wildcards.dataset}/{how['trained']}/seed-{seed}/{how['training_set']}.safetensors"
         )
         for how in SCORERS.values()
         for seed in REPLICAS
@@ -349,7 +349,7 @@ def train_source(wildcards):
 def score_source(wildcards):
     rows = [wildcards.detector]
     if seen(wildcards) != "images":
-        rows.append(STUDY.explainer)
+        rows.append(STUDY.fitting_row)
     used = [f"oddlens.detectors.{STUDY.detectors[name].detector}" for name in rows]
     return fingerprint("oddlens.stages.score", *used)
 
@@ -382,25 +382,25 @@ def estimator_row(wildcards):
 
 
 FOLLOWED = {
-    dataset: range(1, asked.lenses + 1) for dataset, asked in STUDY.follow.items()
+    dataset: range(1, asked.lenses + 1) for dataset, asked in STUDY.follow_up.items()
 }
 
 
 def followed(kind, dataset):
     """The tables or pictures of the lenses of a data set."""
     return [
-        results(f"follow/{dataset}/{place}.{kind}")
+        results(f"follow_up/{dataset}/{place}.{kind}")
         for place in FOLLOWED.get(dataset, [])
     ]
 
 
 def followed_row(wildcards):
     """The row whose oddest images are looked at."""
-    return STUDY.follow[wildcards.dataset].row
+    return STUDY.follow_up[wildcards.dataset].row
 
 
 def followed_live(wildcards):
-    return STUDY.follow[wildcards.dataset].live
+    return STUDY.follow_up[wildcards.dataset].live
 
 
 def just_test_shards(wildcards):
@@ -409,17 +409,17 @@ def just_test_shards(wildcards):
 
 def scanner_findings(wildcards):
     """What the study's fit of physics found, if it has one, to be held beside."""
-    if STUDY.explainer is None:
+    if STUDY.fitting_row is None:
         return []
-    return results(f"scores/{wildcards.dataset}/{STUDY.explainer}-findings.csv")
+    return results(f"scores/{wildcards.dataset}/{STUDY.fitting_row}-findings.csv")
 
 
 def scanned_mass(wildcards):
     """What that fit assumes of a mass, so that both ask for the same."""
-    if STUDY.explainer is None:
+    if STUDY.fitting_row is None:
         return {}
     asked = ("half_width_arcsec", "softening_arcsec", "heaviest_arcsec2")
-    return {key: STUDY.detectors[STUDY.explainer].settings[key] for key in asked}
+    return {key: STUDY.detectors[STUDY.fitting_row].settings[key] for key in asked}
 
 
 def doubled(first, attempt):

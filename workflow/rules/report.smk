@@ -19,8 +19,8 @@ rule report:
         real_pictures=[
             results(f"real/{dataset}") for dataset in STUDY.datasets if STUDY.real
         ],
-        follow_tables=[path for name in FOLLOWED for path in followed("csv", name)],
-        follow_pictures=[path for name in FOLLOWED for path in followed("png", name)],
+        follow_up_tables=[path for name in FOLLOWED for path in followed("csv", name)],
+        follow_up_pictures=[path for name in FOLLOWED for path in followed("png", name)],
         losses=expand(
             results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
             dataset=STUDY.datasets,
@@ -33,7 +33,7 @@ rule report:
         ],
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")
-            for figure in [*REPORTED_FIGURES, "ranks", "noise", "real", "follow"]
+            for figure in [*REPORTED_FIGURES, "ranks", "noise", "real", "follow_up"]
         ],
     output:
         report(

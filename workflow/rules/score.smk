@@ -47,16 +47,16 @@ rule truth:
 
 
 # Whether a fit of physics finds the best smooth lens without the truth.
-rule starts:
+rule fit_convergence:
     input:
         shards=first_test_shards,
         model=results(
-            f"models/{{dataset}}/{{detector}}/seed-{REPLICAS[0]}/{CLEAN_CELL}.safetensors"
+            f"models/{{dataset}}/{{detector}}/seed-{REPLICAS[0]}/{CLEAN_SET}.safetensors"
         ),
     output:
-        results("starts/{dataset}/{detector}.csv"),
+        results("fit_convergence/{dataset}/{detector}.csv"),
     log:
-        log_of("starts/{dataset}/{detector}"),
+        log_of("fit_convergence/{dataset}/{detector}"),
     wildcard_constraints:
         detector=any_of(FITTING),
     conda:
@@ -67,7 +67,7 @@ rule starts:
         runtime=short_runtime,
         gpu=1,
     params:
-        images=STUDY.starts,
+        images=STUDY.fit_convergence,
         source=fingerprint("oddlens.stages.fit_convergence"),
     script:
-        "../scripts/starts.py"
+        "../scripts/fit_convergence.py"

@@ -10,7 +10,7 @@ rule simulate:
         mem_mb=simulation_memory,
         runtime=short_runtime,
     params:
-        world=world,
+        simulation=simulation,
         seed=STUDY.seed,
         range=shard_range,
         source=simulate_source,

@@ -7,7 +7,7 @@ rule split:
     conda:
         "../../envs/analyse.yaml"
     params:
-        cells=CELLS,
+        training_sets=TRAINING_SETS,
         seed=STUDY.seed,
         images=STUDY.contamination.images,
         train=train_images,

@@ -20,9 +20,9 @@ rule train:
         runtime=long_runtime,
         gpu=1,
     params:
-        cells=cells,
+        training_sets=training_sets,
         row=row,
-        world=known_world,
+        simulation=known_simulation,
         labels=labels,
         seed=STUDY.seed,
         smooth=SMOOTH,
@@ -33,7 +33,7 @@ rule train:
 
 use rule train as train_clean with:
     output:
-        models=update(models_on([CLEAN_CELL])),
+        models=update(models_on([CLEAN_SET])),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     wildcard_constraints:
         detector=any_of(set(OWN_MODELS) & set(CLEAN_ONLY) - set(LABELLED)),
@@ -41,7 +41,7 @@ use rule train as train_clean with:
 
 use rule train as train_labelled with:
     output:
-        models=update(models_on([LABELLED_CELL])),
+        models=update(models_on([LABELLED_SET])),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     wildcard_constraints:
         detector=any_of(set(OWN_MODELS) & set(LABELLED)),

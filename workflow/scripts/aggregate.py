@@ -15,7 +15,7 @@ with job(snakemake):
         findings=dict(zip(params.datasets, batched(files.findings, len(params.rows)), strict=True)),
         pixels=dict(zip(params.datasets, batched(files.pixels, len(params.rows)), strict=True)),
         samples=dict(zip(params.datasets, batched(files.samples, len(params.rows)), strict=True)),
-        starts=files.starts,
+        fit_convergence=files.fit_convergence,
         rows=params.rows,
         reproduces=params.reproduces,
         exposures=params.exposures,

@@ -23,7 +23,7 @@ with job(snakemake):
         noise=files.noise_figure,
         real={Path(table).stem: table for table in files.real_tables},
         real_pictures=dict(zip(params.study["datasets"], files.real_pictures, strict=False)),
-        followed=list(zip(files.follow_tables, files.follow_pictures, strict=True)),
+        followed=list(zip(files.follow_up_tables, files.follow_up_pictures, strict=True)),
         captions={Path(caption).stem: caption for caption in files.captions},
         study=params.study,
         rows=params.rows,

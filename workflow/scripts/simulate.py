@@ -4,12 +4,12 @@ from oddlens.provenance.job import job
 
 with job(snakemake):
     from oddlens.data import shards
-    from oddlens.lensing.simulation import World
+    from oddlens.lensing.simulation import Simulation
     from oddlens.stages.simulate import simulate
 
     names, (first, count) = snakemake.wildcards, snakemake.params.range
     shard = simulate(
-        World.model_validate(snakemake.params.world),
+        Simulation.model_validate(snakemake.params.simulation),
         seed=snakemake.params.seed,
         dataset=names.dataset,
         pool=names.pool,

@@ -7,7 +7,7 @@ with job(snakemake):
 
     names, params = snakemake.wildcards, snakemake.params
     table = splits.split(
-        params.cells,
+        params.training_sets,
         seed=params.seed,
         replica=int(names.replica),
         dataset=names.dataset,

@@ -7,11 +7,11 @@ with job(snakemake):
 
     names, params = snakemake.wildcards, snakemake.params
     train(
-        dict(zip(params.cells, snakemake.output.models, strict=True)),
+        dict(zip(params.training_sets, snakemake.output.models, strict=True)),
         snakemake.output.losses,
         row=names.detector,
         **params.row,
-        world=params.world,
+        simulation=params.simulation,
         labels=params.labels,
         dataset=names.dataset,
         shard_paths=snakemake.input.shards,

@@ -75,7 +75,7 @@ def write_csv(path: Path, found: Iterable["Judged"]) -> None:
     findings = next((list(entry.findings) for entry in found if not entry.problem), [])
     with replacing(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["image", "score", "chance", *findings, "note", "problem"])
+        writer.writerow(["image", "score", "false_alarm_probability", *findings, "note", "problem"])
         for e in found:
             figures = [e.score, e.chance, *(e.findings.get(name) for name in findings)]
             told = ["" if value is None or value != value else f"{value:.9g}" for value in figures]

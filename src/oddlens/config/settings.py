@@ -1,4 +1,4 @@
-"""The config as typed models: where its sections, defaults and ranges live (a data set's world: `lensing/world.py`).
+"""The config as typed models: where its sections, defaults and ranges live (a data set's simulation: `lensing/simulation.py`).
 
 Two kinds of section are not written out here, because one file should be enough to add a member: the priors of a class
 are `Priors` in `lensing/substructure/<class>.py`, and the settings of a detector are the keyword-only arguments of its
@@ -28,20 +28,20 @@ from pydantic import (
 )
 
 from oddlens.data.randomness import stream
-from oddlens.data.training_sets import CLEAN, LABELLED, MIXED, cell_name
+from oddlens.data.training_sets import CLEAN, LABELLED, MIXED, training_set_name
 from oddlens.lensing import substructure_classes
-from oddlens.lensing.simulation import World, extras
+from oddlens.lensing.simulation import Simulation, extras
 from oddlens.schema.config_errors import ConfigError, must_be_plain, nearest, shown, validated
 from oddlens.schema.section import Section
 
 _HERE = Path(__file__).parents[1]
 PRESETS = _HERE.parents[1] / "config" / "presets"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-ROLES = ("control", "reference", "ceiling")
+ROLES = ("control", "reference", "upper_bound")
 """How the summary of a detector begins that is none."""
 MOST_CANDIDATES, MOST_SHARDS = 100_000, 100_000
 """Combinations of a sweep, and shards of a class: Snakemake could not plan more."""
-CLEAN_CELL, LABELLED_CELL = cell_name(CLEAN, 0), cell_name(LABELLED, 0.5)
+CLEAN_SET, LABELLED_SET = training_set_name(CLEAN, 0), training_set_name(LABELLED, 0.5)
 
 
 # --- data sets ---------------------------------------------------------------------------------------------------
@@ -66,8 +66,8 @@ class Images(Section):
         return self
 
 
-class Dataset(World):
-    """One data set: a world, and how many images of it are in each pool."""
+class Dataset(Simulation):
+    """One data set: a simulation, and how many images of it are in each pool."""
 
     images: Images
     reproduces: Literal["model_a", "model_b"] | None = None
@@ -159,7 +159,7 @@ class Row(Section):
         return rest if kind.lower() in ROLES else summary(self.detector)
 
 
-class Follow(Section):
+class FollowUp(Section):
     """The oddest test images of a row, to be fitted again with and without a mass (`oddlens.stages.follow_up`)."""
 
     row: str
@@ -226,10 +226,10 @@ class Study(Section):
     detectors: Annotated[dict[Name, Row], Field(min_length=1)]
     only: list[str] | None = None
     regression: Annotated[dict[Name, Regression], Field(default_factory=dict)]
-    starts: PositiveInt = 200
+    fit_convergence: PositiveInt = 200
     """Of so many test images of each class, fits are compared with those from the truth."""
     real: Annotated[dict[Name, RealLenses], Field(default_factory=dict)]
-    follow: Annotated[dict[str, Follow], Field(default_factory=dict)]
+    follow_up: Annotated[dict[str, FollowUp], Field(default_factory=dict)]
     """Of each data set whose oddest images are looked at closely."""
     publish: Annotated[dict[str, list[str]], Field(default_factory=dict)]
     """Of each data set the rows whose first model goes into pretrained/."""
@@ -266,21 +266,23 @@ class Study(Section):
             raise ValueError(
                 f"contamination.fractions: {min(rounded):g} of {self.contamination.images} images is none: raise either"
             )
-        if len(set(self.cells())) < len(self.cells()):
+        if len(set(self.training_sets())) < len(self.training_sets()):
             raise ValueError("contamination.fractions: two fractions agree to six digits, so their files would collide")
         for name in self.detectors:
-            if LABELLED_CELL in self.cells_of(name) and not all(d.images.contaminant for d in self.datasets.values()):
+            if LABELLED_SET in self.training_sets_of(name) and not all(
+                d.images.contaminant for d in self.datasets.values()
+            ):
                 raise ValueError(f"detectors.{name} learns from labels: every data set needs images.contaminant > 0")
             batch, images = self.detectors[name].training.batch_size, self.contamination.images
-            if LABELLED_CELL not in self.cells_of(name) and batch > images:
+            if LABELLED_SET not in self.training_sets_of(name) and batch > images:
                 raise ValueError(
                     f"detectors.{name}.training.batch_size is {batch}, more than contamination.images = {images}: "
                     "lower it"
                 )
             if self.detectors[name].input != "images":
-                if knows_lenses(self.detectors[name].detector) or needs(self.detectors[name].detector) == "truth":
+                if takes_simulation(self.detectors[name].detector) or needs(self.detectors[name].detector) == "truth":
                     raise ValueError(f"detectors.{name}.input: {self.detectors[name].detector} needs images themselves")
-                if self.explainer is None:
+                if self.fitting_row is None:
                     raise ValueError(
                         f"detectors.{name}.input is {self.detectors[name].input}, and no row fits lenses: add one of "
                         f"{_fitting()}, or name it in `only`, too"
@@ -325,16 +327,16 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _can_be_followed(self) -> "Study":
-        for dataset, asked in self.follow.items():
+        for dataset, asked in self.follow_up.items():
             if dataset not in self.datasets:
-                raise ValueError(f"follow: unknown data set '{dataset}'. {nearest(dataset, self.datasets)}")
+                raise ValueError(f"follow_up: unknown data set '{dataset}'. {nearest(dataset, self.datasets)}")
             if asked.row not in self.detectors:
                 raise ValueError(
-                    f"follow.{dataset}.row: unknown row '{asked.row}'. {nearest(asked.row, self.detectors)}"
+                    f"follow_up.{dataset}.row: unknown row '{asked.row}'. {nearest(asked.row, self.detectors)}"
                 )
             if beyond := extras(self.datasets[dataset]):
                 raise ValueError(
-                    f"follow.{dataset}: the data set has {', '.join(beyond)}, and the lens models that are fitted have "
+                    f"follow_up.{dataset}: the data set has {', '.join(beyond)}, and the lens models that are fitted have "
                     "not: leave it out"
                 )
         return self
@@ -343,7 +345,7 @@ class Study(Section):
     def _regression_can_learn(self) -> "Study":
         for name, row in self.regression.items():
             where = f"regression.{name}"
-            if row.input != "images" and self.explainer is None:
+            if row.input != "images" and self.fitting_row is None:
                 raise ValueError(f"{where}.input is {row.input}, and no row fits lenses: add one of {_fitting()}")
             if row.training.robust != "none":
                 raise ValueError(f"{where}.training.robust is {row.training.robust}: its labels are true, take none")
@@ -373,24 +375,30 @@ class Study(Section):
         return self
 
     @property
-    def explainer(self) -> str | None:
+    def fitting_row(self) -> str | None:
         """The row whose fits leave over what rows with another `input` see: the first that fits lenses."""
-        return next((name for name, row in self.detectors.items() if knows_lenses(row.detector)), None)
+        return next((name for name, row in self.detectors.items() if takes_simulation(row.detector)), None)
 
-    def cells(self) -> list[str]:
+    def training_sets(self) -> list[str]:
         """The names of all training sets of each seed, the clean one first."""
         contaminated = [
-            cell_name(kind, p) for kind, fractions in self.contamination.fractions.items() for p in sorted(fractions)
+            training_set_name(kind, p)
+            for kind, fractions in self.contamination.fractions.items()
+            for p in sorted(fractions)
         ]
-        labelled = [LABELLED_CELL] if any(needs(row.detector) == "labels" for row in self.detectors.values()) else []
-        return [CLEAN_CELL, *contaminated, *labelled]
+        labelled = [LABELLED_SET] if any(needs(row.detector) == "labels" for row in self.detectors.values()) else []
+        return [CLEAN_SET, *contaminated, *labelled]
 
-    def cells_of(self, name: str) -> list[str]:
+    def training_sets_of(self, name: str) -> list[str]:
         """The training sets of a row: all without labels or only the clean one; the labelled one if it needs labels."""
         row = self.detectors[name]
         if needs(row.detector) == "labels":
-            return [LABELLED_CELL]
-        return [cell for cell in self.cells() if cell != LABELLED_CELL] if row.contaminated else [CLEAN_CELL]
+            return [LABELLED_SET]
+        return (
+            [training_set for training_set in self.training_sets() if training_set != LABELLED_SET]
+            if row.contaminated
+            else [CLEAN_SET]
+        )
 
     def labels_of(self, name: str, dataset: str) -> dict[str, int]:
         """Of how many images of each class of a data set a row is told the label; smooth ones are for the ceiling."""
@@ -424,22 +432,22 @@ class Study(Section):
         return {
             name: {
                 "trained": self.trained(name),
-                "cell": self.cells_of(name)[0],
+                "training_set": self.training_sets_of(name)[0],
                 "scoring": {key: row.settings[key] for key in scoring(row.detector)},
                 "input": row.input,
-                "explainer": self.explainer,
+                "fitting_row": self.fitting_row,
             }
             for name, row in self.detectors.items()
             if needs(row.detector) != "truth"
         }
 
     def exposures(self) -> dict[str, str]:
-        """The data sets whose worlds differ in nothing but the exposure, and the first of those that are so alike."""
+        """The data sets whose simulations differ in nothing but the exposure, and the first of those that are so alike."""
         alike: dict[str, list[str]] = {}
         for name, dataset in self.datasets.items():
-            world = {key: value for key, value in dataset.plain().items() if key in World.model_fields}
-            world["camera"] = {key: value for key, value in world["camera"].items() if key != "exposure_s"}
-            alike.setdefault(str(world), []).append(name)
+            simulation = {key: value for key, value in dataset.plain().items() if key in Simulation.model_fields}
+            simulation["camera"] = {key: value for key, value in simulation["camera"].items() if key != "exposure_s"}
+            alike.setdefault(str(simulation), []).append(name)
         return {name: names[0] for names in alike.values() if len(names) > 1 for name in names}
 
     def varied(self, name: str) -> dict[str, Any]:
@@ -461,7 +469,7 @@ class Study(Section):
             return row.detector, drawn, row.training, row.labels, row.input
 
         like = (other for other, row in self.detectors.items() if recipe(row) == recipe(self.detectors[name]))
-        return next(other for other in like if set(self.cells_of(name)) <= set(self.cells_of(other)))
+        return next(other for other in like if set(self.training_sets_of(name)) <= set(self.training_sets_of(other)))
 
 
 def _by_class(amounts: dict[str, int], classes: list[str]) -> dict[str, int]:
@@ -521,14 +529,14 @@ def needs(name: str) -> str | None:
     return _declared(_HERE / "detectors" / f"{name}.py", "needs")
 
 
-def knows_lenses(name: str) -> bool:
-    """Whether a detector is told the world of its data set; see `Detector.knows_lenses`."""
-    return bool(_declared(_HERE / "detectors" / f"{name}.py", "knows_lenses"))
+def takes_simulation(name: str) -> bool:
+    """Whether a detector is told the simulation of its data set; see `Detector.takes_simulation`."""
+    return bool(_declared(_HERE / "detectors" / f"{name}.py", "takes_simulation"))
 
 
 def _fitting() -> str:
     """The detectors that fit lenses, in words."""
-    return ", ".join(name for name in detectors() if knows_lenses(name))
+    return ", ".join(name for name in detectors() if takes_simulation(name))
 
 
 def semi_supervised(name: str) -> bool:
@@ -699,9 +707,9 @@ def _laid(below: dict[str, Any], section: dict[str, Any], where: str, above: tup
     return merged(below, section)
 
 
-def world(*presets: str, above: dict[str, Any] | None = None) -> World:
-    """The world of some presets, each laid over those before it, and of what is laid over them all."""
-    return validated(World, _laid({}, {"preset": list(presets), **(above or {})}, "world"))
+def simulation(*presets: str, above: dict[str, Any] | None = None) -> Simulation:
+    """The simulation of some presets, each laid over those before it, and of what is laid over them all."""
+    return validated(Simulation, _laid({}, {"preset": list(presets), **(above or {})}, "simulation"))
 
 
 def study(config: dict[str, Any]) -> Study:

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from oddlens.data.randomness import stream
 
-PROBE = "probe"
+PSEUDO_ANOMALY = "pseudo_anomaly"
 """The class of such images in the tables of scores."""
 SHIFT = (0.05, 0.5)
 """The largest displacement, in pixels: log-uniform between these, from what nobody sees to what nobody misses."""
@@ -25,7 +25,7 @@ SOFTENING = 1.5
 """Pixels from the mass at which the displacement is largest."""
 
 
-def probes(images: np.ndarray, blur: float, dataset: str, seed: int) -> np.ndarray:
+def pseudo_anomalies(images: np.ndarray, blur: float, dataset: str, seed: int) -> np.ndarray:
     """Images [n, pixels, pixels], each with a deflection of its own at a random bright place; the same type.
 
     Args:

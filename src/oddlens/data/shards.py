@@ -6,9 +6,9 @@ psf             float64 [k, k]                where all images share one
 noise_free      float32 [n, pixels, pixels]   test and validation pools: what the image would be without noise
 sigma           float32 [n, pixels, pixels]   likewise: the standard deviation of the noise of each pixel
 truth/*         float64 [n]                   every drawn parameter and derived quantity; units are in the names
-source/*        float64 [n, slots]            clumps of the source, where the world has any
+source/*        float64 [n, slots]            clumps of the source, where the simulation has any
 substructure/*  float64 [n, ...]              what the class added
-attributes      dataset, pool, class, seed, world (JSON), versions (JSON), units, pixel_scale_arcsec, axes, and
+attributes      dataset, pool, class, seed, simulation (JSON), versions (JSON), units, pixel_scale_arcsec, axes, and
                 pyautolens_disagreement_sigma: how far its first image lies from PyAutoLens's, at worst, in noise
 in front        the SHA-256 of the HDF5, as text (`artefacts.SEAL`)
 """

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from oddlens.data.randomness import stream
-from oddlens.data.training_sets import LABELLED, MIXED, parse_cell
+from oddlens.data.training_sets import LABELLED, MIXED, parse_training_set
 from oddlens.files.artefacts import read_table, write_table
 
 IDENTITY = ["pool", "class", "index"]
@@ -23,7 +23,7 @@ KNOWN = "known"
 
 
 def split(
-    cells: Sequence[str],
+    training_sets: Sequence[str],
     *,
     seed: int,
     replica: int,
@@ -34,10 +34,10 @@ def split(
     contaminants: Mapping[str, int],
     known: Mapping[str, int],
 ) -> pd.DataFrame:
-    """The training sets of one replica (a study's seed): a row for each image in use, a column of 0/1 for each cell.
+    """The training sets of one replica (a study's seed): a row for each image in use, a column of 0/1 for each training_set.
 
     Args:
-        cells: names such as `none-0`, `cdm-0.05`, `mixed-0.2`.
+        training_sets: names such as `none-0`, `cdm-0.05`, `mixed-0.2`.
         seed: the master seed.
         images: the size of every set.
         smooth: the class of the training pool.
@@ -57,20 +57,26 @@ def split(
     # Class by class in turn, so that any leading part of the mixture is balanced.
     odd[LABELLED] = odd[MIXED] = [image for turn in zip(*odd.values(), strict=False) for image in turn]
     members = {}
-    for cell in cells:
-        contaminant, fraction = parse_cell(cell)
+    for training_set in training_sets:
+        contaminant, fraction = parse_training_set(training_set)
         size = 2 * min(len(odd[MIXED]), len(normal)) if contaminant == LABELLED else images
         count = round(fraction * size)
         pool = odd[contaminant] if count else []
         if count > len(pool) or size - count > len(normal):
-            raise ValueError(f"{dataset} {cell}: {size} images cannot be drawn from {len(normal)} + {len(pool)}")
-        members[cell] = set(normal[: size - count] + pool[:count])
+            raise ValueError(
+                f"{dataset} {training_set}: {size} images cannot be drawn from {len(normal)} + {len(pool)}"
+            )
+        members[training_set] = set(normal[: size - count] + pool[:count])
         if contaminant != LABELLED and (both := set(pool[:count]) & set(told)):
-            raise ValueError(f"{dataset} {cell}: {len(both)} of its odd images are known to be odd: enlarge the pool")
+            raise ValueError(
+                f"{dataset} {training_set}: {len(both)} of its odd images are known to be odd: enlarge the pool"
+            )
     used = sorted(set().union(*members.values(), told))
     table = pd.DataFrame(used, columns=IDENTITY)
-    for cell in cells:
-        table[cell] = np.fromiter((image in members[cell] for image in used), dtype=np.int8, count=len(used))
+    for training_set in training_sets:
+        table[training_set] = np.fromiter(
+            (image in members[training_set] for image in used), dtype=np.int8, count=len(used)
+        )
     table[KNOWN] = np.fromiter((told.get(image, 0) for image in used), dtype=np.int64, count=len(used))
     return table
 

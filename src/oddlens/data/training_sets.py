@@ -8,12 +8,12 @@ MIXED = "mixed"
 """The contaminant that is every anomaly class in equal parts."""
 
 
-def cell_name(contaminant: str, fraction: float) -> str:
+def training_set_name(contaminant: str, fraction: float) -> str:
     """The name of a training set among those of a seed; a column of split tables, a part of file names."""
     return f"{contaminant}-{fraction:g}"
 
 
-def parse_cell(name: str) -> tuple[str, float]:
+def parse_training_set(name: str) -> tuple[str, float]:
     """The contaminant and the fraction that a name holds."""
     contaminant, _, fraction = name.rpartition("-")
     return contaminant, float(fraction)

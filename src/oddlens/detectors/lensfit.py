@@ -6,7 +6,7 @@ the training images but the unit of brightness, and by how much sources differ f
 contamination can harm, and where lenses vary more, the fit has no harder task. What is trained is a network that says
 where a fit starts: it sees lenses that are drawn anew from the priors of the data set.
 
-This is the one detector that knows lenses; it is told the world of its data set when it is built. It is also the one
+This is the one detector that knows lenses; it is told the simulation of its data set when it is built. It is also the one
 that needs no full image: pixels that are NaN were not observed, and have no weight in fit and scan.
 """
 
@@ -28,7 +28,7 @@ from oddlens.lensing.camera import decorrelation
 from oddlens.lensing.lens_light_residual import leftover, principal
 from oddlens.lensing.model import LensModel
 from oddlens.lensing.scene import Scenes
-from oddlens.lensing.simulation import World
+from oddlens.lensing.simulation import Simulation
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.training.images import Images
 from oddlens.training.loop import Batch, Objective
@@ -40,12 +40,12 @@ AT_ONCE, PIXELS_AT_ONCE = 8, 2**20
 """Images fitted at once on a CPU, whose cache holds their Jacobians; and pixels of them on a GPU, which more of them
 keep busy, in 8 GB."""
 FIXED, MOVED = 1e-3, 0.1
-"""A parameter whose scatter in the world is less than the first is fixed by the priors; the fit leaves it free within
+"""A parameter whose scatter in the simulation is less than the first is fixed by the priors; the fit leaves it free within
 the second, as dark matter may move it."""
-CELLS, LEFTOVER = 15, 8
-"""Of worlds that have clumps, and light of the lens galaxy, by default."""
+SOURCE_PIXELS, LEFTOVER = 15, 8
+"""Of simulations that have clumps, and light of the lens galaxy, by default."""
 SCATTER, SCATTERS = 0.3, (0.5, 0.3, 0.2, 0.1)
-"""Of the amplitudes of cells, for the lenses that a start learns from; and those among which fits choose."""
+"""Of the amplitudes of source_pixels, for the lenses that a start learns from; and those among which fits choose."""
 JUDGES = 32
 """Training images by which one of these is chosen."""
 GALAXIES = 512
@@ -58,7 +58,7 @@ FAINTEST = 1e-3
 SURE = 5.0
 """The significance from which a mass counts as found."""
 BEYOND = 1.0
-"""An optimum that is so many standard deviations outside what was drawn of a parameter is no lens of the world."""
+"""An optimum that is so many standard deviations outside what was drawn of a parameter is no lens of the simulation."""
 TAILS = 5.0
 """Standardised parameters of a start beyond this are brought back to it."""
 LIBRARY = 1024
@@ -69,18 +69,18 @@ class LensFit(Detector):
     """Starting network, fit, and scan.
 
     Args:
-        world: of the data set (`World.plain`), but for its substructure, which is not looked at.
+        simulation: of the data set (`Simulation.plain`), but for its substructure, which is not looked at.
         lenses: that the start learns from; each is seen with new noise every time.
         rays: per pixel side.
         steps: of a fit at most.
-        free: what the fit's lenses have beside shear and a Sersic source of the world's index; by default all that the
-            world's have.
-        prior_width: of the normal priors of the fit, in standard deviations of the parameters of the world's lenses.
-        cells: along a side of the grid that the source may deviate from its profile by; 0: it may not. By default
-            15 if the world's sources have clumps.
-        cell_scatter: standard deviation of their amplitudes, in units of the source's brightness at its radius. By
+        free: what the fit's lenses have beside shear and a Sersic source of the simulation's index; by default all that the
+            simulation's have.
+        prior_width: of the normal priors of the fit, in standard deviations of the parameters of the simulation's lenses.
+        source_pixels: along a side of the grid that the source may deviate from its profile by; 0: it may not. By default
+            15 if the simulation's sources have clumps.
+        source_pixel_scatter: standard deviation of their amplitudes, in units of the source's brightness at its radius. By
             default that of `SCATTERS` by which some training images, which nobody labelled, are most probable.
-        leftover: images that what is left of the lens galaxy's light is made of; by default 8 if the world has any.
+        leftover: images that what is left of the lens galaxy's light is made of; by default 8 if the simulation has any.
         places, half_width_arcsec, softening_arcsec: of the scan.
         spread_arcsec2: standard deviation of the masses of the field, as Einstein radius squared.
         heaviest_arcsec2: typical area of the mass whose odds are asked for.
@@ -88,10 +88,10 @@ class LensFit(Detector):
             field of masses, or `chi_square` per pixel.
         width, depth, learning_rate: of the network that says where to start.
         tries: instead of where a network says, fits start from so many lenses, those most like the image of a library
-            drawn from the world, and the best fit counts.
+            drawn from the simulation, and the best fit counts.
     """
 
-    knows_lenses = True
+    takes_simulation = True
     masks = True
     scoring = ("score", "spread_arcsec2", "heaviest_arcsec2")
     findings = (
@@ -113,15 +113,15 @@ class LensFit(Detector):
     def __init__(
         self,
         pixels: int,
-        world: dict[str, Any],
+        simulation: dict[str, Any],
         *,
         lenses: PositiveInt = 8192,
         rays: PositiveInt = 2,
         steps: PositiveInt = 60,
         free: list[Literal["ellipticity", "multipole_3", "multipole_4", "sersic_index"]] | None = None,
         prior_width: PositiveFloat = 1.5,
-        cells: NonNegativeInt | None = None,
-        cell_scatter: PositiveFloat | None = None,
+        source_pixels: NonNegativeInt | None = None,
+        source_pixel_scatter: PositiveFloat | None = None,
         leftover: NonNegativeInt | None = None,
         places: PositiveInt = 13,
         half_width_arcsec: PositiveFloat = 2.4,
@@ -135,7 +135,7 @@ class LensFit(Detector):
         tries: NonNegativeInt = 0,
     ):
         super().__init__(pixels)
-        self.smooth = World.model_validate({**world, "substructure": {}})
+        self.smooth = Simulation.model_validate({**simulation, "substructure": {}})
         source, light = self.smooth.source, self.smooth.lens.light
         if self.smooth.camera.noise == "none":
             raise ValueError(
@@ -148,7 +148,7 @@ class LensFit(Detector):
             elliptical="ellipticity" in has,
             multipoles=[m for m in (3, 4) if f"multipole_{m}" in has],
             free_index="sersic_index" in has,
-            cells=(CELLS if source.clumps else 0) if cells is None else cells,
+            source_pixels=(SOURCE_PIXELS if source.clumps else 0) if source_pixels is None else source_pixels,
             leftover=(LEFTOVER if light else 0) if leftover is None else leftover,
             rays=rays,
         )
@@ -160,7 +160,7 @@ class LensFit(Detector):
             heaviest_arcsec2=heaviest_arcsec2,
         )
         self.lenses, self.steps, self.by, self.learning_rate = lenses, steps, score, learning_rate
-        self.prior_width, self.cell_scatter, self.spread = prior_width, cell_scatter, spread_arcsec2
+        self.prior_width, self.source_pixel_scatter, self.spread = prior_width, source_pixel_scatter, spread_arcsec2
         self.tries = tries
         if not tries:
             self.coordinates = Components(pixels)
@@ -188,12 +188,12 @@ class LensFit(Detector):
         scenes = scene.draw(self.smooth, int(seed), "start", "start", SMOOTH, np.arange(self.lenses))
         self._look_at_light(scenes)
         bank = torch.from_numpy(self.model.parameters_of(scenes.lens)).to(self.middle)
-        named, cells = len(self.model.names), self.model.cells**2
+        named, source_pixels = len(self.model.names), self.model.source_pixels**2
         self.extremes.copy_(torch.stack(bank[:, :named].aminmax(dim=0)))
         self.middle[:named] = bank[:, :named].mean(dim=0)
         scatter = bank[:, :named].std(dim=0)
         self.scatter[:named] = scatter.where(scatter > FIXED, MOVED)
-        self.scatter[named : named + cells] = self.cell_scatter or SCATTER
+        self.scatter[named : named + source_pixels] = self.source_pixel_scatter or SCATTER
         amplitudes = torch.randn(bank[:, named:].shape, generator=generator, device=bank.device)
         bank[:, named:] = self.scatter[named:] * amplitudes
         if self.tries:
@@ -221,22 +221,22 @@ class LensFit(Detector):
             self.decorrelates.copy_(torch.from_numpy(decorrelation(self.pixels, width)))
 
     def conclude(self, images: Images, generator: torch.Generator) -> None:
-        """Learn the scatter of the amplitudes of cells."""
-        if not self.model.cells or self.cell_scatter:
+        """Learn the scatter of the amplitudes of source_pixels."""
+        if not self.model.source_pixels or self.source_pixel_scatter:
             return
-        cells = slice(len(self.model.names), len(self.model.names) + self.model.cells**2)
+        source_pixels = slice(len(self.model.names), len(self.model.names) + self.model.source_pixels**2)
         seen = images.some(JUDGES)
         parts = seen.split(self.at_once)
         starts = [self.starts(part) for part in parts]
         evidence, converged = [], []
         for scatter in SCATTERS:
-            self.scatter[cells] = scatter
+            self.scatter[source_pixels] = scatter
             fits = [self.fitted(part, start) for part, start in zip(parts, starts, strict=True)]
             starts = [[found.parameters] for found in fits]
             evidence.append(torch.cat([self._evidence(*both) for both in zip(parts, fits, strict=True)]))
             converged.append(torch.cat([found.converged for found in fits]))
         usable = torch.stack(converged).all(dim=0)
-        self.scatter[cells] = SCATTERS[int((torch.stack(evidence) * usable).sum(dim=1).argmax())]
+        self.scatter[source_pixels] = SCATTERS[int((torch.stack(evidence) * usable).sum(dim=1).argmax())]
 
     def objectives(self) -> list[Objective]:
         """The start, if a network says it: standardised parameters of lenses from their images."""
@@ -260,7 +260,7 @@ class LensFit(Detector):
     # --- fit and scan -----------------------------------------------------------------------------------------------
 
     def noise(self, images: Tensor | None = None) -> Noise:
-        """Of the camera and of lens galaxies as bright as the mean of the world's, in electrons / s / pixel; infinite
+        """Of the camera and of lens galaxies as bright as the mean of the simulation's, in electrons / s / pixel; infinite
         where `images` are masked."""
         gain = (self.gain * self.scale).item()
         floor = (self.background * self.scale**2).item() + gain * self.galaxy
@@ -270,7 +270,7 @@ class LensFit(Detector):
         return Noise(gain, floor, self.decorrelates if correlated else None)
 
     def prior(self) -> Prior:
-        """Of the parameters; that of amplitudes has the width of the world's."""
+        """Of the parameters; that of amplitudes has the width of the simulation's."""
         width = self.scatter.clone()
         width[: len(self.model.names)] *= self.prior_width
         return Prior(self.middle, torch.diag(width**-2))
@@ -339,13 +339,13 @@ class LensFit(Detector):
         return torch.stack([scores[self.by], *flags, *scores.values(), *mass], dim=1)
 
     def at_bounds(self, found: Fit) -> Tensor:
-        """Whether only a lens that the world cannot have explains an image, [n].
+        """Whether only a lens that the simulation cannot have explains an image, [n].
 
         Nothing is said against the fit, nor against the score that it has; but what the image shows may be no lens, or
         one of another population, on which the score was never tried.
         """
-        # What cells add has a size and a brightness, too, so that those of the profile alone may be any.
-        asked = self.model.lens_count + 2 if self.model.cells else len(self.model.names)
+        # What source_pixels add has a size and a brightness, too, so that those of the profile alone may be any.
+        asked = self.model.lens_count + 2 if self.model.source_pixels else len(self.model.names)
         (least, most), found_at = self.extremes[:, :asked], found.parameters[:, :asked]
         outside = (least - found_at).maximum(found_at - most)
         return found.converged & (outside > BEYOND * self.scatter[:asked]).any(dim=1)
@@ -396,8 +396,8 @@ def filled(images: Tensor) -> Tensor:
     return images
 
 
-def features(world: World) -> Sequence[str]:
-    """What a world's lenses have beyond a round halo in a shear, and a Sersic source of known index."""
+def features(simulation: Simulation) -> Sequence[str]:
+    """What a simulation's lenses have beyond a round halo in a shear, and a Sersic source of known index."""
     names = ("ellipticity", "multipole_3", "multipole_4")
-    found = [name for name in names if getattr(world.lens, name) is not None]
-    return found + ([] if world.source.sersic_index.kind == "fixed" else ["sersic_index"])
+    found = [name for name in names if getattr(simulation.lens, name) is not None]
+    return found + ([] if simulation.source.sersic_index.kind == "fixed" else ["sersic_index"])

@@ -4,8 +4,8 @@ The likelihood is PyAutoLens's (`AnalysisImaging`, under JAX), model and priors 
 2023, MNRAS 525, 3181), which they recommend, integrates the one over the other. It is called here without PyAutoFit's
 searches, which keep folders of output and pickles.
 
-The smooth lens is that of the world, as an observer of many lenses would assume it: each parameter is normal about the
-mean of lenses drawn from the world, and wider than these. The mass is one of the scan of `lensfit`
+The smooth lens is that of the simulation, as an observer of many lenses would assume it: each parameter is normal about the
+mean of lenses drawn from the simulation, and wider than these. The mass is one of the scan of `lensfit`
 (`detectors/blocks/scan.py`): softened, anywhere on a square, its Einstein radius squared half a normal number. So the
 difference of the log evidences is what that scan calls `odds` and finds by a linear approximation about one optimum;
 here nothing is linear, and the smooth lens may be any.
@@ -24,13 +24,13 @@ from nautilus import Sampler
 
 from oddlens.lensing import scene
 from oddlens.lensing.reference import af, al, tracer
-from oddlens.lensing.simulation import World, extras
+from oddlens.lensing.simulation import Simulation, extras
 from oddlens.lensing.substructure_classes import SMOOTH
 
 DRAWN = 512
 """Lenses by which priors are set."""
 WIDER, MOVED = 1.5, 0.1
-"""Priors are so many times as wide as what was drawn; a parameter that the world fixes has the second for a width (of
+"""Priors are so many times as wide as what was drawn; a parameter that the simulation fixes has the second for a width (of
 sizes and brightness, the part), as dark matter may move it."""
 RAYS = 4
 """Per pixel side. Chi-square of a model image errs by less than one with them."""
@@ -147,17 +147,17 @@ class SoftMass(MassProfile):
 
 
 class LensFamily:
-    """The smooth lenses of a world, and the same with one mass, as models of PyAutoFit.
+    """The smooth lenses of a simulation, and the same with one mass, as models of PyAutoFit.
 
     Raises:
-        ValueError: where the world has more than the models (see `world.extras`).
+        ValueError: where the simulation has more than the models (see `simulation.extras`).
     """
 
-    def __init__(self, world: World, mass: Mass, seed: int):
-        if beyond := extras(world):
-            raise ValueError(f"the world has {', '.join(beyond)}, which these models have not")
-        self.world, self.mass = world, mass
-        scenes = scene.draw(world.only(SMOOTH), seed, "follow", "drawn", SMOOTH, np.arange(DRAWN))
+    def __init__(self, simulation: Simulation, mass: Mass, seed: int):
+        if beyond := extras(simulation):
+            raise ValueError(f"the simulation has {', '.join(beyond)}, which these models have not")
+        self.simulation, self.mass = simulation, mass
+        scenes = scene.draw(simulation.only(SMOOTH), seed, "follow", "drawn", SMOOTH, np.arange(DRAWN))
         self.tracers = [tracer(scenes, k, SMOOTH) for k in range(DRAWN)]
         self.redshifts = [float(np.mean(scenes.lens[f"{which}_redshift"])) for which in ("lens", "source")]
 
@@ -178,7 +178,7 @@ class LensFamily:
         """The smooth lens, or the `odd` one with a mass."""
         halo, main = af.Model(al.mp.Isothermal), af.Model(al.lp.Sersic)
         halo.einstein_radius = self._normal(0, "halo", "einstein_radius", positive=True)
-        elliptical = self.world.lens.ellipticity is not None
+        elliptical = self.simulation.lens.ellipticity is not None
         _set(halo, "centre", (0.0, 0.0))
         _set(halo, "ell_comps", self._pair(0, "halo", "ell_comps") if elliptical else (0.0, 0.0))
         shear = af.Model(al.mp.ExternalShear)
@@ -187,7 +187,7 @@ class LensFamily:
             _set(main, name, self._pair(1, "main", name))
         main.intensity = self._normal(1, "main", "intensity", positive=True)
         main.effective_radius = self._normal(1, "main", "effective_radius", positive=True)
-        index = self.world.source.sersic_index
+        index = self.simulation.source.sersic_index
         fixed = float(index.quantile(np.array(0.5))) if index.kind == "fixed" else None
         main.sersic_index = fixed or self._normal(1, "main", "sersic_index", positive=True)
         parts = {"halo": halo, "shear": shear}

@@ -1,6 +1,6 @@
 """What is left of the lens galaxy's light after a model of it was subtracted: a few images span nearly all of it.
 
-Light and subtraction are drawn from the priors of a world, drawn as the camera sees them, and taken apart into
+Light and subtraction are drawn from the priors of a simulation, drawn as the camera sees them, and taken apart into
 principal components: their amplitudes are uncorrelated, and scaled by their deviations they are a prior of their own.
 """
 
@@ -11,7 +11,7 @@ import numpy as np
 from oddlens.lensing import profiles
 from oddlens.lensing.grids import grid
 from oddlens.lensing.scene import Columns
-from oddlens.lensing.simulation import World
+from oddlens.lensing.simulation import Simulation
 
 RAYS, MIDDLE_RAYS, MIDDLE = 4, 32, 4
 """Rays per pixel side, those of pixels in the middle, where a Sersic profile has its cusp, and how many pixels are."""
@@ -26,9 +26,9 @@ class Leftover(NamedTuple):
     """What subtraction leaves, likewise."""
 
 
-def leftover(world: World, q: Columns, side: int) -> Leftover:
+def leftover(simulation: Simulation, q: Columns, side: int) -> Leftover:
     """The light of lenses `q` (`Scenes.lens`), on `side` pixels a side."""
-    whole = _means(world, q, side)
+    whole = _means(simulation, q, side)
     if "subtraction_intensity_ratio" not in q:
         return Leftover(whole, whole)
     model = {
@@ -36,11 +36,11 @@ def leftover(world: World, q: Columns, side: int) -> Leftover:
         "light_intensity_per_arcsec2": q["light_intensity_per_arcsec2"] * q["subtraction_intensity_ratio"],
         "light_effective_radius_arcsec": q["light_effective_radius_arcsec"] * q["subtraction_radius_ratio"],
     }
-    return Leftover(whole, whole - _means(world, model, side))
+    return Leftover(whole, whole - _means(simulation, model, side))
 
 
-def _means(world: World, q: Columns, side: int) -> np.ndarray:
-    scale = world.camera.pixel_scale_arcsec
+def _means(simulation: Simulation, q: Columns, side: int) -> np.ndarray:
+    scale = simulation.camera.pixel_scale_arcsec
     means = _drawn(q, side, RAYS, scale)
     inner = slice((side - MIDDLE) // 2, (side + MIDDLE) // 2)
     means[:, inner, inner] = _drawn(q, MIDDLE, MIDDLE_RAYS, scale)

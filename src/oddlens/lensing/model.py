@@ -1,7 +1,7 @@
 """The smooth lens as a differentiable function: parameters to what the camera sees, and to its Jacobian, in PyTorch.
 
 The lens is the simulator's: the same profiles, units, point-spread function and order of things (`render.py`), read
-from the same `World`. What differs is the point of view. The simulator draws an image once and as well as it can; a fit
+from the same `Simulation`. What differs is the point of view. The simulator draws an image once and as well as it can; a fit
 draws many, near one another, and wants their derivatives. So
 
 * the parameters are those in which the image is smooth and unbounded: shears and multipoles as components, in which
@@ -30,7 +30,7 @@ from oddlens.lensing import camera as cameras
 from oddlens.lensing import profiles
 from oddlens.lensing.grids import centres
 from oddlens.lensing.scene import Columns
-from oddlens.lensing.simulation import World
+from oddlens.lensing.simulation import Simulation
 
 PSF_TOLERANCE, ROUGHLY = 1e-4, 1e-2
 """Singular values of the PSF below this part of the largest are left out; and where derivatives need not be exact."""
@@ -59,16 +59,16 @@ class Drawn(NamedTuple):
 
 
 class LensModel(nn.Module):
-    """A smooth lens with a Sersic source, as a camera of a world sees it.
+    """A smooth lens with a Sersic source, as a camera of a simulation sees it.
 
-    Parameters are those of `names`, then the amplitudes of the source's cells and of the leftover light: in these the
+    Parameters are those of `names`, then the amplitudes of the source's source_pixels and of the leftover light: in these the
     image is linear.
 
     Args:
         elliptical: the halo is an isothermal ellipsoid, not a sphere.
         multipoles: orders m of its multipoles.
-        free_index: the source's Sersic index is a parameter; else it is the world's.
-        cells: along a side of a square grid of Gaussians that is added to the source, so that it need not be a Sersic
+        free_index: the source's Sersic index is a parameter; else it is the simulation's.
+        source_pixels: along a side of a square grid of Gaussians that is added to the source, so that it need not be a Sersic
             profile; none by default.
         extent: half width of that grid, in effective radii of the source.
         leftover: how many images are added to what the camera sees; none by default. They are set later.
@@ -97,20 +97,20 @@ class LensModel(nn.Module):
 
     def __init__(
         self,
-        world: World,
+        simulation: Simulation,
         *,
         elliptical: bool = False,
         multipoles: Sequence[int] = (),
         free_index: bool = False,
-        cells: int = 0,
+        source_pixels: int = 0,
         extent: float = 2.0,
         leftover: int = 0,
         rays: int = 2,
     ):
         super().__init__()
-        self.cells, self.extent = cells, extent
+        self.source_pixels, self.extent = source_pixels, extent
         self.camera, self.elliptical, self.multipoles, self.free_index = (
-            world.camera,
+            simulation.camera,
             elliptical,
             multipoles,
             free_index,
@@ -121,18 +121,20 @@ class LensModel(nn.Module):
         self.lens_count = len(self.names)
         self.names += ["source_y", "source_x", "source_ellipse_1", "source_ellipse_2", "log_radius", "log_intensity"]
         self.names += ["log_index"] if free_index else []
-        self.count = len(self.names) + cells**2 + leftover
-        typical = {name: np.array([prior.quantile(np.array(0.5))]) for name, prior in _camera_priors(world).items()}
-        kernel = cameras.psf_kernels(world.camera, typical)[0]
-        self.index = float(world.source.sersic_index.quantile(np.array(0.5)))
-        self.softening = (SOFTENING * world.camera.pixel_scale_arcsec) ** 2
-        self.flux = float(cameras.electrons_per_flux(typical)[0]) * world.camera.pixel_scale_arcsec**2
-        self.pixels, self.side = world.camera.pixels, world.camera.pixels + len(kernel) - 1
+        self.count = len(self.names) + source_pixels**2 + leftover
+        typical = {
+            name: np.array([prior.quantile(np.array(0.5))]) for name, prior in _camera_priors(simulation).items()
+        }
+        kernel = cameras.psf_kernels(simulation.camera, typical)[0]
+        self.index = float(simulation.source.sersic_index.quantile(np.array(0.5)))
+        self.softening = (SOFTENING * simulation.camera.pixel_scale_arcsec) ** 2
+        self.flux = float(cameras.electrons_per_flux(typical)[0]) * simulation.camera.pixel_scale_arcsec**2
+        self.pixels, self.side = simulation.camera.pixels, simulation.camera.pixels + len(kernel) - 1
 
-        middle = centres(self.side, self.side * world.camera.pixel_scale_arcsec)
+        middle = centres(self.side, self.side * simulation.camera.pixel_scale_arcsec)
         middle_y, middle_x = (part.ravel() for part in np.meshgrid(-middle, middle, indexing="ij"))
-        offset_y, offset_x, weights = nodes(rays, world.camera.pixel_scale_arcsec)
-        near_y, near_x, near_weights = nodes(NEAR_RAYS, world.camera.pixel_scale_arcsec)
+        offset_y, offset_x, weights = nodes(rays, simulation.camera.pixel_scale_arcsec)
+        near_y, near_x, near_weights = nodes(NEAR_RAYS, simulation.camera.pixel_scale_arcsec)
         y, x = offset_y[:, None] + middle_y, offset_x[:, None] + middle_x  # [rays^2, padded^2]
         buffers = {
             "rays_y": y,
@@ -156,7 +158,7 @@ class LensModel(nn.Module):
         """The parameters [n, parameters] of scenes of the simulator (`Scenes.lens`).
 
         What the scenes have and this model does not (an ellipticity, a multipole) is left out, and the amplitudes of
-        cells and leftover light are zero.
+        source_pixels and leftover light are zero.
         """
         b, zero = q["halo_einstein_radius_arcsec"], np.zeros_like(q["halo_einstein_radius_arcsec"])
         columns = [b, *components(q["shear_magnitude"], q["shear_angle_deg"], 2)]
@@ -194,21 +196,21 @@ class LensModel(nn.Module):
 
     def drawn(self, parameters: Tensor) -> Drawn:
         """The same with all derivatives."""
-        pixels, cells = self._pixels(parameters, derivatives=True)
+        pixels, source_pixels = self._pixels(parameters, derivatives=True)
         seen = self.seen(pixels)
         pulled = pixels[:, 1 + self.lens_count : 3 + self.lens_count]
-        parts = [seen[:, 1:], self.seen(cells, rough=True), self.leftover.expand(len(seen), -1, -1)]
+        parts = [seen[:, 1:], self.seen(source_pixels, rough=True), self.leftover.expand(len(seen), -1, -1)]
         jacobian = torch.cat(parts, dim=1)
         return Drawn(seen[:, 0] + self._leftover(parameters), jacobian, pulled)
 
     def _pixels(self, parameters: Tensor, derivatives: bool) -> tuple[Tensor, Tensor]:
         """Brightness, meaned over pixels, [n, 1, padded^2], followed by its `derivatives` by the named parameters, if
-        these are wanted; and the light of each cell.
+        these are wanted; and the light of each source pixel.
 
         Where pixels show the middle of the source, what many rays say of its profile replaces what few say.
         """
         rays = Rays(self.rays_y, self.rays_x, self.linear, self.weights)
-        pixels, cells, (y, x) = self._columns(parameters, rays, derivatives, flexible=self.cells > 0)
+        pixels, source_pixels, (y, x) = self._columns(parameters, rays, derivatives, flexible=self.source_pixels > 0)
         distance = (y * y + x * x).amin(dim=1)
         near = distance.topk(min(NEAR * self.pixels, self.side**2), dim=1, largest=False, sorted=False).indices
         near_y = self.middle_y[near][:, None] + self.near_y[:, None]
@@ -217,7 +219,7 @@ class LensModel(nn.Module):
         fine, rough = (
             self._columns(parameters, those, derivatives, flexible=False)[0] for those in (many, rays.at(near))
         )
-        return pixels.scatter_add(2, near[:, None].expand_as(fine), fine - rough), cells
+        return pixels.scatter_add(2, near[:, None].expand_as(fine), fine - rough), source_pixels
 
     def _columns(
         self, parameters: Tensor, rays: "Rays", derivatives: bool, flexible: bool
@@ -225,12 +227,12 @@ class LensModel(nn.Module):
         """What `_pixels` says, from these rays, of a source that is `flexible` or a Sersic profile alone; and where the
         rays end."""
         beta, lens = self._traced(parameters, rays, derivatives)
-        light, gradient, own, cells = self._source(parameters, beta, derivatives, flexible)
+        light, gradient, own, source_pixels = self._source(parameters, beta, derivatives, flexible)
         columns = [light]
         if derivatives:
             columns += [-(gradient[0] * field[..., 0, :, :] + gradient[1] * field[..., 1, :, :]) for field in lens]
             columns += [-gradient[0], -gradient[1], *own]
-        return torch.stack([rays.pooled(column) for column in columns], dim=1), cells, beta
+        return torch.stack([rays.pooled(column) for column in columns], dim=1), source_pixels, beta
 
     def seen(self, brightness: Tensor, rough: bool = False) -> Tensor:
         """Pixels with a rim [..., padded^2], flux / arcsec^2, as the camera sees them [..., pixels^2].
@@ -287,10 +289,13 @@ class LensModel(nn.Module):
         self, parameters: Tensor, beta: tuple[Tensor, Tensor], derivatives: bool, flexible: bool
     ) -> tuple[Tensor, tuple[Tensor, Tensor], list[Tensor], Tensor]:
         """Brightness [n, rays, pixels], its gradient (y, x), and its derivatives by the source's other parameters; the
-        light of each cell."""
+        light of each source pixel."""
         y, x = beta
         count = len(self.names)
-        own, amplitudes = parameters[:, self.lens_count + 2 : count], parameters[:, count : count + self.cells**2]
+        own, amplitudes = (
+            parameters[:, self.lens_count + 2 : count],
+            parameters[:, count : count + self.source_pixels**2],
+        )
         h1, h2, log_radius, log_intensity, *log_index = (p[:, None, None] for p in own.unbind(dim=1))
         n = log_index[0].exp() if log_index else torch.full_like(h1, self.index)
         c, b = (1 + h1 * h1 + h2 * h2).sqrt(), profiles.sersic_b(n)
@@ -322,23 +327,23 @@ class LensModel(nn.Module):
 
     def _grid(self, y: Tensor, x: Tensor, amplitudes: Tensor, derivatives: bool) -> "Grid":
         """Gaussians of unit amplitude at positions in effective radii, [n, rays, padded^2]."""
-        step = 2 * self.extent / (self.cells - 1)
-        places = torch.linspace(-self.extent, self.extent, self.cells, dtype=y.dtype, device=y.device)[:, None]
+        step = 2 * self.extent / (self.source_pixels - 1)
+        places = torch.linspace(-self.extent, self.extent, self.source_pixels, dtype=y.dtype, device=y.device)[:, None]
         width = WIDTH * step
 
         def along(t: Tensor) -> tuple[Tensor, Tensor]:
-            off = (t[:, :, None] - places) / width  # [n, rays, cells, padded^2]
+            off = (t[:, :, None] - places) / width  # [n, rays, source_pixels, padded^2]
             bell = (-0.5 * off * off).exp()
             return bell, -off / width * bell
 
         (gy, dy), (gx, dx) = along(y), along(x)
-        a = amplitudes.view(-1, 1, self.cells, self.cells)
-        row = a @ gx  # [n, rays, cells, padded^2]
+        a = amplitudes.view(-1, 1, self.source_pixels, self.source_pixels)
+        row = a @ gx  # [n, rays, source_pixels, padded^2]
         light = (gy * row).sum(dim=2)
         if not derivatives:
             return Grid(light, (light, light), light)
         by_y, by_x = (dy * row).sum(dim=2), (gy * (a @ dx)).sum(dim=2)
-        each = gy.new_zeros(len(gy), self.cells, self.cells, gy.shape[-1])
+        each = gy.new_zeros(len(gy), self.source_pixels, self.source_pixels, gy.shape[-1])
         for ray, weight in enumerate(self.weights.tolist()):
             each.addcmul_(gy[:, ray, :, None], gx[:, ray, None], value=weight)
         return Grid(light, (by_y, by_x), each.flatten(1, 2))
@@ -373,7 +378,7 @@ class Grid(NamedTuple):
     gradient: tuple[Tensor, Tensor]
     """(y, x), by positions in effective radii."""
     each: Tensor
-    """The light of each by itself, meaned over pixels, [n, cells^2, padded^2]."""
+    """The light of each by itself, meaned over pixels, [n, source_pixels^2, padded^2]."""
 
 
 def nodes(count: int, width: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -410,9 +415,9 @@ def separated(kernel: np.ndarray, pixels: int, tolerance: float = PSF_TOLERANCE)
     return y.reshape(pixels, -1), x.reshape(padded, -1)
 
 
-def _camera_priors(world: World) -> dict:
+def _camera_priors(simulation: Simulation) -> dict:
     """The priors of what `camera` reads, by its names."""
-    psf, camera = world.camera.psf, world.camera
+    psf, camera = simulation.camera.psf, simulation.camera
     found = {
         "psf_fwhm_arcsec": psf.fwhm_arcsec,
         "psf_moffat_beta": psf.moffat_beta,

@@ -252,7 +252,7 @@ def renderer(camera: Camera, cls: str) -> Callable[[Scenes], Columns]:
     """A compiled function from scenes to what the camera sees before noise, arrays of float32, electrons / s / pixel.
 
     image       [n, pixels, pixels]     all light; row 0 is the top (+y)
-    subtracted  [n, pixels, pixels]     the part of it that is subtracted again, where the world has such a model
+    subtracted  [n, pixels, pixels]     the part of it that is subtracted again, where the simulation has such a model
     rays        [n, padded, padded]     rays per pixel side, with the rim from which the PSF brings light in
     """
     jax.config.update("jax_enable_x64", False)

@@ -13,7 +13,7 @@ from scipy import special
 from oddlens.data.randomness import stream
 from oddlens.lensing import profiles, substructure_classes
 from oddlens.lensing.cosmology import planes
-from oddlens.lensing.simulation import Clumps, World
+from oddlens.lensing.simulation import Clumps, Simulation
 from oddlens.schema.priors import Distribution, most
 from oddlens.schema.section import Section
 
@@ -25,7 +25,7 @@ class Scenes:
     """A batch of n images in numbers. Angles are counter-clockwise from +x."""
 
     lens: Columns  # arrays [n]: what all classes have
-    clumps: Columns  # arrays [n, slots]: further components of the source, where the world has any
+    clumps: Columns  # arrays [n, slots]: further components of the source, where the simulation has any
     substructure: Columns  # arrays [n] or [n, slots]: what the class adds
     truth: Columns  # arrays [n]: derived quantities of the substructure
 
@@ -65,13 +65,13 @@ def _priors(section: Section | None, prefix: str, leave_out: tuple[str, ...] = (
     return {prefix + name: value for name, value in fields.items() if isinstance(value, Distribution)}
 
 
-def priors(world: World) -> Iterator[tuple[str, dict[str, Distribution]]]:
+def priors(simulation: Simulation) -> Iterator[tuple[str, dict[str, Distribution]]]:
     """All priors of one number an image, by column, in groups that have a stream of random numbers each.
 
     A number belongs to its group and place, so that adding a group (lens light, say) leaves the other lenses as they
     were.
     """
-    lens, source, camera = world.lens, world.source, world.camera
+    lens, source, camera = simulation.lens, simulation.source, simulation.camera
     places = ("redshift", "offset_arcsec", "offset_angle_deg", "axis_ratio", "angle_deg", "effective_radius_arcsec")
     yield (
         "lens",
@@ -135,7 +135,7 @@ def circled(axis_ratio: np.ndarray) -> np.ndarray:
     return 2 / np.pi * np.sqrt(axis_ratio) * special.ellipk(1 - axis_ratio**2)
 
 
-def draw(world: World, seed: int, dataset: str, pool: str, cls: str, indices: np.ndarray) -> Scenes:
+def draw(simulation: Simulation, seed: int, dataset: str, pool: str, cls: str, indices: np.ndarray) -> Scenes:
     """The scenes of the images `indices` [n] of a class in a pool.
 
     The mass inside the Einstein radius b of the whole lens is the same for every class (an isothermal halo has no
@@ -145,24 +145,24 @@ def draw(world: World, seed: int, dataset: str, pool: str, cls: str, indices: np
     """
     lens_name = _stream_name(dataset, pool, cls)
     q: Columns = {}
-    for group, own in priors(world):
+    for group, own in priors(simulation):
         q |= _draw_group(seed, (*lens_name, group), indices, own)
     q |= planes(q["lens_redshift"], q["source_redshift"])
     q["area"] = q["lens_mass_msun"] * q["area_per_msun"]
     q["einstein_radius_arcsec"] = b = np.sqrt(q["area"])
-    clumps = _draw_clumps(seed, (*lens_name, "clumps"), indices, world.source.clumps, q)
+    clumps = _draw_clumps(seed, (*lens_name, "clumps"), indices, simulation.source.clumps, q)
 
     module = substructure_classes.module(cls)
-    own_priors = module.Priors.model_validate(world.substructure.get(cls, {}))
+    own_priors = module.Priors.model_validate(simulation.substructure.get(cls, {}))
     v = _uniforms(
         seed,
         (dataset, pool, cls, "substructure"),
         indices,
-        module.uniforms(own_priors, world.lens.mass_msun.support()[1]),
+        module.uniforms(own_priors, simulation.lens.mass_msun.support()[1]),
     )
     sub = module.draw(own_priors, v, q)
     q["halo_einstein_radius_arcsec"] = b.copy()
-    if world.lens.conserve_mass:
+    if simulation.lens.conserve_mass:
         round_halo = circled(q["lens_axis_ratio"]) if "lens_axis_ratio" in q else 1.0
         q["halo_einstein_radius_arcsec"] -= module.enclosed(sub, b) / (round_halo * b)
     truth = module.truth(sub, q)

@@ -1,4 +1,4 @@
-"""The world that a data set's images come from: the priors of its lenses, sources and dark matter, and its camera.
+"""The simulation that a data set's images come from: the priors of its lenses, sources and dark matter, and its camera.
 
 Sections that are left out (ellipticity, multipoles, lens light, clumps) are not there at all: nothing about a prior is
 decided here but the bounds that its values must keep.
@@ -142,7 +142,7 @@ class Camera(Section):
         return psf
 
 
-class World(Section):
+class Simulation(Section):
     """All that the look of an image depends on, besides its name."""
 
     lens: Lens
@@ -163,7 +163,7 @@ class World(Section):
         }
 
     @model_validator(mode="after")
-    def _source_behind_lens(self) -> "World":
+    def _source_behind_lens(self) -> "Simulation":
         furthest, nearest_source = self.lens.redshift.support()[1], self.source.redshift.support()[0]
         if furthest >= nearest_source:
             raise ValueError(
@@ -172,9 +172,9 @@ class World(Section):
             )
         return self
 
-    def only(self, cls: str) -> "World":
-        """The same world with the priors of one class alone: all that its images depend on."""
-        return World.model_construct(
+    def only(self, cls: str) -> "Simulation":
+        """The same simulation with the priors of one class alone: all that its images depend on."""
+        return Simulation.model_construct(
             lens=self.lens,
             source=self.source,
             camera=self.camera,
@@ -182,14 +182,14 @@ class World(Section):
         )
 
 
-def extras(world: World) -> list[str]:
-    """What a world has beyond isothermal halos in a shear, Sersic sources and white noise."""
-    lens, camera = world.lens, world.camera
+def extras(simulation: Simulation) -> list[str]:
+    """What a simulation has beyond isothermal halos in a shear, Sersic sources and white noise."""
+    lens, camera = simulation.lens, simulation.camera
     has = {
         "lens.multipole_3": lens.multipole_3,
         "lens.multipole_4": lens.multipole_4,
         "lens.light": lens.light,
-        "source.clumps": world.source.clumps,
+        "source.clumps": simulation.source.clumps,
         "camera.noise_correlation_pixels": camera.noise_correlation_pixels,
         "camera.noise: none": camera.noise == "none" or None,
     }

@@ -20,7 +20,7 @@ from oddlens.data.randomness import stream
 from oddlens.data.shards import Shard
 from oddlens.lensing.camera import noise_sigma, psf_profile
 from oddlens.lensing.camera import sky as sky_of
-from oddlens.lensing.simulation import Camera, World
+from oddlens.lensing.simulation import Camera, Simulation
 from oddlens.observations import image_files
 from oddlens.observations.image_files import DATA, SAME_SCALE
 from oddlens.observations.lens_index import Lens
@@ -83,7 +83,7 @@ class Target(Section):
     def of(cls, found: Sequence[Shard]) -> Self:
         """That of smooth validation images, whose camera is taken to be their median one."""
         about = found[0].attributes
-        camera = World.model_validate(json.loads(about["world"])).camera
+        camera = Simulation.model_validate(json.loads(about["simulation"])).camera
         names = ("exposure_s", "sky_per_arcsec2", "zero_point_mag")
         typical = {name: np.median(np.concatenate([shard.group("truth")[name] for shard in found])) for name in names}
         bright = [np.percentile(shard.images, BRIGHT_PERCENTILE, axis=(1, 2)) for shard in found]

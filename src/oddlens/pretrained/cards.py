@@ -6,7 +6,7 @@ Every figure comes from the card in the model file, which `oddlens.stages.publis
 from collections.abc import Mapping
 from typing import Any
 
-from oddlens.data.training_sets import LABELLED, parse_cell
+from oddlens.data.training_sets import LABELLED, parse_training_set
 from oddlens.observations.frames import CAUTION
 from oddlens.provenance.environment import commit_in_words
 from oddlens.statistics.false_alarm import FLOOR
@@ -19,15 +19,15 @@ OPTIONAL = {
     "clumps in the source": ("source", "clumps"),
     "correlated noise": ("camera", "noise_correlation_pixels"),
 }
-"""What a world may have, and where it says so."""
+"""What a simulation may have, and where it says so."""
 
 
 def text(card: Mapping[str, Any]) -> str:
     """The card as Markdown."""
     camera = card["target"]["camera"]
-    contaminant, fraction = parse_cell(card["cell"])
+    contaminant, fraction = parse_training_set(card["training_set"])
     known = "known labels" if contaminant == LABELLED else f"{fraction:.0%} {contaminant}" if fraction else "all smooth"
-    has = [what for what, (section, key) in OPTIONAL.items() if card["world"][section].get(key) is not None]
+    has = [what for what, (section, key) in OPTIONAL.items() if card["simulation"][section].get(key) is not None]
     lacks = [what for what in OPTIONAL if what not in has]
     training = ", ".join(f"{name} {value}" for name, value in card["training"].items())
     lines = [

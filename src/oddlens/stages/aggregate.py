@@ -6,12 +6,17 @@ from pathlib import Path
 import pandas as pd
 
 from oddlens.results.tables import conventions
-from oddlens.results.tables.alarms import alarms_table
 from oddlens.results.tables.auc import auc_table, comparison_table, summary_table
 from oddlens.results.tables.bins import bins_table
-from oddlens.results.tables.chances import chances_table, claims, oddest_table
 from oddlens.results.tables.contamination import contamination_table
+from oddlens.results.tables.false_alarm_probabilities import (
+    claims,
+    false_alarm_probabilities_table,
+    most_anomalous_table,
+)
+from oddlens.results.tables.false_alarms import false_alarms_table
 from oddlens.results.tables.findings import findings_table
+from oddlens.results.tables.fit_convergence import fit_convergence_table
 from oddlens.results.tables.noise import median_signal, noise_table
 from oddlens.results.tables.pairs import ablation_table, pairs_table
 from oddlens.results.tables.pixels import pixels_table
@@ -21,7 +26,6 @@ from oddlens.results.tables.ranks import ranks_table, wilcoxon_table
 from oddlens.results.tables.samples import samples_table
 from oddlens.results.tables.scored import Scored
 from oddlens.results.tables.selection import selection_table
-from oddlens.results.tables.starts import starts_table
 
 
 def aggregate(
@@ -62,7 +66,7 @@ def aggregate(
         "ranks": ranks_table(summary),
         "wilcoxon": wilcoxon_table(summary),
         "pixels": pixels_table(path for paths in pixels.values() for path in paths),
-        "starts": starts_table(starts),
+        "fit_convergence": fit_convergence_table(starts),
         "samples": samples_table(path for paths in samples.values() for path in paths),
     }
     for name, path in outputs.items():
@@ -82,10 +86,10 @@ def _of_dataset(scored: Scored, truth: pd.DataFrame, rows: Mapping[str, Mapping]
             yield "selection", selection_table(scored, block, rows)
     yield "bins", bins_table(scored, truth)
     yield "population", population_table(scored, truth)
-    yield "alarms", alarms_table(scored)
+    yield "false_alarms", false_alarms_table(scored)
     claimed = claims(scored)
-    yield "chances", chances_table(scored, claimed)
-    yield "oddest", oddest_table(scored, claimed)
+    yield "false_alarm_probabilities", false_alarm_probabilities_table(scored, claimed)
+    yield "most_anomalous", most_anomalous_table(scored, claimed)
 
 
 def _joined(found: list[pd.DataFrame]) -> pd.DataFrame:

@@ -70,7 +70,7 @@ def observation(shard: Shard, k: int, camera: Camera, psf: np.ndarray) -> fits_f
 
 def _export_shard(shard: Shard, folder: Path, scale: Greys, smooth: str) -> None:
     about = shard.attributes
-    camera = Camera.model_validate(json.loads(about["world"])["camera"])
+    camera = Camera.model_validate(json.loads(about["simulation"])["camera"])
     psfs = cameras.psf_kernels(camera, shard.group("truth"))
     pngs = folder / "png" / about["pool"] / (GOOD if about["class"] == smooth else about["class"])
     files = folder / "fits" / about["pool"] / about["class"]
@@ -126,7 +126,7 @@ def export(
 
 def _dark_noise(shard: Shard) -> float:
     """The noise where there is no light, electrons / s: the median over a shard's images."""
-    camera = Camera.model_validate(json.loads(shard.attributes["world"])["camera"])
+    camera = Camera.model_validate(json.loads(shard.attributes["simulation"])["camera"])
     q = shard.group("truth")
     read = q.get("read_noise_electrons", np.zeros(len(shard.images)))
     dark = np.zeros(len(shard.images))

@@ -23,7 +23,7 @@ COLUMNS = ["start", "class", "images", "converged", "reached", "missed", "steps"
 
 
 @torch.no_grad()
-def starts(
+def fit_convergence(
     path: str | Path,
     model_path: str,
     shard_paths: Sequence[str],
@@ -60,13 +60,15 @@ def starts(
             counts = (len(seen), *(int(n.sum()) for n in (converged, reached, missed)))
             lines.append((start, shard.attributes["class"], *counts, np.median(steps)))
             say(f"{row} on {dataset}, {lines[-1][1]}, from a {start}: {counts[2]} of {counts[0]} reached the optimum")
-    write_table(path, pd.DataFrame(lines, columns=COLUMNS), kind="starts", dataset=dataset, detector=row)
+    write_table(path, pd.DataFrame(lines, columns=COLUMNS), kind="fit_convergence", dataset=dataset, detector=row)
 
 
 def with_library(model: LensFit) -> LensFit:
     """The same fit with a library in place of its network."""
-    assert model.world is not None
-    other = LensFit.build(model.pixels, world=model.world, **model.settings | {"tries": TRIES}).to(model.scale.device)
+    assert model.simulation is not None
+    other = LensFit.build(model.pixels, simulation=model.simulation, **model.settings | {"tries": TRIES}).to(
+        model.scale.device
+    )
     known = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("library")}
     other.load_state_dict(known, strict=False)
     other.draw_lenses(torch.Generator(model.scale.device).manual_seed(0))

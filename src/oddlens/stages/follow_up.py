@@ -22,11 +22,11 @@ from oddlens.files.artefacts import read_table
 from oddlens.files.progress import duration, say
 from oddlens.lensing import camera as cameras
 from oddlens.lensing.evidence import Fitted, LensFamily, Mass, Observed, fitted
-from oddlens.lensing.simulation import World
+from oddlens.lensing.simulation import Simulation
 from oddlens.observations import noise_map
 from oddlens.results.figures import style
 from oddlens.results.tables import conventions
-from oddlens.results.tables.followed import COLUMNS, SCANNED
+from oddlens.results.tables.follow_up import COLUMNS, SCANNED
 
 SPAN = 4.0
 """Of what is left over, in units of the noise."""
@@ -34,11 +34,11 @@ PLACES = 24
 """Bins along a side of the map of places."""
 
 
-def follow(
+def follow_up(
     table_path: str | Path,
     picture_path: str | Path,
     *,
-    oddest_path: str | Path,
+    most_anomalous_path: str | Path,
     findings_path: str | Path | None,
     shard_paths: list[str],
     dataset: str,
@@ -55,14 +55,14 @@ def follow(
     it diverged, leaves an empty table.
 
     Args:
-        oddest_path: `tables/oddest.csv`.
+        most_anomalous_path: `tables/most_anomalous.csv`.
         findings_path: of a row that scans, which the first model's `odds` are taken from; None if there is none.
         shard_paths: of the test images.
         live: points of the sampler.
         mass: what is assumed of it; the keys of `evidence.Mass`.
         seed: the master seed.
     """
-    oddest = pd.read_csv(oddest_path)
+    oddest = pd.read_csv(most_anomalous_path)
     chosen = oddest[(oddest["dataset"] == dataset) & (oddest["detector"] == row) & (oddest["place"] == place)]
     if not len(chosen):
         conventions.write(table_path, pd.DataFrame(columns=COLUMNS))
@@ -70,7 +70,7 @@ def follow(
     named: dict[str, Any] = {str(name): value for name, value in chosen.iloc[0].items()}
     shard, k = _shard_of(shard_paths, named["class"], int(named["index"]))
     observed = observation(shard, k)
-    family = LensFamily(World.model_validate(json.loads(shard.attributes["world"])), Mass(**mass), seed)
+    family = LensFamily(Simulation.model_validate(json.loads(shard.attributes["simulation"])), Mass(**mass), seed)
 
     def fit(odd: bool) -> Fitted:
         made = fitted(observed, family, odd=odd, live=live, seed=torch_seed(seed, "follow", named["id"], int(odd)))
@@ -82,7 +82,7 @@ def follow(
     smooth, odd = fit(False), fit(True)
     seconds = time.perf_counter() - began
     truth = shard.one("truth", k)
-    line = {name: named[name] for name in ("dataset", "detector", "place", "id", "class", "chance")}
+    line = {name: named[name] for name in ("dataset", "detector", "place", "id", "class", "false_alarm_probability")}
     line |= compared(observed, smooth, odd, float(truth["area_per_msun"])) | {"seconds": round(seconds, 1)}
     line |= {f"true_{name}": truth.get(f"heaviest_{name}", np.nan) for name in ("mass_msun", "y_arcsec", "x_arcsec")}
     line |= scanned(findings_path, named, float(truth["area_per_msun"])) if findings_path else {}
@@ -102,7 +102,7 @@ def _shard_of(paths: list[str], cls: str, index: int) -> tuple[Shard, int]:
 
 def observation(shard: Shard, k: int) -> Observed:
     """Image k of a shard as its observer has it, in flux / arcsec^2."""
-    camera, truth = World.model_validate(json.loads(shard.attributes["world"])).camera, shard.group("truth")
+    camera, truth = Simulation.model_validate(json.loads(shard.attributes["simulation"])).camera, shard.group("truth")
     psfs = cameras.psf_kernels(camera, truth)
     psf = psfs[k % len(psfs)]
     sigma = noise_map.noise_map(shard.images[k], {n: float(v) for n, v in shard.one("truth", k).items()}, camera, psf)

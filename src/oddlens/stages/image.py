@@ -53,9 +53,9 @@ def parsed(written: str, study: Study) -> Name:
 
 def draw(study: Study, dataset: str, pool: str, cls: str, index: int) -> Pictures:
     """The image as a batch of one."""
-    world = study.datasets[dataset]
-    rendered = render.renderer(world.camera, cls)
-    return picture(world, rendered, study.seed, dataset, pool, cls, np.array([index]))
+    simulation = study.datasets[dataset]
+    rendered = render.renderer(simulation.camera, cls)
+    return picture(simulation, rendered, study.seed, dataset, pool, cls, np.array([index]))
 
 
 def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> Observation:

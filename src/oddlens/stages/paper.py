@@ -23,7 +23,7 @@ from oddlens.config import settings
 from oddlens.files.artefacts import replacing
 from oddlens.results.pages import contamination, detection, images, published, regression, training
 from oddlens.results.pages.compared import beside_published, boards, leader
-from oddlens.results.pages.followed import looked_at
+from oddlens.results.pages.follow_up import looked_at
 from oddlens.results.pages.literature import PUBLISHED, REFERENCES
 from oddlens.results.pages.physics import arrivals, masses, richer
 from oddlens.results.pages.pieces import change, each, prior_words
@@ -125,7 +125,7 @@ def facts(studies: Sequence[Study]) -> dict[str, Any]:
 
 def _leaders(studies: Sequence[Study], dataset: str) -> dict[str, Any]:
     """The best row of each kind on a data set, and the best that was published for it without labels."""
-    best = {kind: leader(studies, dataset, kind) for kind in ("detector", "physics", "ceiling")}
+    best = {kind: leader(studies, dataset, kind) for kind in ("detector", "physics", "upper_bound")}
     table = beside_published(studies)
     rows = [row for row in table["rows"] if row["dataset"] == dataset and row["training"] == "clean"] if table else []
     return {"dataset": dataset, **best, "published": max(rows, key=lambda row: row["published_auc"], default=None)}
@@ -133,24 +133,26 @@ def _leaders(studies: Sequence[Study], dataset: str) -> dict[str, Any]:
 
 def _contaminated(studies: Sequence[Study]) -> dict[str, Any] | None:
     """What the study of most contaminated training sets says of them."""
-    study = max(studies, key=lambda study: study.cells)
-    if not study.cells:
+    study = max(studies, key=lambda study: study.training_sets)
+    if not study.training_sets:
         return None
-    summary, slopes, pairs, alarms = (study.table(name) for name in ("summary", "contamination", "pairs", "alarms"))
+    summary, slopes, pairs, alarms = (
+        study.table(name) for name in ("summary", "contamination", "pairs", "false_alarms")
+    )
     assert summary is not None
     datasets = list(summary["dataset"].unique())
     learned = summary[~summary["detector"].map(study.fits_lenses).astype(bool)]
     trainings, rows = summary["training"].unique(), study.rows
     return {
         "study": study,
-        "cells": study.cells,
+        "training_sets": study.training_sets,
         "examples": [e for d in datasets if (e := contamination.example(learned[learned["dataset"] == d]))],
         "aucs": each(datasets, summary, contamination.contaminated),
         "slopes": {} if slopes is None else each(datasets, slopes, lambda t: contamination.slopes(t, rows)),
         "remedies": {}
         if pairs is None
         else each(datasets, pairs, lambda t: contamination.remedied(t, study.config.plain(), trainings)),
-        "alarms": {}
+        "false_alarms": {}
         if alarms is None
         else each(datasets, alarms, lambda t: contamination.alarms(t, summary, ("carried", "own"))),
     }
@@ -195,7 +197,7 @@ def _sighted(study: Study) -> set[tuple[str, str]]:
 
 def _followed(studies: Sequence[Study]) -> dict[str, Any] | None:
     for study in studies:
-        tables = sorted((study.folder / "follow").glob("*/*.csv"))
+        tables = sorted((study.folder / "follow_up").glob("*/*.csv"))
         said = looked_at((table, table.with_suffix(".png")) for table in tables)
         if said:
             return {"study": study, **said}
@@ -229,8 +231,8 @@ def _easy(studies: Sequence[Study], dataset: str) -> dict[str, Any] | None:
 
 
 def _priors(study: Study, datasets: Sequence[str]) -> list[dict[str, Any]]:
-    """All that the worlds of data sets are drawn from: a key of the config, and its value in each."""
-    every = {dataset: published.priors(study.world(dataset)) for dataset in datasets}
+    """All that the simulations of data sets are drawn from: a key of the config, and its value in each."""
+    every = {dataset: published.priors(study.simulation(dataset)) for dataset in datasets}
     keys = dict.fromkeys(key for priors in every.values() for key in priors)
     lines = [{"key": key, "values": [priors.get(key, "–") for priors in every.values()]} for key in keys]
     return [line for line in lines if set(line["values"]) != {"–"}]

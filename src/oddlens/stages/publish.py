@@ -12,7 +12,7 @@ import torch
 
 from oddlens import __version__
 from oddlens.data import shards, splits
-from oddlens.data.training_sets import parse_cell
+from oddlens.data.training_sets import parse_training_set
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import read_model
 from oddlens.files.artefacts import read_arrays, replacing, write_arrays
@@ -99,7 +99,7 @@ def publish(
     found = [shards.read(path) for path in validation_paths]
     images = np.concatenate([shard.images for shard in found])
     mini = read_arrays(mini_path)[0]
-    before = _scores(scores_path, found, smooth, f"{model['cell']}/{model['seed']}")
+    before = _scores(scores_path, found, smooth, f"{model['training_set']}/{model['seed']}")
     card: dict[str, Any] = {
         **model,
         "name": name,
@@ -108,8 +108,8 @@ def publish(
         "version": __version__,
         "study": study,
         "master_seed": seed,
-        "training_images": int(splits.read(split_path)[model["cell"]].sum()),
-        "world": json.loads(found[0].attributes["world"]),
+        "training_images": int(splits.read(split_path)[model["training_set"]].sum()),
+        "simulation": json.loads(found[0].attributes["simulation"]),
         "target": Target.of(found).plain(),
         "measured": _measured(auc_path, summary_path, dataset, row, model),
     }
@@ -167,7 +167,7 @@ def _scores(path: str, found: Sequence[shards.Shard], smooth: str, column: str) 
 
 def _measured(auc_path: str, summary_path: str, dataset: str, row: str, model: Mapping[str, Any]) -> list[dict]:
     """The AUC of a model and of its row, for each anomaly."""
-    contaminant, fraction = parse_cell(model["cell"])
+    contaminant, fraction = parse_training_set(model["training_set"])
     keys = ["dataset", "detector", "contaminant", "contamination", "anomaly"]
     own = {"dataset": dataset, "detector": row, "contaminant": contaminant, "contamination": fraction}
     auc, summary = (pd.read_csv(path) for path in (auc_path, summary_path))

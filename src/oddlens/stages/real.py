@@ -146,7 +146,7 @@ def scorers(study: Path, dataset: str, rows: Mapping[str, Mapping[str, Any]], se
 
     def load(row: str, seed: int, **scoring: Any) -> Detector:
         how = rows[row]
-        path = study / "models" / dataset / how["trained"] / f"seed-{seed}" / f"{how['cell']}.safetensors"
+        path = study / "models" / dataset / how["trained"] / f"seed-{seed}" / f"{how['training_set']}.safetensors"
         if not path.is_file():
             raise FileNotFoundError(f"{study} has no trained models for '{dataset}': run `make study` first ({path})")
         model, about = loading.load(path, **scoring)
@@ -159,11 +159,11 @@ def scorers(study: Path, dataset: str, rows: Mapping[str, Mapping[str, Any]], se
             try:
                 explain = None
                 if how["input"] != "images":
-                    explainer, place = load(how["explainer"], seeds[0]), INPUTS.index(how["input"])
+                    explainer, place = load(how["fitting_row"], seeds[0]), INPUTS.index(how["input"])
                     explain = lambda images, by=explainer, k=place: by.leftovers(images)[:, k]  # noqa: E731
                 model = load(row, seed, **how["scoring"])
                 scores, _ = conventions.read_scores(study / "scores" / dataset / f"{row}.csv")
-                scores = scores.assign(score=scores[f"{how['cell']}/{seed}"])
+                scores = scores.assign(score=scores[f"{how['training_set']}/{seed}"])
                 smooth = scores[(scores["pool"] == "validation") & (scores["class"] == SMOOTH)]["score"].to_numpy(float)
                 yield Scorer(row, seed, model, explain, smooth, scores[scores["pool"] == "test"])
             except (OSError, ValueError, KeyError, RuntimeError) as error:
@@ -196,7 +196,7 @@ def _scored(
             "seed": by.seed,
             "score": float(scores[k]),
             "percentile": percentile(scores[k], by.smooth),
-            "chance": chances[k],
+            "false_alarm_probability": chances[k],
             "deviations": float(scores[k] - by.smooth.mean()) / spread if spread > 0 else np.nan,
             **{name: float(values[k]) for name, values in findings.items()},
         }
@@ -307,7 +307,7 @@ def picture(b: Brought, like: Simulated, made: Mapping[str, np.ndarray], words: 
 
 def _words(table: pd.DataFrame, best: Sequence[str]) -> str:
     """The scores of one lens, means over seeds: a line for each of the best rows."""
-    means = table.groupby("detector")[["percentile", "chance"]].mean()
+    means = table.groupby("detector")[["percentile", "false_alarm_probability"]].mean()
     shown = means.loc[[row for row in best if row in means.index][:NAMED]]
     lines = [f"{row}: {among:.1f} ({one_in(chance)})" for row, among, chance in shown.itertuples()]
     return "\n".join(["percentile among smooth:", *lines])
@@ -402,8 +402,8 @@ def _in_words(table: pd.DataFrame) -> str:
     if not len(scored):
         return "nothing was scored"
     keys = ["lens", "detector", "dataset"]
-    means = scored.groupby(keys, sort=False)[["percentile", "chance"]].mean()
-    cells = means["percentile"].map("{:.1f}".format) + " (" + means["chance"].map(one_in) + ")"
+    means = scored.groupby(keys, sort=False)[["percentile", "false_alarm_probability"]].mean()
+    cells = means["percentile"].map("{:.1f}".format) + " (" + means["false_alarm_probability"].map(one_in) + ")"
     flags = scored.reindex(columns=[*keys, *FLAGS]).groupby(keys, sort=False)[FLAGS].max()
     for flag in FLAGS:
         cells += np.where(flags[flag] == 1, f", {flag.replace('_', ' ')}", "")

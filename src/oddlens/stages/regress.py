@@ -58,7 +58,7 @@ def learn(
         about: dict[str, Any] = {
             "row": row,
             "dataset": dataset,
-            "cell": LABELLED,
+            "training_set": LABELLED,
             "seed": seed,
             "input": input,
             "targets": targets.plain(),

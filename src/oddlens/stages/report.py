@@ -9,7 +9,7 @@ import yaml
 
 import oddlens
 from oddlens.results.pages import contamination, detection, images, published, training
-from oddlens.results.pages.followed import looked_at
+from oddlens.results.pages.follow_up import looked_at
 from oddlens.results.pages.pieces import change, each, embedded, prior_words
 from oddlens.results.pages.real import real_lenses
 from oddlens.results.pages.regression import regressed
@@ -46,7 +46,7 @@ def report(
         real: paths of the tables of real lenses, by name; empty if there are none.
         real_pictures: folders of the pictures of real lenses, by data set.
         followed: of each image that was fitted again the paths of its table and its picture.
-        captions: paths of what is said under each figure, plain text by its name; `ranks`, `noise`, `real`, `follow`.
+        captions: paths of what is said under each figure, plain text by its name; `ranks`, `noise`, `real`, `follow_up`.
         study: the validated config as plain data.
         rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it, `what` it is.
         classes: what each class is.
@@ -88,11 +88,13 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         b["dataset"]: detection.duels(read["pairs"][read["pairs"]["dataset"] == b["dataset"]], b["detector"])
         for b in best
     }
-    own = read["alarms"][read["alarms"]["calibration"] == "own"]
+    own = read["false_alarms"][read["false_alarms"]["calibration"] == "own"]
     return {
         "best": best,
-        "told": [row for row, e in study["detectors"].items() if e.get("labels") and rows[row]["role"] != "ceiling"],
-        "scoreboards": each(datasets, judged, lambda t: detection.scoreboard(t, ["ceiling", "detector"])),
+        "told": [
+            row for row, e in study["detectors"].items() if e.get("labels") and rows[row]["role"] != "upper_bound"
+        ],
+        "scoreboards": each(datasets, judged, lambda t: detection.scoreboard(t, ["upper_bound", "detector"])),
         "others": each(datasets, judged, lambda t: detection.scoreboard(t, ["reference", "control"])),
         "controls": detection.controls(judged),
         "contaminated": each(datasets, summary, contamination.contaminated),
@@ -101,11 +103,15 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "remedies": each(
             datasets, read["pairs"], lambda t: contamination.remedied(t, study, summary["training"].unique())
         ),
-        "alarms": each(datasets, read["alarms"], lambda t: contamination.alarms(t, summary, ("carried", "own"))),
+        "false_alarms": each(
+            datasets, read["false_alarms"], lambda t: contamination.alarms(t, summary, ("carried", "own"))
+        ),
         "own_alarms": each(datasets, own, lambda t: contamination.alarms(t, summary, ("own",))),
-        "chances": each(datasets, read["chances"], lambda t: images.calibration(t, summary)),
-        "oddest": {
-            f"{b['dataset']}, {b['detector']}": html for b in best if (html := images.oddest(read["oddest"], b))
+        "false_alarm_probabilities": each(
+            datasets, read["false_alarm_probabilities"], lambda t: images.calibration(t, summary)
+        ),
+        "most_anomalous": {
+            f"{b['dataset']}, {b['detector']}": html for b in best if (html := images.oddest(read["most_anomalous"], b))
         },
         "duels": {dataset: html for dataset, html in duels.items() if html},
         "friedman": detection.friedman(read["ranks"]),
@@ -113,7 +119,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "pixels": images.pixels(read["pixels"]),
         "findings": each(datasets, read["findings"], images.findings),
         "flagged": flagged(read["findings"]),
-        "starts": each(datasets, read["starts"], images.starts),
+        "fit_convergence": each(datasets, read["fit_convergence"], images.starts),
         "ablations": each(datasets, read["ablations"], detection.ablations),
         "samples": each(datasets, read["samples"], training.samples),
         "collapsed": training.collapsed(read["samples"]),

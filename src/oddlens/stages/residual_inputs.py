@@ -22,7 +22,7 @@ SHARP = {"truth/psf_fwhm_pixels": 0.0}
 """And of maps, which have no point-spread function of their own."""
 
 
-def explain(
+def residual_inputs(
     model_path: str, shard_path: str, outputs: Mapping[str, str | Path], *, device: str = "auto", threads: int = 1
 ) -> None:
     """Write the shard once for each of `INPUTS`, with other images and the same truth.

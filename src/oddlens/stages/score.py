@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn.decomposition import PCA
 
 from oddlens.data import shards, splits
-from oddlens.data.pseudo_anomalies import PROBE, probes
+from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY, pseudo_anomalies
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import INPUTS, SCORE_BATCH, SIGMA_PER_FWHM, Detector
 from oddlens.files.artefacts import write_arrays, write_table
@@ -37,8 +37,8 @@ def score(
     shard_paths: list[str],
     *,
     input: str,
-    explained_paths: list[str],
-    explainer_path: str | None,
+    residual_paths: list[str],
+    fitting_model_path: str | None,
     scores_path: str | Path,
     findings_path: str | Path,
     pixels_path: str | Path,
@@ -56,8 +56,8 @@ def score(
     """Write the tables of scores, of findings, of anomaly maps' AUCs, of how real drawn images are, and examples of the
     first model.
 
-    The scores have a row per image (`pool`, `class`, `index`) and a column per model (`<cell>/<seed>`), of NaN if its
-    training diverged. Probes (`oddlens.data.pseudo_anomalies`) of the validation images are a class of their own.
+    The scores have a row per image (`pool`, `class`, `index`) and a column per model (`<training_set>/<seed>`), of NaN if its
+    training diverged. Pseudo-anomalies (`oddlens.data.pseudo_anomalies`) of the validation images are a class of their own.
     Findings have a row
     per model and image, in the order of the scores. The examples are
     arrays [class, example, pixels, pixels]: `images`, `truth` (what the noise-free image has beyond its smooth twin's),
@@ -68,19 +68,19 @@ def score(
 
     Args:
         input: what the models see: images, or one of `INPUTS`.
-        explained_paths: of the same shards with what a fit of physics leaves over, if that is what the models see.
-        explainer_path: the model of that fit.
+        residual_paths: of the same shards with what a fit of physics leaves over, if that is what the models see.
+        fitting_model_path: the model of that fit.
         trained: the row that the models were trained for; another than `row` if that only scores in another way.
         scoring: the settings that are read by the score alone.
         smooth: the class that is normal.
-        seed: the master seed, for the probes.
+        seed: the master seed, for the pseudo_anomalies.
     """
     torch.set_num_threads(threads)
     with TemporaryDirectory() as scratch:
         pool = Twins(shards.read_all(shard_paths, scratch), smooth, dataset, seed)
-        if explainer_path:
-            explainer = loading.load(explainer_path)[0].to(pick_device(device))
-            pool.explained(explained_paths, explainer, input, scratch)
+        if fitting_model_path:
+            explainer = loading.load(fitting_model_path)[0].to(pick_device(device))
+            pool.explained(residual_paths, explainer, input, scratch)
         table, findings, pixels, samples, diverged = pool.scored.copy(), [], [], [], {}
         examples: dict[str, np.ndarray] = {}
         progress = Progress(len(model_paths) * len(table))
@@ -89,11 +89,11 @@ def score(
             if (about["row"], about["dataset"]) != (trained, dataset):
                 raise ValueError(f"{path} is of {about['row']} on {about['dataset']}, not of {trained} on {dataset}")
             model.to(pick_device(device))
-            column = f"{about['cell']}/{about['seed']}"
+            column = f"{about['training_set']}/{about['seed']}"
             try:
                 if about["diverged"]:
                     raise FloatingPointError(about["diverged"])
-                name = {"cell": about["cell"], "seed": about["seed"]}
+                name = {"training_set": about["training_set"], "seed": about["seed"]}
                 table[column], found = pool.examined(model)
                 if found:
                     findings.append(pool.scored.assign(**name, **found))
@@ -104,14 +104,16 @@ def score(
             except FloatingPointError as error:
                 table[column], diverged[column] = np.nan, str(error)
             progress.advance(len(table))
-            say(f"{row} on {dataset}, {about['cell']}, seed {about['seed']}: {len(table)} images scored, {progress}")
+            say(
+                f"{row} on {dataset}, {about['training_set']}, seed {about['seed']}: {len(table)} images scored, {progress}"
+            )
         examples = examples or pool.examples(None)
     write_table(scores_path, table, kind="scores", dataset=dataset, detector=row, diverged=diverged)
-    told = pd.concat(findings or [pd.DataFrame(columns=[*splits.IDENTITY, "cell", "seed"])], ignore_index=True)
+    told = pd.concat(findings or [pd.DataFrame(columns=[*splits.IDENTITY, "training_set", "seed"])], ignore_index=True)
     write_table(findings_path, told, kind="findings", dataset=dataset, detector=row)
-    columns = ["cell", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
+    columns = ["training_set", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
     write_table(pixels_path, pd.DataFrame(pixels, columns=columns), kind="pixels", dataset=dataset, detector=row)
-    likeness = pd.DataFrame(samples, columns=["cell", "seed", *MEASURES])
+    likeness = pd.DataFrame(samples, columns=["training_set", "seed", *MEASURES])
     write_table(samples_path, likeness, kind="samples", dataset=dataset, detector=row)
     write_arrays(examples_path, examples, dataset=dataset, detector=row, classes=",".join(pool.classes))
 
@@ -123,9 +125,9 @@ def _of_itself(model: Detector, drawn: np.ndarray | None) -> dict[str, np.ndarra
 
 
 class Twins:
-    """Test and validation images, each with its twin, the smooth image of the same lens, source and noise; and probes.
+    """Test and validation images, each with its twin, the smooth image of the same lens, source and noise; and pseudo_anomalies.
 
-    `scored` names all images that get a score, probes last.
+    `scored` names all images that get a score, pseudo_anomalies last.
     """
 
     def __init__(self, pool: shards.Pool, smooth: str, dataset: str, seed: int):
@@ -136,29 +138,31 @@ class Twins:
         place = pd.Series(names.index, index=pd.MultiIndex.from_frame(names))
         self.twin = place[list(names.assign(**{"class": smooth}).itertuples(index=False, name=None))].to_numpy()
         self.classes = [smooth, *sorted(set(names["class"]) - {smooth})]
-        self.probed = np.flatnonzero(pool.table["pool"] == "validation")
+        self.perturbed = np.flatnonzero(pool.table["pool"] == "validation")
         blur = SIGMA_PER_FWHM * float(pool.table["psf_fwhm_pixels"].median())
-        self.probes = probes(self.images[self.probed], blur, dataset, seed)
-        self.scored = pd.concat([names, names.loc[self.probed].assign(**{"class": PROBE})], ignore_index=True)
+        self.pseudo_anomalies = pseudo_anomalies(self.images[self.perturbed], blur, dataset, seed)
+        self.scored = pd.concat(
+            [names, names.loc[self.perturbed].assign(**{"class": PSEUDO_ANOMALY})], ignore_index=True
+        )
 
     def explained(self, paths: list[str], explainer: Detector, kind: str, scratch: str) -> None:
-        """Let models see what is left of the images, which is in the shards `paths`, and of the probes."""
+        """Let models see what is left of the images, which is in the shards `paths`, and of the pseudo_anomalies."""
         place = Path(scratch, "explained")
         place.mkdir()
         self.seen = shards.read_all(paths, place).images
-        left = explainer.leftovers(self.probes)
+        left = explainer.leftovers(self.pseudo_anomalies)
         assert left is not None
-        self.probes = left[:, INPUTS.index(kind)]
+        self.pseudo_anomalies = left[:, INPUTS.index(kind)]
 
     def of(self, cls: str, count: int) -> np.ndarray:
         """The rows of the first test images of a class."""
         return np.flatnonzero((self.table["pool"] == "test") & (self.table["class"] == cls))[:count]
 
     def examined(self, model: Detector) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """The scores and findings of all images, probes last, in parts that memory holds."""
+        """The scores and findings of all images, pseudo_anomalies last, in parts that memory holds."""
         parts = np.array_split(np.arange(len(self.table)), -(-len(self.table) // (8 * SCORE_BATCH)))
         found = [model.examined(self.seen[rows], truth=self.truth(model, rows)) for rows in parts]
-        found.append(model.examined(self.probes, truth=self.truth(model, self.probed)))
+        found.append(model.examined(self.pseudo_anomalies, truth=self.truth(model, self.perturbed)))
         scores, findings = zip(*found, strict=True)
         return np.concatenate(scores), {
             name: np.concatenate([part[name] for part in findings]) for name in model.findings
@@ -187,7 +191,7 @@ class Twins:
 
     def smooth_images(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Normal images of the test and of the validation pool."""
-        return self.seen[self.of(self.classes[0], count)], self.seen[self.probed[:count]]
+        return self.seen[self.of(self.classes[0], count)], self.seen[self.perturbed[:count]]
 
     def codes(self, model: Detector) -> dict[str, np.ndarray]:
         """Where the codes of some test images of each class lie, in two components, and how long they are."""
@@ -223,11 +227,11 @@ class Twins:
         """What a model that finds masses leaves over of images, how significant masses are and how heavy they must be
         to be found, pixel by pixel; and where the heaviest is, pixels up and right of the middle, NaN where none is."""
         left, least = model.leftovers(self.images[rows]), model.sensitivities(self.images[rows])
-        if left is None or least is None or model.world is None:
+        if left is None or least is None or model.simulation is None:
             return {}
         of = self.table.loc[rows]
         places = of[["heaviest_y_arcsec", "heaviest_x_arcsec"]].where(of["heaviest_mass_msun"] > 0)
-        places /= model.world["camera"]["pixel_scale_arcsec"]
+        places /= model.simulation["camera"]["pixel_scale_arcsec"]
         least = least / of["area_per_msun"].to_numpy()[:, None, None]
         return {
             **dict(zip(INPUTS, left.swapaxes(0, 1), strict=True)),

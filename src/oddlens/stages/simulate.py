@@ -11,7 +11,7 @@ from oddlens.files.progress import Progress, say
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import reference, render, scene
 from oddlens.lensing.scene import Columns, Scenes
-from oddlens.lensing.simulation import World
+from oddlens.lensing.simulation import Simulation
 
 NOISE_FREE = ("validation", "test")
 """The pools whose images are kept without noise too, for ceilings and anomaly maps; nothing learns from them."""
@@ -35,10 +35,12 @@ class Pictures:
         return self.rendered["image"] - self.rendered.get("subtracted", 0)
 
 
-def picture(world: World, rendered, seed: int, dataset: str, pool: str, cls: str, indices: np.ndarray) -> Pictures:
+def picture(
+    simulation: Simulation, rendered, seed: int, dataset: str, pool: str, cls: str, indices: np.ndarray
+) -> Pictures:
     """The images `indices` [n] of a class in a pool; `rendered` is the renderer of camera and class."""
-    scenes = scene.draw(world, seed, dataset, pool, cls, indices)
-    seen, q, camera = rendered(scenes), scenes.lens, world.camera
+    scenes = scene.draw(simulation, seed, dataset, pool, cls, indices)
+    seen, q, camera = rendered(scenes), scenes.lens, simulation.camera
     zero = np.zeros_like(q["exposure_s"])
     exposure, sky, read = q["exposure_s"], cameras.sky(camera, q), q.get("read_noise_electrons", zero)
     correlation = q.get("noise_correlation_pixels", zero)
@@ -72,18 +74,22 @@ def picture(world: World, rendered, seed: int, dataset: str, pool: str, cls: str
     return Pictures(scenes, seen, (images - seen.get("subtracted", 0)).astype(np.float32), sigma, known)
 
 
-def simulate(world: World, *, seed: int, dataset: str, pool: str, cls: str, first: int, count: int) -> shards.Shard:
+def simulate(
+    simulation: Simulation, *, seed: int, dataset: str, pool: str, cls: str, first: int, count: int
+) -> shards.Shard:
     """Images first ... first + count - 1 of a class in a pool, each a function of (seed, dataset, pool, cls, index)."""
-    indices, rendered = np.arange(first, first + count), render.renderer(world.camera, cls)
+    indices, rendered = np.arange(first, first + count), render.renderer(simulation.camera, cls)
     checked: dict[str, float] = {}
     arrays: Columns = {}
-    size, progress = max(1, min(BATCH, BATCH_PIXELS // world.camera.pixels**2)), Progress(count)
+    size, progress = max(1, min(BATCH, BATCH_PIXELS // simulation.camera.pixels**2)), Progress(count)
     for start in range(0, count, size):
         batch = indices[start : start + size]
         # A short last batch is filled up, so that one compiled function serves all.
-        made = picture(world, rendered, seed, dataset, pool, cls, np.pad(batch, (0, size - len(batch)), mode="edge"))
+        made = picture(
+            simulation, rendered, seed, dataset, pool, cls, np.pad(batch, (0, size - len(batch)), mode="edge")
+        )
         if not checked:
-            worst = reference.disagreement(world.camera, cls, made.scenes, 0, made.rendered["image"][0])
+            worst = reference.disagreement(simulation.camera, cls, made.scenes, 0, made.rendered["image"][0])
             checked = {"pyautolens_disagreement_sigma": worst}
             say(f"{dataset} {pool} {cls}: agrees with PyAutoLens within {worst:.3g} sigma of the noise")
         for name, part in {
@@ -94,7 +100,7 @@ def simulate(world: World, *, seed: int, dataset: str, pool: str, cls: str, firs
             whole[start : start + len(batch)] = part
         progress.advance(len(batch))
         say(f"{dataset} {pool} {cls}: {progress.done}/{progress.total} images, {progress}")
-    if len(kernels := cameras.psf_kernels(world.camera, made.scenes.lens)) == 1:
+    if len(kernels := cameras.psf_kernels(simulation.camera, made.scenes.lens)) == 1:
         arrays["psf"] = kernels[0]
     packages = ("numpy", "scipy", "astropy", "autolens", "jax")
     attributes: dict[str, str | int | float] = {
@@ -102,8 +108,8 @@ def simulate(world: World, *, seed: int, dataset: str, pool: str, cls: str, firs
         "pool": pool,
         "class": cls,
         "seed": seed,
-        "pixel_scale_arcsec": world.camera.pixel_scale_arcsec,
-        "world": json.dumps(world.plain(), sort_keys=True),
+        "pixel_scale_arcsec": simulation.camera.pixel_scale_arcsec,
+        "simulation": json.dumps(simulation.plain(), sort_keys=True),
         "versions": json.dumps({p: importlib.metadata.version(p) for p in packages}),
         **checked,
     }

@@ -40,7 +40,7 @@ def train(
     row: str,
     detector: str,
     settings: Mapping[str, Any],
-    world: dict[str, Any] | None,
+    simulation: dict[str, Any] | None,
     training: Mapping[str, Any],
     input: str,
     labels: Mapping[str, int],
@@ -54,15 +54,15 @@ def train(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Train and save one model for each cell of `models` (cell to path), and write the table of their losses.
+    """Train and save one model for each training_set of `models` (training_set to path), and write the table of their losses.
 
     Args:
         row: the name of the detector's row in the config.
         input: what the shards hold: images, or what is left of them (`oddlens.stages.residual_inputs`).
-        world: of the data set, for a detector that knows lenses; None for all others.
+        simulation: of the data set, for a detector that knows lenses; None for all others.
         labels: of each class, how many images have their label told; none, for a detector that needs labels: all.
         smooth: the class that is normal.
-        replica: the study's seed; the same for all cells, so that they start from equal weights.
+        replica: the study's seed; the same for all training_sets, so that they start from equal weights.
         source: the fingerprint of the code, a part of the recipe.
         device: `auto` takes a GPU if there is one.
         threads: how many models are trained at once, each on one core.
@@ -76,13 +76,13 @@ def train(
         supervised = kind.needs == "labels"
         odd = place[list(told.itertuples(index=False, name=None))].to_numpy() if len(told) and not supervised else None
         trainings = []
-        for cell, path in models.items():
-            members = told if supervised and len(told) else table.loc[table[cell] == 1, splits.IDENTITY]
+        for training_set, path in models.items():
+            members = told if supervised and len(told) else table.loc[table[training_set] == 1, splits.IDENTITY]
             rows = place[list(members.itertuples(index=False, name=None))].to_numpy()
             about: dict[str, Any] = {
                 "row": row,
                 "dataset": dataset,
-                "cell": cell,
+                "training_set": training_set,
                 "seed": replica,
                 "input": input,
                 "training": {k: v for k, v in training.items() if k != "checkpoint_s"},  # it changes no result
@@ -91,13 +91,13 @@ def train(
             }
             if odd is not None:
                 about["odd"] = digest(pool.images, odd)
-            recipe = json.dumps([about, detector, dict(settings), world, own_seed], sort_keys=True)
+            recipe = json.dumps([about, detector, dict(settings), simulation, own_seed], sort_keys=True)
             about["recipe"] = hashlib.sha256(recipe.encode()).hexdigest()
             trainings.append(
                 delayed(trained)(
                     Path(path),
                     about,
-                    partial(kind.build, pool.images.shape[-1], seed=own_seed, world=world, **settings),
+                    partial(kind.build, pool.images.shape[-1], seed=own_seed, simulation=simulation, **settings),
                     images=pool.images,
                     rows=rows,
                     odd=odd,
@@ -110,12 +110,12 @@ def train(
             )
         made = Parallel(n_jobs=min(threads, len(trainings)))(trainings)
     history = [
-        (cell, name, k + 1, loss)
-        for cell, about in zip(models, made, strict=True)
+        (training_set, name, k + 1, loss)
+        for training_set, about in zip(models, made, strict=True)
         for name, means in sorted(about["losses"].items())  # the order in which a model that is kept has them
         for k, loss in enumerate(means)
     ]
-    table = pd.DataFrame(history, columns=["cell", "objective", "epoch", "loss"])
+    table = pd.DataFrame(history, columns=["training_set", "objective", "epoch", "loss"])
     devices = sorted({about["device"] for about in made})
     commits = sorted({commit_in_words(about["code"]) for about in made})
     write_table(losses, table, kind="losses", row=row, devices=devices, commits=commits)
@@ -156,7 +156,7 @@ def _fit(
     checkpoint = path.with_name(f".{path.stem}-{about['recipe'][:12]}.checkpoint")
     try:
         losses: History = model.fit(
-            **given, device=device, on_epoch=lambda e: say(f"{about['cell']}  {e}"), checkpoint=checkpoint
+            **given, device=device, on_epoch=lambda e: say(f"{about['training_set']}  {e}"), checkpoint=checkpoint
         )
         if then:
             then(model)
@@ -181,7 +181,7 @@ def clear_checkpoints(path: Path) -> None:
 
 
 def _title(about: Mapping[str, Any]) -> str:
-    return "{row} on {dataset}, {cell}, seed {seed}".format(**about)
+    return "{row} on {dataset}, {training_set}, seed {seed}".format(**about)
 
 
 def digest(images: np.ndarray, rows: np.ndarray) -> str:

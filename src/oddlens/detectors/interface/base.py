@@ -70,8 +70,8 @@ class Detector(nn.Module):
 
     needs: ClassVar[Literal["labels", "truth"] | None] = None
     """What a ceiling is told and no detector: the classes of its training images, or the smooth model of each image."""
-    knows_lenses: ClassVar[bool] = False
-    """Whether its constructor takes the world of the data set, too: its lenses, sources and camera, as plain data."""
+    takes_simulation: ClassVar[bool] = False
+    """Whether its constructor takes the simulation of the data set, too: its lenses, sources and camera, as plain data."""
     semi_supervised: ClassVar[bool] = False
     """Whether a few images that are known to be odd can be made use of (`Batch.odd`)."""
     scoring: ClassVar[tuple[str, ...]] = ()
@@ -80,14 +80,14 @@ class Detector(nn.Module):
     """Whether pixels that are NaN count as not observed; elsewhere they are refused."""
     findings: ClassVar[tuple[str, ...]] = ()
     """What it finds in an image beside its score, by name. If it has `doubtful`, that is 1 where the score says
-    nothing; `at_bounds`, 1 where only what the world cannot have explains the image."""
+    nothing; `at_bounds`, 1 where only what the simulation cannot have explains the image."""
     scale: Tensor
     gain: Tensor
     background: Tensor
     blur: Tensor
     level: Tensor
     settings: dict[str, Any]
-    world: dict[str, Any] | None
+    simulation: dict[str, Any] | None
 
     def __init__(self, pixels: int):
         super().__init__()
@@ -179,16 +179,16 @@ class Detector(nn.Module):
 
     @final
     @classmethod
-    def build(cls, pixels: int, *, seed: int = 0, world: dict[str, Any] | None = None, **settings: Any) -> Self:
+    def build(cls, pixels: int, *, seed: int = 0, simulation: dict[str, Any] | None = None, **settings: Any) -> Self:
         """An untrained detector for images of `pixels` x `pixels`; its initial weights are a function of the seed.
 
-        `world` is for one that `knows_lenses`.
+        `simulation` is for one that `takes_simulation`.
         """
-        if cls.knows_lenses != (world is not None):
-            raise ValueError(f"{cls.__name__} {'needs' if cls.knows_lenses else 'takes no'} world of lenses")
+        if cls.takes_simulation != (simulation is not None):
+            raise ValueError(f"{cls.__name__} {'needs' if cls.takes_simulation else 'takes no'} simulation of lenses")
         with global_generators(torch_seed(seed, "weights")):
-            detector = cls(pixels, *([] if world is None else [world]), **settings)
-        detector.settings, detector.world = settings, world
+            detector = cls(pixels, *([] if simulation is None else [simulation]), **settings)
+        detector.settings, detector.simulation = settings, simulation
         return detector
 
     @final
@@ -349,7 +349,7 @@ class Detector(nn.Module):
             "detector": type(self).__module__.rpartition(".")[2],
             "pixels": self.pixels,
             "settings": self.settings,
-            "world": self.world,
+            "simulation": self.simulation,
             "about": about,
         }
         write_tensors(path, self.state_dict(), header)

@@ -34,7 +34,7 @@ def load(path: Path | str, **scoring: Any) -> tuple[Detector, dict[str, Any]]:
     kind = detector(header["detector"])
     if unknown := scoring.keys() - set(kind.scoring):
         raise ValueError(f"{header['detector']} reads {sorted(unknown)} when it is trained: that cannot be changed now")
-    model = kind.build(header["pixels"], world=header.get("world"), **header["settings"] | scoring)
+    model = kind.build(header["pixels"], simulation=header.get("simulation"), **header["settings"] | scoring)
     model.load_state_dict(tensors)
     model.eval()
     return model, header["about"]

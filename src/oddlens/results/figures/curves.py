@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from oddlens.data.training_sets import CLEAN
 from oddlens.files.artefacts import read_table
 from oddlens.results.figures.style import DASHES, FAINT, families, looks, plt, said
-from oddlens.results.tables.alarms import LENSES
 from oddlens.results.tables.bins import OF_LENS, OF_SUBSTRUCTURE
 from oddlens.results.tables.conventions import ALL, BLIND, HOME, VARIANTS
+from oddlens.results.tables.false_alarms import LENSES
 from oddlens.results.tables.population import SIGMA
 from oddlens.results.tables.scored import Scored
 from oddlens.statistics import metrics
@@ -132,7 +132,7 @@ def row_curve(axis: Axes, rows: pd.DataFrame, x: str, y: str, look: Mapping[str,
 
 def _shown(best: Sequence[str], rows: Rows) -> list[str]:
     """The ceilings, and the best rows."""
-    return [*(row for row in rows if rows[row]["role"] == "ceiling"), *best]
+    return [*(row for row in rows if rows[row]["role"] == "upper_bound"), *best]
 
 
 def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) -> Figure:
@@ -212,15 +212,17 @@ def loss_curves(losses: Mapping[str, Sequence[Path | str]], title: str, columns:
     found = {row: table for row, table in found.items() if len(table)}
     if not found:
         return said("No detector of this study is trained by epochs.")
-    cells = list(dict.fromkeys(cell for table in found.values() for cell in table["cell"]))
-    colour = dict(zip(cells, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(cells))), strict=True))
+    training_sets = list(
+        dict.fromkeys(training_set for table in found.values() for training_set in table["training_set"])
+    )
+    colour = dict(zip(training_sets, plt.get_cmap("viridis")(np.linspace(0, 0.9, len(training_sets))), strict=True))
     columns = min(columns, len(found))
     lines = -(-len(found) // columns)
     figure, axes = plt.subplots(lines, columns, figsize=(2.5 * columns, 1.9 * lines + 0.5), squeeze=False)
     for axis, (row, table) in zip(axes.flat, found.items(), strict=False):
         dashes = dict(zip(table["objective"].unique(), DASHES * 3, strict=False))
-        for (cell, objective, _), line in table.groupby(["cell", "objective", "seed"], sort=False):
-            axis.plot(line["epoch"], line["loss"], color=colour[cell], lw=0.9, ls=dashes[objective])
+        for (training_set, objective, _), line in table.groupby(["training_set", "objective", "seed"], sort=False):
+            axis.plot(line["epoch"], line["loss"], color=colour[training_set], lw=0.9, ls=dashes[objective])
         axis.set_title(row, fontsize=9)
         axis.tick_params(which="both", labelsize=7)
         axis.set_yscale("log" if (table["loss"].dropna() > 0).all() else "symlog")
@@ -231,5 +233,5 @@ def loss_curves(losses: Mapping[str, Sequence[Path | str]], title: str, columns:
     handles = [plt.Line2D([], [], color=c) for c in colour.values()]
     figure.suptitle(title, fontsize=11)
     figure.tight_layout()
-    figure.legend(handles, cells, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=min(len(cells), 8))
+    figure.legend(handles, training_sets, loc="upper center", bbox_to_anchor=(0.5, 0), ncols=min(len(training_sets), 8))
     return figure

@@ -1,4 +1,4 @@
-"""Could a detector have been chosen without labels? Its AUC on probes beside that on test images."""
+"""Could a detector have been chosen without labels? Its AUC on pseudo_anomalies beside that on test images."""
 
 from collections.abc import Mapping
 from itertools import cycle
@@ -40,7 +40,7 @@ def selection_dots(selection: pd.DataFrame, rows: Mapping[str, Mapping], title: 
         axis.plot([], [], "D", ms=7, mec="0.3", mfc="none", label="chosen with labels")
     if len(found):
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
-    axis.set(xlabel="AUC of probes, without labels", ylabel="AUC of all anomalies", title=title)
+    axis.set(xlabel="AUC of pseudo_anomalies, without labels", ylabel="AUC of all anomalies", title=title)
     figure.tight_layout()
     return figure
 
@@ -48,7 +48,7 @@ def selection_dots(selection: pd.DataFrame, rows: Mapping[str, Mapping], title: 
 def _marks(rows: Mapping[str, Mapping]) -> dict[str, str]:
     """Dots, which differ by their colour; rows of a role whose rows have one colour get a shape each."""
     found = dict.fromkeys(rows, "o")
-    for role in ("ceiling", "reference", "control"):
+    for role in ("upper_bound", "reference", "control"):
         found |= dict(
             zip((row for row, entry in rows.items() if entry["role"] == role), cycle("^vPX*<>"), strict=False)
         )

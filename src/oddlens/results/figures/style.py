@@ -69,7 +69,7 @@ def looks(rows: Mapping[str, Mapping]) -> dict[str, dict[str, Any]]:
         for k, row in enumerate(members):
             hue = next(hues) if k % 2 == 0 else hue + 1
             look[row] = {"color": shades[hue], "ls": DASHES[k % len(DASHES)], "lw": 1.4}
-    for role, grey, width in (("ceiling", "0", 1.2), ("reference", "0.35", 0.9), ("control", "0.6", 0.9)):
+    for role, grey, width in (("upper_bound", "0", 1.2), ("reference", "0.35", 0.9), ("control", "0.6", 0.9)):
         for k, row in enumerate(row for row, entry in rows.items() if entry["role"] == role):
-            look[row] = {"color": grey, "ls": DASHES[(k + (role == "ceiling")) % len(DASHES)], "lw": width}
+            look[row] = {"color": grey, "ls": DASHES[(k + (role == "upper_bound")) % len(DASHES)], "lw": width}
     return look

@@ -1,4 +1,4 @@
-"""Studies side by side: AUCs against all anomalies of rows that are called alike, on data sets of the same world."""
+"""Studies side by side: AUCs against all anomalies of rows that are called alike, on data sets of the same simulation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from oddlens.results.tables.conventions import ALL, ALPHA
 MOST = 6
 """So many studies stand side by side; a page has no room for more."""
 KINDS = {
-    "ceiling": "Ceilings, which know what detectors may not",
+    "upper_bound": "Ceilings, which know what detectors may not",
     "physics": "A fit of physics, which knows how lenses are made",
     "detector": "Detectors, which learn from unlabelled images alone",
     "reference": "Classical outlier detectors",
@@ -21,7 +21,7 @@ KINDS = {
 
 
 def boards(studies: Sequence[Study], datasets: Sequence[str]) -> list[dict[str, Any]]:
-    """Data sets in all studies that have the world of the first: as one table if it has room, or each as one.
+    """Data sets in all studies that have the simulation of the first: as one table if it has room, or each as one.
 
     Each has its `columns`, a data set and a study, how many studies were `left_out`, and `groups` of rows, best first,
     with what each row has in each column: a line of `Study.judged`, or None.
@@ -53,7 +53,7 @@ def _board(columns: Sequence[tuple[str, Study]], left_out: int) -> dict[str, Any
 
 
 def leader(studies: Sequence[Study], dataset: str, kind: str) -> dict[str, Any] | None:
-    """The best row of a kind on a data set, of the first study that has one on the world of the first of them; with the
+    """The best row of a kind on a data set, of the first study that has one on the simulation of the first of them; with the
     `study` and the rows of that kind that its test images cannot tell from it (`equals`)."""
     for study in (study for study in studies if study.like(dataset, studies[0])):
         every = study.judged

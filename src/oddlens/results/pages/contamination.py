@@ -95,11 +95,11 @@ def alarms(table: pd.DataFrame, summary: pd.DataFrame, calibrations: tuple[str, 
     Of several calibrations the first that a training set has. `summary` has the order of rows and training sets.
     """
     detectors = ranked(summary)
-    chosen = table[(table["anomaly"] == ALL) & table["detector"].isin(detectors)].dropna(subset="alarms")
+    chosen = table[(table["anomaly"] == ALL) & table["detector"].isin(detectors)].dropna(subset="false_alarms")
     chosen = chosen.assign(training=training_labels(chosen), order=chosen["calibration"].map(calibrations.index))
     chosen = chosen.sort_values("order").drop_duplicates(["training", "detector", "seed"])
-    means = chosen.groupby(["training", "detector"])[["alarms", "tpr"]].mean().reset_index()
-    cells = [f"{a:,.0f} ({100 * t:.0f} %)" for a, t in zip(means["alarms"], means["tpr"], strict=True)]
+    means = chosen.groupby(["training", "detector"])[["false_alarms", "tpr"]].mean().reset_index()
+    cells = [f"{a:,.0f} ({100 * t:.0f} %)" for a, t in zip(means["false_alarms"], means["tpr"], strict=True)]
     wide = means.assign(cell=cells).pivot(index="detector", columns="training", values="cell")
     wide = wide.reindex(index=detectors, columns=[t for t in summary["training"].unique() if t in wide])
     return html(wide.rename_axis(index="row", columns=None).reset_index())

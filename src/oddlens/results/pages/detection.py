@@ -11,7 +11,7 @@ from oddlens.results.tables.conventions import ALL, ALPHA, BLIND
 
 def described(rows: Mapping[str, Mapping]) -> dict[str, list[tuple[str, str]]]:
     """For each role the rows that are the same thing, by name, and what they are."""
-    found: dict[str, dict[str, list[str]]] = {role: {} for role in ("detector", "ceiling", "reference", "control")}
+    found: dict[str, dict[str, list[str]]] = {role: {} for role in ("detector", "upper_bound", "reference", "control")}
     for row, entry in rows.items():
         found.get(entry["role"], {}).setdefault(entry["what"], []).append(row)
     return {role: [(", ".join(names), what) for what, names in same.items()] for role, same in found.items()}
@@ -31,7 +31,7 @@ def best_of(judged: pd.DataFrame, pairs: pd.DataFrame, published: pd.DataFrame) 
     known = known.sort_values("published_auc", ascending=False)
     return first | {
         "equals": list(every_pair.loc[ours & (every_pair["p_holm"] > ALPHA), "b"]),
-        "ceilings": every[every["role"] == "ceiling"].to_dict("records"),
+        "upper_bounds": every[every["role"] == "upper_bound"].to_dict("records"),
         "published": known.iloc[0].to_dict() if len(known) else None,
     }
 

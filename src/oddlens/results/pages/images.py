@@ -7,9 +7,9 @@ import pandas as pd
 
 from oddlens.results.pages.detection import ranked
 from oddlens.results.pages.pieces import html, p_words, pivoted
-from oddlens.results.tables.alarms import LENSES
-from oddlens.results.tables.chances import CLAIMS
 from oddlens.results.tables.conventions import HOME
+from oddlens.results.tables.false_alarm_probabilities import CLAIMS
+from oddlens.results.tables.false_alarms import LENSES
 from oddlens.results.tables.findings import FLAGS, SCORES
 from oddlens.statistics.false_alarm import one_in
 
@@ -32,7 +32,7 @@ def calibration(chances: pd.DataFrame, summary: pd.DataFrame) -> str | None:
 def oddest(table: pd.DataFrame, best: Mapping[str, Any]) -> str | None:
     """The oddest images of a data set by its best detector, and what they are."""
     found = table[(table["dataset"] == best["dataset"]) & (table["detector"] == best["detector"])].head(SHOWN)
-    shown = pd.DataFrame({"image": found["id"], "smooth lenses as odd": found["chance"].map(one_in)})
+    shown = pd.DataFrame({"image": found["id"], "smooth lenses as odd": found["false_alarm_probability"].map(one_in)})
     return html(shown.assign(truly=found["class"]))
 
 

@@ -43,14 +43,14 @@ def reproductions(published: pd.DataFrame, study: dict[str, Any]) -> list[dict]:
 
 
 def departures(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
-    """The keys in which the world of a data set differs from another's: `camera.noise: poisson → none`."""
+    """The keys in which the simulation of a data set differs from another's: `camera.noise: poisson → none`."""
     before, after = priors(one), priors(other)
     said = {key: (before.get(key, "–"), after.get(key, "–")) for key in before | after}
     return [f"{key}: {old} → {new}" for key, (old, new) in said.items() if old != new]
 
 
 def priors(dataset: dict[str, Any]) -> dict[str, str]:
-    """All that the world of a data set is drawn from, by keys of the config, in words."""
+    """All that the simulation of a data set is drawn from, by keys of the config, in words."""
     sections = ("lens", "source", "substructure", "camera")
     leaves = ((f"{section}.{key}", leaf) for section in sections for key, leaf in _flat(dataset[section]))
     return {key: "–" if leaf is None else str(leaf) for key, leaf in leaves}

@@ -58,9 +58,9 @@ def _by(table: pd.DataFrame, make) -> dict[str, str]:
 
 def _percentiles(scored: pd.DataFrame) -> pd.DataFrame:
     """A line for each row, a column for each lens: percentile, how many smooth ones score as high, flags."""
-    keys, figures = ["detector", "lens"], ["percentile", "chance", *FLAGS]
+    keys, figures = ["detector", "lens"], ["percentile", "false_alarm_probability", *FLAGS]
     means = scored.reindex(columns=[*keys, *figures]).groupby(keys, sort=False)[figures].mean().reset_index()
-    means["cell"] = means["percentile"].map("{:.1f}".format) + " (" + means["chance"].map(one_in) + ")"
+    means["cell"] = means["percentile"].map("{:.1f}".format) + " (" + means["false_alarm_probability"].map(one_in) + ")"
     for flag in FLAGS:
         means["cell"] += (means[flag] > 0).map({True: f", {flag.replace('_', ' ')}", False: ""})
     wide = means.pivot(index="detector", columns="lens", values="cell")

@@ -13,26 +13,26 @@ from oddlens.config import settings
 from oddlens.files.artefacts import DamagedFile
 from oddlens.provenance import environment, records
 from oddlens.results.pages.pieces import embedded
-from oddlens.results.tables.alarms import COLUMNS as ALARMS
 from oddlens.results.tables.bins import COLUMNS as BINS
-from oddlens.results.tables.chances import COLUMNS as CHANCES
 from oddlens.results.tables.contamination import COLUMNS as CONTAMINATION
 from oddlens.results.tables.conventions import ALL, HOME
+from oddlens.results.tables.false_alarm_probabilities import COLUMNS as CHANCES
+from oddlens.results.tables.false_alarms import COLUMNS as ALARMS
 from oddlens.results.tables.findings import COLUMNS as FINDINGS
+from oddlens.results.tables.fit_convergence import COLUMNS as STARTS
 from oddlens.results.tables.fractions import COLUMNS as FRACTIONS
 from oddlens.results.tables.population import COLUMNS as POPULATION
 from oddlens.results.tables.real import CLAIM_COLUMNS, NOISE_COLUMNS, SCORE_COLUMNS
 from oddlens.results.tables.regression import COLUMNS as REGRESSION
-from oddlens.results.tables.starts import COLUMNS as STARTS
 from oddlens.results.tables.triage import COLUMNS as TRIAGE
 from oddlens.schema.config_errors import ConfigError
 
 LEAST = 1000
 """Studies with fewer training images are trials, as that of `make smoke` is, and are used only if they are named."""
 COLUMNS = {
-    "alarms": ALARMS,
+    "false_alarms": ALARMS,
     "bins": BINS,
-    "chances": CHANCES,
+    "false_alarm_probabilities": CHANCES,
     "contamination": CONTAMINATION,
     "findings": FINDINGS,
     "fractions": FRACTIONS,
@@ -41,7 +41,7 @@ COLUMNS = {
     "real_noise": NOISE_COLUMNS,
     "real_claims": CLAIM_COLUMNS,
     "regression": REGRESSION,
-    "starts": STARTS,
+    "fit_convergence": STARTS,
     "triage": TRIAGE,
     "auc": ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "auc", "status"],
     "summary": [
@@ -86,7 +86,7 @@ class Study:
     def fits_lenses(self, row: str) -> bool:
         """Whether a row is a fit of physics."""
         entry = self.config.detectors.get(row)
-        return entry is not None and settings.knows_lenses(entry.detector)
+        return entry is not None and settings.takes_simulation(entry.detector)
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A result table; None if it is not there or has no lines.
@@ -112,18 +112,18 @@ class Study:
         path = self.folder.joinpath("figures", *place).with_suffix(".png")
         return embedded(path) if path.is_file() else None
 
-    def world(self, dataset: str) -> dict:
+    def simulation(self, dataset: str) -> dict:
         """All that the look of a data set's images depends on."""
         plain = self.config.datasets[dataset].plain()
         return {section: plain[section] for section in ("lens", "source", "substructure", "camera")}
 
     def like(self, dataset: str, other: "Study") -> bool:
-        """Whether a data set of that name has the same world in another study."""
+        """Whether a data set of that name has the same simulation in another study."""
         known = dataset in self.config.datasets and dataset in other.config.datasets
-        return known and self.world(dataset) == other.world(dataset)
+        return known and self.simulation(dataset) == other.simulation(dataset)
 
     @property
-    def cells(self) -> int:
+    def training_sets(self) -> int:
         """How many contaminated training sets it has results of."""
         summary = self.table("summary")
         if summary is None:

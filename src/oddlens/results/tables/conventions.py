@@ -34,7 +34,7 @@ def read_scores(path: Path | str) -> tuple[pd.DataFrame, dict]:
     """The scores of one detector on one data set, and what the file says about itself.
 
     One row per image of the test and validation pools: `pool`, `class`, `index`, and a column of scores for each
-    trained model, named `<cell>/<seed>`.
+    trained model, named `<training_set>/<seed>`.
 
     Raises:
         DamagedFile: if the file is altered or holds something else.
@@ -43,12 +43,12 @@ def read_scores(path: Path | str) -> tuple[pd.DataFrame, dict]:
 
 
 def read_pixels(path: Path | str) -> tuple[pd.DataFrame, dict]:
-    """How well the maps of one detector on one data set mark pixels that differ: cell, seed, class, AUC, its error."""
+    """How well the maps of one detector on one data set mark pixels that differ: training_set, seed, class, AUC, its error."""
     return read_table(path, "pixels")
 
 
 def read_samples(path: Path | str) -> tuple[pd.DataFrame, dict]:
-    """How like real images those are that models of one detector on one data set draw: cell, seed, distances."""
+    """How like real images those are that models of one detector on one data set draw: training_set, seed, distances."""
     return read_table(path, "samples")
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from oddlens.data.splits import IDENTITY
-from oddlens.data.training_sets import parse_cell
+from oddlens.data.training_sets import parse_training_set
 from oddlens.results.tables.conventions import MODEL, read_findings
 from oddlens.statistics import metrics
 
@@ -24,7 +24,7 @@ COLUMNS += ["offset_arcsec", "mass_ratio", "mass_ratio_low", "mass_ratio_high", 
 
 def findings_table(paths: Iterable[Path | str], truth: pd.DataFrame, smooth: str) -> pd.DataFrame:
     """`findings.csv`: for each model that finds something, and each class, images and how many of them are `doubtful`,
-    and `at_bounds`: explained only by what the world cannot have.
+    and `at_bounds`: explained only by what the simulation cannot have.
 
     `chi_square` is the median of that of the best smooth lens, per pixel; `least_msun` of the least mass that would be
     found with 5 sigma where an image shows masses best. `sure` counts masses of 5 sigma and more; of
@@ -38,14 +38,16 @@ def findings_table(paths: Iterable[Path | str], truth: pd.DataFrame, smooth: str
     """
     parts = [pd.DataFrame(columns=COLUMNS)]
     for table, about in map(read_findings, paths):
-        joined = table.merge(truth, on=IDENTITY, how="inner", suffixes=("", "_true"))  # probes have no truth
-        for (cell, seed, pool, cls), images in joined.groupby(["cell", "seed", "pool", "class"], sort=False):
-            contaminant, contamination = parse_cell(str(cell))
+        joined = table.merge(truth, on=IDENTITY, how="inner", suffixes=("", "_true"))  # pseudo_anomalies have no truth
+        for (training_set, seed, pool, cls), images in joined.groupby(
+            ["training_set", "seed", "pool", "class"], sort=False
+        ):
+            contaminant, contamination = parse_training_set(str(training_set))
             names = {"dataset": about["dataset"], "contaminant": contaminant, "contamination": contamination}
             names |= {"detector": about["detector"], "seed": seed, "pool": pool, "class": cls, "images": len(images)}
             found = dict(_found(images))
             if cls != smooth:
-                same = (joined["cell"] == cell) & (joined["seed"] == seed) & (joined["pool"] == pool)
+                same = (joined["training_set"] == training_set) & (joined["seed"] == seed) & (joined["pool"] == pool)
                 found |= dict(_ranked(joined[same & (joined["class"] == smooth)], images))
             parts.append(pd.DataFrame([names | found]).reindex(columns=COLUMNS))
     return pd.concat(parts[1:] or parts, ignore_index=True)

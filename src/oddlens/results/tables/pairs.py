@@ -12,7 +12,7 @@ from oddlens.results.tables.conventions import training_labels
 from oddlens.results.tables.scored import Block
 from oddlens.statistics import metrics
 
-COMPARED = ("detector", "reference", "control", "ceiling")
+COMPARED = ("detector", "reference", "control", "upper_bound")
 """The roles that stand in `pairs.csv`; ablations have a table of their own."""
 KEYS = ["dataset", "training", "anomaly", "a", "b"]
 FIGURES = ["a_auc", "b_auc", "difference", "low", "high", "p", "p_holm", "seeds", "seed_low", "seed_high", "seed_p"]

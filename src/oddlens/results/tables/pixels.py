@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from oddlens.data.training_sets import parse_cell
+from oddlens.data.training_sets import parse_training_set
 from oddlens.results.tables.conventions import MODEL, read_pixels
 from oddlens.statistics import metrics
 
@@ -17,7 +17,11 @@ def pixels_table(paths: Iterable[Path | str]) -> pd.DataFrame:
     parts = [pd.DataFrame(columns=COLUMNS)]
     for table, about in map(read_pixels, paths):
         if len(table):
-            names = pd.DataFrame([parse_cell(cell) for cell in table["cell"]], columns=MODEL[:2], index=table.index)
+            names = pd.DataFrame(
+                [parse_training_set(training_set) for training_set in table["training_set"]],
+                columns=MODEL[:2],
+                index=table.index,
+            )
             table = table.rename(columns={"class": "anomaly"}).assign(**names)
             width = metrics.NORMAL * table["pixel_auc_error"]
             table = table.assign(pixel_auc_low=table["pixel_auc"] - width, pixel_auc_high=table["pixel_auc"] + width)

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 
 SCORE_COLUMNS = ["lens", "object", "claimed", "dataset", "detector", "seed"]
-SCORE_COLUMNS += ["score", "percentile", "chance", "deviations", "problem"]
+SCORE_COLUMNS += ["score", "percentile", "false_alarm_probability", "deviations", "problem"]
 """`deviations`: the score less the mean of simulated smooth lenses, in their standard deviations. Findings follow."""
 NOISE_COLUMNS = ["dataset", "frame", "detector", "seed", "images", "tiles", "noise_ratio"]
 NOISE_COLUMNS += ["auc_simulated", "auc_simulated_low", "auc_simulated_high", "auc_real", "auc_real_low"]

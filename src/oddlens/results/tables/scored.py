@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from oddlens.data.splits import IDENTITY
-from oddlens.data.training_sets import parse_cell
+from oddlens.data.training_sets import parse_training_set
 from oddlens.files.artefacts import DamagedFile
 from oddlens.results.tables.conventions import ALL, HOME, MODEL, ROW, models, read_scores
 from oddlens.statistics import metrics
@@ -78,10 +78,10 @@ class Scored:
             if about["dataset"] != dataset or not table[IDENTITY].equals(images):
                 raise DamagedFile(path, f"its images are not those of the other detectors on {dataset}")
             for column in models(table):
-                cell, _, seed = column.partition("/")
+                training_set, _, seed = column.partition("/")
                 score = table[column].to_numpy(float)
                 status = "ok" if np.isfinite(score).all() and column not in about.get("diverged", {}) else "diverged"
-                names.append((*parse_cell(cell), about["detector"], int(seed), status))
+                names.append((*parse_training_set(training_set), about["detector"], int(seed), status))
                 values.append(score)
         if images is None:
             raise ValueError("there are no score tables to read")

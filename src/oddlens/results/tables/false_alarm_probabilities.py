@@ -15,9 +15,9 @@ CLAIMS = [20, 100, 1000]
 COLUMNS = ["dataset", *MODEL, "n_validation", "n_normal", "ks", "ks_p"]
 COLUMNS += [f"realised_{claim}{end}" for claim in CLAIMS for end in ("", "_low", "_high")]
 COLUMNS += ["odd_median", "odd_beyond"]
-ODDEST = 20
+MOST_ANOMALOUS = 20
 """So many images of each row are named."""
-ODDEST_COLUMNS = ["dataset", *ROW, "place", "id", *IDENTITY, "chance"]
+MOST_ANOMALOUS_COLUMNS = ["dataset", *ROW, "place", "id", *IDENTITY, "false_alarm_probability"]
 
 
 def claims(scored: Scored) -> np.ndarray:
@@ -32,8 +32,8 @@ def claims(scored: Scored) -> np.ndarray:
     return claimed
 
 
-def chances_table(scored: Scored, claimed: np.ndarray) -> pd.DataFrame:
-    """`chances.csv`: for each model after clean (or labelled) training, whether smooth test images bear out its claims.
+def false_alarm_probabilities_table(scored: Scored, claimed: np.ndarray) -> pd.DataFrame:
+    """`false_alarm_probabilities.csv`: for each model after clean (or labelled) training, whether smooth test images bear out its claims.
 
     `realised_20` is the part of them that gets 1 in 20 or less, with its interval over test images for the calibration
     as it is (Clopper-Pearson). `ks` is the distance between the distributions of the scores of smooth test and
@@ -57,8 +57,8 @@ def chances_table(scored: Scored, claimed: np.ndarray) -> pd.DataFrame:
     return models.join(figures)[COLUMNS]
 
 
-def oddest_table(scored: Scored, claimed: np.ndarray) -> pd.DataFrame:
-    """`oddest.csv`: the oddest test images of each row after clean (or labelled) training, most improbable first.
+def most_anomalous_table(scored: Scored, claimed: np.ndarray) -> pd.DataFrame:
+    """`most_anomalous.csv`: the oddest test images of each row after clean (or labelled) training, most improbable first.
 
     `id` names an image for `make image`, `chance` is the median over seeds of its false-alarm probability; between
     equal ones the median rank of the score decides.
@@ -67,13 +67,13 @@ def oddest_table(scored: Scored, claimed: np.ndarray) -> pd.DataFrame:
     images = scored.images.iloc[test]
     names = ["/".join(map(str, (scored.dataset, *image))) for image in images.itertuples(index=False)]
     images = images.assign(dataset=scored.dataset, id=names)
-    parts = [pd.DataFrame(columns=ODDEST_COLUMNS)]
+    parts = [pd.DataFrame(columns=MOST_ANOMALOUS_COLUMNS)]
     known = scored.models[~np.isnan(claimed[:, test]).any(axis=1)]
     for _, models in known.groupby(ROW, sort=False):
         seeds = models.index.to_numpy()
         chance = np.median(claimed[seeds][:, test], axis=0)
         rank = np.median(stats.rankdata(scored.values[seeds][:, test], axis=1), axis=0)
-        first = np.lexsort((-rank, chance))[:ODDEST]
-        table = images.iloc[first].assign(place=np.arange(1, len(first) + 1), chance=chance[first])
-        parts.append(table.merge(models[ROW].drop_duplicates(), how="cross")[ODDEST_COLUMNS])
+        first = np.lexsort((-rank, chance))[:MOST_ANOMALOUS]
+        table = images.iloc[first].assign(place=np.arange(1, len(first) + 1), false_alarm_probability=chance[first])
+        parts.append(table.merge(models[ROW].drop_duplicates(), how="cross")[MOST_ANOMALOUS_COLUMNS])
     return pd.concat(parts[1:] or parts)

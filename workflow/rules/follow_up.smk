@@ -1,19 +1,19 @@
 # A closer look at the oddest images: PyAutoLens's own model fit, with a mass and without. Each is a job of its own.
-rule follow:
+rule follow_up:
     input:
-        oddest=results("tables/oddest.csv"),
+        most_anomalous=results("tables/most_anomalous.csv"),
         findings=scanner_findings,
         shards=just_test_shards,
     output:
-        table=results("follow/{dataset}/{place}.csv"),
+        table=results("follow_up/{dataset}/{place}.csv"),
         picture=report(
-            results("follow/{dataset}/{place}.png"),
-            caption="../report/figures/follow.rst",
-            category="The oddest",
+            results("follow_up/{dataset}/{place}.png"),
+            caption="../report/figures/follow_up.rst",
+            category="Most anomalous",
             labels={"data set": "{dataset}", "place": "{place}"},
         ),
     log:
-        log_of("follow/{dataset}/{place}"),
+        log_of("follow_up/{dataset}/{place}"),
     wildcard_constraints:
         dataset=any_of(FOLLOWED),
         place=r"\d+",
@@ -30,4 +30,4 @@ rule follow:
         seed=STUDY.seed,
         source=fingerprint("oddlens.stages.follow_up", f"oddlens.lensing.substructure.{SMOOTH}"),
     script:
-        "../scripts/follow.py"
+        "../scripts/follow_up.py"

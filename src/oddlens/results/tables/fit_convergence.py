@@ -10,9 +10,9 @@ from oddlens.files.artefacts import read_table
 COLUMNS = ["dataset", "detector", "start", "class", "images", "converged", "reached", "missed", "steps"]
 
 
-def starts_table(paths: Iterable[Path | str]) -> pd.DataFrame:
-    """`starts.csv`: for each row that fits lenses, data set and class what `oddlens.stages.fit_convergence` found."""
+def fit_convergence_table(paths: Iterable[Path | str]) -> pd.DataFrame:
+    """`fit_convergence.csv`: for each row that fits lenses, data set and class what `oddlens.stages.fit_convergence` found."""
     parts = [pd.DataFrame(columns=COLUMNS)]
-    for table, about in (read_table(path, "starts") for path in paths):
+    for table, about in (read_table(path, "fit_convergence") for path in paths):
         parts.append(table.assign(dataset=about["dataset"], detector=about["detector"])[COLUMNS])
     return pd.concat(parts[1:] or parts, ignore_index=True)

@@ -3,10 +3,10 @@
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.stages.fit_convergence import starts
+    from oddlens.stages.fit_convergence import fit_convergence
 
     names = snakemake.wildcards
-    starts(
+    fit_convergence(
         snakemake.output[0],
         snakemake.input.model,
         snakemake.input.shards,

@@ -3,13 +3,13 @@
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.stages.follow_up import follow
+    from oddlens.stages.follow_up import follow_up
 
     files, params, names = snakemake.input, snakemake.params, snakemake.wildcards
-    follow(
+    follow_up(
         snakemake.output.table,
         snakemake.output.picture,
-        oddest_path=files.oddest,
+        most_anomalous_path=files.most_anomalous,
         findings_path=files.get("findings") or None,
         shard_paths=list(files.shards),
         dataset=names.dataset,

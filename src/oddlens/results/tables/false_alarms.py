@@ -12,12 +12,12 @@ RATE = 0.01
 """The rate of false alarms for which thresholds are set."""
 LENSES = 100_000
 """Lenses of a survey, for which false alarms are counted."""
-COLUMNS = ["dataset", *MODEL, "anomaly", "calibration", "n_validation", "n_normal", "alarms", "alarms_low"]
-COLUMNS += ["alarms_high", "tpr", "tpr_low", "tpr_high"]
+COLUMNS = ["dataset", *MODEL, "anomaly", "calibration", "n_validation", "n_normal", "false_alarms", "false_alarms_low"]
+COLUMNS += ["false_alarms_high", "tpr", "tpr_low", "tpr_high"]
 
 
-def alarms_table(scored: Scored) -> pd.DataFrame:
-    """`alarms.csv`: false alarms per 100,000 smooth lenses, and the part of the odd ones found, for each model.
+def false_alarms_table(scored: Scored) -> pd.DataFrame:
+    """`false_alarms.csv`: false alarms per 100,000 smooth lenses, and the part of the odd ones found, for each model.
 
     The threshold is the score that one in a hundred clean validation images exceeds. Its `calibration` is
     * `own`: set with the model itself, so only the ranking matters;
@@ -31,15 +31,17 @@ def alarms_table(scored: Scored) -> pd.DataFrame:
     own = metrics.threshold(scored.values[:, validation], RATE)
     parts = []
     for calibration, limit in (("own", own), ("carried", _carried(scored.models, own))):
-        alarms = dict(zip(("alarms", "alarms_low", "alarms_high"), _rates(scored, normal, limit), strict=True))
+        alarms = dict(
+            zip(("false_alarms", "false_alarms_low", "false_alarms_high"), _rates(scored, normal, limit), strict=True)
+        )
         for anomaly in scored.anomalies:
             found = dict(
                 zip(("tpr", "tpr_low", "tpr_high"), _rates(scored, scored.positions(anomaly), limit), strict=True)
             )
-            table = scored.models.assign(anomaly=anomaly, calibration=calibration, **alarms, **found)
+            table = scored.models.assign(anomaly=anomaly, calibration=calibration, **false_alarms, **found)
             parts.append(table if calibration == "own" else table[_contaminated(scored.models)])
     table = pd.concat(parts).assign(dataset=scored.dataset, n_validation=len(validation), n_normal=len(normal))
-    table[["alarms", "alarms_low", "alarms_high"]] *= LENSES
+    table[["false_alarms", "false_alarms_low", "false_alarms_high"]] *= LENSES
     return table[COLUMNS]
 
 

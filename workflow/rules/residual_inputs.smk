@@ -1,13 +1,13 @@
 # What the best smooth lens leaves over of images, for rows whose `input` is not `images`.
-rule explain:
+rule residual_inputs:
     input:
         shard=results("shards/{dataset}/{pool}/{cls}/{shard}.h5"),
         model=explainer,
     output:
-        residual=results("explained/residual/{dataset}/{pool}/{cls}/{shard}.h5"),
-        scan=results("explained/scan/{dataset}/{pool}/{cls}/{shard}.h5"),
+        residual=results("residual_inputs/residual/{dataset}/{pool}/{cls}/{shard}.h5"),
+        scan=results("residual_inputs/scan/{dataset}/{pool}/{cls}/{shard}.h5"),
     log:
-        log_of("explain/{dataset}/{pool}/{cls}/{shard}"),
+        log_of("residual_inputs/{dataset}/{pool}/{cls}/{shard}"),
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -18,4 +18,4 @@ rule explain:
     params:
         source=explain_source,
     script:
-        "../scripts/explain.py"
+        "../scripts/residual_inputs.py"

@@ -7,7 +7,7 @@ SCANNED = {
     "x_arcsec": "scan_x_arcsec",
 }
 """What a scan found, by the names that it has in the table."""
-COLUMNS = ["dataset", "detector", "place", "id", "class", "chance"]
+COLUMNS = ["dataset", "detector", "place", "id", "class", "false_alarm_probability"]
 COLUMNS += [f"log_evidence_{lens}{end}" for lens in ("smooth", "odd") for end in ("", "_error")]
 COLUMNS += ["log_bayes", "log_bayes_error", "chi_square_smooth", "chi_square_odd", "pixels"]
 COLUMNS += [f"{name}{end}" for name in ("mass_msun", "y_arcsec", "x_arcsec") for end in ("", "_low", "_high")]

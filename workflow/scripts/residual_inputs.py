@@ -3,9 +3,9 @@
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.stages.residual_inputs import explain
+    from oddlens.stages.residual_inputs import residual_inputs
 
-    explain(
+    residual_inputs(
         snakemake.input.model,
         snakemake.input.shard,
         dict(snakemake.output.items()),
