@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from oddlens.data import pseudo_anomalies
-from oddlens.data.pseudo_anomalies import pseudo_anomalies
+from oddlens.data.pseudo_anomalies import add_weak_deflection
 
 
 def ring(count=4, pixels=32, noise=0.0, seed=0):
@@ -18,7 +18,7 @@ def test_the_change_is_that_of_light_displaced_from_one_place(monkeypatch):
     """For a small displacement the first order is all there is: beside an image that is resampled at shifted places."""
     monkeypatch.setattr(pseudo_anomalies, "SHIFT", (0.05, 0.050001))
     image = ring(1)
-    found = (pseudo_anomalies(image, 1.0, "x", seed=1) - image)[0]
+    found = (add_weak_deflection(image, 1.0, "x", seed=1) - image)[0]
     light = ndimage.gaussian_filter(image[0].astype(float), 1.0, mode="constant")
     y, x = np.mgrid[:32, :32].astype(float)
 
@@ -37,7 +37,7 @@ def test_the_change_is_that_of_light_displaced_from_one_place(monkeypatch):
 def test_the_noise_stays_as_it_is():
     """What is added is smooth: at the pixel scale a probe is as rough as its image."""
     images = ring(20, noise=0.2)
-    made = pseudo_anomalies(images, 1.0, "x", seed=1)
+    made = add_weak_deflection(images, 1.0, "x", seed=1)
     rough = [np.std(ndimage.laplace(i.astype(float))) for i in images]
     assert np.std([ndimage.laplace(m.astype(float)) for m in made]) == pytest.approx(np.mean(rough), rel=0.02)
     assert made.dtype == images.dtype
@@ -46,15 +46,15 @@ def test_the_noise_stays_as_it_is():
 
 def test_a_probe_depends_on_its_name_and_nothing_else():
     images = ring(6, noise=0.1)
-    made = pseudo_anomalies(images, 1.0, "one", seed=1)
-    np.testing.assert_array_equal(made[:3], pseudo_anomalies(images[:3], 1.0, "one", seed=1))
-    assert (made != pseudo_anomalies(images, 1.0, "other", seed=1)).any()
-    assert (made != pseudo_anomalies(images, 1.0, "one", seed=2)).any()
+    made = add_weak_deflection(images, 1.0, "one", seed=1)
+    np.testing.assert_array_equal(made[:3], add_weak_deflection(images[:3], 1.0, "one", seed=1))
+    assert (made != add_weak_deflection(images, 1.0, "other", seed=1)).any()
+    assert (made != add_weak_deflection(images, 1.0, "one", seed=2)).any()
     assert len({tuple(np.unravel_index(np.abs(d).argmax(), d.shape)) for d in made - images}) > 1, "places differ"
 
 
 def test_brightness_gives_nothing_away():
     """Deflection magnifies, by less than a hundredth of the light."""
     images = ring(50, noise=0.1)
-    change = (pseudo_anomalies(images, 1.0, "x", seed=1) - images).mean(axis=(1, 2))
+    change = (add_weak_deflection(images, 1.0, "x", seed=1) - images).mean(axis=(1, 2))
     assert np.abs(change.mean()) < 0.01 * images.mean()

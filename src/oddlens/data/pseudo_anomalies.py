@@ -25,7 +25,7 @@ SOFTENING = 1.5
 """Pixels from the mass at which the displacement is largest."""
 
 
-def pseudo_anomalies(images: np.ndarray, blur: float, dataset: str, seed: int) -> np.ndarray:
+def add_weak_deflection(images: np.ndarray, blur: float, dataset: str, seed: int) -> np.ndarray:
     """Images [n, pixels, pixels], each with a deflection of its own at a random bright place; the same type.
 
     Args:

@@ -12,7 +12,7 @@ from scipy import stats
 from sklearn.decomposition import PCA
 
 from oddlens.data import shards, splits
-from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY, pseudo_anomalies
+from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY, add_weak_deflection
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import INPUTS, SCORE_BATCH, SIGMA_PER_FWHM, Detector
 from oddlens.files.artefacts import write_arrays, write_table
@@ -140,7 +140,7 @@ class Twins:
         self.classes = [smooth, *sorted(set(names["class"]) - {smooth})]
         self.perturbed = np.flatnonzero(pool.table["pool"] == "validation")
         blur = SIGMA_PER_FWHM * float(pool.table["psf_fwhm_pixels"].median())
-        self.pseudo_anomalies = pseudo_anomalies(self.images[self.perturbed], blur, dataset, seed)
+        self.pseudo_anomalies = add_weak_deflection(self.images[self.perturbed], blur, dataset, seed)
         self.scored = pd.concat(
             [names, names.loc[self.perturbed].assign(**{"class": PSEUDO_ANOMALY})], ignore_index=True
         )

@@ -31,7 +31,7 @@ def false_alarms_table(scored: Scored) -> pd.DataFrame:
     own = metrics.threshold(scored.values[:, validation], RATE)
     parts = []
     for calibration, limit in (("own", own), ("carried", _carried(scored.models, own))):
-        alarms = dict(
+        false_alarms = dict(
             zip(("false_alarms", "false_alarms_low", "false_alarms_high"), _rates(scored, normal, limit), strict=True)
         )
         for anomaly in scored.anomalies:
