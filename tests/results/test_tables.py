@@ -315,7 +315,7 @@ def test_the_oddest_images_have_names_and_the_medians_of_seeds(read, scored):
     )
     assert (rows.size() == MOST_ANOMALOUS).all()
     assert rows["false_alarm_probability"].apply(lambda chance: chance.is_monotonic_increasing).all()
-    first = odd.query("dataset == 'model_b' and detector == 'good' and place == 1").iloc[0]
+    first = odd.query("dataset == 'model_b' and detector == 'good' and rank == 1").iloc[0]
     assert first["id"] == f"model_b/test/{first['class']}/{first['index']}"
     at = np.flatnonzero((scored.images[["pool", "class", "index"]] == first[["pool", "class", "index"]]).all(axis=1))
     seeds = [column(scored, "good", "none-0", s) for s in (1, 2, 3)]

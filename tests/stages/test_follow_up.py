@@ -95,11 +95,11 @@ def test_the_mass_is_a_point_of_pyautolens_far_from_it():
 
 def test_models_have_the_parameters_of_their_simulation(simulation):
     family = LensFamily(simulation, Mass(), SEED)
-    assert family.model(odd=False).prior_count == 9
-    assert family.model(odd=True).prior_count == 12
+    assert family.model(with_mass=False).prior_count == 9
+    assert family.model(with_mass=True).prior_count == 12
     without = {"lens": {"multipole_3": None, "multipole_4": None, "light": None}, "source": {"clumps": None}}
     free = settings.simulation("model_c", above={**without, "camera": {"noise_correlation_pixels": None}})
-    assert LensFamily(free, Mass(), SEED).model(odd=False).prior_count == 12
+    assert LensFamily(free, Mass(), SEED).model(with_mass=False).prior_count == 12
 
 
 def test_a_world_beyond_the_models_is_refused():
@@ -108,11 +108,11 @@ def test_a_world_beyond_the_models_is_refused():
 
 
 def test_priors_are_wider_than_what_was_drawn_and_leave_room_where_the_world_is_fixed(simulation):
-    galaxies = LensFamily(simulation, Mass(), SEED).model(odd=True).galaxies
+    galaxies = LensFamily(simulation, Mass(), SEED).model(with_mass=True).galaxies
     radius, gamma = galaxies.lens.halo.einstein_radius, galaxies.lens.shear.gamma_1
     assert radius.sigma == pytest.approx(evidence.WIDER * evidence.MOVED * radius.mean)
     assert gamma.sigma == pytest.approx(evidence.WIDER * evidence.MOVED)
-    gamma = LensFamily(settings.simulation("model_a"), Mass(), SEED).model(odd=False).galaxies.lens.shear.gamma_1
+    gamma = LensFamily(settings.simulation("model_a"), Mass(), SEED).model(with_mass=False).galaxies.lens.shear.gamma_1
     assert gamma.sigma == pytest.approx(evidence.WIDER * 0.3 / np.sqrt(6), rel=0.1)  # magnitude to 0.3, any angle
     assert (galaxies.lens.mass.y.lower_limit, galaxies.lens.mass.y.upper_limit) == (-2.4, 2.4)
 
@@ -138,7 +138,7 @@ def test_the_models_draw_what_the_simulator_drew(simulation, test_shards, cls):
         "x": q.get("heaviest_x_arcsec"),
         "area": q.get("heaviest_mass_msun", 0) * q["area_per_msun"],
     }
-    model = family.model(odd=cls != "smooth")
+    model = family.model(with_mass=cls != "smooth")
     point = np.array([[true[path[-1]] for path in model.paths]])
     fit = Fitted(model, evidence.analysis(observed), Posterior(0, 0, 0, point, np.ones(1), np.zeros(1)))
     unit = 10 ** (0.4 * (q["zero_point_mag"] - 25)) * observed.pixel_scale_arcsec**2
@@ -161,7 +161,7 @@ def looked_at(test_shards, tmp_path_factory):
         shards.write(paths[-1], shard)
     named = {"dataset": "model_a", "detector": "fit", "pool": "test", "class": ["subhalo", "smooth"], "index": 1}
     named |= {
-        "place": [1, 2],
+        "rank": [1, 2],
         "id": ["model_a/test/subhalo/1", "model_a/test/smooth/1"],
         "false_alarm_probability": 0.001,
     }
@@ -173,8 +173,8 @@ def looked_at(test_shards, tmp_path_factory):
     found = found.assign(y_arcsec=0.1, x_arcsec=0.2, area_arcsec2=0.03)
     write_table(folder / "findings.csv", found, kind="findings")
 
-    def at(place):
-        out = folder / "out" / str(place)
+    def at(rank):
+        out = folder / "out" / str(rank)
         with pytest.MonkeyPatch.context() as quick:
             quick.setattr(evidence, "MOVED", 0.02)
             quick.setattr(evidence, "EFFECTIVE", 300)
@@ -186,7 +186,7 @@ def looked_at(test_shards, tmp_path_factory):
                 shard_paths=paths,
                 dataset="model_a",
                 row="fit",
-                place=place,
+                rank=rank,
                 live=100,
                 mass={},
                 seed=SEED,
@@ -204,14 +204,14 @@ def test_a_planted_subhalo_is_found_where_it_is_and_as_heavy_as_it_is(looked_at)
     assert abs(line["true_mass_msun"] - 1e10) < 1e4
     assert np.hypot(line["y_arcsec"] - line["true_y_arcsec"], line["x_arcsec"] - line["true_x_arcsec"]) < 0.3
     assert 0.5 < line["mass_msun"] / line["true_mass_msun"] < 1.5
-    assert line["chi_square_odd"] < line["chi_square_smooth"] - 30
+    assert line["chi_square_with_mass"] < line["chi_square_smooth"] - 30
     assert (line["scan_log_odds"], line["scan_y_arcsec"]) == (90.0, 0.1)
 
 
 def test_a_smooth_lens_speaks_against_a_mass_by_no_more_than_the_occam_factor(looked_at):
     line = looked_at(2).iloc[0]
     assert -8 < line["log_bayes"] < 0
-    assert abs(line["chi_square_odd"] - line["chi_square_smooth"]) < 10
+    assert abs(line["chi_square_with_mass"] - line["chi_square_smooth"]) < 10
     assert 0.7 < line["chi_square_smooth"] / line["pixels"] < 1.3
     assert np.isnan(line["true_mass_msun"])
 

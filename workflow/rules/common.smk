@@ -389,8 +389,8 @@ FOLLOWED = {
 def followed(kind, dataset):
     """The tables or pictures of the lenses of a data set."""
     return [
-        results(f"follow_up/{dataset}/{place}.{kind}")
-        for place in FOLLOWED.get(dataset, [])
+        results(f"follow_up/{dataset}/{rank}.{kind}")
+        for rank in FOLLOWED.get(dataset, [])
     ]
 
 

@@ -5,18 +5,18 @@ rule follow_up:
         findings=scanner_findings,
         shards=just_test_shards,
     output:
-        table=results("follow_up/{dataset}/{place}.csv"),
+        table=results("follow_up/{dataset}/{rank}.csv"),
         picture=report(
-            results("follow_up/{dataset}/{place}.png"),
+            results("follow_up/{dataset}/{rank}.png"),
             caption="../report/figures/follow_up.rst",
             category="Most anomalous",
-            labels={"data set": "{dataset}", "place": "{place}"},
+            labels={"data set": "{dataset}", "rank": "{rank}"},
         ),
     log:
-        log_of("follow_up/{dataset}/{place}"),
+        log_of("follow_up/{dataset}/{rank}"),
     wildcard_constraints:
         dataset=any_of(FOLLOWED),
-        place=r"\d+",
+        rank=r"\d+",
     conda:
         "../../envs/simulate.yaml"
     threads: 1

@@ -14,7 +14,7 @@ with job(snakemake):
         shard_paths=list(files.shards),
         dataset=names.dataset,
         row=params.row,
-        place=int(names.place),
+        rank=int(names.rank),
         live=params.live,
         mass=params.mass,
         seed=params.seed,

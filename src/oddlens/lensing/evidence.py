@@ -174,8 +174,8 @@ class LensFamily:
     def _pair(self, plane: int, part: str, name: str) -> tuple:
         return tuple(self._normal(plane, part, name, k) for k in range(2))
 
-    def model(self, odd: bool) -> af.Collection:
-        """The smooth lens, or the `odd` one with a mass."""
+    def model(self, with_mass: bool) -> af.Collection:
+        """The smooth lens, or the same lens with a point mass."""
         halo, main = af.Model(al.mp.Isothermal), af.Model(al.lp.Sersic)
         halo.einstein_radius = self._normal(0, "halo", "einstein_radius", positive=True)
         elliptical = self.simulation.lens.ellipticity is not None
@@ -191,7 +191,7 @@ class LensFamily:
         fixed = float(index.quantile(np.array(0.5))) if index.kind == "fixed" else None
         main.sersic_index = fixed or self._normal(1, "main", "sersic_index", positive=True)
         parts = {"halo": halo, "shear": shear}
-        if odd:
+        if with_mass:
             parts["mass"] = af.Model(
                 SoftMass,
                 y=af.UniformPrior(-self.mass.half_width_arcsec, self.mass.half_width_arcsec),
@@ -248,9 +248,9 @@ def analysis(observed: Observed) -> al.AnalysisImaging:
     return al.AnalysisImaging(dataset=dataset, use_jax=True)
 
 
-def fitted(observed: Observed, family: LensFamily, *, odd: bool, live: int, seed: int) -> Fitted:
+def fitted(observed: Observed, family: LensFamily, *, with_mass: bool, live: int, seed: int) -> Fitted:
     """The evidence and the posterior of a model of an image."""
-    model, likelihood = family.model(odd), analysis(observed)
+    model, likelihood = family.model(with_mass), analysis(observed)
 
     def one(point: jax.Array) -> jax.Array:
         instance = model.instance_from_vector(point, ignore_assertions=True, xp=jnp)

@@ -43,12 +43,12 @@ def follow_up(
     shard_paths: list[str],
     dataset: str,
     row: str,
-    place: int,
+    rank: int,
     live: int,
     mass: Mapping[str, float],
     seed: int,
 ) -> None:
-    """Write what both models say of the image at a `place` among the oddest of a row, in one line, and draw it.
+    """Write what both models say of the image at a `rank` among the oddest of a row, in one line, and draw it.
 
     `log_bayes` is the difference of the log evidences, with a mass less without; masses and positions are medians with
     16 to 84 % of the posterior; `true_*` is of the heaviest mass of the image. A row that has no oddest images, because
@@ -63,7 +63,7 @@ def follow_up(
         seed: the master seed.
     """
     oddest = pd.read_csv(most_anomalous_path)
-    chosen = oddest[(oddest["dataset"] == dataset) & (oddest["detector"] == row) & (oddest["place"] == place)]
+    chosen = oddest[(oddest["dataset"] == dataset) & (oddest["detector"] == row) & (oddest["rank"] == rank)]
     if not len(chosen):
         conventions.write(table_path, pd.DataFrame(columns=COLUMNS))
         return style.save(style.said(f"{row} has no oddest images on {dataset}."), picture_path)
@@ -73,7 +73,9 @@ def follow_up(
     family = LensFamily(Simulation.model_validate(json.loads(shard.attributes["simulation"])), Mass(**mass), seed)
 
     def fit(odd: bool) -> Fitted:
-        made = fitted(observed, family, odd=odd, live=live, seed=torch_seed(seed, "follow", named["id"], int(odd)))
+        made = fitted(
+            observed, family, with_mass=odd, live=live, seed=torch_seed(seed, "follow", named["id"], int(odd))
+        )
         what, found = "with a mass" if odd else "smooth", made.posterior
         say(f"{named['id']}, {what}: ln Z {found.log_evidence:.2f} +- {found.error:.2f}, {found.calls:,} likelihoods")
         return made
@@ -82,7 +84,7 @@ def follow_up(
     smooth, odd = fit(False), fit(True)
     seconds = time.perf_counter() - began
     truth = shard.one("truth", k)
-    line = {name: named[name] for name in ("dataset", "detector", "place", "id", "class", "false_alarm_probability")}
+    line = {name: named[name] for name in ("dataset", "detector", "rank", "id", "class", "false_alarm_probability")}
     line |= compared(observed, smooth, odd, float(truth["area_per_msun"])) | {"seconds": round(seconds, 1)}
     line |= {f"true_{name}": truth.get(f"heaviest_{name}", np.nan) for name in ("mass_msun", "y_arcsec", "x_arcsec")}
     line |= scanned(findings_path, named, float(truth["area_per_msun"])) if findings_path else {}
@@ -114,12 +116,12 @@ def observation(shard: Shard, k: int) -> Observed:
 def compared(observed: Observed, smooth: Fitted, odd: Fitted, area_per_msun: float) -> dict[str, Any]:
     """What two fits say, by the names of the table."""
     told: dict[str, Any] = {"pixels": observed.image.size, "calls": smooth.posterior.calls + odd.posterior.calls}
-    for name, fit in (("smooth", smooth), ("odd", odd)):
+    for name, fit in (("smooth", smooth), ("with_mass", odd)):
         told[f"log_evidence_{name}"] = fit.posterior.log_evidence
         told[f"log_evidence_{name}_error"] = fit.posterior.error
         told[f"chi_square_{name}"] = float(np.square((observed.image - fit.image) / observed.sigma).sum())
-    told["log_bayes"] = told["log_evidence_odd"] - told["log_evidence_smooth"]
-    told["log_bayes_error"] = float(np.hypot(told["log_evidence_odd_error"], told["log_evidence_smooth_error"]))
+    told["log_bayes"] = told["log_evidence_with_mass"] - told["log_evidence_smooth"]
+    told["log_bayes_error"] = float(np.hypot(told["log_evidence_with_mass_error"], told["log_evidence_smooth_error"]))
     for name, parameter, unit in (("mass_msun", "area", area_per_msun), ("y_arcsec", "y", 1), ("x_arcsec", "x", 1)):
         told[f"{name}_low"], told[name], told[f"{name}_high"] = odd.quantiles("mass", parameter) / unit
     return told

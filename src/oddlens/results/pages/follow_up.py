@@ -13,7 +13,7 @@ SHOWN = {
     "truly": ("{}", "class"),
     "ln B": ("{:.1f} ± {:.1f}", "log_bayes", "log_bayes_error"),
     "ln odds of the scan": ("{:.1f}", "scan_log_odds"),
-    "χ², smooth → with a mass": ("{:.0f} → {:.0f}", "chi_square_smooth", "chi_square_odd"),
+    "χ², smooth → with a mass": ("{:.0f} → {:.0f}", "chi_square_smooth", "chi_square_with_mass"),
     "mass [M☉]": ("{:.2g} ({:.2g} to {:.2g})", "mass_msun", "mass_msun_low", "mass_msun_high"),
     "of the scan": ("{:.2g}", "scan_mass_msun"),
     "of the heaviest": ("{:.2g}", "true_mass_msun"),

@@ -17,7 +17,7 @@ COLUMNS += [f"realised_{claim}{end}" for claim in CLAIMS for end in ("", "_low",
 COLUMNS += ["odd_median", "odd_beyond"]
 MOST_ANOMALOUS = 20
 """So many images of each row are named."""
-MOST_ANOMALOUS_COLUMNS = ["dataset", *ROW, "place", "id", *IDENTITY, "false_alarm_probability"]
+MOST_ANOMALOUS_COLUMNS = ["dataset", *ROW, "rank", "id", *IDENTITY, "false_alarm_probability"]
 
 
 def claims(scored: Scored) -> np.ndarray:
@@ -74,6 +74,6 @@ def most_anomalous_table(scored: Scored, claimed: np.ndarray) -> pd.DataFrame:
         chance = np.median(claimed[seeds][:, test], axis=0)
         rank = np.median(stats.rankdata(scored.values[seeds][:, test], axis=1), axis=0)
         first = np.lexsort((-rank, chance))[:MOST_ANOMALOUS]
-        table = images.iloc[first].assign(place=np.arange(1, len(first) + 1), false_alarm_probability=chance[first])
+        table = images.iloc[first].assign(rank=np.arange(1, len(first) + 1), false_alarm_probability=chance[first])
         parts.append(table.merge(models[ROW].drop_duplicates(), how="cross")[MOST_ANOMALOUS_COLUMNS])
     return pd.concat(parts[1:] or parts)

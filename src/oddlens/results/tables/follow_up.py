@@ -7,8 +7,8 @@ SCANNED = {
     "x_arcsec": "scan_x_arcsec",
 }
 """What a scan found, by the names that it has in the table."""
-COLUMNS = ["dataset", "detector", "place", "id", "class", "false_alarm_probability"]
-COLUMNS += [f"log_evidence_{lens}{end}" for lens in ("smooth", "odd") for end in ("", "_error")]
-COLUMNS += ["log_bayes", "log_bayes_error", "chi_square_smooth", "chi_square_odd", "pixels"]
+COLUMNS = ["dataset", "detector", "rank", "id", "class", "false_alarm_probability"]
+COLUMNS += [f"log_evidence_{lens}{end}" for lens in ("smooth", "with_mass") for end in ("", "_error")]
+COLUMNS += ["log_bayes", "log_bayes_error", "chi_square_smooth", "chi_square_with_mass", "pixels"]
 COLUMNS += [f"{name}{end}" for name in ("mass_msun", "y_arcsec", "x_arcsec") for end in ("", "_low", "_high")]
 COLUMNS += [*SCANNED.values(), "scan_mass_msun", "true_mass_msun", "true_y_arcsec", "true_x_arcsec", "calls", "seconds"]
