@@ -37,8 +37,6 @@ from oddlens.schema.section import Section
 _HERE = Path(__file__).parents[1]
 PRESETS = _HERE.parents[1] / "config" / "presets"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
-ROLES = ("control", "reference", "upper_bound")
-"""How the summary of a detector begins that is none."""
 MOST_CANDIDATES, MOST_SHARDS = 100_000, 100_000
 """Combinations of a sweep, and shards of a class: Snakemake could not plan more."""
 CLEAN_SET, LABELLED_SET = training_set_name(CLEAN, 0), training_set_name(LABELLED, 0.5)
@@ -146,17 +144,15 @@ class Row(Section):
 
     @property
     def role(self) -> str:
-        """What the row is for: `detector`, `control`, `reference`, `ceiling`, `ablation` or `candidate`."""
-        kind = summary(self.detector).partition(": ")[0].lower()
+        """What the row is for: `detector`, `control`, `reference`, `upper_bound`, `ablation` or `candidate`."""
         if self.ablates or self.sweep:
             return "ablation" if self.ablates else "candidate"
-        return kind if kind in ROLES else "detector"
+        return _declared(_HERE / "detectors" / f"{self.detector}.py", "role") or "detector"
 
     @property
     def what(self) -> str:
         """What the detector is, in a sentence."""
-        kind, _, rest = summary(self.detector).partition(": ")
-        return rest if kind.lower() in ROLES else summary(self.detector)
+        return summary(self.detector)
 
 
 class FollowUp(Section):

@@ -1,4 +1,4 @@
-"""Control: total flux. If it tells the classes apart, the simulation gives its labels away by brightness."""
+"""Total flux. If it separates the classes, brightness leaks the labels of the simulation."""
 
 from torch import Tensor
 
@@ -8,6 +8,8 @@ from oddlens.detectors.interface.base import Detector
 
 class Flux(Detector):
     """The mean pixel. An AUC on either side of 0.5 would be a leak."""
+
+    role = "control"
 
     def anomaly(self, images: Tensor) -> Tensor:
         """Mean brightness."""

@@ -1,4 +1,4 @@
-"""Ceiling: chi-square of an image against its true smooth model, which only the simulator knows.
+"""Chi-square of an image against its true smooth model, which only the simulator knows.
 
 What is left of the image of an odd lens when its smooth twin, free of noise, is taken away is substructure and noise.
 No detector that must find the smooth lens by itself can see more of it in chi-square; `score: matched` looks at it
@@ -16,6 +16,7 @@ from oddlens.detectors.interface.base import Detector
 class Oracle(Detector):
     """Squared deviations from the truth."""
 
+    role = "upper_bound"
     needs = "truth"
     scoring = ("score",)
 

@@ -1,4 +1,4 @@
-"""Reference: a classical outlier detector on the leading principal components of an image, by PyOD.
+"""A classical outlier detector of PyOD on the leading principal components of an image.
 
 Zhao, Nasrullah & Li 2019 (arXiv:1901.01588). What a general detector is worth that knows nothing of images.
 """
@@ -24,6 +24,8 @@ class Outlier(Detector):
     The saved model is what the algorithm learns from, not the algorithm, which would have to be pickled: it is fitted
     when the first score is asked for, to the same result.
     """
+
+    role = "reference"
 
     features: Tensor
     learned: Tensor

@@ -1,4 +1,4 @@
-"""Control: what is left of an image outside the leading principal components of the training images.
+"""Reconstruction error of the leading principal components of the training images.
 
 A linear autoencoder in closed form. Lenses lie on a curved surface which few components do not follow, so it should be
 hardly better than chance; what a network gains over it is what its nonlinearity is worth.
@@ -16,6 +16,8 @@ from oddlens.training.images import Images
 
 class PCA(Detector):
     """Mean squared residual of the projection on `components` directions."""
+
+    role = "control"
 
     def __init__(self, pixels: int, *, components: PositiveInt = 40):
         super().__init__(pixels)

@@ -1,4 +1,4 @@
-"""Control: a number that has nothing to do with what the image shows. Its AUC is the scatter of knowing nothing."""
+"""A random number for each image. Its AUC shows the scatter of a detector without information."""
 
 import hashlib
 
@@ -10,6 +10,8 @@ from oddlens.detectors.interface.base import Detector
 
 class Random(Detector):
     """A uniform number from the SHA-256 of the pixels: fixed for an image, and independent of its neighbours."""
+
+    role = "control"
 
     def anomaly(self, images: Tensor) -> Tensor:
         """Uniform in [0, 1)."""

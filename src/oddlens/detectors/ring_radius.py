@@ -1,4 +1,4 @@
-"""Control: the radius of the ring. If it tells the classes apart, substructure adds to the mass or takes from it."""
+"""The radius of the ring. If it separates the classes, substructure changes the total mass."""
 
 import torch
 from torch import Tensor
@@ -8,6 +8,8 @@ from oddlens.detectors.interface.base import Detector
 
 class RingRadius(Detector):
     """The mean distance of the light from the middle of the image, in pixels, each pixel weighted by its brightness."""
+
+    role = "control"
 
     def anomaly(self, images: Tensor) -> Tensor:
         """Radii."""

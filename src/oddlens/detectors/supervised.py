@@ -1,4 +1,4 @@
-"""Ceiling: a ResNet-18 that is told which of its training images are odd.
+"""A ResNet-18 that learns from the labels of its training images.
 
 He et al. 2015 (arXiv:1512.03385) for small images (first convolution 3 x 3, no pooling after it), of torchvision's
 blocks. It learns from all anomalies of the contaminant pool, or as many of them as its row's `labels` say, and as many
@@ -23,6 +23,7 @@ from oddlens.training.symmetries import COUNT, act
 class Supervised(Detector):
     """One logit: odd or not. `width` is that of the first stage (64 in the original), `stride` of the first layer."""
 
+    role = "upper_bound"
     needs = "labels"
 
     def __init__(

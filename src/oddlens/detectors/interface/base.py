@@ -68,8 +68,11 @@ class Detector(nn.Module):
     the Gaussian nearest to its point-spread function, in pixels. `level` is the mean brightness of a pixel.
     """
 
+    role: ClassVar[Literal["detector", "control", "reference", "upper_bound"]] = "detector"
+    """What the detector is for in a comparison: a `control` should be blind, a `reference` is a general method, and an
+    `upper_bound` uses information that no detector has."""
     needs: ClassVar[Literal["labels", "truth"] | None] = None
-    """What a ceiling is told and no detector: the classes of its training images, or the smooth model of each image."""
+    """What an upper bound needs beside images: the labels of its training images, or each image's true smooth model."""
     takes_simulation: ClassVar[bool] = False
     """Whether its constructor takes the simulation of the data set, too: its lenses, sources and camera, as plain data."""
     semi_supervised: ClassVar[bool] = False
