@@ -1,6 +1,6 @@
 """Run the commands of docs/tutorial.md in a clone, and put what they print, and what they draw, into the page.
 
-    PYTHONPATH=src python docs/tutorial.py CLONE
+    python docs/tutorial.py CLONE
 
 The studies of the page (its blocks `sh`) must have been run in the clone before, in its own `.venv`.
 """
@@ -56,7 +56,7 @@ def shrink(source: Path, name: str, width: int) -> None:
 
 
 def draw_image(path: Path) -> None:
-    """The planes of the file that `make image` wrote."""
+    """The planes of the file that `oddlens image` wrote."""
     with fits.open(path) as file:
         image, noise, twin, kappa = (np.flipud(file[key].data) for key in (0, "NOISE", "TWIN", "KAPPADIF"))
     panels = {
