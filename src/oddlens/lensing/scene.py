@@ -14,7 +14,7 @@ from oddlens.data.randomness import stream
 from oddlens.lensing import profiles, substructure_classes
 from oddlens.lensing.cosmology import planes
 from oddlens.lensing.simulation import Clumps, Simulation
-from oddlens.schema.priors import Distribution, most
+from oddlens.schema.priors import Distribution, max_count
 from oddlens.schema.section import Section
 
 Columns = dict[str, np.ndarray]
@@ -108,7 +108,7 @@ def _draw_clumps(seed: int, names: tuple[str, ...], indices: np.ndarray, clumps:
     """Further components of the source, [n, slots]; those beyond an image's number have no brightness."""
     if clumps is None:
         return {}
-    slots, each = most(clumps.number), _priors(clumps, "", leave_out=("number",))
+    slots, each = max_count(clumps.number), _priors(clumps, "", leave_out=("number",))
     u = _uniforms(seed, names, indices, 1 + slots * len(each))
     there = np.arange(slots) < np.round(clumps.number.quantile(u[:, :1]))
     u = u[:, 1:].reshape(len(indices), slots, len(each))

@@ -1,6 +1,6 @@
 """One-dimensional priors as YAML writes them: a number, or one distribution with its parameters.
 
-    redshift: 0.5                                     # fixed
+    redshift: 0.5                                     # a fixed value
     magnitude: {uniform: [0, 0.3]}                    # low, high
     x_arcsec: {normal: [0, 0.5]}                      # mean, standard deviation
     axis_ratio: {truncnorm: [0.8, 0.1, 0.5, 1]}       # mean and standard deviation before truncation, low, high
@@ -9,15 +9,17 @@
     mass_msun: {powerlaw: [-0.9, 1.0e6, 1.0e10]}      # exponent of dN/dm, low, high
     mass_ev: {loguniform: [1.0e-24, 1.0e-22]}         # low, high
 
-A prior is used through its quantile function alone. One uniform number in, one value out: a parameter keeps its
-random number when the prior of another one changes, and whole data sets are drawn as arrays.
+A prior is used through its quantile function only: one uniform number gives one value. A parameter therefore keeps its
+random number when the prior of another parameter changes, and whole data sets are sampled as arrays.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, BeforeValidator, PlainSerializer
+from pydantic import BeforeValidator, GetCoreSchemaHandler, GetJsonSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic_core import CoreSchema, core_schema
 from scipy import special
 
 from oddlens.schema.section import Section
@@ -36,7 +38,7 @@ def _powerlaw(u: np.ndarray, exponent: float, low: float, high: float) -> np.nda
 
 
 def poisson(u, mean) -> np.ndarray:
-    """Quantiles of Poisson numbers; u and the mean may be arrays."""
+    """Quantiles of Poisson numbers at the probabilities `u`; `u` and `mean` may be arrays."""
     # pdtrik inverts the continuous extension of the distribution function; it has no value at u = 1.
     return np.where(u < 1, np.ceil(special.pdtrik(np.minimum(u, 1 - 1e-16), mean) - 1e-9), np.inf)
 
@@ -52,10 +54,12 @@ _KINDS: dict[str, tuple[tuple[str, ...], Callable[..., np.ndarray]]] = {
     "poisson": (("mean",), poisson),
     "integers": (("first", "last"), lambda u, first, last: np.minimum(first + np.floor(u * (last - first + 1)), last)),
 }
+PARAMETERS = {kind: names for kind, (names, _) in _KINDS.items()}
+"""The kinds of priors with the names of their parameters, in the order in which they are written."""
 
 
 class Distribution(Section):
-    """One prior: its kind and the parameters of that kind, in the order of the table above."""
+    """A prior: its kind, and the parameters of this kind in the order of `PARAMETERS`."""
 
     kind: str
     parameters: tuple[float, ...]
@@ -65,19 +69,25 @@ class Distribution(Section):
         return _KINDS[self.kind][1](np.asarray(u, dtype=np.float64), *self.parameters)
 
     def support(self) -> tuple[float, float]:
-        """Smallest and largest value that it can give."""
+        """The smallest and the largest possible value."""
         low, high = self.quantile(np.array([0.0, 1.0]))
         return float(low), float(high)
 
     def mean(self) -> float:
-        """Its expectation: the integral of the quantile function, taken in logit(u), where both tails have room."""
+        """The expectation.
+
+        It is the integral of the quantile function over u, computed in logit(u), which resolves both tails.
+        """
         t = np.linspace(-34, 34, 8001)
         u = special.expit(t)
         return float(np.trapezoid(self.quantile(u) * u * (1 - u), t))
 
 
 def _number(value: Any) -> Any:
-    """Numbers as they are; YAML reads `1e12` and `1.0e6` (no sign in the exponent) as text, so that is turned."""
+    """Text as a number if it is one, everything else unchanged.
+
+    YAML 1.1 reads `1e12` and `1.0e6` (no sign in the exponent) as text.
+    """
     if isinstance(value, str):
         try:
             return float(value)
@@ -86,7 +96,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _parse(value: Any) -> Any:
+def _parse(value: Any) -> Distribution:
     if isinstance(value, Distribution):
         return value
     value = _number(value)
@@ -97,26 +107,33 @@ def _parse(value: Any) -> Any:
     if len(value) != 1 or next(iter(value)) not in _KINDS:
         raise ValueError(f"{value!r} is no prior: write a number or exactly one of {', '.join(_KINDS)}")
     ((kind, given),) = value.items()
-    names = _KINDS[kind][0]
+    names = PARAMETERS[kind]
     if not isinstance(given, (list, tuple)) or len(given) != len(names):
         raise ValueError(f"{kind} takes [{', '.join(names)}], got {given!r}")
     parameters = [_number(p) for p in given]
     if not all(isinstance(p, (int, float)) and not isinstance(p, bool) and np.isfinite(p) for p in parameters):
         raise ValueError(f"{kind} takes finite numbers [{', '.join(names)}], got {given!r}")
-    named = dict(zip(names, parameters, strict=True))
-    if "low" in named and not named["low"] < named["high"]:
-        raise ValueError(f"{kind} needs low < high, got {given!r}")
-    if kind in ("loguniform", "powerlaw") and named["low"] <= 0:
-        raise ValueError(f"{kind} needs low > 0, got {given!r}")
-    if named.get("sd", 1) <= 0:
-        raise ValueError(f"{kind} needs a positive sd, got {given!r}")
-    if kind == "truncnorm" and np.diff(_truncnorm(np.array([1e-3, 1 - 1e-3]), *parameters))[0] <= 0:
-        raise ValueError(f"truncnorm has next to no chance between low and high, got {given!r}")
-    if kind == "integers" and not (named["first"] <= named["last"] and all(float(p).is_integer() for p in parameters)):
-        raise ValueError(f"integers takes whole numbers with first <= last, got {given!r}")
-    if kind == "poisson" and named["mean"] <= 0:
-        raise ValueError(f"poisson needs a positive mean, got {given!r}")
+    if requirement := _violated(kind, parameters):
+        raise ValueError(f"{kind} {requirement}, got {given!r}")
     return Distribution(kind=kind, parameters=tuple(parameters))
+
+
+def _violated(kind: str, parameters: Sequence[float]) -> str | None:
+    """The first requirement on the parameters of a kind that is not met, in words; None if all are."""
+    named = dict(zip(PARAMETERS[kind], parameters, strict=True))
+    if "low" in named and not named["low"] < named["high"]:
+        return "needs low < high"
+    if kind in ("loguniform", "powerlaw") and named["low"] <= 0:
+        return "needs low > 0"
+    if named.get("sd", 1) <= 0:
+        return "needs a positive sd"
+    if kind == "truncnorm" and np.diff(_truncnorm(np.array([1e-3, 1 - 1e-3]), *parameters))[0] <= 0:
+        return "has almost no probability between low and high"
+    if kind == "integers" and not (named["first"] <= named["last"] and all(float(p).is_integer() for p in parameters)):
+        return "takes whole numbers with first <= last"
+    if kind == "poisson" and named["mean"] <= 0:
+        return "needs a positive mean"
+    return None
 
 
 def _plain(prior: Distribution) -> float | dict[str, list[float]]:
@@ -126,24 +143,51 @@ def _plain(prior: Distribution) -> float | dict[str, list[float]]:
 _NEGLIGIBLE = 1e-6
 
 
-def most(number: Distribution) -> int:
-    """How many slots a drawn number needs, but for a chance of one in a million."""
+def max_count(number: Distribution) -> int:
+    """The number of slots that a sampled number needs; it is exceeded with a probability of one in a million."""
     return int(np.ceil(number.quantile(np.array(1 - _NEGLIGIBLE))))
 
 
-Prior = Annotated[Distribution, BeforeValidator(_parse), PlainSerializer(_plain)]
-"""A field of a `Section` that holds a prior; serialises back to its YAML form."""
+PRIOR = "prior"
+"""The key that marks a prior in the JSON schema of a section; see `oddlens.config.json_schema`."""
+Prior = Annotated[
+    Distribution,
+    BeforeValidator(_parse),
+    PlainSerializer(_plain),
+    WithJsonSchema({"type": "number", PRIOR: True}),
+]
+"""A field of a `Section` that holds a prior. `Section.plain` returns its YAML form."""
 
 
-def within(low: float, high: float = np.inf) -> AfterValidator:
-    """The bounds that all values of a prior must keep: `Annotated[Prior, within(0, 1)]`."""
+@dataclass(frozen=True)
+class Bounds:
+    """The range that all values of a prior must lie in."""
 
-    def check(prior: Distribution) -> Distribution:
+    low: float
+    high: float
+
+    def check(self, prior: Distribution) -> Distribution:
+        """The prior itself.
+
+        Raises:
+            ValueError: if it can give a value outside the range.
+        """
         smallest, largest = prior.support()
-        if smallest < low or largest > high:
+        if smallest < self.low or largest > self.high:
             raise ValueError(
-                f"{_plain(prior)!r} gives values in [{smallest:g}, {largest:g}]; allowed is [{low:g}, {high:g}]"
+                f"{_plain(prior)!r} gives values in [{smallest:g}, {largest:g}]; "
+                f"allowed is [{self.low:g}, {self.high:g}]"
             )
         return prior
 
-    return AfterValidator(check)
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        limits = {"minimum": self.low, "maximum": self.high}
+        return handler(schema) | {name: limit for name, limit in limits.items() if np.isfinite(limit)}
+
+
+def within(low: float, high: float = np.inf) -> Bounds:
+    """The range of a prior: `Annotated[Prior, within(0, 1)]`."""
+    return Bounds(low, high)

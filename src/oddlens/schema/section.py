@@ -1,13 +1,16 @@
-"""The base of every section of the config: strict, frozen, and plain data again on request."""
+"""The base class of all sections of the config: strict, frozen, and convertible to plain data."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A validated piece of the config. Unknown keys are errors; `plain()` gives back what YAML can hold."""
+    """A validated section of the config.
+
+    Unknown keys, infinite numbers and NaN are errors, and values cannot be changed after validation.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     def plain(self) -> dict:
-        """The section as nested dicts, lists, strings and numbers."""
+        """The section as nested dicts, lists, strings and numbers, as YAML can store it."""
         return self.model_dump(mode="json")

@@ -18,7 +18,7 @@ from pydantic import model_validator
 
 from oddlens.lensing import profiles
 from oddlens.lensing.slots import accumulated, last_used
-from oddlens.schema.priors import Prior, most, poisson, within
+from oddlens.schema.priors import Prior, max_count, poisson, within
 from oddlens.schema.section import Section
 
 _FAR_ARCSEC = 50.0  # unused slots lie here: they have no mass, and the distance avoids 0/0
@@ -58,7 +58,7 @@ def _mean_number(priors: Priors, fraction, lens_mass_msun):
 
 def uniforms(priors: Priors, heaviest_lens_msun: float) -> int:
     if priors.number is not None:
-        slots = most(priors.number)
+        slots = max_count(priors.number)
     else:
         assert priors.mass_fraction is not None
         slots = int(poisson(1 - 1e-6, _mean_number(priors, priors.mass_fraction.support()[1], heaviest_lens_msun)))
