@@ -1,6 +1,7 @@
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -70,3 +71,26 @@ def forbidden():
         os.seteuid(user or 65534)
         yield Path(folder)
         os.seteuid(user)
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A command that has ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def oddlens_command(capsys):
+    """Run the command `oddlens` in this process: arguments to its status, output and errors."""
+    from oddlens.cli.main import main
+
+    def run(*arguments):
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as end:
+            main([str(argument) for argument in arguments])
+        return Finished(end.value.code or 0, *capsys.readouterr())
+
+    return run

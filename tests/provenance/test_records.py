@@ -353,25 +353,21 @@ def test_each_problem_is_told_in_a_line(study, change, told):
     assert problems(study) == told
 
 
-def test_the_command_fails_when_something_is_wrong_and_only_then(study, capsys):
-    with pytest.raises(SystemExit) as left:
-        audit.main([])
-    assert not left.value.code
+def test_the_command_fails_when_something_is_wrong_and_only_then(study, oddlens_command):
+    assert oddlens_command("audit").status == 0
     spoil(study, f"{STUDY}/tables/auc.csv")
     for arguments in ([], [STUDY], [f"{STUDY}/tables/auc.csv"]):
-        with pytest.raises(SystemExit) as left:
-            audit.main(arguments)
-        assert left.value.code == 1
-        assert "altered since rule aggregate made it" in capsys.readouterr().out
+        end = oddlens_command("audit", *arguments)
+        assert end.status == 1
+        assert "altered since rule aggregate made it" in end.out
 
 
 @pytest.mark.parametrize("path", ["results/none", "elsewhere.txt"])
-def test_what_is_in_no_study_cannot_be_verified(study, path, capsys):
+def test_what_is_in_no_study_cannot_be_verified(study, path, oddlens_command):
     (study / "elsewhere.txt").write_text("")
-    with pytest.raises(SystemExit) as left:
-        audit.main([path])
-    assert left.value.code == 2
-    assert capsys.readouterr().err.startswith("cannot verify this: ")
+    end = oddlens_command("audit", path)
+    assert end.status == 2
+    assert path in end.err
 
 
 def test_a_study_without_any_records_is_told_in_one_line(study):

@@ -339,19 +339,22 @@ def test_studies_of_several_seeds_come_first_then_those_of_most_images_and_trial
     assert [study.name for study in studies.found(tmp_path, ["c", "b"])] == ["c", "b"]
 
 
-def told(capsys, *arguments):
-    """What the command says before it ends with status 1."""
-    with pytest.raises(SystemExit) as stopped:
-        paper.main([str(argument) for argument in arguments])
-    assert stopped.value.code == 1
-    (said,) = capsys.readouterr().err.splitlines()
-    return said
+@pytest.fixture
+def report_error(oddlens_command):
+    """The error line of `oddlens report`."""
+
+    def run(*arguments):
+        end = oddlens_command("report", *arguments)
+        assert end.status == 2
+        (line,) = end.err.splitlines()
+        return line
+
+    return run
 
 
-def test_without_studies_it_says_what_to_run(tmp_path, capsys):
-    said = told(capsys, "--results", tmp_path)
-    assert said == f"no report: {tmp_path} has no study with results: `make study` makes one"
-    assert told(capsys, "--results", tmp_path, "mine").endswith("mine is no study: it has no config.yaml")
+def test_without_studies_it_says_what_to_run(tmp_path, report_error):
+    assert f"{tmp_path} has no study" in report_error("--results", tmp_path)
+    assert "mine is no study" in report_error("--results", tmp_path, "mine")
 
 
 @pytest.mark.parametrize(
@@ -368,20 +371,20 @@ def test_without_studies_it_says_what_to_run(tmp_path, capsys):
         ("regression", lambda text: text + "1,2,3" * 50 + "," * 90 + "\n", "it is no table"),
     ],
 )
-def test_a_damaged_table_is_named_and_the_old_page_stays(results, tmp_path, capsys, table, damage, why):
+def test_a_damaged_table_is_named_and_the_old_page_stays(results, tmp_path, report_error, table, damage, why):
     shutil.copytree(results / "whole", tmp_path / "whole")
     (tmp_path / "paper.html").write_text("old")
     path = tmp_path / f"whole/tables/{table}.csv"
     path.write_text(damage(path.read_text()))
-    assert f"{path} is damaged: {why}" in told(capsys, "--results", tmp_path)
+    assert f"{path} is damaged: {why}" in report_error("--results", tmp_path)
     assert (tmp_path / "paper.html").read_text() == "old"
 
 
 @pytest.mark.parametrize("config", ["study: [", "3", "study: mine\nseed: 1\n"])
-def test_a_damaged_config_is_named(results, tmp_path, capsys, config):
+def test_a_damaged_config_is_named(results, tmp_path, report_error, config):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/config.yaml").write_text(config)
-    assert str(tmp_path / "mine/config.yaml") in told(capsys, "--results", tmp_path)
+    assert str(tmp_path / "mine/config.yaml") in report_error("--results", tmp_path)
 
 
 # --- the PDF ---------------------------------------------------------------------------------------------------------

@@ -213,11 +213,11 @@ def test_an_export_that_fails_leaves_nothing_and_the_one_before_alone(tmp_path):
 # --- one image by its name -------------------------------------------------------------------------------------------
 
 
-def drawn(name, config_path, monkeypatch, tmp_path, *more):
+@pytest.fixture
+def image_command(oddlens_command, monkeypatch, tmp_path):
+    """`oddlens image` in the project's folder, to image.fits."""
     monkeypatch.chdir(ROOT)
-    out = tmp_path / "image.fits"
-    image.main([name, "--configfile", str(config_path), "--out", str(out), *more])
-    return out
+    return lambda name, config: oddlens_command("image", name, "--configfile", config, "--out", tmp_path / "image.fits")
 
 
 def test_an_image_drawn_alone_is_the_one_in_the_shard(tiny, odd_shard):
@@ -227,11 +227,11 @@ def test_an_image_drawn_alone_is_the_one_in_the_shard(tiny, odd_shard):
     assert dict(seen.truth) == odd_shard.one("truth", 2)
 
 
-def test_an_image_comes_with_what_only_a_simulator_knows(config_path, tiny, shard_paths, monkeypatch, tmp_path, capsys):
-    path = drawn("model_a/test/vortex/1", config_path, monkeypatch, tmp_path)
-    told = capsys.readouterr().out
-    assert "vortex_length_arcsec" in told
-    assert str(path) in told
+def test_an_image_comes_with_what_only_a_simulator_knows(config_path, tiny, shard_paths, tmp_path, image_command):
+    path = tmp_path / "image.fits"
+    out = image_command("model_a/test/vortex/1", config_path).out
+    assert "vortex_length_arcsec" in out
+    assert str(path) in out
     by_class = {s.attributes["class"]: s for s in map(shards.read, shard_paths["test"])}
     np.testing.assert_array_equal(frames.read_frame(path).image, by_class["vortex"].images[1])
     with fits.open(path) as units:
@@ -257,9 +257,9 @@ def test_a_contaminant_has_no_twin_by_name(tiny):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "words"),
     [
-        ("", "no image named"),
+        ("", "has 0 parts"),
         ("model_a/test/vortex", "has 3 parts"),
         ("model_x/test/vortex/1", "Did you mean 'model_a'?"),
         ("model_b/test/vortex/1", "unknown data set 'model_b'. Known: model_a."),
@@ -272,27 +272,24 @@ def test_a_contaminant_has_no_twin_by_name(tiny):
         ("model_a/test/cdm/4", "holds 4 images: the index is 0 to 3, not '4'"),
     ],
 )
-def test_a_wrong_name_is_told_in_one_line(name, told, config_path, monkeypatch, tmp_path, capsys):
-    with pytest.raises(SystemExit) as ended:
-        drawn(name, config_path, monkeypatch, tmp_path)
-    assert ended.value.code == 2
-    message = capsys.readouterr().err
-    assert told in message
-    assert len(message.splitlines()) == 1
+def test_a_wrong_name_is_an_error_of_one_line(name, words, config_path, tmp_path, image_command):
+    end = image_command(name, config_path)
+    assert end.status == 2
+    assert words in end.err
+    assert len(end.err.splitlines()) == 1
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "words"),
     [(None, "No such file"), ("a: [", "is no YAML"), ("- 1", "must map keys"), ("sed: 3", "Did you mean 'seed'?")],
 )
-def test_a_wrong_config_is_told_too(written, told, monkeypatch, tmp_path, capsys):
+def test_a_wrong_config_is_an_error(written, words, tmp_path, image_command):
     if written is not None:
         (tmp_path / "wrong.yaml").write_text(written)
-    with pytest.raises(SystemExit) as ended:
-        drawn("model_a/test/cdm/1", tmp_path / "wrong.yaml", monkeypatch, tmp_path)
-    assert ended.value.code == 2
-    assert told in capsys.readouterr().err
+    end = image_command("model_a/test/cdm/1", tmp_path / "wrong.yaml")
+    assert end.status == 2
+    assert words in end.err
 
 
 def test_configs_are_laid_over_each_other_as_snakemake_does_it():

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -288,10 +289,9 @@ def study(tmp_path_factory):
     return study
 
 
-def test_a_lens_is_scored(tmp_path, study, capsys):
+def test_a_lens_is_scored(tmp_path, study, oddlens_command):
     folder = write_lens(tmp_path / "lens", PIXSCALE=SCALE)
-    real.main([str(folder), "--study", str(study)])
-    out = capsys.readouterr().out
+    out = oddlens_command("real", folder, "--study", study).out
     table = pd.read_csv(study / "real" / "lens" / "toy.csv")
     assert list(table["detector"]) == ["flux", "flux", "pca", "pca"]
     assert table["percentile"].between(0, 100).all()
@@ -300,11 +300,11 @@ def test_a_lens_is_scored(tmp_path, study, capsys):
     assert "not a detection" in out
     assert (study / "real" / "lens" / "toy" / "lens.png").read_bytes().startswith(b"\x89PNG")
     before = (study / "real" / "lens" / "toy.csv").read_bytes()
-    real.main([str(folder / "data.fits"), "--study", str(study)])
+    assert oddlens_command("real", folder / "data.fits", "--study", study).status == 0
     assert (study / "real" / "lens" / "toy.csv").read_bytes() == before
 
 
-def test_what_is_bad_is_told_and_the_rest_is_scored(tmp_path, study, capsys):
+def test_what_is_bad_is_told_and_the_rest_is_scored(tmp_path, study, oddlens_command):
     """Each kind of bad input once: one clear line, the others processed, and the exit status."""
     write_lens(tmp_path / "good")
     light, ring, noise = toy_lens()
@@ -334,9 +334,9 @@ def test_what_is_bad_is_told_and_the_rest_is_scored(tmp_path, study, capsys):
         "small,,0.005,good/data.fits,,,,,",
         "coarse,,0.5,good/data.fits,,,,,",
     )
-    with pytest.raises(SystemExit) as end:
-        real.main([str(index), "--study", str(study)])
-    assert str(end.value.code).count("\n") == 9
+    end = oddlens_command("real", index, "--study", study)
+    assert end.status == 1
+    assert len(end.err.partition("could not be scored:\n")[2].splitlines()) == 9
     place = study / "real" / tmp_path.name
     table = pd.read_csv(place / "toy.csv")
     scored, problems = table[table["score"].notna()], table[table["problem"].notna()].set_index("lens")["problem"]
@@ -356,17 +356,16 @@ def test_what_is_bad_is_told_and_the_rest_is_scored(tmp_path, study, capsys):
         assert words in problems[lens], (lens, problems[lens])
     assert problems.str.contains("\n").sum() == 0
     assert {path.stem for path in (place / "toy").glob("*.png")} == {"good_x", "good_y", "framed"}
-    out = capsys.readouterr().out
+    out = end.out
     assert "good ranks 1 of n = 2" in out or "good ranks 2 of n = 2" in out
     assert "no p below 0.5 is possible" in out
 
 
-def test_a_model_of_another_geometry_is_told_and_the_others_go_on(tmp_path, study):
+def test_a_model_of_another_geometry_is_told_and_the_others_go_on(tmp_path, study, oddlens_command):
     other = shutil.copytree(study, tmp_path / "other")
     model = loading.detector("flux").build(8)
     model.save(other / "models/toy/flux/seed-1/none-0.safetensors", diverged=None, input="images", seed=1)
-    with pytest.raises(SystemExit):
-        real.main([str(write_lens(tmp_path / "lens", PIXSCALE=SCALE)), "--study", str(other)])
+    assert oddlens_command("real", write_lens(tmp_path / "lens", PIXSCALE=SCALE), "--study", other).status == 1
     table = pd.read_csv(other / "real/lens/toy.csv")
     (problem,) = table["problem"].dropna()
     assert "this detector takes (n, 8, 8)" in problem
@@ -478,7 +477,7 @@ def test_only_the_missing_noise_is_added(study):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([""], "make score-real FITS=path"),
+        ([], "the following arguments are required: path"),
         (["nowhere.fits"], "there is no file nowhere.fits"),
         (["{small}", "--dataset", "toy"], '2.05" x 2.05".*toy shows 3.20" x 3.20"'),
         (["{lens}", "--study", "elsewhere"], "elsewhere is no study: run `make study` first"),
@@ -486,10 +485,11 @@ def test_only_the_missing_noise_is_added(study):
         (["{lens}", "--claimed", "ring"], "'ring' is said to be claimed, but no lens has that name. Known: lens."),
     ],
 )
-def test_mistakes_are_explained(tmp_path, study, arguments, words):
+def test_mistakes_are_explained(tmp_path, study, arguments, words, oddlens_command):
     small, lens = (write_lens(tmp_path / name, size, PIXSCALE=SCALE) for name, size in (("small", 41), ("lens", 101)))
-    with pytest.raises(SystemExit, match=words):
-        real.main(["--study", str(study), *(a.format(small=small, lens=lens) for a in arguments)])
+    end = oddlens_command("real", "--study", study, *(a.format(small=small, lens=lens) for a in arguments))
+    assert end.status == 2
+    assert re.search(words, end.err)
 
 
 @pytest.mark.skipif(not LENSES.is_dir(), reason="the real lenses are not here")

@@ -1,17 +1,15 @@
 """Whether the files of studies are still those that their jobs made, and what made one of them.
 
-    python -m oddlens.provenance.audit                                        every study under results/
-    python -m oddlens.provenance.audit results/default                        one study
-    python -m oddlens.provenance.audit results/default/tables/auc.csv         what made it, of what
+    oddlens audit                                        every study under results/
+    oddlens audit results/default                        one study
+    oddlens audit results/default/tables/auc.csv         what made it, of what
 
 A study is held against the records of its jobs (`oddlens.provenance.records`). Files without one that git tracks, as
 those of the
-reference study, are held against the commit; those of `make image` and `make score-real` are counted only.
+reference study, are held against the commit; those of `oddlens image` and `oddlens real` are counted only.
 """
 
-import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -203,29 +201,17 @@ def verify(studies: list[Path]) -> tuple[list[str], int]:
     return [*problems, f"{files}; {len(problems) or 'no'} problem{'s' * (len(problems) != 1)}"], len(problems)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command line; exit status 1 if something is not as it was made."""
-    parser = argparse.ArgumentParser(
-        prog="python -m oddlens.provenance.audit", description="Check files against their records."
-    )
-    parser.add_argument("path", type=Path, nargs="?", help="a study's folder, or a file in it; default: all studies")
-    path = parser.parse_args(argv).path
-    try:
-        if path and not path.exists():
-            raise ValueError(f"there is no {path}")
-        if path and path != study_of(path):
-            text, same = told(path)
-            lines, problems = [text], int(not same)
-        else:
-            lines, problems = verify(
-                [path] if path else [p for p in sorted(Path("results").glob("[!.]*")) if p.is_dir()]
-            )
-    except (OSError, ValueError) as error:
-        print(f"cannot verify this: {error}", file=sys.stderr)
-        sys.exit(2)
-    print(*lines, sep="\n")
-    sys.exit(problems > 0)
+def audit(path: Path | None = None) -> tuple[list[str], bool]:
+    """Lines to print about a study, one file of it or (by default) all studies, and whether everything is as recorded.
 
-
-if __name__ == "__main__":
-    main()
+    Raises:
+        OSError, ValueError: if there is no such file, or it is in no study.
+    """
+    if path and not path.exists():
+        raise ValueError(f"there is no {path}")
+    if path and path != study_of(path):
+        text, same = told(path)
+        return [text], same
+    studies = [path] if path else [p for p in sorted(Path("results").glob("[!.]*")) if p.is_dir()]
+    lines, problems = verify(studies)
+    return lines, not problems

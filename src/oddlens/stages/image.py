@@ -1,11 +1,10 @@
-"""Draw one image again, alone, by its name: `python -m oddlens.stages.image model_a/test/vortex/17`.
+"""Simulate one image again, alone, by its name: `oddlens image model_a/test/vortex/17`.
 
 An image is a function of its name and the config, so this is bit for bit the one in the shard, and what no shard keeps
 comes with it: the image without noise, the noise that it has, its smooth twin, and the difference in convergence.
 """
 
-import argparse
-import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +81,6 @@ def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> 
     )
 
 
-# --- command line ----------------------------------------------------------------------------------------------------
-
-
 def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """A config over another, as Snakemake lays them: key by key, and a null stays, to remove what a preset gives."""
     nested = {
@@ -95,7 +91,7 @@ def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return {**below, **above, **nested}
 
 
-def read_study(paths: list[Path]) -> Study:
+def read_study(paths: Sequence[Path]) -> Study:
     """The study of config files, each laid over those before it.
 
     Raises:
@@ -119,28 +115,21 @@ def told(name: str, seen: Observation) -> str:
     return "\n".join([name, *(f"  {column:<{width}}  {value:.6g}" for column, value in seen.truth.items())])
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m oddlens.stages.image", description="Draw one image again.")
-    parser.add_argument("id", help=FORM)
-    parser.add_argument("--configfile", type=Path, nargs="+", default=[], help="laid over config/config.yaml")
-    parser.add_argument("--out", type=Path, help="default: results/<study>/images/<id, with dashes>.fits")
-    given = parser.parse_args(argv)
-    try:
-        if not given.id:
-            raise ValueError(f"no image named: {FORM} (make image ID=model_a/test/vortex/17)")
-        study = read_study([Path("config/config.yaml"), *given.configfile])
-        identity = parsed(given.id, study)
-        name = scene.name(*identity)
-        out = given.out or Path("results", study.study, "images", f"{name.replace('/', '-')}.fits")
-        seen = observation(study, *identity)
-        with replacing(out) as temporary:
-            fits_files.write(temporary, seen)
-        print(f"{told(name, seen)}\n\nWritten: {out}")
-    except (OSError, ValueError) as error:
-        print(f"cannot draw this: {error}", file=sys.stderr)
-        sys.exit(2)
+def write_image(name: str, config_files: Sequence[Path], out: Path | None = None) -> str:
+    """Simulate one image again and write it as FITS; returns its truth and the path, to print.
 
+    Args:
+        config_files: each laid over those before it.
+        out: default `results/<study>/images/<name, with dashes>.fits`.
 
-if __name__ == "__main__":
-    main()
+    Raises:
+        OSError, ValueError: if the config or the name is wrong, or the file cannot be written.
+    """
+    study = read_study(config_files)
+    identity = parsed(name, study)
+    name = scene.name(*identity)
+    out = out or Path("results", study.study, "images", f"{name.replace('/', '-')}.fits")
+    seen = observation(study, *identity)
+    with replacing(out) as temporary:
+        fits_files.write(temporary, seen)
+    return f"{told(name, seen)}\n\nWritten: {out}"

@@ -1,18 +1,16 @@
 """The final report of the project: what all studies found, as one page that reads as a paper and needs nothing else.
 
-    python -m oddlens.stages.paper                        of all studies under results/: results/paper.html, and a PDF
-    python -m oddlens.stages.paper default physics        of these, the first before the second
+    oddlens report                        of all studies under results/: results/paper.html, and a PDF
+    oddlens report default physics        of these, the first before the second
 
 Each section is of the first study that has what it needs. Studies of several seeds come first, then those of most
 training images (`oddlens.results.pages.studies`). What no study has made is left out, and named with the command that
 makes it.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -277,27 +275,18 @@ def printed(source: Path, path: Path) -> str:
     return str(path)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command line; exit status 1 if there is nothing to tell, or something is damaged."""
-    parser = argparse.ArgumentParser(
-        prog="python -m oddlens.stages.paper", description="The final report of all studies."
-    )
-    parser.add_argument(
-        "study", nargs="*", help="studies, the first before the others; default: all that are no trials"
-    )
-    parser.add_argument("--results", type=Path, default=Path("results"), help="the folder of the studies")
-    parser.add_argument("--to", type=Path, help="the page; default: paper.html in that folder")
-    asked = parser.parse_args(argv)
-    path = asked.to or asked.results / "paper.html"
-    try:
-        studies = found(asked.results, asked.study)
-        paper(path, studies)
-        print(f"{path}: of {', '.join(study.name for study in studies)}")
-        print(printed(path, path.with_suffix(".pdf")))
-    except (OSError, ValueError) as error:
-        print(f"no report: {error}", file=sys.stderr)
-        sys.exit(1)
+def write_report(results: Path, names: Sequence[str] = (), path: Path | None = None) -> list[str]:
+    """Write the final report and, if there is a browser, a PDF of it; returns lines to print.
 
+    Args:
+        results: the folder of the studies.
+        names: studies, the first before the others; default: all that are no trials.
+        path: the page; default `paper.html` in `results`.
 
-if __name__ == "__main__":
-    main()
+    Raises:
+        OSError, ValueError: if there is no study with results, or something is damaged.
+    """
+    path = path or results / "paper.html"
+    studies = found(results, names)
+    paper(path, studies)
+    return [f"{path}: of {', '.join(study.name for study in studies)}", printed(path, path.with_suffix(".pdf"))]

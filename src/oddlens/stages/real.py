@@ -1,4 +1,4 @@
-"""Real lenses among simulated ones: `python -m oddlens.stages.real PATH --study results/default`.
+"""Real lenses among simulated ones: `oddlens real PATH --study results/default`.
 
 PATH is a frame, a folder with one, or an index (`oddlens.observations.lens_index`). Each is brought to the geometry of
 a data set
@@ -7,8 +7,6 @@ frames'
 outskirts (`oddlens.observations.empirical_noise`). What cannot be scored is told, and the rest goes on.
 """
 
-import argparse
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -410,53 +408,46 @@ def _in_words(table: pd.DataFrame) -> str:
     return cells.unstack(fill_value="–").reset_index().rename_axis(columns=None).to_string(index=False)
 
 
-def main(argv: list[str] | None = None) -> None:
-    """The command line; its status is 0 if all lenses were scored by all models."""
-    parser = argparse.ArgumentParser(prog="python -m oddlens.stages.real", description="Score real lenses.")
-    parser.add_argument("path", type=Path, help="a FITS file, a folder with data.fits or index.csv, or such a CSV")
-    parser.add_argument("--study", type=Path, default=Path("results/default"), help="a study's folder")
-    parser.add_argument("--dataset", action="append", help="score by this data set alone (may be repeated)")
-    parser.add_argument("--pixel-scale", type=float, help="arcsec, of a frame; default: from the header or info.json")
-    parser.add_argument("--claimed", action="append", default=[], help="a lens with a claimed substructure")
-    parser.add_argument("--annulus", type=float, nargs=2, metavar=("INNER", "OUTER"), help="use only this, arcsec")
-    given = parser.parse_args(argv)
-    try:
-        if str(given.path) == ".":
-            raise ValueError("no frame given: make score-real FITS=path")
-        if not (given.study / "config.yaml").is_file():
-            raise FileNotFoundError(f"{given.study} is no study: run `make study` first")
-        study = settings.study(yaml.safe_load((given.study / "config.yaml").read_text()))
-        name = given.path.resolve().name if given.path.is_dir() else given.path.stem
-        name = given.path.resolve().parent.name if name in ("data", "index") else name
-        annulus = tuple(given.annulus) if given.annulus else None
-        lenses = lens_index.lenses(
-            given.path,
-            name,
-            claimed=given.claimed,
-            annulus_arcsec=annulus,
-            pixel_scale_arcsec=given.pixel_scale,
+def score_files(
+    path: Path,
+    folder: Path,
+    datasets: Sequence[str] = (),
+    *,
+    pixel_scale_arcsec: float | None = None,
+    claimed: Sequence[str] = (),
+    annulus_arcsec: tuple[float, float] | None = None,
+) -> tuple[str, list[str]]:
+    """Score a frame, a folder with one, or an index by the models of a study; returns what to print, and the problems.
+
+    Args:
+        folder: the study's.
+        datasets: whose models score; default: all of the study.
+        pixel_scale_arcsec, claimed, annulus_arcsec: see `lens_index.lenses`.
+
+    Raises:
+        OSError, ValueError: if there is no such study or frame.
+    """
+    if not (folder / "config.yaml").is_file():
+        raise FileNotFoundError(f"{folder} is no study: run `make study` first")
+    study = settings.study(yaml.safe_load((folder / "config.yaml").read_text()))
+    name = path.resolve().name if path.is_dir() else path.stem
+    name = path.resolve().parent.name if name in ("data", "index") else name
+    how: dict[str, Any] = {"pixel_scale_arcsec": pixel_scale_arcsec, "annulus_arcsec": annulus_arcsec}
+    lenses = lens_index.lenses(path, name, claimed=claimed, **how)
+    place = folder / "real" / replace(lenses[0], label=name).slug
+    tables = [
+        score_real(
+            folder,
+            dataset,
+            lenses,
+            rows=study.scorers(),
+            seeds=study.contamination.seeds,
+            table_path=place / f"{dataset}.csv",
+            noise_path=place / f"{dataset}-noise.csv",
+            pictures_path=place / dataset,
         )
-        place = given.study / "real" / replace(lenses[0], label=name).slug
-        found = [
-            score_real(
-                given.study,
-                dataset,
-                lenses,
-                rows=study.scorers(),
-                seeds=study.contamination.seeds,
-                table_path=place / f"{dataset}.csv",
-                noise_path=place / f"{dataset}-noise.csv",
-                pictures_path=place / dataset,
-            )
-            for dataset in given.dataset or study.datasets
-        ]
-    except (OSError, ValueError) as error:
-        sys.exit(f"cannot score this: {error}")
-    table = pd.concat(found)
-    print(_in_words(table), *claims_table(table).get("words", []), CAUTION, f"Written: {place}", sep="\n\n")
-    if problems := problem_lines(table):
-        sys.exit("\n".join(["could not be scored:", *problems]))
-
-
-if __name__ == "__main__":
-    main()
+        for dataset in datasets or study.datasets
+    ]
+    table = pd.concat(tables)
+    words = [_in_words(table), *claims_table(table).get("words", []), CAUTION, f"Written: {place}"]
+    return "\n\n".join(words), problem_lines(table)

@@ -1,0 +1,26 @@
+"""Simulate one image of a study again, with its noise map, PSF, smooth twin, convergence and truth, as FITS."""
+
+import argparse
+from pathlib import Path
+
+HELP = "simulate one image of a study again, with its truth"
+EXAMPLES = (
+    "oddlens image model_a/test/vortex/17",
+    "oddlens image model_a/test/cdm/17 --configfile mine.yaml --out lens.fits",
+)
+CONFIG = Path("config/config.yaml")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `oddlens image`."""
+    parser.add_argument("id", help="DATASET/POOL/CLASS/INDEX, as in model_a/test/vortex/17")
+    parser.add_argument("--configfile", type=Path, nargs="+", default=[], help=f"override keys of {CONFIG}, in order")
+    parser.add_argument("--out", type=Path, help="default: results/STUDY/images/ID.fits, with dashes in the ID")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write the image and print its truth."""
+    from oddlens.stages.image import write_image
+
+    print(write_image(arguments.id, [CONFIG, *arguments.configfile], arguments.out))
+    return 0

@@ -1,0 +1,28 @@
+"""Write the JSON schema of config files, by which editors complete and check their keys."""
+
+import argparse
+from pathlib import Path
+
+HELP = "write the JSON schema of config files"
+EXAMPLES = ("oddlens schema", "oddlens schema config/schema.json")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `oddlens schema`."""
+    parser.add_argument("file", type=Path, nargs="?", help="the file to write; default: the terminal")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write or print the schema."""
+    from oddlens.config import json_schema
+
+    text = json_schema.text()
+    if arguments.file is None:
+        print(text, end="")
+        return 0
+    from oddlens.files.artefacts import replacing
+
+    with replacing(arguments.file) as temporary:
+        temporary.write_text(text)
+    print(f"Written: {arguments.file}")
+    return 0
