@@ -148,7 +148,7 @@ fits/   <pool>/<class>: the images as they are (electrons / s / pixel), a file e
         FITS counts rows from the bottom; +y is up.
 
 A file's number is the image's index: image 17 of test/vortex is {dataset}/test/vortex/17, and
-`make image ID={dataset}/test/vortex/17` draws it again, with what only a simulator knows (the image without noise, its
+`oddlens image {dataset}/test/vortex/17` draws it again, with what only a simulator knows (the image without noise, its
 twin, the difference in convergence).
 
 All PNGs have one scale, so that brightness means the same in all of them:

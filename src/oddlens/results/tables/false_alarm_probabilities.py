@@ -60,7 +60,7 @@ def false_alarm_probabilities_table(scored: Scored, claimed: np.ndarray) -> pd.D
 def most_anomalous_table(scored: Scored, claimed: np.ndarray) -> pd.DataFrame:
     """`most_anomalous.csv`: the oddest test images of each row after clean (or labelled) training, most improbable first.
 
-    `id` names an image for `make image`, `chance` is the median over seeds of its false-alarm probability; between
+    `id` names an image for `oddlens image`, `chance` is the median over seeds of its false-alarm probability; between
     equal ones the median rank of the score decides.
     """
     test = np.flatnonzero(scored.images["pool"] == "test")
