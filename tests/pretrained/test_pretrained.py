@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import oddlens
 from conftest import ROOT
-from oddlens.config.settings import simulation as preset_simulation
+from oddlens.config.presets import preset_simulation
 from oddlens.data import shards
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import Camera
@@ -27,6 +27,7 @@ from oddlens.lensing.simulation import Simulation
 from oddlens.observations import image_files
 from oddlens.pretrained import apply, cards, onnx_export, published_models
 from oddlens.stages import publish
+from oddlens.stages.mini_set import mini_set
 from toy_lenses import SCALE, toy_lens, write_lens
 
 PIXELS, COUNT = 16, 60
@@ -90,7 +91,7 @@ def published(study, folder, row, **changed):
     """Publish a row."""
     place = folder / "toy"
     if not (place / "mini.h5").is_file():
-        publish.mini_set(place / "mini.h5", [study / f"test-{cls}.h5" for cls in ("smooth", "cdm")])
+        mini_set(place / "mini.h5", [study / f"test-{cls}.h5" for cls in ("smooth", "cdm")])
     given = {
         "model_path": study / f"{row}.safetensors",
         "validation_paths": [study / "validation-smooth.h5"],
@@ -418,7 +419,7 @@ def test_what_is_not_as_the_card_says_is_told(study, tmp_path, what):
     elif what == "card":
         (place / "dcae.md").write_text((place / "dcae.md").read_text().replace("0.750", "0.950"))
     elif what == "mini":
-        publish.mini_set(place / "mini.h5", [study / "test-cdm.h5"])
+        mini_set(place / "mini.h5", [study / "test-cdm.h5"])
     elif what == "bytes":
         content = bytearray((place / "dcae.safetensors").read_bytes())
         content[-5] ^= 1

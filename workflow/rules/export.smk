@@ -1,8 +1,10 @@
-# Only on request: snakemake results/<study>/export/<data set>
+# A data set as PNG and FITS files, on request: snakemake results/<study>/export/<data set>
 rule export:
     input:
-        train=smooth_shards,
-        others=other_shards,
+        train=lambda wildcards: shards(wildcards.dataset, "train"),
+        others=lambda wildcards: shards(
+            wildcards.dataset, "contaminant", "validation", "test"
+        ),
     output:
         directory(results("export/{dataset}")),
     log:

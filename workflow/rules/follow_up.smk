@@ -1,9 +1,17 @@
-# A closer look at the oddest images: PyAutoLens's own model fit, with a mass and without. Each is a job of its own.
+# What the study's fitting row assumes of a perturber; a follow-up assumes the same.
+PERTURBER = ("half_width_arcsec", "softening_arcsec", "heaviest_arcsec2")
+
+
+# PyAutoLens fits of the most anomalous images of a row, with and without a perturber: one job an image.
 rule follow_up:
     input:
         most_anomalous=results("tables/most_anomalous.csv"),
-        findings=scanner_findings,
-        shards=just_test_shards,
+        findings=(
+            results(f"scores/{{dataset}}/{STUDY.fitting_row}-findings.csv")
+            if STUDY.fitting_row
+            else []
+        ),
+        shards=lambda wildcards: shards(wildcards.dataset, "test"),
     output:
         table=results("follow_up/{dataset}/{rank}.csv"),
         picture=report(
@@ -15,8 +23,7 @@ rule follow_up:
     log:
         log_of("follow_up/{dataset}/{rank}"),
     wildcard_constraints:
-        dataset=any_of(FOLLOWED),
-        rank=r"\d+",
+        dataset=any_of(STUDY.follow_up),
     conda:
         "../../envs/simulate.yaml"
     threads: 1
@@ -24,10 +31,19 @@ rule follow_up:
         mem_mb=real_memory,
         runtime=short_runtime,
     params:
-        row=followed_row,
-        live=followed_live,
-        mass=scanned_mass,
+        row=lambda wildcards: STUDY.follow_up[wildcards.dataset].row,
+        live=lambda wildcards: STUDY.follow_up[wildcards.dataset].live,
+        mass=(
+            {
+                key: STUDY.detectors[STUDY.fitting_row].settings[key]
+                for key in PERTURBER
+            }
+            if STUDY.fitting_row
+            else {}
+        ),
         seed=STUDY.seed,
-        source=fingerprint("oddlens.stages.follow_up", f"oddlens.lensing.substructure.{SMOOTH}"),
+        source=fingerprint(
+            "oddlens.stages.follow_up", f"oddlens.lensing.substructure.{SMOOTH}"
+        ),
     script:
         "../scripts/follow_up.py"

@@ -1,3 +1,4 @@
+# The first test images of each class of a data set, side by side.
 rule preview:
     input:
         first_test_shards,

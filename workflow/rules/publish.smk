@@ -1,8 +1,24 @@
-# Models for others, outside the study's folder: only those that the config names.
+import tomllib
+
+PUBLISHED = [
+    f"pretrained/{dataset}/{row}.{suffix}"
+    for dataset, rows in STUDY.publish.items()
+    for row in rows
+    for suffix in ("safetensors", "md")
+]
+
+
+# The models that the config names under `publish`, each with a card, outside the study's folder. A row's first replica
+# is published, after training on the clean or the labelled set.
 rule publish:
     input:
-        model=published_model,
-        validation=validation_shards,
+        model=lambda wildcards: model(
+            training_plan.training_sets_of(STUDY, wildcards.detector)[0],
+            wildcards.dataset,
+            TRAINED[wildcards.detector],
+            REPLICAS[0],
+        ),
+        validation=lambda wildcards: shards(wildcards.dataset, "validation"),
         mini="pretrained/{dataset}/mini.h5",
         scores=results("scores/{dataset}/{detector}.csv"),
         split=results(f"splits/{{dataset}}/seed-{REPLICAS[0]}.csv"),
@@ -22,27 +38,31 @@ rule publish:
     params:
         study=STUDY.study,
         seed=STUDY.seed,
-        scoring=scoring,
+        scoring=scoring_settings,
         smooth=SMOOTH,
-        what=what,
-        licence=licence,
-        source=publish_source,
+        description=lambda wildcards: comparison.descriptions(STUDY)[wildcards.detector],
+        licence=lambda wildcards: tomllib.loads((ROOT / "pyproject.toml").read_text())[
+            "project"
+        ]["license"],
+        source=lambda wildcards: fingerprint(
+            "oddlens.stages.publish", detector_module(wildcards.detector)
+        ),
     script:
         "../scripts/publish.py"
 
 
-# Some test images of each class, whose scores the cards hold.
-rule mini:
+# A few test images of each class; the cards hold their scores.
+rule mini_set:
     input:
         first_test_shards,
     output:
         "pretrained/{dataset}/mini.h5",
     log:
-        log_of("mini/{dataset}"),
+        log_of("mini_set/{dataset}"),
     localrule: True
     conda:
         "../../envs/train.yaml"
     params:
-        source=fingerprint("oddlens.stages.publish"),
+        source=fingerprint("oddlens.stages.mini_set"),
     script:
-        "../scripts/mini.py"
+        "../scripts/mini_set.py"

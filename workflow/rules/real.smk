@@ -1,15 +1,30 @@
-# Real lenses among simulated ones, and simulated ones with real noise: one job a data set loads each model once.
+# The rows that score real lenses, and their models.
+SCORERS = comparison.scorers(STUDY)
+REAL_TABLES = {
+    "real": "real lenses",
+    "real_noise": "real noise",
+    "real_claims": "ranks of claimed lenses",
+}
+
+
+# Real lenses among simulated ones, and simulated ones with real noise. One job a data set loads each model once.
 rule real:
     input:
-        files=real_files,
-        models=real_models,
-        scores=expand(results("scores/{{dataset}}/{detector}.csv"), detector=SCORERS),
-        validation=validation_shards,
+        files=real_lens_files,
+        models=lambda wildcards: [
+            model(
+                scorer["training_set"], wildcards.dataset, scorer["trained"], replica
+            )
+            for scorer in SCORERS.values()
+            for replica in REPLICAS
+        ],
+        scores=[results(f"scores/{{dataset}}/{row}.csv") for row in SCORERS],
+        validation=lambda wildcards: shards(wildcards.dataset, "validation"),
         test=first_test_shards,
     output:
         table=results("real/{dataset}.csv"),
         noise=results("real/{dataset}-noise.csv"),
-        pictures=report(
+        images=report(
             directory(results("real/{dataset}")),
             patterns=["{lens}.png"],
             caption="../report/figures/real.rst",
@@ -29,16 +44,18 @@ rule real:
         lenses={name: entry.plain() for name, entry in STUDY.real.items()},
         rows=SCORERS,
         seeds=REPLICAS,
-        source=fingerprint("oddlens.stages.real", *DETECTOR_MODULES),
+        source=fingerprint(
+            "oddlens.stages.real", *sorted({detector_module(row) for row in DETECTORS})
+        ),
     script:
         "../scripts/real.py"
 
 
-# All data sets together.
+# The tables of real lenses, all data sets together.
 rule real_tables:
     input:
-        scores=expand(results("real/{dataset}.csv"), dataset=STUDY.datasets),
-        noise=expand(results("real/{dataset}-noise.csv"), dataset=STUDY.datasets),
+        scores=[results(f"real/{dataset}.csv") for dataset in DATASETS],
+        noise=[results(f"real/{dataset}-noise.csv") for dataset in DATASETS],
     output:
         **{
             table: report(
@@ -55,6 +72,6 @@ rule real_tables:
     conda:
         "../../envs/analyse.yaml"
     params:
-        source=fingerprint("oddlens.results.tables.real"),
+        source=fingerprint("oddlens.stages.real_tables"),
     script:
         "../scripts/real_tables.py"

@@ -1,29 +1,38 @@
+from oddlens.config.descriptions import class_description
+
 REPORTED_TABLES = [*TABLES, *(REGRESSION_TABLES if STUDY.regression else [])]
 REPORTED_FIGURES = ["preview", *FIGURES]
 REPORTED_FIGURES += REGRESSION_FIGURES if STUDY.regression else []
+FOLLOW_UPS = [
+    results(f"follow_up/{dataset}/{rank}")
+    for dataset, follow_up in STUDY.follow_up.items()
+    for rank in range(1, follow_up.lenses + 1)
+]
+CLASSES = dict.fromkeys(
+    cls for dataset in STUDY.datasets.values() for cls in dataset.classes
+)
 
 
+# The report of the study: one HTML file.
 rule report:
     input:
         **{table: results(f"tables/{table}.csv") for table in REPORTED_TABLES},
-        figures=expand(
-            results("figures/{dataset}/{figure}.png"),
-            dataset=STUDY.datasets,
-            figure=REPORTED_FIGURES,
-        ),
+        **{
+            f"figure_{dataset}_{figure}": results(f"figures/{dataset}/{figure}.png")
+            for dataset in DATASETS
+            for figure in REPORTED_FIGURES
+        },
         ranks_figure=results("figures/ranks.png"),
         noise_figure=results("figures/noise.png"),
         real_tables=[
             results(f"tables/{table}.csv") for table in REAL_TABLES if STUDY.real
         ],
-        real_pictures=[
-            results(f"real/{dataset}") for dataset in STUDY.datasets if STUDY.real
-        ],
-        follow_up_tables=[path for name in FOLLOWED for path in followed("csv", name)],
-        follow_up_pictures=[path for name in FOLLOWED for path in followed("png", name)],
+        real_images=[results(f"real/{dataset}") for dataset in DATASETS if STUDY.real],
+        follow_up_tables=[f"{path}.csv" for path in FOLLOW_UPS],
+        follow_up_images=[f"{path}.png" for path in FOLLOW_UPS],
         losses=expand(
             results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
-            dataset=STUDY.datasets,
+            dataset=DATASETS,
             detector=OWN_MODELS,
             replica=REPLICAS,
         ),
@@ -50,11 +59,10 @@ rule report:
     params:
         study=STUDY.plain(),
         tables=REPORTED_TABLES,
-        rows=ROWS,
-        classes={
-            cls: settings.summary(cls, "lensing/substructure") for cls in ALL_CLASSES
-        },
         figures=REPORTED_FIGURES,
+        rows=ROWS,
+        descriptions=comparison.descriptions(STUDY),
+        classes={cls: class_description(cls) for cls in CLASSES},
         source=fingerprint("oddlens.stages.report"),
     script:
         "../scripts/report.py"

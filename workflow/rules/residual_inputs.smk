@@ -1,8 +1,8 @@
-# What the best smooth lens leaves over of images, for rows whose `input` is not `images`.
+# The residuals of the best smooth fit to each image, for rows whose `input` is not `images`.
 rule residual_inputs:
     input:
         shard=results("shards/{dataset}/{pool}/{cls}/{shard}.h5"),
-        model=explainer,
+        model=fitting_model,
     output:
         residual=results("residual_inputs/residual/{dataset}/{pool}/{cls}/{shard}.h5"),
         scan=results("residual_inputs/scan/{dataset}/{pool}/{cls}/{shard}.h5"),
@@ -16,6 +16,8 @@ rule residual_inputs:
         runtime=short_runtime,
         gpu=1,
     params:
-        source=explain_source,
+        source=lambda wildcards: fingerprint(
+            "oddlens.stages.residual_inputs", detector_module(STUDY.fitting_row)
+        ),
     script:
         "../scripts/residual_inputs.py"

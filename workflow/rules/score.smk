@@ -1,8 +1,33 @@
+# Rows that read residual inputs; their scores need the model whose fits those come from.
+ON_RESIDUALS = [row for row in DETECTORS if STUDY.detectors[row].input != "images"]
+
+
+# The scores of one row: all its models on the test and validation images.
 rule score:
     input:
-        unpack(explained),
-        shards=test_shards,
-        models=models,
+        shards=lambda wildcards: shards(wildcards.dataset, "test", "validation"),
+        models=lambda wildcards: [
+            model(
+                training_set, wildcards.dataset, TRAINED[wildcards.detector], replica
+            )
+            for replica in REPLICAS
+            for training_set in training_plan.training_sets_of(
+                STUDY, wildcards.detector
+            )
+        ],
+        residual_inputs=lambda wildcards: (
+            shards(
+                wildcards.dataset,
+                "test",
+                "validation",
+                input=STUDY.detectors[wildcards.detector].input,
+            )
+            if wildcards.detector in ON_RESIDUALS
+            else []
+        ),
+        fitting_model=lambda wildcards: (
+            fitting_model(wildcards) if wildcards.detector in ON_RESIDUALS else []
+        ),
     output:
         scores=results("scores/{dataset}/{detector}.csv"),
         findings=results("scores/{dataset}/{detector}-findings.csv"),
@@ -11,6 +36,8 @@ rule score:
         examples=results("scores/{dataset}/{detector}.h5"),
     log:
         log_of("score/{dataset}/{detector}"),
+    benchmark:
+        benchmark_of("score/{dataset}/{detector}")
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -19,55 +46,19 @@ rule score:
         runtime=short_runtime,
         gpu=1,
     params:
-        trained=trained,
-        input=seen,
-        scoring=scoring,
+        trained=lambda wildcards: TRAINED[wildcards.detector],
+        input=lambda wildcards: STUDY.detectors[wildcards.detector].input,
+        scoring=scoring_settings,
         seed=STUDY.seed,
         smooth=SMOOTH,
-        source=score_source,
+        source=lambda wildcards: fingerprint(
+            "oddlens.stages.score",
+            detector_module(wildcards.detector),
+            *(
+                [detector_module(STUDY.fitting_row)]
+                if wildcards.detector in ON_RESIDUALS
+                else []
+            ),
+        ),
     script:
         "../scripts/score.py"
-
-
-# What is true of the images that are scored, for tables that ask when a detector sees something.
-rule truth:
-    input:
-        test_shards,
-    output:
-        results("truth/{dataset}.csv"),
-    log:
-        log_of("truth/{dataset}"),
-    localrule: True
-    conda:
-        "../../envs/analyse.yaml"
-    params:
-        source=fingerprint("oddlens.stages.truth"),
-    script:
-        "../scripts/truth.py"
-
-
-# Whether a fit of physics finds the best smooth lens without the truth.
-rule fit_convergence:
-    input:
-        shards=first_test_shards,
-        model=results(
-            f"models/{{dataset}}/{{detector}}/seed-{REPLICAS[0]}/{CLEAN_SET}.safetensors"
-        ),
-    output:
-        results("fit_convergence/{dataset}/{detector}.csv"),
-    log:
-        log_of("fit_convergence/{dataset}/{detector}"),
-    wildcard_constraints:
-        detector=any_of(FITTING),
-    conda:
-        "../../envs/train.yaml"
-    threads: 1
-    resources:
-        mem_mb=detector_memory,
-        runtime=short_runtime,
-        gpu=1,
-    params:
-        images=STUDY.fit_convergence,
-        source=fingerprint("oddlens.stages.fit_convergence"),
-    script:
-        "../scripts/fit_convergence.py"

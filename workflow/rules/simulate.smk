@@ -1,8 +1,11 @@
+# One shard: images of one class in one pool of a data set, with their truth.
 rule simulate:
     output:
         results("shards/{dataset}/{pool}/{cls}/{shard}.h5"),
     log:
         log_of("simulate/{dataset}/{pool}/{cls}/{shard}"),
+    benchmark:
+        benchmark_of("simulate/{dataset}/{pool}/{cls}/{shard}")
     conda:
         "../../envs/simulate.yaml"
     threads: 1
@@ -10,9 +13,11 @@ rule simulate:
         mem_mb=simulation_memory,
         runtime=short_runtime,
     params:
-        simulation=simulation,
+        simulation=lambda wildcards: simulation(wildcards.dataset, wildcards.cls),
         seed=STUDY.seed,
         range=shard_range,
-        source=simulate_source,
+        source=lambda wildcards: fingerprint(
+            "oddlens.stages.simulate", f"oddlens.lensing.substructure.{wildcards.cls}"
+        ),
     script:
         "../scripts/simulate.py"

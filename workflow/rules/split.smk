@@ -1,3 +1,4 @@
+# The images of each training set of one replica.
 rule split:
     output:
         results("splits/{dataset}/seed-{replica}.csv"),
@@ -7,13 +8,16 @@ rule split:
     conda:
         "../../envs/analyse.yaml"
     params:
-        training_sets=TRAINING_SETS,
+        training_sets=training_plan.training_sets(STUDY),
         seed=STUDY.seed,
         images=STUDY.contamination.images,
-        train=train_images,
-        contaminants=contaminants,
-        known=known,
+        train=lambda wildcards: STUDY.datasets[wildcards.dataset].images.train,
+        contaminants=lambda wildcards: {
+            cls: STUDY.datasets[wildcards.dataset].images.contaminant
+            for cls in STUDY.datasets[wildcards.dataset].pools()["contaminant"]
+        },
+        known=lambda wildcards: training_plan.labelled_images(STUDY, wildcards.dataset),
         smooth=SMOOTH,
-        source=fingerprint("oddlens.data.splits"),
+        source=fingerprint("oddlens.stages.split"),
     script:
         "../scripts/split.py"

@@ -1,17 +1,37 @@
-# One job trains a detector on all training sets of a seed: on small images starting up takes longer than training.
-# `update` keeps finished models when a set is added; the job trains only those whose recipe is new. With more threads
-# (`set-threads` in a profile) it trains as many of them at once, on one GPU.
+UNLABELLED_SETS = [
+    name for name in training_plan.training_sets(STUDY) if name != LABELLED_SET
+]
+TRAINED_ON_LABELS = {
+    row
+    for row in OWN_MODELS
+    if training_plan.training_sets_of(STUDY, row) == [LABELLED_SET]
+}
+TRAINED_CLEAN = {
+    row for row in OWN_MODELS if not STUDY.detectors[row].contaminated
+} - TRAINED_ON_LABELS
+
+
+# One job trains a detector on all training sets of a replica: on small images starting a job takes longer than training.
+# `update` keeps finished models when a training set is added; the job trains only those whose recipe is new. With more
+# threads (`set-threads` in a profile) it trains as many models at once, on one GPU.
 rule train:
     input:
-        shards=training_shards,
+        shards=lambda wildcards: shards(
+            wildcards.dataset,
+            "train",
+            "contaminant",
+            input=STUDY.detectors[wildcards.detector].input,
+        ),
         splits=results("splits/{dataset}/seed-{replica}.csv"),
     output:
-        models=update(models_on(UNLABELLED)),
+        models=update([model(name) for name in UNLABELLED_SETS]),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     log:
         log_of("train/{dataset}/{detector}/seed-{replica}"),
+    benchmark:
+        benchmark_of("train/{dataset}/{detector}/seed-{replica}")
     wildcard_constraints:
-        detector=any_of(set(OWN_MODELS) - {*CLEAN_ONLY, *LABELLED}),
+        detector=any_of(set(OWN_MODELS) - TRAINED_CLEAN - TRAINED_ON_LABELS),
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -20,28 +40,41 @@ rule train:
         runtime=long_runtime,
         gpu=1,
     params:
-        training_sets=training_sets,
-        row=row,
-        simulation=known_simulation,
-        labels=labels,
+        training_sets=lambda wildcards: training_plan.training_sets_of(
+            STUDY, wildcards.detector
+        ),
+        row=lambda wildcards: {
+            key: STUDY.detectors[wildcards.detector].plain()[key]
+            for key in ("detector", "settings", "training", "input")
+        },
+        simulation=lambda wildcards: (
+            simulation(wildcards.dataset, SMOOTH)
+            if STUDY.detectors[wildcards.detector].fits_lenses
+            else None
+        ),
+        labels=lambda wildcards: training_plan.labels_of(
+            STUDY, wildcards.detector, wildcards.dataset
+        ),
         seed=STUDY.seed,
         smooth=SMOOTH,
-        source=train_source,
+        source=lambda wildcards: fingerprint(
+            "oddlens.stages.train", detector_module(wildcards.detector)
+        ),
     script:
         "../scripts/train.py"
 
 
 use rule train as train_clean with:
     output:
-        models=update(models_on([CLEAN_SET])),
+        models=update([model(CLEAN_SET)]),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     wildcard_constraints:
-        detector=any_of(set(OWN_MODELS) & set(CLEAN_ONLY) - set(LABELLED)),
+        detector=any_of(TRAINED_CLEAN),
 
 
 use rule train as train_labelled with:
     output:
-        models=update(models_on([LABELLED_SET])),
+        models=update([model(LABELLED_SET)]),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     wildcard_constraints:
-        detector=any_of(set(OWN_MODELS) & set(LABELLED)),
+        detector=any_of(TRAINED_ON_LABELS),

@@ -1,20 +1,22 @@
 """Make the result tables."""
 
-from itertools import batched
-
 from oddlens.provenance.job import job
 
 with job(snakemake):
     from oddlens.stages.aggregate import aggregate
 
     files, params = snakemake.input, snakemake.params
+
+    def per_dataset(kind):
+        return {dataset: files[f"{kind}_{dataset}"] for dataset in params.datasets}
+
     aggregate(
         dict(snakemake.output.items()),
-        scores=dict(zip(params.datasets, batched(files.scores, len(params.rows)), strict=True)),
-        truths=dict(zip(params.datasets, files.truths, strict=True)),
-        findings=dict(zip(params.datasets, batched(files.findings, len(params.rows)), strict=True)),
-        pixels=dict(zip(params.datasets, batched(files.pixels, len(params.rows)), strict=True)),
-        samples=dict(zip(params.datasets, batched(files.samples, len(params.rows)), strict=True)),
+        scores=per_dataset("scores"),
+        truths=per_dataset("truth"),
+        findings=per_dataset("findings"),
+        pixels=per_dataset("pixels"),
+        samples=per_dataset("samples"),
         fit_convergence=files.fit_convergence,
         rows=params.rows,
         reproduces=params.reproduces,

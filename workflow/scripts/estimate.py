@@ -1,4 +1,4 @@
-"""Estimate numbers of lens and dark matter of the test images."""
+"""Estimate parameters of lens and dark matter for the test images."""
 
 from oddlens.provenance.job import job
 

@@ -1,7 +1,5 @@
 """Draw the figures of one data set."""
 
-from itertools import batched
-
 from oddlens.provenance.job import job
 
 with job(snakemake):
@@ -13,8 +11,8 @@ with job(snakemake):
         dataset=snakemake.wildcards.dataset,
         smooth=params.smooth,
         rows=params.rows,
-        tables=dict(zip(params.tables, files.tables, strict=True)),
-        scores=dict(zip(params.rows, files.scores, strict=True)),
-        examples=dict(zip(params.rows, files.examples, strict=True)),
-        losses=dict(zip(params.own_models, batched(files.losses, params.replicas), strict=True)),
+        tables={table: files[table] for table in params.tables},
+        scores={row: files[f"scores_{row}"] for row in params.rows},
+        examples={row: files[f"examples_{row}"] for row in params.rows},
+        losses={row: files[f"losses_{row}"] for row in params.own_models},
     )

@@ -1,4 +1,4 @@
-"""Count how often blind fits end where fits from the truth do."""
+"""Count how often fits without the truth reach the optimum of fits that start at the truth."""
 
 from oddlens.provenance.job import job
 

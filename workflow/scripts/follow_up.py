@@ -1,4 +1,4 @@
-"""Fit one of the oddest images by lenses with and without a mass."""
+"""Fit one of the most anomalous images with and without a perturber."""
 
 from oddlens.provenance.job import job
 
@@ -10,7 +10,7 @@ with job(snakemake):
         snakemake.output.table,
         snakemake.output.picture,
         most_anomalous_path=files.most_anomalous,
-        findings_path=files.get("findings") or None,
+        findings_path=files.findings or None,
         shard_paths=list(files.shards),
         dataset=names.dataset,
         row=params.row,

@@ -1,4 +1,4 @@
-"""Draw the sheet of twins of one data set."""
+"""Draw the first twins of one data set."""
 
 from oddlens.provenance.job import job
 

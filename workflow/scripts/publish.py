@@ -1,4 +1,4 @@
-"""Publish the first model of a row, with its card."""
+"""Publish the model of a row, with its card."""
 
 from oddlens.provenance.job import job
 
@@ -19,7 +19,7 @@ with job(snakemake):
         row=snakemake.wildcards.detector,
         scoring=snakemake.params.scoring,
         smooth=snakemake.params.smooth,
-        what=snakemake.params.what,
+        what=snakemake.params.description,
         study=snakemake.params.study,
         seed=snakemake.params.seed,
         licence=snakemake.params.licence,

@@ -8,7 +8,7 @@ with job(snakemake):
     from oddlens.observations import lens_index
     from oddlens.stages.real import score_real
 
-    params, made = snakemake.params, snakemake.output
+    params, outputs = snakemake.params, snakemake.output
     lenses = [
         lens
         for name, entry in params.lenses.items()
@@ -17,12 +17,12 @@ with job(snakemake):
         )
     ]
     score_real(
-        Path(made.table).parents[1],
+        Path(outputs.table).parents[1],
         snakemake.wildcards.dataset,
         lenses,
         rows=params.rows,
         seeds=params.seeds,
-        table_path=made.table,
-        noise_path=made.noise,
-        pictures_path=made.pictures,
+        table_path=outputs.table,
+        noise_path=outputs.noise,
+        pictures_path=outputs.images,
     )

@@ -1,11 +1,8 @@
-"""Join what was found of real lenses on all data sets."""
+"""Join the tables of real lenses of all data sets."""
 
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.results.tables import conventions, real
+    from oddlens.stages.real_tables import real_tables
 
-    made, scored = snakemake.output, real.joined(snakemake.input.scores)
-    conventions.write(made.real, scored)
-    conventions.write(made.real_noise, real.joined(snakemake.input.noise))
-    conventions.write(made.real_claims, real.claims_table(scored))
+    real_tables(dict(snakemake.output.items()), scores=snakemake.input.scores, noise=snakemake.input.noise)

@@ -1,4 +1,4 @@
-"""Learn to estimate numbers of lens and dark matter."""
+"""Train a network that estimates parameters of lens and dark matter."""
 
 from oddlens.provenance.job import job
 

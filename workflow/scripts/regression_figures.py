@@ -1,11 +1,11 @@
-"""Draw the figures of the regression of one data set."""
+"""Draw the regression figures of one data set."""
 
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.results.figures.regression import draw_regression
+    from oddlens.stages.regression_figures import regression_figures
 
-    draw_regression(
+    regression_figures(
         dict(snakemake.output.items()),
         dataset=snakemake.wildcards.dataset,
         estimates=snakemake.input.estimates,

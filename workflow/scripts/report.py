@@ -1,6 +1,5 @@
 """Write the report."""
 
-from itertools import batched
 from pathlib import Path
 
 from oddlens.provenance import records
@@ -11,23 +10,25 @@ with job(snakemake):
     from oddlens.stages.report import report
 
     params, files = snakemake.params, snakemake.input
-    trained = [read_table(path, "losses")[1] for path in files.losses]
-    made = records.together([*records.behind(files, Path(snakemake.output[0]).parent), records.here()])
-    made["commits"] = sorted({*made["commits"], *(commit for about in trained for commit in about["commits"])})
-    by_dataset = zip(params.study["datasets"], batched(files.figures, len(params.figures)), strict=True)
+    trainings = [read_table(path, "losses")[1] for path in files.losses]
+    provenance = records.together([*records.behind(files, Path(snakemake.output[0]).parent), records.here()])
+    commits = {commit for training in trainings for commit in training["commits"]}
     report(
         snakemake.output[0],
         tables={table: files[table] for table in params.tables},
-        figures={dataset: dict(zip(params.figures, drawn, strict=True)) for dataset, drawn in by_dataset},
+        figures={
+            dataset: {figure: files[f"figure_{dataset}_{figure}"] for figure in params.figures}
+            for dataset in params.study["datasets"]
+        },
         ranks=files.ranks_figure,
         noise=files.noise_figure,
         real={Path(table).stem: table for table in files.real_tables},
-        real_pictures=dict(zip(params.study["datasets"], files.real_pictures, strict=False)),
-        followed=list(zip(files.follow_up_tables, files.follow_up_pictures, strict=True)),
+        real_pictures={Path(folder).name: folder for folder in files.real_images},
+        followed=list(zip(files.follow_up_tables, files.follow_up_images, strict=True)),
         captions={Path(caption).stem: caption for caption in files.captions},
         study=params.study,
         rows=params.rows,
         classes=params.classes,
-        made=made,
-        devices=sorted({device for about in trained for device in about["devices"]}),
+        made={**provenance, "commits": sorted({*provenance["commits"], *commits})},
+        devices=sorted({device for training in trainings for device in training["devices"]}),
     )

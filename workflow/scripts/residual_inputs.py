@@ -1,4 +1,4 @@
-"""Replace the images of one shard by what a fit of physics leaves over of them."""
+"""Replace the images of one shard by the residuals of lens fits."""
 
 from oddlens.provenance.job import job
 

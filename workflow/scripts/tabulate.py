@@ -1,6 +1,4 @@
-"""Make the tables of the regression."""
-
-from itertools import batched
+"""Make the regression tables."""
 
 from oddlens.provenance.job import job
 
@@ -8,11 +6,10 @@ with job(snakemake):
     from oddlens.stages.tabulate import tabulate
 
     files, params = snakemake.input, snakemake.params
-    per_dataset = len(files.estimates) // len(params.datasets)
     tabulate(
         dict(snakemake.output.items()),
-        estimates=dict(zip(params.datasets, batched(files.estimates, per_dataset), strict=True)),
-        scores=dict(zip(params.datasets, batched(files.scores, len(params.rows)), strict=True)),
+        estimates={dataset: files[f"estimates_{dataset}"] for dataset in params.datasets},
+        scores={dataset: files[f"scores_{dataset}"] for dataset in params.datasets},
         rows=params.rows,
         smooth=params.smooth,
     )

@@ -1,4 +1,4 @@
-"""Collect what is true of the images that are scored."""
+"""Collect the truth of the scored images."""
 
 from oddlens.provenance.job import job
 

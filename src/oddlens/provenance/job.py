@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import IO, Any
 
+from oddlens.files.downloads import CannotDownload
 from oddlens.files.io_errors import CannotWrite, writing
 from oddlens.files.progress import say
 from oddlens.provenance import records
@@ -36,19 +37,19 @@ def log_to(path: str) -> Iterator[None]:
     """Send all that the block, its processes and its libraries print to a log file, an uncaught error's traceback too.
 
     Raises:
-        SystemExit: with one line instead of a traceback, if the block or the log cannot be written.
+        SystemExit: with one line instead of a traceback, if a file cannot be written or downloaded.
     """
     try:
         with writing(path), open(path, "w", buffering=1) as log, _outputs_to(log):
             try:
                 yield
-            except CannotWrite as error:
+            except (CannotDownload, CannotWrite) as error:
                 say(str(error))
                 raise
             except BaseException:
                 traceback.print_exc()
                 raise
-    except CannotWrite as error:
+    except (CannotDownload, CannotWrite) as error:
         sys.exit(str(error))
 
 

@@ -1,7 +1,8 @@
-"""Publish models of a study: a model, its shards and tables to a file with a card, and the mini set beside it."""
+"""Publish a model of a study: the model, with its card, from the study's shards and tables."""
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,137 +16,139 @@ from oddlens.data import shards, splits
 from oddlens.data.training_sets import parse_training_set
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import read_model
-from oddlens.files.artefacts import read_arrays, replacing, write_arrays
+from oddlens.files.artefacts import read_arrays, replacing
 from oddlens.files.progress import say
 from oddlens.files.tensors import write_tensors
 from oddlens.observations.frames import Target
 from oddlens.pretrained import cards
-from oddlens.pretrained.published_models import AGREE, Pretrained, digest
-from oddlens.results.tables import conventions
+from oddlens.pretrained.published_models import TOLERANCE, PublishedModel, digest
+from oddlens.results.tables.score_files import read_scores
 
-MOST_BYTES = 3_000_000
-"""Of a published file."""
-ROUNDED = 0.1
-"""By how much of the scatter of smooth lenses' scores the worst of them may change in half precision: a hundredth in
-the median, and AUCs of 2,500 images a class change by less than 0.0002 (docs/pretrained.md)."""
-MINI = 20
-"""Test images of each class in the mini set; twins."""
-
-
-def mini_set(path: str | Path, shard_paths: Sequence[str]) -> None:
-    """Write the first test images of each class: `images` [n, pixels, pixels], `class` (a place in the attribute
-    `classes`) and `index` [n].
-
-    Args:
-        shard_paths: the first test shard of each class.
-    """
-    found = [shards.read(path) for path in shard_paths]
-    counts = [min(MINI, len(shard.images)) for shard in found]
-    arrays = {
-        "images": np.concatenate([shard.images[:count] for shard, count in zip(found, counts, strict=True)]),
-        "class": np.repeat(np.arange(len(found)), counts),
-        "index": np.concatenate([shard.arrays["index"][:n] for shard, n in zip(found, counts, strict=True)]),
-    }
-    about = found[0].attributes
-    write_arrays(
-        path,
-        arrays,
-        kind="mini set",
-        dataset=about["dataset"],
-        classes=",".join(shard.attributes["class"] for shard in found),
-        pixel_scale_arcsec=about["pixel_scale_arcsec"],
-        units=shards.UNITS,
-        axes=shards.AXES,
-    )
+MAX_BYTES = 3_000_000
+"""Largest size of a published file."""
+HALF_PRECISION_TOLERANCE = 0.1
+"""Largest change of a smooth lens's score in half precision, in units of the standard deviation of smooth lenses'
+scores. The median change is then about a hundredth, and AUCs of 2,500 images per class change by less than 0.0002
+(docs/pretrained.md)."""
 
 
-def publish(
-    path: str | Path,
-    card_path: str | Path,
-    *,
-    model_path: str,
-    validation_paths: Sequence[str],
-    mini_path: str,
-    scores_path: str,
-    split_path: str,
-    auc_path: str,
-    summary_path: str,
-    dataset: str,
-    row: str,
-    scoring: Mapping[str, Any],
-    smooth: str,
-    what: str,
-    study: str,
-    seed: int,
-    licence: str,
-) -> None:
-    """Write the model and its card: in half precision if it scores alike, else as it is.
+@dataclass(frozen=True)
+class StudyFiles:
+    """The files of a study from which a model is published."""
 
-    Args:
-        validation_paths: the shards of smooth images that calibrate it.
-        scores_path: what the study scored them with.
-        scoring: the settings of the row that are read by the score alone.
-        what: what the detector is, in a sentence.
+    model: str
+    validation: Sequence[str]
+    """Shards of smooth images that calibrate the model."""
+    mini: str
+    """The mini set of the data set."""
+    scores: str
+    """The study's scores of the row."""
+    split: str
+    auc: str
+    summary: str
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The row to publish, and the entries of its card that come from the config."""
+
+    dataset: str
+    row: str
+    scoring: Mapping[str, Any]
+    """Settings of the row that only its score reads."""
+    smooth: str
+    """The class of smooth lenses."""
+    description: str
+    """The detector in one sentence."""
+    study: str
+    seed: int
+    """The master seed of the study."""
+    licence: str
+
+    @property
+    def name(self) -> str:
+        """The name of the published model."""
+        return f"{self.dataset}/{self.row}"
+
+
+def publish(path: str | Path, card_path: str | Path, files: StudyFiles, publication: Publication) -> None:
+    """Write a model and its card. Matrices are in half precision if that leaves the scores as they are.
 
     Raises:
-        ValueError: if the training diverged, the model does not give the study's scores again, or is too large.
+        ValueError: if the training diverged, the model does not reproduce the study's scores, or the file is too large.
     """
-    tensors, header = read_model(model_path)
-    model = {key: value for key, value in header["about"].items() if key != "losses"}
-    name = f"{dataset}/{row}"
-    if model["diverged"]:
-        raise ValueError(f"{name} diverged ({model['diverged']}): leave it out of `publish`")
-    header["settings"] |= scoring
-    found = [shards.read(path) for path in validation_paths]
-    images = np.concatenate([shard.images for shard in found])
-    mini = read_arrays(mini_path)[0]
-    before = _scores(scores_path, found, smooth, f"{model['training_set']}/{model['seed']}")
-    card: dict[str, Any] = {
-        **model,
-        "name": name,
-        "what": what,
-        "licence": licence,
-        "version": __version__,
-        "study": study,
-        "master_seed": seed,
-        "training_images": int(splits.read(split_path)[model["training_set"]].sum()),
-        "simulation": json.loads(found[0].attributes["simulation"]),
-        "target": Target.of(found).plain(),
-        "measured": _measured(auc_path, summary_path, dataset, row, model),
-    }
+    name = publication.name
+    tensors, header = read_model(files.model)
+    about = {key: value for key, value in header["about"].items() if key != "losses"}
+    if about["diverged"]:
+        raise ValueError(f"{name} diverged ({about['diverged']}): remove it from `publish` in the config")
+    header["settings"] |= publication.scoring
+    validation = [shards.read(path) for path in files.validation]
+    card = _card(files, publication, about, validation)
+    images = np.concatenate([shard.images for shard in validation])
+    column = f"{about['training_set']}/{about['seed']}"
+    expected = _smooth_scores(files.scores, validation, publication.smooth, column)
     with TemporaryDirectory() as scratch:
         candidate = Path(scratch, "candidate.safetensors")
-        for precision, held, allowed in (
-            ("half precision", halved(tensors), ROUNDED),
-            ("single precision", tensors, AGREE),
+        for precision, rounded, tolerance in (
+            ("half precision", halved(tensors), HALF_PRECISION_TOLERANCE),
+            ("single precision", tensors, TOLERANCE),
         ):
-            write_tensors(candidate, held, header)
+            write_tensors(candidate, rounded, header)
             detector = loading.load(candidate)[0]
             scores = detector.score(images)
-            card |= {"precision": precision, "smooth": _plain(scores)}
-            card["difference"] = Pretrained(name, detector, card).apart(scores, before)
-            if card["difference"] <= allowed:
+            card |= {"precision": precision, "smooth_scores": _plain(scores)}
+            card["difference"] = PublishedModel(name, detector, card).difference(scores, expected)
+            if card["difference"] <= tolerance:
                 break
-            say(f"{name}: in {precision} scores differ by {card['difference']:.2g} of the scatter of smooth ones")
+            say(f"{name}: in {precision} scores differ by {card['difference']:.2g} standard deviations of smooth ones")
         else:
-            raise ValueError(f"{name} does not give the scores of {scores_path} again, not even in single precision")
-        card["mini"] = {"sha256": digest(mini_path), "scores": _plain(detector.score(mini["images"]))}
-        header["about"] = card
-        write_tensors(candidate, held, header)
-        size = candidate.stat().st_size
-    if size > MOST_BYTES:
-        raise ValueError(
-            f"{name} takes {size / 1e6:.1f} MB in {precision}, {MOST_BYTES / 1e6:g} are the most: make it "
-            "smaller (width, pixels), or leave it out of `publish`"
-        )
-    write_tensors(path, held, header)
+            raise ValueError(f"{name} does not reproduce the scores of {files.scores}, not even in single precision")
+        mini = read_arrays(files.mini)[0]
+        card["mini"] = {"sha256": digest(files.mini), "scores": _plain(detector.score(mini["images"]))}
+        write_tensors(candidate, rounded, header | {"about": card})
+        _write(path, card_path, candidate.read_bytes(), card)
+
+
+def _card(
+    files: StudyFiles, publication: Publication, about: Mapping[str, Any], validation: Sequence[shards.Shard]
+) -> dict[str, Any]:
+    """The entries of the card that are known before the model is scored."""
+    return {
+        **about,
+        "name": publication.name,
+        "description": publication.description,
+        "licence": publication.licence,
+        "version": __version__,
+        "study": publication.study,
+        "master_seed": publication.seed,
+        "training_images": int(splits.read(files.split)[about["training_set"]].sum()),
+        "simulation": json.loads(validation[0].attributes["simulation"]),
+        "target": Target.of(validation).plain(),
+        "measured": _measured(files, publication, about),
+    }
+
+
+def _write(path: str | Path, card_path: str | Path, content: bytes, card: Mapping[str, Any]) -> None:
+    """Write the model file and its card.
+
+    Raises:
+        ValueError: if the file is larger than `MAX_BYTES`.
+    """
+    name, precision = card["name"], card["precision"]
+    if len(content) > MAX_BYTES:
+        megabytes = f"{len(content) / 1e6:.1f} MB in {precision}"
+        raise ValueError(f"{name} has {megabytes}, more than {MAX_BYTES / 1e6:g}: remove it from `publish` in the config")
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
     with replacing(card_path) as temporary:
         temporary.write_text(cards.text(card))
-    say(f"{name}: {size / 1e6:.2f} MB in {precision}, scores differ by {card['difference']:.2g} of their scatter")
+    difference = f"scores differ by {card['difference']:.2g} standard deviations of smooth ones"
+    say(f"{name}: {len(content) / 1e6:.2f} MB in {precision}, {difference}")
 
 
 def halved(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Matrices in half precision, where that can hold them; vectors and numbers, which weigh nothing, as they are."""
+    """Matrices in half precision, unless their values exceed its range; vectors and scalars unchanged."""
 
     def fits(tensor: torch.Tensor) -> bool:
         return tensor.dtype == torch.float32 and tensor.ndim > 1 and bool(tensor.half().isfinite().all())
@@ -154,36 +157,31 @@ def halved(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 
 def _plain(scores: np.ndarray) -> list[float]:
-    """Scores as JSON holds them, with the digits of a float32."""
+    """Scores for JSON, with the digits of a float32."""
     return [float(f"{score:.9g}") for score in scores]
 
 
-def _scores(path: str, found: Sequence[shards.Shard], smooth: str, column: str) -> np.ndarray:
+def _smooth_scores(path: str, validation: Sequence[shards.Shard], smooth: str, column: str) -> np.ndarray:
     """The study's scores of its smooth validation images, in the order of their shards."""
-    table, _ = conventions.read_scores(path)
+    table, _ = read_scores(path)
     table = table[(table["pool"] == "validation") & (table["class"] == smooth)].set_index("index")
-    return table.loc[np.concatenate([shard.arrays["index"] for shard in found]), column].to_numpy(np.float32)
+    return table.loc[np.concatenate([shard.arrays["index"] for shard in validation]), column].to_numpy(np.float32)
 
 
-def _measured(auc_path: str, summary_path: str, dataset: str, row: str, model: Mapping[str, Any]) -> list[dict]:
-    """The AUC of a model and of its row, for each anomaly."""
-    contaminant, fraction = parse_training_set(model["training_set"])
+def _measured(files: StudyFiles, publication: Publication, about: Mapping[str, Any]) -> list[dict]:
+    """For each anomaly: the AUC of the model with its interval, and the mean of its row over seeds."""
+    contaminant, fraction = parse_training_set(about["training_set"])
     keys = ["dataset", "detector", "contaminant", "contamination", "anomaly"]
-    own = {"dataset": dataset, "detector": row, "contaminant": contaminant, "contamination": fraction}
-    auc, summary = (pd.read_csv(path) for path in (auc_path, summary_path))
+    own = {
+        "dataset": publication.dataset,
+        "detector": publication.row,
+        "contaminant": contaminant,
+        "contamination": fraction,
+    }
+    auc, summary = (pd.read_csv(path) for path in (files.auc, files.summary))
     summary = summary[[*keys, "auc", "seed_low", "seed_high", "seeds"]].rename(columns={"auc": "mean"})
-    both = auc[auc["seed"] == model["seed"]].merge(summary, on=keys)
-    both = both[np.logical_and.reduce([both[key] == value for key, value in own.items()])]
-    columns = [
-        "anomaly",
-        "auc",
-        "auc_low",
-        "auc_high",
-        "n_normal",
-        "n_anomalous",
-        "mean",
-        "seed_low",
-        "seed_high",
-        "seeds",
-    ]
-    return json.loads(both[columns].to_json(orient="records"))
+    table = auc[auc["seed"] == about["seed"]].merge(summary, on=keys)
+    table = table[np.logical_and.reduce([table[key] == value for key, value in own.items()])]
+    of_model = ["auc", "auc_low", "auc_high", "n_normal", "n_anomalous"]
+    of_row = ["mean", "seed_low", "seed_high", "seeds"]
+    return json.loads(table[["anomaly", *of_model, *of_row]].to_json(orient="records"))

@@ -1,13 +1,24 @@
-# Deep regression: numbers of lens and dark matter from images, beside the detectors and on the same shards.
+REGRESSION_TABLES = {
+    "regression": "estimates of lens and dark matter",
+    "fractions": "mean fractions of populations",
+    "triage": "estimates of flagged images",
+}
+REGRESSION_FIGURES = ["estimates", "calibration", "fractions", "triage"]
+
+
+# Deep regression: parameters of lens and dark matter from images, on the same shards as the detectors.
 rule regress:
     input:
-        regression_shards,
+        lambda wildcards: shards(
+            wildcards.dataset,
+            "train",
+            "contaminant",
+            input=STUDY.regression[wildcards.estimator].input,
+        ),
     output:
         results("regression/{dataset}/{estimator}.safetensors"),
     log:
         log_of("regress/{dataset}/{estimator}"),
-    wildcard_constraints:
-        estimator=any_of(STUDY.regression),
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -16,23 +27,30 @@ rule regress:
         runtime=long_runtime,
         gpu=1,
     params:
-        row=estimator_row,
+        row=lambda wildcards: {
+            key: STUDY.regression[wildcards.estimator].plain()[key]
+            for key in ("input", "images", "held_out", "bins", "training")
+        }
+        | {"settings": STUDY.regression[wildcards.estimator].network},
         seed=STUDY.seed,
         source=fingerprint("oddlens.stages.regress"),
     script:
         "../scripts/regress.py"
 
 
+# The estimates of one regression row for the test images.
 rule estimate:
     input:
         model=results("regression/{dataset}/{estimator}.safetensors"),
-        shards=estimated_shards,
+        shards=lambda wildcards: shards(
+            wildcards.dataset,
+            "test",
+            input=STUDY.regression[wildcards.estimator].input,
+        ),
     output:
         results("regression/{dataset}/{estimator}.h5"),
     log:
         log_of("estimate/{dataset}/{estimator}"),
-    wildcard_constraints:
-        estimator=any_of(STUDY.regression),
     conda:
         "../../envs/train.yaml"
     threads: 1
@@ -46,18 +64,15 @@ rule estimate:
         "../scripts/estimate.py"
 
 
+# The regression tables of the study.
 rule tabulate:
     input:
-        estimates=expand(
-            results("regression/{dataset}/{estimator}.h5"),
-            dataset=STUDY.datasets,
+        **per_dataset(
+            "estimates",
+            "regression/{dataset}/{estimator}.h5",
             estimator=STUDY.regression,
         ),
-        scores=expand(
-            results("scores/{dataset}/{detector}.csv"),
-            dataset=STUDY.datasets,
-            detector=DETECTORS,
-        ),
+        **per_dataset("scores", "scores/{dataset}/{detector}.csv", detector=DETECTORS),
     output:
         **{
             table: report(
@@ -74,7 +89,7 @@ rule tabulate:
     conda:
         "../../envs/analyse.yaml"
     params:
-        datasets=list(STUDY.datasets),
+        datasets=DATASETS,
         rows=ROWS,
         smooth=SMOOTH,
         source=fingerprint("oddlens.stages.tabulate"),
@@ -82,12 +97,13 @@ rule tabulate:
         "../scripts/tabulate.py"
 
 
+# The regression figures of one data set.
 rule regression_figures:
     input:
-        estimates=expand(
-            results("regression/{{dataset}}/{estimator}.h5"),
-            estimator=STUDY.regression,
-        ),
+        estimates=[
+            results(f"regression/{{dataset}}/{estimator}.h5")
+            for estimator in STUDY.regression
+        ],
         triage=results("tables/triage.csv"),
     output:
         **{
@@ -105,6 +121,6 @@ rule regression_figures:
     conda:
         "../../envs/analyse.yaml"
     params:
-        source=fingerprint("oddlens.results.figures.regression"),
+        source=fingerprint("oddlens.stages.regression_figures"),
     script:
         "../scripts/regression_figures.py"

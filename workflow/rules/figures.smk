@@ -1,0 +1,86 @@
+FIGURES = [
+    "roc",
+    "contamination",
+    "bins",
+    "population",
+    "selection",
+    "gallery",
+    "masses",
+    "codes",
+    "drawn",
+    "losses",
+]
+FIGURES += ["ablations"] if any(row.ablates for row in STUDY.detectors.values()) else []
+FIGURE_TABLES = ["auc", "summary", "bins", "population", "ablations", "selection"]
+
+
+# The figures of one data set.
+rule figures:
+    input:
+        **{table: results(f"tables/{table}.csv") for table in FIGURE_TABLES},
+        **{
+            f"scores_{row}": results(f"scores/{{dataset}}/{row}.csv")
+            for row in DETECTORS
+        },
+        **{
+            f"examples_{row}": results(f"scores/{{dataset}}/{row}.h5")
+            for row in DETECTORS
+        },
+        **{
+            f"losses_{row}": [
+                results(f"models/{{dataset}}/{row}/seed-{replica}/losses.csv")
+                for replica in REPLICAS
+            ]
+            for row in OWN_MODELS
+        },
+    output:
+        **{
+            figure: report(
+                results(f"figures/{{dataset}}/{figure}.png"),
+                caption=f"../report/figures/{figure}.rst",
+                category="Figures",
+                labels={"data set": "{dataset}", "figure": figure},
+            )
+            for figure in FIGURES
+        },
+    log:
+        log_of("figures/{dataset}"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        rows=ROWS,
+        own_models=OWN_MODELS,
+        tables=FIGURE_TABLES,
+        smooth=SMOOTH,
+        source=fingerprint("oddlens.stages.figures"),
+    script:
+        "../scripts/figures.py"
+
+
+# The figures of all data sets together.
+rule study_figures:
+    input:
+        ranks=results("tables/ranks.csv"),
+        wilcoxon=results("tables/wilcoxon.csv"),
+        noise=results("tables/noise.csv"),
+    output:
+        **{
+            figure: report(
+                results(f"figures/{figure}.png"),
+                caption=f"../report/figures/{figure}.rst",
+                category="Figures",
+                labels={"data set": "all", "figure": figure},
+            )
+            for figure in ["ranks", "noise"]
+        },
+    log:
+        log_of("figures/study"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        rows=ROWS,
+        source=fingerprint("oddlens.stages.study_figures"),
+    script:
+        "../scripts/study_figures.py"
