@@ -17,9 +17,9 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from oddlens.config import settings
+from oddlens.config.presets import preset_simulation
 from oddlens.detectors.interface import loading
-from oddlens.detectors.interface.base import Camera
+from oddlens.detectors.interface.image_module import KnownCamera
 from oddlens.detectors.lensfit import LensFit
 from oddlens.stages.simulate import simulate
 
@@ -28,7 +28,7 @@ SHAPES = {"view", "expand", "permute", "transpose", "slice", "select", "unsqueez
 SHAPES |= {"as_strided", "detach", "squeeze", "_unsafe_view", "lift_fresh"}
 CACHED = 16_384
 """Numbers in an array whose easy and hard operations are timed."""
-CAMERA = Camera(1e-3, 4e-5, 4.2)
+CAMERA = KnownCamera(1e-3, 4e-5, 4.2)
 """Of models A and B at their usual exposure, in electrons / s; the PSF in pixels."""
 
 
@@ -73,7 +73,7 @@ def rates() -> dict[str, float]:
 
 def trained(preset: str, lenses: int, **how: Any) -> tuple[LensFit, np.ndarray]:
     """A detector of a simulation, and images of it."""
-    simulation = settings.simulation(preset)
+    simulation = preset_simulation(preset)
     shards = [
         simulate(simulation, seed=1, dataset=preset, pool="test", cls=cls, first=0, count=128)
         for cls in ("smooth", "cdm")
@@ -90,7 +90,7 @@ def trained(preset: str, lenses: int, **how: Any) -> tuple[LensFit, np.ndarray]:
 def measure(preset: str, model: LensFit, images: np.ndarray, speed: dict[str, float]) -> None:
     """A line of the table."""
     scaled = torch.from_numpy(images)[:, None] / model.scale
-    part = scaled[: model.at_once]
+    part = scaled[: model.batch_size]
     found = model.fitted(part)
     fit = np.median([seconds(lambda p=p: model.fitted(p), 0.02) for p in scaled.split(len(part))]) / len(part)
     scan = seconds(lambda: model.scanned(part, found)) / len(part)

@@ -20,9 +20,10 @@ import torch
 from fit import seconds
 from joblib import Parallel, delayed
 
-from oddlens.config import settings
+from oddlens.config.presets import preset_simulation
 from oddlens.detectors.interface import loading
-from oddlens.detectors.interface.base import Camera, Detector
+from oddlens.detectors.interface.base import Detector
+from oddlens.detectors.interface.image_module import KnownCamera
 from oddlens.lensing.simulation import Simulation
 from oddlens.stages.train import CAMERA
 
@@ -36,7 +37,7 @@ BATCH = 160
 
 def model_b(pixels: int) -> Simulation:
     """Model B in images of this side."""
-    return settings.simulation("model_b", above=SIZES[pixels])
+    return preset_simulation("model_b", above=SIZES[pixels])
 
 
 def drawn(pixels: int, cls: str, count: int, path: Path, least: float) -> float:
@@ -72,7 +73,7 @@ def compare_simulations(platforms: list[str], least: float) -> None:
                 print(f"| {pixels} x {pixels} | {cls} | {' | '.join(rates)} | {off:.1e} |", flush=True)
 
 
-def taken(pixels: int, count: int) -> tuple[np.ndarray, Camera]:
+def taken(pixels: int, count: int) -> tuple[np.ndarray, KnownCamera]:
     """Smooth images and images with subhalos, half and half, and what is known of their camera."""
     from oddlens.stages.simulate import simulate
 
@@ -81,11 +82,11 @@ def taken(pixels: int, count: int) -> tuple[np.ndarray, Camera]:
         for cls in ("smooth", "cdm")
     ]
     known = [float(np.median(shards[0].arrays[f"truth/{name}"])) for name in CAMERA]
-    return np.concatenate([shard.images for shard in shards]), Camera(*known)
+    return np.concatenate([shard.images for shard in shards]), KnownCamera(*known)
 
 
 def trained(
-    row: str, images: np.ndarray, camera: Camera, device: str, epochs: int, **how: Any
+    row: str, images: np.ndarray, camera: KnownCamera, device: str, epochs: int, **how: Any
 ) -> tuple[Detector, float]:
     """A model, and the images per second of all epochs after the first, of later stages, too."""
     torch.set_num_threads(1)
@@ -117,7 +118,7 @@ def fits(device: str, least: float, lenses: int) -> None:
         images, camera = taken(pixels, 256)
         known = {"simulation": model_b(pixels).plain(), "lenses": lenses}
         model, _ = trained("lensfit", np.resize(images, (lenses, pixels, pixels)), camera, device, 4, **known)
-        for size in sizes if device == "cuda" else (model.at_once,):
+        for size in sizes if device == "cuda" else (model.batch_size,):
             batch = torch.from_numpy(np.resize(images, (size, pixels, pixels)))[:, None].to(device) / model.scale
             try:
                 rate = f"{size / seconds(partial(scored, model, batch), least):,.0f}/s"
@@ -131,13 +132,13 @@ def fits(device: str, least: float, lenses: int) -> None:
         here = model.to("cpu").score(few)
         rate, off = len(few) / (time.perf_counter() - start), np.abs(here - there) / np.std(here)
         told = f"one core: {rate:,.0f}/s; scores differ by {np.median(off):.1e} (median) and {off.max():.1e} (largest)"
-        print(f"| {pixels} x {pixels} | {model.at_once} | {told} of their scatter |", flush=True)
+        print(f"| {pixels} x {pixels} | {model.batch_size} | {told} of their scatter |", flush=True)
 
 
 @torch.no_grad()
 def scored(model: Detector, batch: torch.Tensor) -> np.ndarray:
     """When they are there, not when they are asked for."""
-    return model.anomaly(batch).cpu().numpy()
+    return model.anomaly_score(batch).cpu().numpy()
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ import jax
 import limit
 import peers
 
-from oddlens.config import settings
+from oddlens.config.presets import preset_simulation
 from oddlens.data import shards
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import reference, render, scene
@@ -38,7 +38,7 @@ from oddlens.lensing.scene import Scenes
 from oddlens.stages import simulate
 
 CLASSES = ("smooth", "cdm", "vortex")
-SIMULATION = settings.simulation("model_a")
+SIMULATION = preset_simulation("model_a")
 NAMES = {"seed": 1, "dataset": "model_a", "pool": "test"}
 TRUTH_RAYS = 32
 ALIKE = 1.2
@@ -292,7 +292,7 @@ def gpu() -> bool:
     """Time the renderer on a GPU, if JAX was given one."""
     if jax.devices()[0].platform != "gpu":
         return False
-    simulation = settings.simulation("model_a", "euclid")
+    simulation = preset_simulation("model_a", "euclid")
     for cls in CLASSES:
         rendered, spent = render.renderer(simulation.camera, cls), []
         scenes = scene.draw(simulation.only(cls), cls=cls, indices=np.arange(1024), **NAMES)

@@ -9,7 +9,7 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from oddlens.config import settings
+from oddlens.config.presets import preset_simulation
 from oddlens.lensing import convergence, render
 from oddlens.results.figures.style import DIFFERENCES, IMAGES, STYLE, save
 from oddlens.stages.simulate import picture
@@ -33,7 +33,7 @@ def main() -> None:
     figure, axes = plt.subplots(len(ROWS), len(COLUMNS), figsize=(11, 2.15 * len(ROWS)), layout="constrained")
     smooth = None
     for row, (label, (cls, presets)) in zip(axes, ROWS.items(), strict=True):
-        simulation = settings.simulation(*presets, above=CAMERA)
+        simulation = preset_simulation(*presets, above=CAMERA)
         made = picture(simulation, render.renderer(simulation.camera, cls), cls=cls, **NAME)
         smooth = smooth or made
         change = made.noise_free[0] - smooth.noise_free[0]

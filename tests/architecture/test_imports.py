@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from conftest import ROOT
-from oddlens.config import settings
+from oddlens.config import detector_registry
 from oddlens.lensing import substructure_classes
 from oddlens.provenance.fingerprint import closure, fingerprint, imports
 
@@ -36,14 +36,14 @@ def test_nothing_imports_snakemake():
         "oddlens.data.splits",
     ]
     + ["oddlens.stages.regress", "oddlens.stages.estimate"]
-    + [f"oddlens.detectors.{name}" for name in settings.detectors() if not settings.takes_simulation(name)],
+    + [f"oddlens.detectors.{name}" for name in detector_registry.detectors() if not detector_registry.takes_simulation(name)],
 )
 def test_what_learns_does_not_know_lenses(module):
     assert not [f for f in closure(module) if "lensing" in f.parts]
 
 
 def test_the_one_door_is_lensfit_and_it_needs_neither_jax_nor_autolens():
-    assert [name for name in settings.detectors() if settings.takes_simulation(name)] == ["lensfit"]
+    assert [name for name in detector_registry.detectors() if detector_registry.takes_simulation(name)] == ["lensfit"]
     assert not {SRC / "lensing" / name for name in ("render.py", "reference.py")} & closure("oddlens.detectors.lensfit")
     code = "import sys, oddlens.detectors.lensfit; sys.exit(bool({'autolens', 'jax'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", check=False).returncode == 0
@@ -60,7 +60,7 @@ def test_the_one_door_is_lensfit_and_it_needs_neither_jax_nor_autolens():
         "oddlens.stages.paper",
         "oddlens.stages.tabulate",
         "oddlens.stages.report",
-        "oddlens.config.settings",
+        "oddlens.config.study",
         "oddlens.stages.truth",
     ],
 )
@@ -84,11 +84,11 @@ STAGES = {
     "oddlens.stages.export": [],
     "oddlens.stages.follow_up": ["oddlens.lensing.substructure.smooth"],
     "oddlens.data.splits": [],
-    "oddlens.stages.train": [f"oddlens.detectors.{name}" for name in settings.detectors()],
-    "oddlens.stages.score": [f"oddlens.detectors.{name}" for name in settings.detectors()],
-    "oddlens.stages.residual_inputs": [f"oddlens.detectors.{name}" for name in settings.detectors()],
+    "oddlens.stages.train": [f"oddlens.detectors.{name}" for name in detector_registry.detectors()],
+    "oddlens.stages.score": [f"oddlens.detectors.{name}" for name in detector_registry.detectors()],
+    "oddlens.stages.residual_inputs": [f"oddlens.detectors.{name}" for name in detector_registry.detectors()],
     "oddlens.stages.fit_convergence": [],
-    "oddlens.stages.publish": [f"oddlens.detectors.{name}" for name in settings.detectors()],
+    "oddlens.stages.publish": [f"oddlens.detectors.{name}" for name in detector_registry.detectors()],
     "oddlens.stages.simulate": [f"oddlens.lensing.substructure.{name}" for name in substructure_classes.names()],
 }
 

@@ -10,13 +10,15 @@ import pytest
 import yaml
 from scipy import signal
 
-from oddlens.config import settings
+from oddlens.config import presets
+from oddlens.config.presets import PRESETS, preset_simulation
+from oddlens.config.study import parse_study
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import grids, reference, render, scene, substructure_classes
 from oddlens.schema.config_errors import ConfigError
 from oddlens.stages import simulate
 
-TEXT = {path.stem: path.read_text() for path in sorted(settings.PRESETS.glob("*.yaml"))}
+TEXT = {path.stem: path.read_text() for path in sorted(PRESETS.glob("*.yaml"))}
 RAW = {name: yaml.safe_load(text) for name, text in TEXT.items()}
 OVERLAYS = [name for name, raw in RAW.items() if "preset" not in raw and "lens" not in raw]
 CAMERAS = ["euclid", "hst", "lsst"]
@@ -26,7 +28,7 @@ CAMERAS = ["euclid", "hst", "lsst"]
 def simulation(name):
     """The simulation of a preset; an overlay lies on model A. Several are joined by +."""
     names = name.split("+")
-    return settings.simulation(*(["model_a"] if names[0] in OVERLAYS else []), *names)
+    return preset_simulation(*(["model_a"] if names[0] in OVERLAYS else []), *names)
 
 
 def drawn(name, cls, count, pool="test"):
@@ -144,20 +146,20 @@ def test_steep_subhalos_hold_as_much_as_the_default_ones():
 
 
 def test_the_last_of_several_presets_lies_on_top():
-    one, other = settings.simulation("model_a", "hst", "euclid"), settings.simulation("model_a", "euclid", "hst")
+    one, other = preset_simulation("model_a", "hst", "euclid"), preset_simulation("model_a", "euclid", "hst")
     assert one.camera == simulation("euclid").camera
     assert other.camera == simulation("hst").camera
     assert one.lens == other.lens == simulation("model_a").lens
 
 
 def test_what_is_written_lies_over_all_presets():
-    laid = settings.simulation("model_a", "hst", above={"camera": {"pixels": 20}})
+    laid = preset_simulation("model_a", "hst", above={"camera": {"pixels": 20}})
     assert laid.camera == simulation("hst").camera.model_copy(update={"pixels": 20})
 
 
 def test_a_null_in_an_overlay_removes_what_lies_below():
     assert simulation("lsst").camera.psf.moffat_beta is not None
-    assert settings.simulation("model_a", "lsst", "hst").camera.psf.moffat_beta is None
+    assert preset_simulation("model_a", "lsst", "hst").camera.psf.moffat_beta is None
     assert "number" not in simulation("steep_subhalos").plain()["substructure"]["cdm"] or (
         simulation("steep_subhalos").plain()["substructure"]["cdm"]["number"] is None
     )
@@ -165,7 +167,7 @@ def test_a_null_in_an_overlay_removes_what_lies_below():
 
 def test_a_data_set_may_name_a_list_of_presets(config):
     config["datasets"]["model_b"]["preset"] = ["model_b", "euclid", "subhalo"]
-    study = settings.study(config)
+    study = parse_study(config)
     assert study.datasets["model_b"].camera == simulation("euclid").camera
     assert study.datasets["model_b"].lens == simulation("model_b").lens
     assert study.datasets["model_b"].classes == ["smooth", "cdm", "vortex", "subhalo"]
@@ -175,8 +177,8 @@ def test_a_preset_may_name_a_list_of_presets(tmp_path, monkeypatch):
     for name, text in TEXT.items():
         (tmp_path / f"{name}.yaml").write_text(text)
     (tmp_path / "mine.yaml").write_text("preset: [model_b, hst]\ncamera: {pixels: 40}")
-    monkeypatch.setattr(settings, "PRESETS", tmp_path)
-    mine = settings.simulation("mine")
+    monkeypatch.setattr(presets, "PRESETS", tmp_path)
+    mine = preset_simulation("mine")
     assert mine.lens == simulation("model_b").lens
     assert mine.camera == simulation("hst").camera.model_copy(update={"pixels": 40})
 
@@ -184,14 +186,14 @@ def test_a_preset_may_name_a_list_of_presets(tmp_path, monkeypatch):
 def test_presets_that_build_on_each_other_are_refused(tmp_path, monkeypatch):
     for name, below in {"one": "[model_a, two]", "two": "[three]", "three": "one", "model_a": "[]"}.items():
         (tmp_path / f"{name}.yaml").write_text(f"preset: {below}")
-    monkeypatch.setattr(settings, "PRESETS", tmp_path)
+    monkeypatch.setattr(presets, "PRESETS", tmp_path)
     with pytest.raises(ConfigError, match=r"'one' builds on itself \(one -> two -> three -> one\)"):
-        settings.simulation("one")
+        preset_simulation("one")
 
 
 def test_an_unknown_preset_in_a_list_is_told_with_the_nearest():
     with pytest.raises(ConfigError, match=r"unknown preset 'eucild'.*Did you mean 'euclid'\?"):
-        settings.simulation("model_a", "eucild")
+        preset_simulation("model_a", "eucild")
 
 
 # --- against PyAutoLens ----------------------------------------------------------------------------------------------

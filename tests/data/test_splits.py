@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from oddlens.config import settings
+from oddlens.config.study import parse_study
+from oddlens.config.training_plan import labelled_images
 from oddlens.data import splits
 from oddlens.data.training_sets import parse_training_set, training_set_name
 from oddlens.files.artefacts import DamagedFile, write_table
@@ -115,7 +116,7 @@ def test_a_data_set_without_a_contaminant_pool_has_clean_training_sets(config):
     """As the config has it: no row is told a label of it."""
     config["datasets"]["model_a"]["images"] = {"train": 220, "contaminant": 0, "validation": 20, "test": 20}
     config |= {"contamination": {"images": 200, "fractions": {"mixed": None}, "seeds": [1]}, "only": ["oracle"]}
-    study = settings.study(config)
-    known, smooth = study.known("model_a"), {"smooth": "smooth", "train": 220, "dataset": "model_a"}
+    study = parse_study(config)
+    known, smooth = labelled_images(study, "model_a"), {"smooth": "smooth", "train": 220, "dataset": "model_a"}
     table = splits.split(["none-0"], seed=1, replica=1, images=200, contaminants={}, known=known, **smooth)
     assert len(members(table, "none-0")) == 200

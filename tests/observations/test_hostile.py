@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from conftest import ROOT
 from hostile import FOLDER, NAMES, VALUES, mistaken
-from oddlens.config import settings
+from oddlens.config.merging import laid_over
+from oddlens.config.study import Study, parse_study
 from oddlens.schema.config_errors import ConfigError
 from project import SMOKE, fresh_copy, snakemake
 
@@ -21,7 +22,7 @@ DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
 def verdict(config) -> str | None:
     """What is wrong with a config, or None."""
     try:
-        settings.study(config)
+        parse_study(config)
     except ConfigError as error:
         return str(error)
     return None
@@ -31,7 +32,7 @@ def verdict(config) -> str | None:
 @how(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_config_with_any_mistake_is_a_study_or_is_told_by_its_keys(rng):
     config = mistaken(DEFAULT, rng)
-    known = {*settings.Study.model_fields, *(key for key in config if isinstance(key, str) and key), "the config"}
+    known = {*Study.model_fields, *(key for key in config if isinstance(key, str) and key), "the config"}
     for line in (verdict(config) or "").splitlines():
         assert any(line.startswith(key) for key in known), line
         assert len(line) < 2000
@@ -69,7 +70,7 @@ def test_names_that_a_path_or_a_shell_would_trip_over_are_refused(config, place,
     ],
 )
 def test_nothing_else_that_is_named_leads_out_of_the_project(config, key, section, name):
-    message = verdict(settings.merged(config, yaml.safe_load(section.format(f"'{name}'"))))
+    message = verdict(laid_over(config, yaml.safe_load(section.format(f"'{name}'"))))
     assert key in message
     assert name in message
 
@@ -89,10 +90,10 @@ def test_no_value_is_too_odd_for_what_lays_a_config_together(config, key):
 
 def test_what_holds_itself_is_refused(config):
     config["training"]["again"] = config
-    assert "does it hold itself?" in verdict(config)
+    assert "does it contain itself?" in verdict(config)
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"{new}: &{new} [{', '.join([f'*{old}'] * 10)}]" for old, new in zip("abcdefg", "bcdefgh", strict=True)]
-    assert "does it hold itself?" in verdict(DEFAULT | {"real": yaml.safe_load("\n".join(lines))})
+    assert "does it contain itself?" in verdict(DEFAULT | {"real": yaml.safe_load("\n".join(lines))})
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_what_holds_itself_is_refused(config):
     ],
 )
 def test_what_could_not_be_planned_or_kept_apart_is_refused(config, given, told):
-    message = verdict(settings.merged(config, given))
+    message = verdict(laid_over(config, given))
     assert message.startswith(("datasets.model_a.images: ", "detectors.a.sweep: "))
 
 

@@ -13,7 +13,7 @@ import yaml
 from packaging.requirements import Requirement
 
 from conftest import ROOT
-from oddlens.config import settings
+from oddlens.config import detector_registry
 from oddlens.lensing import substructure_classes
 from oddlens.provenance.fingerprint import closure, imports
 
@@ -37,7 +37,7 @@ RULES = dict(block.split(":", 1) for block in re.split(r"^rule ", TEXT, flags=re
 RUNS_NOTHING = {"all"}
 BY_NAME = {
     "simulate": [f"oddlens.lensing.substructure.{name}" for name in substructure_classes.names()],
-    "train": [f"oddlens.detectors.{name}" for name in settings.detectors()],
+    "train": [f"oddlens.detectors.{name}" for name in detector_registry.detectors()],
     "analyse": [],
 }
 """Modules that are imported by a name of the config."""

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from conftest import ROOT
-from oddlens.config.settings import merged
+from oddlens.config.merging import laid_over
 from project import fresh_copy, planned, snakemake
 
 pytestmark = pytest.mark.workflow
@@ -29,7 +29,7 @@ def of_another(folder, k, path, config):
 def smoke():
     """The whole config of a small study, as a module wants it."""
     default, over = (yaml.safe_load((ROOT / path).read_text()) for path in ("config/config.yaml", "tests/config.yaml"))
-    return merged(merged(default, over), SMALL)
+    return laid_over(laid_over(default, over), SMALL)
 
 
 @pytest.fixture(scope="module")

@@ -1,102 +1,151 @@
-"""Mistakes in the config, told so that they can be mended: the key, the value, what is allowed, the nearest name."""
+"""Error messages for the config: the key, the value, what is allowed, and the nearest known name."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, get_args, get_origin
 
 from pydantic import ValidationError
 
 from oddlens.schema.section import Section
 
-DEEPEST, MOST_ENTRIES, LONGEST = 20, 1_000_000, 1000
-"""A config has at most so many levels and entries, and its texts so many letters."""
+MAX_LEVELS, MAX_ENTRIES, MAX_TEXT_LENGTH = 20, 1_000_000, 1000
+"""Limits of a config: nested levels, entries in total, and characters of one text."""
+MAX_SHOWN = 200
+"""Characters of a value that a message shows."""
+RENAMED = {
+    "starts": "fit_convergence",
+    "follow": "follow_up",
+    "cells": "source_pixels",
+    "cell_scatter": "source_pixel_scatter",
+}
+"""Keys of earlier versions, and their names now."""
 
 
 class ConfigError(ValueError):
-    """A mistake in the config; the message has one line for each."""
+    """An invalid config. The message has one line for each error."""
+
+
+class ErrorCollector:
+    """Collects config errors, so that they are raised together."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep a `ConfigError` that is raised inside, and go on after it."""
+        try:
+            yield
+        except ConfigError as error:
+            self._lines += str(error).splitlines()
+
+    def raise_collected(self) -> None:
+        """Raise all errors so far as one.
+
+        Raises:
+            ConfigError: if there were any.
+        """
+        if self._lines:
+            raise ConfigError("\n".join(dict.fromkeys(self._lines)))
 
 
 def shown(value: Any) -> str:
-    """A value in a message: not more of it than a person wants to see."""
+    """A value for a message, cut if it is long."""
     text = repr(value)
-    return text if len(text) <= 200 else f"{text[:200]}..."
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 
 def must_be_plain(config: Any) -> None:
-    """Refuse what only YAML's tags, anchors and dates can make: everything else may rely on plain data.
+    """Refuse values that only YAML's tags, anchors and dates can make, so that all other code may rely on plain data.
 
     Raises:
-        ConfigError: for what is neither a mapping from names, a list, a line of text, a float, an integer of 64 bits,
-            true, false nor null; and for a config without end, which holds itself.
+        ConfigError: if a value is not a mapping with text keys, a list, one line of text, a float, a 64-bit integer,
+            true, false or null, or if the config contains itself.
     """
     todo: list[tuple[tuple[str, ...], Any]] = [((), config)]
-    for _ in range(MOST_ENTRIES):
+    for _ in range(MAX_ENTRIES):
         if not todo:
             return
         above, value = todo.pop()
         place = ".".join(above) or "the config"
-        if len(above) > DEEPEST:
+        if len(above) > MAX_LEVELS:
             break
         if isinstance(value, dict):
             for key in value:
                 if not _is_line(key) or not key:
-                    raise ConfigError(f"{place}: its keys must be names (got {_shortly(key)})")
+                    raise ConfigError(f"{place}: its keys must be names (got {_shown_integer(key)})")
             todo += [((*above, key), entry) for key, entry in value.items()]
         elif isinstance(value, list):
             todo += [((*above, str(k)), entry) for k, entry in enumerate(value)]
         elif not (value is None or isinstance(value, bool | float) or _is_line(value) or _is_integer(value)):
             raise ConfigError(
                 f"{place}: must be a number, a line of text, true, false, null, a list or a mapping "
-                f"(got {_shortly(value)})"
+                f"(got {_shown_integer(value)})"
             )
-    raise ConfigError(f"{'.'.join(above[:3])}: has no end, or is too large: does it hold itself?")
+    raise ConfigError(
+        f"{'.'.join(above[:3])}: has more than {MAX_LEVELS} levels or {MAX_ENTRIES:,} entries: does it contain itself?"
+    )
 
 
 def _is_line(value: Any) -> bool:
-    return isinstance(value, str) and value.isprintable() and len(value) <= LONGEST
+    return isinstance(value, str) and value.isprintable() and len(value) <= MAX_TEXT_LENGTH
 
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and -(2**63) <= value < 2**63
 
 
-def _shortly(value: Any) -> str:
+def _shown_integer(value: Any) -> str:
     return "an integer of more than 64 bits" if isinstance(value, int) and not _is_integer(value) else shown(value)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The known names, and which of them was probably meant."""
+    """The known names, and the one that was probably meant."""
     known = [str(k) for k in known]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"Known: {', '.join(known)}." + (f" Did you mean '{close[0]}'?" if close else "")
 
 
 def validated[S: Section](model: type[S], data: Any, where: str = "", extra: Iterable[str] = ()) -> S:
-    """The data as a model. `where` is the place of the data in the config, `extra` are keys allowed beside the model's.
+    """Validate data as a section.
+
+    Args:
+        model: the class of the section.
+        data: the section as plain data.
+        where: its place in the config, for messages.
+        extra: keys that are allowed beside those of the model, for suggestions.
 
     Raises:
-        ConfigError: all mistakes found.
+        ConfigError: all errors found.
     """
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        lines = [line for mistake in error.errors() for line in _explain(model, mistake, where, list(extra))]
-        raise ConfigError("\n".join(lines)) from None
+        lines = [line for detail in error.errors() for line in _messages(model, detail, where, list(extra))]
+        raise ConfigError("\n".join(dict.fromkeys(lines))) from None
 
 
-def _explain(model: type[Section], mistake: Any, where: str, extra: list[str]) -> list[str]:
-    location = [part for part in mistake["loc"] if part != "[key]"]
+def _messages(model: type[Section], detail: Any, where: str, extra: list[str]) -> list[str]:
+    """The lines about one error of pydantic."""
+    location = [part for part in detail["loc"] if part != "[key]"]
     place = ".".join(str(part) for part in [where, *location] if part != "")
-    inner = mistake.get("ctx", {}).get("error")
-    if isinstance(inner, ConfigError):  # a section validated inside a section
-        return [f"{place}.{line}" for line in str(inner).splitlines()]
-    if mistake["type"] == "extra_forbidden":
-        return [f"{place}: unknown key. {nearest(str(location[-1]), [*_fields(model, location[:-1]), *extra])}"]
-    if mistake["type"] == "missing":
+    inner = detail.get("ctx", {}).get("error")
+    if isinstance(inner, ConfigError):  # of a section inside this one, or of sections that do not fit together
+        return [".".join(filter(None, [place, line])) for line in str(inner).splitlines()]
+    if detail["type"] == "extra_forbidden":
+        return [f"{place}: {_unknown(str(location[-1]), [*_fields(model, location[:-1]), *extra])}"]
+    if detail["type"] == "missing":
         return [f"{place}: missing; it has no default"]
-    message, value = mistake["msg"].removeprefix("Value error, "), mistake["input"]
-    told = isinstance(value, dict | Section) or repr(value) in message
-    return [": ".join(filter(None, [place, message])) + ("" if told else f" (got {shown(value)})")]
+    message, value = detail["msg"].removeprefix("Value error, "), detail["input"]
+    has_value = isinstance(value, dict | Section) or repr(value) in message
+    return [": ".join(filter(None, [place, message])) + ("" if has_value else f" (got {shown(value)})")]
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    if RENAMED.get(key) in known:
+        return f"this key was renamed to '{RENAMED[key]}'"
+    return f"unknown key. {nearest(key, known)}"
 
 
 def _fields(model: Any, location: list[Any]) -> list[str]:

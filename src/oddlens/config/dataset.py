@@ -1,0 +1,78 @@
+"""The section `datasets.<name>`: a simulation, and how many images of it each pool has."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from oddlens.lensing.simulation import Simulation
+from oddlens.lensing.substructure_classes import SMOOTH
+from oddlens.schema.section import Section
+
+MAX_SHARDS = 100_000
+"""Shards of a class in a pool: Snakemake could not plan more."""
+
+
+class ImageCounts(Section):
+    """The numbers of images in the pools: of each class, where a pool has several."""
+
+    train: PositiveInt
+    """Smooth images in the training pool."""
+    contaminant: NonNegativeInt
+    """Images of each anomaly class that may contaminate training sets."""
+    validation: PositiveInt
+    """Smooth images that no detector is trained on and no AUC uses."""
+    test: Annotated[int, Field(ge=2)]
+    """Test images of each class."""
+    per_shard: PositiveInt = 10_000
+    """Images in one HDF5 file. The memory of a job grows with it."""
+
+    @model_validator(mode="after")
+    def _shards_can_be_planned(self) -> "ImageCounts":
+        images = max(self.train, self.contaminant, self.validation, self.test)
+        if images > MAX_SHARDS * self.per_shard:
+            raise ValueError(
+                f"{images} images in shards of {self.per_shard} are more than {MAX_SHARDS} shards: raise per_shard"
+            )
+        return self
+
+
+class Dataset(Simulation):
+    """A data set: a simulation, and the numbers of images in its pools."""
+
+    images: ImageCounts
+    reproduces: Literal["model_a", "model_b"] | None = None
+    """The published data set that its AUCs are compared with. The default is the one of its own name, if any."""
+
+    @property
+    def anomalies(self) -> list[str]:
+        """The anomaly classes."""
+        return list(self.substructure)
+
+    @property
+    def classes(self) -> list[str]:
+        """All classes of the test pool, `smooth` first."""
+        return [SMOOTH, *self.anomalies]
+
+    def pools(self) -> dict[str, list[str]]:
+        """The classes of each pool."""
+        return {
+            "train": [SMOOTH],
+            "contaminant": self.anomalies if self.images.contaminant else [],
+            "validation": [SMOOTH],
+            "test": self.classes,
+        }
+
+    def shards(self, pool: str) -> list[int]:
+        """The numbers of the shards of each class in a pool."""
+        return list(range(-(-getattr(self.images, pool) // self.images.per_shard)))
+
+
+def exposure_groups(datasets: Mapping[str, Dataset]) -> dict[str, str]:
+    """The data sets whose simulations differ in the exposure only, each with the first of its group."""
+    groups: dict[str, list[str]] = {}
+    for name, dataset in datasets.items():
+        simulation = {key: value for key, value in dataset.plain().items() if key in Simulation.model_fields}
+        simulation["camera"] = {key: value for key, value in simulation["camera"].items() if key != "exposure_s"}
+        groups.setdefault(str(simulation), []).append(name)
+    return {name: names[0] for names in groups.values() if len(names) > 1 for name in names}

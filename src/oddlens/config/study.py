@@ -1,0 +1,123 @@
+"""A study: the whole config, validated."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+
+from oddlens.config.config_files import read_config
+from oddlens.config.contamination import Contamination, contamination_errors
+from oddlens.config.dataset import Dataset
+from oddlens.config.detector_row import DetectorRow, fitting_row, row_errors
+from oddlens.config.follow_up import FollowUp, follow_up_errors
+from oddlens.config.merging import mapping, merged
+from oddlens.config.presets import with_presets
+from oddlens.config.publish import publish_errors
+from oddlens.config.real_lenses import RealLenses
+from oddlens.config.regression import Regression, regression_errors
+from oddlens.config.rows import resolved_rows
+from oddlens.config.training import Training
+from oddlens.schema.config_errors import ConfigError, ErrorCollector, must_be_plain, validated
+from oddlens.schema.section import Section
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+"""Names of studies, data sets and rows, which are parts of file names."""
+
+
+class Study(Section):
+    """A validated config: presets, sweeps and rows are resolved, and all sections fit together."""
+
+    study: Name
+    """The name of the study. Its results lie in `results/<study>`."""
+    seed: NonNegativeInt
+    """The master seed of all randomness."""
+    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    """The data sets."""
+    contamination: Contamination
+    training: Training
+    detectors: Annotated[dict[Name, DetectorRow], Field(min_length=1)]
+    """The rows of the comparison."""
+    only: list[str] | None = None
+    """The rows of `detectors` that are compared, by name or pattern. The default is all."""
+    regression: Annotated[dict[Name, Regression], Field(default_factory=dict)]
+    """Networks that estimate parameters of lens and dark matter."""
+    fit_convergence: PositiveInt = 200
+    """Test images of each class whose fits are compared with fits that start from the truth."""
+    real: Annotated[dict[Name, RealLenses], Field(default_factory=dict)]
+    """Real lenses to be scored."""
+    follow_up: Annotated[dict[str, FollowUp], Field(default_factory=dict)]
+    """For each data set, the most anomalous images that are fitted again."""
+    publish: Annotated[dict[str, list[str]], Field(default_factory=dict)]
+    """For each data set, the rows whose first models are published in `pretrained/`."""
+
+    @model_validator(mode="after")
+    def _sections_fit_together(self) -> "Study":
+        errors = [
+            *contamination_errors(self.contamination, self.datasets),
+            *row_errors(self.detectors, self.datasets, self.contamination),
+            *regression_errors(self.regression, self.datasets, self.detectors),
+            *follow_up_errors(self.follow_up, self.datasets, self.detectors),
+            *publish_errors(self.publish, self.datasets, self.detectors),
+        ]
+        if errors:
+            raise ConfigError("\n".join(errors))
+        return self
+
+    @property
+    def fitting_row(self) -> str | None:
+        """The row whose lens fit makes the residual inputs of other rows."""
+        return fitting_row(self.detectors)
+
+
+def parse_study(config: dict[str, Any]) -> Study:
+    """The study of a config as YAML holds it.
+
+    Raises:
+        ConfigError: all errors found, one line each: the key, the value, what is allowed, and the nearest known name.
+    """
+    must_be_plain(config)
+    sections = {key: _entries(config, key) for key in ("datasets", "detectors")}
+    errors, datasets, rows = ErrorCollector(), {}, {}
+    common = config.get("training")
+    training = merged({}, mapping({} if common is None else common, "training"))
+    for name, section in sections["datasets"].items():  # presets first: a null removes what a preset gives
+        with errors.collecting():
+            datasets[name] = with_presets(section, f"datasets.{name}")
+    with errors.collecting():
+        rows = resolved_rows(sections["detectors"], config.get("only"), config.get("seed"), training)
+    errors.raise_collected()
+    others = merged({}, {key: value for key, value in config.items() if key not in sections})
+    sections |= {"datasets": datasets, "detectors": rows, "regression": _regression(others, training)}
+    return validated(Study, others | sections)
+
+
+def read_study(files: Sequence[Path]) -> Study:
+    """The study of config files, each laid over those before it.
+
+    Raises:
+        OSError, ValueError: if a file cannot be read, or the config is invalid.
+    """
+    return parse_study(read_config(files))
+
+
+def _entries(config: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
+    """The named sections of a config, without those that are null."""
+    named = mapping(config.get(key), key)
+    return {name: mapping(entry, f"{key}.{name}") for name, entry in named.items() if entry is not None}
+
+
+def _regression(config: dict[str, Any], training: dict[str, Any]) -> dict[str, Any]:
+    """The rows of the regression, each with its own training laid over the common one.
+
+    The common `robust` does not apply: it is for training sets without labels.
+    """
+    common = {key: value for key, value in training.items() if key != "robust"}
+    rows = mapping(config.get("regression", {}), "regression")
+    return {
+        name: {
+            **mapping(row, f"regression.{name}"),
+            "training": {**common, **mapping(row.get("training", {}), f"regression.{name}.training")},
+        }
+        for name, row in rows.items()
+    }
