@@ -8,13 +8,16 @@ import pytest
 import torch
 from scipy import stats
 
-from oddlens.config import settings
+from oddlens.config import detector_registry
+from oddlens.config.presets import preset_simulation
 from oddlens.detectors.interface import base, loading
-from oddlens.detectors.interface.base import Camera, Detector, OtherFormat
+from oddlens.detectors.interface.base import Detector
+from oddlens.detectors.interface.image_module import KnownCamera
+from oddlens.detectors.interface.model_files import OtherFormat
 from oddlens.files.artefacts import DamagedFile
 from oddlens.files.tensors import write_tensors
 from oddlens.training import checkpoints
-from oddlens.training.loop import Batch, Diverged
+from oddlens.training.objectives import Batch, Diverged
 
 PIXELS = 16
 TRAINING = {"epochs": 4, "batch_size": 32}
@@ -31,7 +34,7 @@ GROWING = {
 SMALL = {"width": 64, "depth": 2}
 PUBLISHED = {"network": "published", "stabilised": False, "expectation": False, "score": "error", "symmetric": False}
 VARIANTS = {
-    **{name: (name, {}) for name in settings.detectors()},
+    **{name: (name, {}) for name in detector_registry.detectors()},
     **{name: (name, SMALL) for name in ("aae", "cvae", "dcae", "infonce", "pgan_se")},
     "dcae_published": ("dcae", PUBLISHED | {"batch_norm": True, "schedule": "one_cycle"}),
     "cvae_published": ("cvae", PUBLISHED),
@@ -70,8 +73,8 @@ FLOORS = {"rbm_bernoulli": 0.6}
 LIKENESS = {"pgan_se_growing": 0.3}
 """The correlation of images with what is drawn for them after a short training, if it isn't 0.8: it learns slowly."""
 NOISE = 0.03
-CAMERA = Camera(0.0, NOISE**2, 2.5)
-SIMULATION = settings.simulation(
+CAMERA = KnownCamera(0.0, NOISE**2, 2.5)
+SIMULATION = preset_simulation(
     "model_a",
     above={
         "lens": {"mass_msun": {"uniform": [1.8e11, 6e11]}, "shear": {"magnitude": {"uniform": [0, 0.05]}}},
@@ -137,8 +140,8 @@ def trained(request):
 
 
 def test_the_folder_is_the_registry():
-    assert {"aae", "cvae", "dcae", "rbm", "pca", "flux", "random", "oracle", "supervised"} <= set(settings.detectors())
-    assert "base" not in settings.detectors()
+    assert {"aae", "cvae", "dcae", "rbm", "pca", "flux", "random", "oracle", "supervised"} <= set(detector_registry.detectors())
+    assert "base" not in detector_registry.detectors()
 
 
 def test_scores_are_one_finite_float_each(trained):
@@ -272,21 +275,21 @@ def test_the_noise_is_one_everywhere_in_what_detectors_see():
     model.background.fill_(0.01)
     light = torch.linspace(0, 3, 64).reshape(1, 1, 8, 8)
     noise = model.variance(light).sqrt() * torch.randn(20000, 1, 8, 8, generator=rng)
-    torch.testing.assert_close(model.see(light + noise).std(dim=0), torch.ones(1, 8, 8), atol=0.05, rtol=0)
+    torch.testing.assert_close(model.stabilise(light + noise).std(dim=0), torch.ones(1, 8, 8), atol=0.05, rtol=0)
     for stabilised in (True, False):
-        torch.testing.assert_close(model.show(model.see(light, stabilised), stabilised), light)
+        torch.testing.assert_close(model.unstabilise(model.stabilise(light, stabilised), stabilised), light)
 
 
 def test_reconstructions_have_the_images_units(trained):
     name, model = trained
     if type(model).reconstruct is Detector.reconstruct:
-        assert model.reconstructed(toy(3)) is None
+        assert model.reconstructions(toy(3)) is None
         return
     images = 50 * toy(30)
     model = build(name)
-    training, camera = {"epochs": 20, "batch_size": 32}, Camera(0.0, (50 * NOISE) ** 2, 2.5)
+    training, camera = {"epochs": 20, "batch_size": 32}, KnownCamera(0.0, (50 * NOISE) ** 2, 2.5)
     model.fit(50 * toy(200), seed=1, training=training, camera=camera)
-    rebuilt = model.reconstructed(images)
+    rebuilt = model.reconstructions(images)
     assert rebuilt.shape == images.shape
     assert np.corrcoef(rebuilt.ravel(), images.ravel())[0, 1] > LIKENESS.get(name, 0.8)
     assert 0.5 < rebuilt.mean() / images.mean() < 2
@@ -298,7 +301,7 @@ def test_maps_say_where_a_ring_is_broken(learned):
         pytest.skip(f"{name} cannot say where")
     broken, ring = toy(100, odd=1, seed=6, model=True)
     truth = (ring, np.full_like(ring, NOISE)) if model.needs == "truth" else None
-    maps = model.maps(broken, truth=truth)
+    maps = model.anomaly_maps(broken, truth=truth)
     assert maps.shape == broken.shape
     odd = np.abs(broken - ring) > 0.4
     assert maps[odd].mean() > 2 * maps[~odd].mean()
@@ -359,14 +362,14 @@ def test_labels_and_truth_go_to_those_who_need_them_and_to_nobody_else():
 
 def test_codes_and_drawn_images_have_their_shapes(trained):
     name, model = trained
-    images, codes, drawn, album = toy(7), model.embedded(toy(7)), model.imagined(5, seed=1), model.pictures()
+    images, codes, drawn, album = toy(7), model.embeddings(toy(7)), model.samples(5, seed=1), model.snapshot_images()
     if codes is not None:
         assert codes.shape[0] == 7
-        np.testing.assert_array_equal(codes[:3], model.embedded(images[:3]))
+        np.testing.assert_array_equal(codes[:3], model.embeddings(images[:3]))
     if drawn is not None:
         assert drawn.shape == (5, PIXELS, PIXELS)
-        np.testing.assert_array_equal(drawn, model.imagined(5, seed=1))
-        assert (drawn != model.imagined(5, seed=2)).any()
+        np.testing.assert_array_equal(drawn, model.samples(5, seed=1))
+        assert (drawn != model.samples(5, seed=2)).any()
         assert 0.2 < np.abs(drawn).max() / np.abs(images).max() < 5, "in the units of the training images"
     if album is not None:
         assert album.shape[2:] == (PIXELS, PIXELS)

@@ -5,10 +5,10 @@ import math
 import pytest
 import torch
 
-from oddlens.config import settings
+from oddlens.config import detector_registry
 from oddlens.detectors.blocks.information import CLOSEST, Critic, Information, information, posed, reference, repelled
 from oddlens.schema.config_errors import ConfigError, validated
-from oddlens.training.symmetries import COUNT, act
+from oddlens.training.symmetries import N_SYMMETRIES, act
 
 CORRELATION = 0.8
 TRUE = -0.5 * math.log(1 - CORRELATION**2)
@@ -137,8 +137,8 @@ def test_poses_are_symmetries_or_shifts_of_the_image():
     rng = torch.Generator().manual_seed(0)
     images = torch.randn(200, 1, 6, 6)
     turned = posed(images, ["turns", "flips"], rng)
-    found = {next(k for k in range(COUNT) if torch.equal(act(a, k), b)) for a, b in zip(images, turned, strict=True)}
-    assert found == set(range(COUNT))
+    found = {next(k for k in range(N_SYMMETRIES) if torch.equal(act(a, k), b)) for a, b in zip(images, turned, strict=True)}
+    assert found == set(range(N_SYMMETRIES))
     assert torch.equal(posed(images, [], rng), images)
     moved = posed(images, ["shifts"], rng)
     assert moved.shape == images.shape
@@ -172,4 +172,4 @@ def test_views_differ_by_unit_noise_if_they_are_to():
 @pytest.mark.parametrize("detector", ["infonce", "svdd"])
 def test_a_negative_beta_is_refused_before_training(detector):
     with pytest.raises(ConfigError, match="beta"):
-        validated(settings.detector_settings(detector), {"beta": -1.0}, "detectors.one")
+        validated(detector_registry.detector_settings(detector), {"beta": -1.0}, "detectors.one")

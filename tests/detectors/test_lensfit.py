@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from oddlens.config import settings
+from oddlens.config.presets import preset_simulation
 from oddlens.data import shards
 from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
 from oddlens.detectors.blocks.scan import Scan
 from oddlens.detectors.interface import loading
-from oddlens.detectors.interface.base import Camera
+from oddlens.detectors.interface.image_module import KnownCamera
 from oddlens.detectors.lensfit import filled
 from oddlens.lensing import camera, render, scene
 from oddlens.lensing.lens_light_residual import leftover, principal
@@ -21,7 +21,7 @@ from oddlens.stages.simulate import simulate
 COUNT = 24
 RICHER = {"elliptical": True, "multipoles": (3, 4), "free_index": True, "source_pixels": 5, "leftover": 2}
 SMOOTH_C = {"source": {"clumps": None, "sersic_index": {"uniform": [0.7, 1.5]}}, "lens": {"light": None}}
-SMALL = settings.simulation(
+SMALL = preset_simulation(
     "model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}}
 )
 WORLDS = {"model_a": ({}, {}), "model_b": ({}, {}), "model_c": (RICHER, SMOOTH_C)}
@@ -31,7 +31,7 @@ WORLDS = {"model_a": ({}, {}), "model_b": ({}, {}), "model_c": (RICHER, SMOOTH_C
 def lenses(request):
     """A model, the parameters of some lenses, and what the simulator draws of them."""
     how, above = WORLDS[request.param]
-    simulation = settings.simulation(request.param, above=above)
+    simulation = preset_simulation(request.param, above=above)
     scenes = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
     model = LensModel(simulation, **how)
     model.leftover += 0.01 * torch.randn(model.leftover.shape, generator=torch.Generator().manual_seed(7))
@@ -63,7 +63,7 @@ def test_the_model_draws_what_the_simulator_draws(lenses):
 
 def test_cusps_are_drawn_with_rays_enough():
     """With 2 x 2 rays in all pixels a smooth lens whose source has a cusp was odder than half of the odd ones."""
-    simulation = settings.simulation("model_b", above={"source": {"sersic_index": 4}})
+    simulation = preset_simulation("model_b", above={"source": {"sersic_index": 4}})
     scenes = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
     model, noise = LensModel(simulation), Noise(1e-3, 4e-5)
     seen = torch.tensor(render.renderer(simulation.camera, "smooth")(scenes)["image"]).flatten(1)
@@ -155,7 +155,7 @@ def test_a_separated_kernel_convolves(k):
 @pytest.fixture(scope="module")
 def planted():
     """Model B lenses with a point of mass 0.02 arcsec^2 on the ring; what a scan of the best smooth lenses finds."""
-    simulation = settings.simulation("model_b")
+    simulation = preset_simulation("model_b")
     model = LensModel(simulation, rays=3)
     scenes = scene.draw(simulation, 2, "d", "test", "smooth", np.arange(COUNT))
     parameters = torch.tensor(model.parameters_of(scenes.lens), dtype=torch.float32)
@@ -266,7 +266,7 @@ def test_gaps_are_filled_from_their_rim():
 
 @pytest.mark.parametrize("source_pixels", [0, 5])
 def test_the_evidence_is_that_of_the_dense_covariance(source_pixels):
-    simulation, spread, count = settings.simulation("model_b"), 0.02, 3
+    simulation, spread, count = preset_simulation("model_b"), 0.02, 3
     model, noise = LensModel(simulation, source_pixels=source_pixels), Noise(1e-3, 4e-5)
     scan = Scan(model, places=7, half_width_arcsec=2.4, softening_arcsec=0.1)
     lenses = scene.draw(simulation, 2, "d", "test", "smooth", np.arange(count)).lens
@@ -342,7 +342,7 @@ def test_what_no_fit_explains_says_nothing(planted):
 
 def test_cells_make_a_source_that_is_no_sersic_profile():
     """A clump that the profile cannot be: with source_pixels, chi-square is that of noise, and masses are found no more."""
-    simulation = settings.simulation("model_b")
+    simulation = preset_simulation("model_b")
     lenses = scene.draw(simulation, 3, "d", "test", "smooth", np.arange(8)).lens
     noise, z = Noise(1e-3, 4e-5), {}
     drawing = LensModel(simulation, source_pixels=9)
@@ -361,7 +361,7 @@ def test_cells_make_a_source_that_is_no_sersic_profile():
 
 
 def test_a_few_images_span_what_subtraction_leaves():
-    simulation = settings.simulation("model_c")
+    simulation = preset_simulation("model_c")
     model = LensModel(simulation, leftover=8)
     learnt, new = (scene.draw(simulation, seed, "d", "test", "smooth", np.arange(48 * seed)).lens for seed in (4, 1))
     seen = [model.seen(torch.tensor(leftover(simulation, q, model.side).left).float()).numpy() for q in (learnt, new)]
@@ -373,7 +373,7 @@ def test_a_few_images_span_what_subtraction_leaves():
 
 
 def test_leftover_light_is_the_simulators():
-    simulation = settings.simulation("model_c", above={"source": {"clumps": None}})
+    simulation = preset_simulation("model_c", above={"source": {"clumps": None}})
     scenes = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(6))
     model = LensModel(simulation, rays=4, elliptical=True, multipoles=(3, 4), free_index=True)
     lens = model(torch.tensor(model.parameters_of(scenes.lens)).float())
@@ -410,7 +410,7 @@ def trained():
     scenes = scene.draw(SMALL, 3, "d", "test", "smooth", np.arange(64))
     seen = renderer(scenes)["image"]
     images = (seen + np.sqrt(1e-3 * seen + 1.6e-4) * np.random.default_rng(0).standard_normal(seen.shape)).astype("f4")
-    model.fit(images, seed=1, camera=Camera(1e-3, 1.6e-4, 2.1), training={"epochs": 150, "batch_size": 64})
+    model.fit(images, seed=1, camera=KnownCamera(1e-3, 1.6e-4, 2.1), training={"epochs": 150, "batch_size": 64})
     return model, images
 
 
@@ -426,7 +426,7 @@ def test_a_start_without_truth_reaches_the_optimum(trained):
 @pytest.fixture(scope="module")
 def library():
     model = loading.detector("lensfit").build(16, seed=1, simulation=SMALL.plain(), lenses=1024, places=9, tries=4)
-    model.fit(np.random.default_rng(1).random((64, 16, 16)).astype("f4"), seed=1, camera=Camera(1e-3, 1.6e-4, 2.1))
+    model.fit(np.random.default_rng(1).random((64, 16, 16)).astype("f4"), seed=1, camera=KnownCamera(1e-3, 1.6e-4, 2.1))
     return model
 
 
@@ -468,17 +468,17 @@ def test_the_scatter_of_cells_is_learnt_from_images(scatter):
     parameters[:, len(model.model.names) :] = amplitudes
     images = noisy(model.model(parameters).clamp(min=0), Noise(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
     training = {"epochs": 60, "batch_size": 64}
-    model.fit(images, seed=1, camera=Camera(1e-3, 1.6e-4, 2.1), training=training)
+    model.fit(images, seed=1, camera=KnownCamera(1e-3, 1.6e-4, 2.1), training=training)
     learnt = model.scatter[len(model.model.names)].item()
     assert scatter / 2 <= learnt <= 2 * scatter
 
 
 def test_what_is_left_over_is_noise(trained):
     model, images = trained
-    left = model.leftovers(images)
+    left = model.residual_inputs(images)
     assert left.shape == (64, 2, 16, 16)
     assert left[:, 0].std() == pytest.approx(1, abs=0.08)
-    assert left[:, 1].max() == pytest.approx(model.examined(images)[1]["significance"].max(), rel=0.2)
+    assert left[:, 1].max() == pytest.approx(model.scores_and_findings(images)[1]["significance"].max(), rel=0.2)
 
 
 def test_a_map_of_places_becomes_an_image(planted):
@@ -494,11 +494,11 @@ def test_a_map_of_places_becomes_an_image(planted):
 
 def test_the_least_mass_is_that_which_is_seen_with_five_sigma(trained):
     model, images = trained
-    least = model.sensitivities(images)
+    least = model.mass_sensitivities(images)
     beyond = np.isnan(least)
     assert beyond[0].sum() == 16**2 - 12**2  # the places reach to 2.4 of 3.2 arcsec
     assert (least[~beyond] > 0).all()
-    found = model.examined(images)[1]
+    found = model.scores_and_findings(images)[1]
     above = np.nanmin(least, axis=(1, 2)) / found["least_arcsec2"]  # between places it is interpolated
     assert above.min() > 0.99
     assert np.median(above) < 1.5
@@ -531,7 +531,7 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
     )
     table = fit_convergence_table([tmp_path / "fit_convergence"])
     assert list(table["class"]) == ["smooth", "smooth", "cdm", "cdm"]
-    assert list(table["start"]) == ["network", "library"] * 2
+    assert list(table["initial_parameters"]) == ["network", "library"] * 2
     assert (table["images"] == 32).all()
     assert (table["reached"] <= table["converged"]).all()
     assert (table["reached"] + table["missed"] <= 32).all()
@@ -550,7 +550,7 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
 
 def test_what_is_found_stands_beside_the_score(trained):
     model, images = trained
-    scores, found = model.examined(images[:16])
+    scores, found = model.scores_and_findings(images[:16])
     np.testing.assert_array_equal(scores, model.score(images[:16]))
     assert set(found) == set(model.findings)
     assert np.isin(found["doubtful"], (0, 1)).all()
@@ -559,14 +559,14 @@ def test_what_is_found_stands_beside_the_score(trained):
     assert found["significance"].shape == (16,)
     broken = images[:2].copy()
     broken[:, :8] = 0  # half a ring
-    assert model.examined(broken)[1]["chi_square"].max() > 5 or model.examined(broken)[1]["doubtful"].any()
+    assert model.scores_and_findings(broken)[1]["chi_square"].max() > 5 or model.scores_and_findings(broken)[1]["doubtful"].any()
 
 
 def test_a_masked_image_has_the_score_of_what_is_seen(trained):
     model, images = trained
     mask = masked(images)
     seen = np.where(mask, np.float32(np.nan), images)
-    (clean, _), (scores, found) = model.examined(images), model.examined(seen)
+    (clean, _), (scores, found) = model.scores_and_findings(images), model.scores_and_findings(seen)
     assert found["doubtful"].mean() < 0.05
     assert 0.7 < np.median(found["chi_square"]) < 1.2
     assert np.median(np.abs(scores - clean)) < 0.5 * clean.std()
@@ -574,8 +574,8 @@ def test_a_masked_image_has_the_score_of_what_is_seen(trained):
     beside[5] = seen[5]
     assert model.score(seen[5:6])[0] == model.score(beside)[5] == scores[5]
     np.testing.assert_array_equal(np.delete(model.score(beside), 5), np.delete(clean, 5))
-    assert (model.maps(seen)[mask] == 0).all()
-    apart = np.abs(model.reconstructed(seen) - model.reconstructed(images)) / np.sqrt(1.6e-4)
+    assert (model.anomaly_maps(seen)[mask] == 0).all()
+    apart = np.abs(model.reconstructions(seen) - model.reconstructions(images)) / np.sqrt(1.6e-4)
     assert np.median(apart[mask]) < 1
 
 
@@ -583,7 +583,7 @@ def test_an_image_that_shows_too_little_is_doubtful_and_one_that_shows_nothing_i
     model, images = trained
     seen = images[:3].copy()
     seen[1, :, :8] = np.nan
-    found = model.examined(seen)[1]
+    found = model.scores_and_findings(seen)[1]
     assert found["doubtful"].tolist() == [0, 1, 0]
     assert (found["significance"][1], found["at_bounds"][1]) == (0, 0)
     for value in (np.nan, np.inf):
@@ -594,27 +594,27 @@ def test_an_image_that_shows_too_little_is_doubtful_and_one_that_shows_nothing_i
 
 def test_lenses_that_the_world_cannot_have_are_flagged(trained, tmp_path):
     model, images = trained
-    assert model.examined(images)[1]["at_bounds"].mean() < 0.05
+    assert model.scores_and_findings(images)[1]["at_bounds"].mean() < 0.05
     scenes = scene.draw(model.smooth, 3, "d", "test", "smooth", np.arange(16))
     far = torch.tensor(model.model.parameters_of(scenes.lens)).float()
     far[:, model.model.names.index("einstein_radius")] = 2.4
     seen = noisy(model.model(far), Noise(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
-    found = model.examined(seen)[1]
+    found = model.scores_and_findings(seen)[1]
     assert (found["at_bounds"] + found["doubtful"]).mean() > 0.9
     assert found["at_bounds"].mean() > 0.5
     model.save(tmp_path / "model")
     loaded, _ = loading.load(tmp_path / "model")
-    np.testing.assert_array_equal(loaded.examined(seen)[1]["at_bounds"], found["at_bounds"])
+    np.testing.assert_array_equal(loaded.scores_and_findings(seen)[1]["at_bounds"], found["at_bounds"])
 
 
 def test_a_camera_without_noise_is_refused():
-    simulation = settings.simulation("model_b", above={"camera": {"noise": "none"}})
+    simulation = preset_simulation("model_b", above={"camera": {"noise": "none"}})
     with pytest.raises(ValueError, match=r"camera\.noise: none.*leave the row out"):
         loading.detector("lensfit").build(32, simulation=simulation.plain())
 
 
 def test_a_fit_may_have_less_freedom_than_the_simulation():
-    simulation = settings.simulation("model_c").plain()
+    simulation = preset_simulation("model_c").plain()
     kind = loading.detector("lensfit")
     rich, poor = (
         kind.build(32, simulation=simulation, **how).model
@@ -635,8 +635,8 @@ def test_turned_images_give_turned_maps_and_equal_scores(trained):
         turned = np.ascontiguousarray(turn(images))
         difference = np.abs(model.score(turned) - scores)
         assert np.quantile(difference, 0.9) < 0.1
-        maps = turn(model.maps(images))
-        assert np.corrcoef(model.maps(turned).ravel(), maps.ravel())[0, 1] > 0.95
+        maps = turn(model.anomaly_maps(images))
+        assert np.corrcoef(model.anomaly_maps(turned).ravel(), maps.ravel())[0, 1] > 0.95
 
 
 def test_training_images_only_set_the_unit():
@@ -647,7 +647,7 @@ def test_training_images_only_set_the_unit():
         images[0, 0, :] = 2.0  # the same brightest pixels
         images[seed, 1] = np.nan
         model = kind.build(16, seed=1, simulation=SMALL.plain(), lenses=128, places=3)
-        model.fit(images, seed=1, camera=Camera(1e-3, 1.6e-4, 2.1), training={"epochs": 2, "batch_size": 32})
+        model.fit(images, seed=1, camera=KnownCamera(1e-3, 1.6e-4, 2.1), training={"epochs": 2, "batch_size": 32})
         made.append(model.score(asked))
     np.testing.assert_array_equal(*made)
 

@@ -12,7 +12,11 @@ import yaml
 from bs4 import BeautifulSoup
 
 from conftest import ROOT
-from oddlens.config import settings
+from oddlens.config import detector_registry
+from oddlens.config.dataset import Dataset, ImageCounts
+from oddlens.config.merging import laid_over
+from oddlens.config.study import Study, parse_study
+from oddlens.config.training import Training
 from oddlens.lensing import substructure_classes
 from oddlens.schema.priors import Distribution
 from oddlens.schema.section import Section
@@ -115,11 +119,11 @@ def keys(section, above=""):
 
 
 def wanted():
-    yield from (key for key in settings.Study.model_fields if key not in ("datasets", "detectors", "real"))
+    yield from (key for key in Study.model_fields if key not in ("datasets", "detectors", "real"))
     yield from ("datasets.<name>", "detectors.<row>", "real.<name>", "preset")
-    yield from (f"images.{key}" for key in keys(settings.Images))
-    yield from settings.Training.model_fields
-    yield from (key for key in keys(settings.Dataset) if not key.startswith(("images.", "substructure", "lens.light.")))
+    yield from (f"images.{key}" for key in keys(ImageCounts))
+    yield from Training.model_fields
+    yield from (key for key in keys(Dataset) if not key.startswith(("images.", "substructure", "lens.light.")))
     yield from ("lens.light.*", "lens.light.subtraction.intensity_ratio", "lens.light.subtraction.radius_ratio")
     for name in substructure_classes.names()[1:]:
         yield from (f"substructure.{name}.{key}" for key in keys(substructure_classes.module(name).Priors))
@@ -130,15 +134,15 @@ def test_every_key_is_on_the_page_of_the_config():
     assert not {key for key in wanted() if key not in told and not any(found.startswith(f"{key}.") for found in told)}
 
 
-@pytest.mark.parametrize("name", settings.detectors())
+@pytest.mark.parametrize("name", detector_registry.detectors())
 def test_every_key_of_a_detector_is_in_its_row(name):
     rows = re.findall(r"^\| (`.*?) \| (.*) \|$", CONFIG.split("Their keys:")[1], re.MULTILINE)
     told = {
         detector: " ".join(said for named, said in rows if f"`{detector}`" in named)
-        for detector in settings.detectors()
+        for detector in detector_registry.detectors()
     }
     said = told[name] + " ".join(told[other] for other in re.findall(r"those of `(\w+)`", told[name]))
-    assert set(settings.detector_settings(name).model_fields) <= set(re.findall(r"`(\w+)`", said))
+    assert set(detector_registry.detector_settings(name).model_fields) <= set(re.findall(r"`(\w+)`", said))
 
 
 # --- what a page asks its reader to do -------------------------------------------------------------------------------
@@ -147,7 +151,7 @@ def test_every_key_of_a_detector_is_in_its_row(name):
 def test_the_config_of_the_tutorial_is_a_study(config):
     page = (ROOT / "docs/tutorial.md").read_text()
     written = yaml.safe_load(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
-    assert settings.study(settings.merged(config, written)).study == written["study"]
+    assert parse_study(laid_over(config, written)).study == written["study"]
 
 
 def test_every_command_of_make_that_a_page_names_is_in_the_makefile():

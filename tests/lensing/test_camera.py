@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 from scipy import optimize, special, stats
 
-from oddlens.config import settings
+from oddlens.config.presets import preset_simulation
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import scene
 from oddlens.lensing.camera import COUNTER, expose, noise_sigma, poisson_quantile, psf_profile
 
-SIMULATION = settings.simulation("model_a")
+SIMULATION = preset_simulation("model_a")
 SHAPES = [("airy", 0.0), ("gaussian", 0.0), ("moffat", 2.5), ("moffat", 4.765)]
 EXPOSURE, SKY, READ = 1000.0, 0.04, 30.0
 TAKEN = {"exposure_s": EXPOSURE, "sky": SKY}
 
 
 def camera(**changes):
-    return settings.simulation("model_a", above={"camera": changes}).camera
+    return preset_simulation("model_a", above={"camera": changes}).camera
 
 
 def kernel(cam):
@@ -75,7 +75,7 @@ def test_a_kernel_is_symmetric_and_sums_to_one(profile, beta):
 
 
 def test_each_image_has_its_own_kernel_where_the_width_varies():
-    simulation = settings.simulation("model_a", above={"camera": {"psf": {"fwhm_arcsec": {"uniform": [0.5, 1.0]}}}})
+    simulation = preset_simulation("model_a", above={"camera": {"psf": {"fwhm_arcsec": {"uniform": [0.5, 1.0]}}}})
     drawn = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(5)).lens
     kernels = cameras.psf_kernels(simulation.camera, drawn)
     assert kernels.shape == (5, 21, 21)

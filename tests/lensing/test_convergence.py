@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from oddlens.config.settings import simulation
+from oddlens.config.presets import preset_simulation
 from oddlens.lensing import convergence, grids, scene
 from oddlens.lensing.substructure import cdm, smooth, vortex
 
@@ -77,7 +77,7 @@ def test_a_vortex_against_its_closed_form():
 
 @cache
 def scenes(preset, pool, cls, first=0, count=4):
-    odd_simulation = simulation(*preset.split(), above=TRUTH)
+    odd_simulation = preset_simulation(*preset.split(), above=TRUTH)
     return odd_simulation.camera, scene.draw(odd_simulation, 3, "one", pool, cls, np.arange(first, first + count))
 
 
@@ -123,7 +123,7 @@ def test_every_class_has_a_map():
     presets = ("model_a", "subhalo", "tnfw_subhalos")
     for preset in presets:
         above = {"camera": {"pixels": 8, "pixel_scale_arcsec": 0.5, "psf": {"pixels": 5}}}
-        odd_simulation = simulation(*dict.fromkeys(["model_a", preset]), above=above)
+        odd_simulation = preset_simulation(*dict.fromkeys(["model_a", preset]), above=above)
         for cls in odd_simulation.substructure:
             odd = scene.draw(odd_simulation, 3, "one", "test", cls, np.arange(1))
             assert np.isfinite(convergence.difference(odd_simulation.camera, cls, odd, 0)).all(), (preset, cls)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from oddlens.config import settings
+from oddlens.config.merging import merged
+from oddlens.config.presets import preset_simulation
 from oddlens.data import shards
 from oddlens.data.randomness import stream
 from oddlens.lensing import render, scene, substructure_classes
@@ -14,7 +15,7 @@ from oddlens.lensing.substructure import cdm, vortex
 from oddlens.stages import simulate as simulating
 
 SMALL = {"camera": {"pixels": 16, "pixel_scale_arcsec": 0.4, "psf": {"pixels": 5}}}
-SIMULATION = settings.simulation("model_a", "subhalo", above=SMALL)
+SIMULATION = preset_simulation("model_a", "subhalo", above=SMALL)
 # Model C with all the rest varied, too.
 VARIED = {
     "lens": {"mass_msun": {"loguniform": [1e11, 1e12]}, "shear": {"magnitude": {"uniform": [0, 0.3]}}},
@@ -28,7 +29,7 @@ VARIED = {
         "noise_correlation_pixels": {"uniform": [0, 1]},
     },
 }
-DIVERSE = settings.simulation("model_c", above=VARIED)
+DIVERSE = preset_simulation("model_c", above=VARIED)
 CLASSES = substructure_classes.names()
 ANOMALIES = list(SIMULATION.substructure)
 NAME = {"seed": 3, "dataset": "one", "pool": "train", "cls": "smooth"}
@@ -214,7 +215,7 @@ def pictured(simulation, cls, count=3):
 
 def test_without_noise_an_image_is_what_the_camera_sees():
     made = pictured(
-        settings.simulation("model_c", above=settings.merged(SMALL, {"camera": {"noise": "none"}})), "smooth"
+        preset_simulation("model_c", above=merged(SMALL, {"camera": {"noise": "none"}})), "smooth"
     )
     np.testing.assert_array_equal(made.images, made.noise_free)
     np.testing.assert_array_equal(made.noise_free, made.rendered["image"] - made.rendered["subtracted"])
@@ -223,13 +224,13 @@ def test_without_noise_an_image_is_what_the_camera_sees():
 def test_subtraction_takes_the_model_of_the_light_away_and_leaves_its_noise():
     """Twins of subtraction: the same noise, whether or not the lens galaxy's light is subtracted."""
     none = {"lens": {"light": {"subtraction": None}}}
-    subtracted = pictured(settings.simulation("model_c", above=SMALL), "smooth")
-    left = pictured(settings.simulation("model_c", above=SMALL | none), "smooth")
+    subtracted = pictured(preset_simulation("model_c", above=SMALL), "smooth")
+    left = pictured(preset_simulation("model_c", above=SMALL | none), "smooth")
     model = subtracted.rendered["subtracted"]
     assert model.max() > 1
     np.testing.assert_allclose(left.images - subtracted.images, model, atol=1e-4 * model.max())
     np.testing.assert_allclose(subtracted.sigma, left.sigma, rtol=1e-5)
-    dark = pictured(settings.simulation("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
+    dark = pictured(preset_simulation("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
     assert np.all(subtracted.sigma > dark.sigma)
     centre = np.s_[:, 7:9, 7:9]
     assert np.all(subtracted.sigma[centre] > 1.5 * dark.sigma[centre])
@@ -237,8 +238,8 @@ def test_subtraction_takes_the_model_of_the_light_away_and_leaves_its_noise():
 
 def test_a_model_of_the_light_that_fits_leaves_the_arcs_alone():
     exact = {"lens": {"light": {"subtraction": {"intensity_ratio": 1, "radius_ratio": 1}}}}
-    subtracted = pictured(settings.simulation("model_c", above=SMALL | exact), "smooth")
-    dark = pictured(settings.simulation("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
+    subtracted = pictured(preset_simulation("model_c", above=SMALL | exact), "smooth")
+    dark = pictured(preset_simulation("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
     np.testing.assert_allclose(subtracted.noise_free, dark.noise_free, atol=1e-5 * subtracted.rendered["image"].max())
 
 

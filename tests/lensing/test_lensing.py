@@ -13,13 +13,13 @@ from lenstronomy.Util.param_util import phi_q2_ellipticity
 from scipy import integrate, signal
 
 from made_up import auc_with_variance
-from oddlens.config import settings
+from oddlens.config.presets import preset_simulation
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import grids, reference, render, scene, substructure_classes
 from oddlens.lensing.cosmology import planes
 from oddlens.lensing.substructure import cdm, vortex
 
-SIMULATION = settings.simulation("model_a", "subhalo")
+SIMULATION = preset_simulation("model_a", "subhalo")
 CLASSES = substructure_classes.names()
 ANOMALIES = list(SIMULATION.substructure)
 IMAGES = 400
@@ -34,7 +34,7 @@ def one(columns, k):
 
 
 def parameters(scenes, k):
-    return {part: one(columns, k) for part, columns in render.parameters(scenes).items()}
+    return {part: one(columns, k) for part, columns in ray_tracing.parameters(scenes).items()}
 
 
 def noise_of(camera, scenes, images):
@@ -68,7 +68,7 @@ def test_the_first_row_is_the_top():
 
 def test_a_source_above_right_is_seen_above_right():
     above = {"source": {"offset_arcsec": 3.0, "offset_angle_deg": 45.0, "effective_radius_arcsec": 0.1}}
-    simulation = settings.simulation(
+    simulation = preset_simulation(
         "model_a", above={**above, "lens": {"mass_msun": 1e8, "shear": {"magnitude": 0.0}}}
     )
     image = render.renderer(simulation.camera.model_copy(update={"error_sigma": None}), "smooth")(
@@ -94,7 +94,7 @@ def turned(scenes):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_turned_lens_is_a_turned_image(cls):
-    simulation = settings.simulation("model_c", "subhalo")
+    simulation = preset_simulation("model_c", "subhalo")
     scenes, rendered = draw(cls, range(2), simulation), render.renderer(simulation.camera, cls)
     upright, on_its_side = rendered(scenes)["image"], rendered(turned(scenes))["image"]
     error = np.abs(np.rot90(upright, axes=(1, 2)) - on_its_side).max() / upright.max()
@@ -115,7 +115,7 @@ def test_flux_is_kept_from_the_surface_to_the_image():
         },
         "camera": {"zero_point_mag": 27.5, "psf": {"fwhm_arcsec": 0.4}},
     }
-    simulation = settings.simulation("model_a", above=above)
+    simulation = preset_simulation("model_a", above=above)
     image = render.renderer(simulation.camera, "smooth")(draw("smooth", [0], simulation))["image"][0]
     b = 1.67834699  # of n = 1
     luminosity = 10.0 * 0.3**2 * 2 * np.pi * np.exp(b) / b**2  # of an exponential profile
@@ -166,7 +166,7 @@ def test_the_correction_takes_the_error_of_smooth_light_away():
 def guarded():
     """A camera, scenes and images of few pixels."""
     camera = {"pixels": 16, "pixel_scale_arcsec": 0.3, "psf": {"pixels": 9}}
-    simulation = settings.simulation("model_a", above={"camera": camera})
+    simulation = preset_simulation("model_a", above={"camera": camera})
     scenes = draw("cdm", range(2), simulation)
     return simulation.camera, scenes, render.renderer(simulation.camera, "cdm")(scenes)["image"]
 
@@ -220,16 +220,16 @@ FEW = {
     "camera": {"pixels": 24, "pixel_scale_arcsec": 0.25, "over_sampling": 4, "psf": {"pixels": 7, "fwhm_arcsec": 0.8}}
 }
 GRID = {
-    "smooth": ("smooth", settings.simulation("model_a", above=FEW)),
-    "points": ("cdm", settings.simulation("model_a", above=FEW)),
-    "steep points": ("cdm", settings.simulation("model_a", "steep_subhalos", above=FEW)),
-    "truncated NFW": ("cdm", settings.simulation("model_a", "tnfw_subhalos", above=FEW)),
-    "pseudo-Jaffe": ("subhalo", settings.simulation("model_a", "subhalo", above=FEW)),
-    "vortex": ("vortex", settings.simulation("model_a", above=FEW)),
-    "redshifts": ("cdm", settings.simulation("model_b", above=FEW)),
-    "everything": ("smooth", settings.simulation("model_c", above=FEW)),
-    "everything and NFW": ("cdm", settings.simulation("model_c", "tnfw_subhalos", above=FEW)),
-    "everything and pseudo-Jaffe": ("subhalo", settings.simulation("model_c", "subhalo", above=FEW)),
+    "smooth": ("smooth", preset_simulation("model_a", above=FEW)),
+    "points": ("cdm", preset_simulation("model_a", above=FEW)),
+    "steep points": ("cdm", preset_simulation("model_a", "steep_subhalos", above=FEW)),
+    "truncated NFW": ("cdm", preset_simulation("model_a", "tnfw_subhalos", above=FEW)),
+    "pseudo-Jaffe": ("subhalo", preset_simulation("model_a", "subhalo", above=FEW)),
+    "vortex": ("vortex", preset_simulation("model_a", above=FEW)),
+    "redshifts": ("cdm", preset_simulation("model_b", above=FEW)),
+    "everything": ("smooth", preset_simulation("model_c", above=FEW)),
+    "everything and NFW": ("cdm", preset_simulation("model_c", "tnfw_subhalos", above=FEW)),
+    "everything and pseudo-Jaffe": ("subhalo", preset_simulation("model_c", "subhalo", above=FEW)),
 }
 
 
@@ -342,7 +342,7 @@ def our_image(camera, scenes, k, module):
     """Flux of each pixel by our formulae in NumPy and float64, after the PSF."""
     n, rays, scale = render.padded_pixels(camera), camera.over_sampling, camera.pixel_scale_arcsec
     axis = grids.centres(n * rays, n * scale)
-    surface = render.brightness(parameters(scenes, k), module, *np.meshgrid(-axis, axis, indexing="ij"), np)
+    surface = ray_tracing.brightness(parameters(scenes, k), module, *np.meshgrid(-axis, axis, indexing="ij"), np)
     means = surface.reshape(n, rays, n, rays).mean(axis=(1, 3)) * scale**2
     return signal.fftconvolve(means, cameras.psf_kernels(camera, scenes.lens)[0], mode="valid")
 
@@ -363,7 +363,7 @@ def test_deflections_agree_with_lenstronomy(name):
         if cls == "vortex":  # the midpoint rule errs by area * length / (24 LINKS^2 distance^2)
             x, y = (axis[distance_to_line(p["substructure"], y, x) > 0.3] for axis in (x, y))
         lens, kwargs = their_lens(p["lens"], p["substructure"])
-        ours = render.deflections(p, substructure_classes.module(cls), y, x, np)
+        ours = ray_tracing.deflections(p, substructure_classes.module(cls), y, x, np)
         np.testing.assert_allclose(ours, lens.alpha(x, y, kwargs)[::-1], atol=1e-7, rtol=0)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from oddlens.config import settings
+from oddlens.config.presets import preset_simulation
 from oddlens.lensing import profiles, render, scene, substructure_classes
 from oddlens.lensing.reference import al
 from oddlens.schema.config_errors import ConfigError
@@ -16,13 +16,13 @@ AXION = {
     "length_at_1e22_ev_arcsec": 0.06,
 }
 WORLDS = {
-    "model_a": settings.simulation("model_a"),
-    "model_b": settings.simulation("model_b"),
-    "model_c": settings.simulation("model_c", "subhalo"),
-    "tnfw": settings.simulation("model_c", "tnfw_subhalos"),
-    "steep": settings.simulation("model_a", "steep_subhalos"),
-    "subhalo": settings.simulation("model_a", "subhalo"),
-    "axion": settings.simulation("model_a", above={"substructure": {"vortex": AXION}}),
+    "model_a": preset_simulation("model_a"),
+    "model_b": preset_simulation("model_b"),
+    "model_c": preset_simulation("model_c", "subhalo"),
+    "tnfw": preset_simulation("model_c", "tnfw_subhalos"),
+    "steep": preset_simulation("model_a", "steep_subhalos"),
+    "subhalo": preset_simulation("model_a", "subhalo"),
+    "axion": preset_simulation("model_a", above={"substructure": {"vortex": AXION}}),
 }
 
 
@@ -34,14 +34,14 @@ def drawn(simulation, cls="smooth", count=300, pool="test"):
 
 def one(scenes, k):
     """Image k's parameters."""
-    return {part: {n: c[k] for n, c in columns.items()} for part, columns in render.parameters(scenes).items()}
+    return {part: {n: c[k] for n, c in columns.items()} for part, columns in ray_tracing.parameters(scenes).items()}
 
 
 def held(scenes, cls, k, radius, count=1 << 15):
     """The area inside a circle about the lens, by Gauss's theorem: radius times the mean radial deflection."""
     angle = 2 * np.pi * (np.arange(count) + 0.5) / count
     y, x = radius * np.sin(angle), radius * np.cos(angle)
-    alpha_y, alpha_x = render.deflections(one(scenes, k), substructure_classes.module(cls), y, x, np)
+    alpha_y, alpha_x = ray_tracing.deflections(one(scenes, k), substructure_classes.module(cls), y, x, np)
     return radius * np.mean(alpha_x * np.cos(angle) + alpha_y * np.sin(angle))
 
 
@@ -89,7 +89,7 @@ def test_mass_inside_the_einstein_radius_is_that_of_the_smooth_twin(simulation, 
 
 @pytest.mark.parametrize(("preset", "cls"), [("model_a", "cdm"), ("model_a", "subhalo"), ("model_c", "cdm")])
 def test_mass_comes_on_top_where_it_is_not_conserved(preset, cls):
-    on_top = settings.simulation(preset, "subhalo", "tnfw_subhalos", above={"lens": {"conserve_mass": False}})
+    on_top = preset_simulation(preset, "subhalo", "tnfw_subhalos", above={"lens": {"conserve_mass": False}})
     scenes, twins = drawn(on_top, cls, 12), drawn(on_top, "smooth", 12)
     b = scenes.lens["einstein_radius_arcsec"]
     np.testing.assert_array_equal(scenes.lens["halo_einstein_radius_arcsec"], b)
@@ -155,7 +155,7 @@ def nfw_total(tau):
 def test_scale_radii_of_truncated_halos_are_those_of_their_mass_before_truncation(m200, c, mas, tau):
     halos = {"truncated_nfw": {"concentration": c, "truncation_scale_radii": tau}}
     mass = m200 * nfw_total(tau) / nfw(c)
-    simulation = settings.simulation(
+    simulation = preset_simulation(
         "model_a", above={"substructure": {"cdm": {"mass_msun": mass, "number": 3, **halos}}}
     )
     sub = drawn(simulation, "cdm", 2).substructure
@@ -182,7 +182,7 @@ def held_halo(scenes, k):
 )
 def test_a_mass_fraction_is_met_on_average(fraction):
     mean = 0.03 if isinstance(fraction, dict) else fraction
-    simulation = settings.simulation(
+    simulation = preset_simulation(
         "model_a", "steep_subhalos", above={"substructure": {"cdm": {"mass_fraction": fraction}}}
     )
     found = drawn(simulation, "cdm", 1500).truth["substructure_fraction"]
@@ -191,7 +191,7 @@ def test_a_mass_fraction_is_met_on_average(fraction):
 
 
 def test_a_mass_fraction_is_of_the_lens_at_hand():
-    simulation = settings.simulation(
+    simulation = preset_simulation(
         "model_a", "steep_subhalos", above={"lens": {"mass_msun": {"uniform": [2e11, 2e12]}}}
     )
     scenes = drawn(simulation, "cdm", 800)
@@ -216,12 +216,12 @@ def test_steep_subhalos_are_many_and_light():
 )
 def test_subhalos_are_counted_one_way(changes, told):
     with pytest.raises(ConfigError, match=told):
-        settings.simulation("model_a", above={"substructure": {"cdm": changes}})
+        preset_simulation("model_a", above={"substructure": {"cdm": changes}})
 
 
 @pytest.mark.parametrize(("number", "most"), [({"uniform": [0, 2]}, 2), (2.7, 3), ({"integers": [0, 5]}, 5)])
 def test_slots_suffice_for_any_prior_of_the_number(number, most):
-    simulation = settings.simulation("model_a", above={"substructure": {"cdm": {"number": number}}})
+    simulation = preset_simulation("model_a", above={"substructure": {"cdm": {"number": number}}})
     assert drawn(simulation, "cdm", 100).truth["subhalo_number"].max() == most
 
 
@@ -259,7 +259,7 @@ def test_a_vortex_is_as_long_as_its_axion_is_light():
 )
 def test_a_vortex_has_its_length_from_one_place(changes):
     with pytest.raises(ConfigError, match="either length_arcsec, or axion_mass_ev and length_at_1e22_ev_arcsec"):
-        settings.simulation("model_a", above={"substructure": {"vortex": changes}})
+        preset_simulation("model_a", above={"substructure": {"vortex": changes}})
 
 
 # --- clumps ----------------------------------------------------------------------------------------------------------
@@ -298,7 +298,7 @@ def test_the_source_shines_as_the_sum_of_its_components():
                 sersic_index=q[f"{prefix}sersic_index"],
             )
             expected += np.asarray(profile.image_2d_from(grid=al.Grid2DIrregular(np.stack(RAYS, axis=-1))))
-        np.testing.assert_allclose(render.source_brightness(p, *RAYS, np), expected, rtol=1e-6)
+        np.testing.assert_allclose(ray_tracing.source_brightness(p, *RAYS, np), expected, rtol=1e-6)
 
 
 def test_absent_clumps_add_nothing():
@@ -306,11 +306,11 @@ def test_absent_clumps_add_nothing():
     number = (scenes.clumps["clump_intensity_per_arcsec2"] > 0).sum(axis=1)
     for k in np.nonzero(number == 0)[0][:3]:
         p = one(scenes, k)
-        alone = render.source_brightness(p | {"clumps": {}}, *RAYS, np)
-        np.testing.assert_array_equal(render.source_brightness(p, *RAYS, np), alone)
+        alone = ray_tracing.source_brightness(p | {"clumps": {}}, *RAYS, np)
+        np.testing.assert_array_equal(ray_tracing.source_brightness(p, *RAYS, np), alone)
     k = np.nonzero(number == 4)[0][0]
     p = one(scenes, k)
-    more = render.source_brightness(p, *RAYS, np) - render.source_brightness(p | {"clumps": {}}, *RAYS, np)
+    more = ray_tracing.source_brightness(p, *RAYS, np) - ray_tracing.source_brightness(p | {"clumps": {}}, *RAYS, np)
     assert more.min() >= 0
     assert more.max() > 1
 
@@ -354,7 +354,7 @@ SECTIONS = {
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_lens_stays_itself_when_a_section_is_taken_out(section, pool):
     full = drawn("model_c", "smooth", 20, pool)
-    less = drawn(settings.simulation("model_c", "subhalo", above=SECTIONS[section]), "smooth", 20, pool)
+    less = drawn(preset_simulation("model_c", "subhalo", above=SECTIONS[section]), "smooth", 20, pool)
     for part in ("lens", "clumps"):
         ours, theirs = getattr(less, part), getattr(full, part)
         assert ours.keys() <= theirs.keys()
@@ -369,7 +369,7 @@ def test_substructure_stays_itself_when_every_section_is_taken_out(cls):
     for change in SECTIONS.values():
         for key, value in change.items():
             plain[key] |= value
-    bare = drawn(settings.simulation("model_c", "subhalo", above=plain), cls, 20).substructure
+    bare = drawn(preset_simulation("model_c", "subhalo", above=plain), cls, 20).substructure
     full = drawn("model_c", cls, 20).substructure
     assert bare.keys() == full.keys()
     for name, column in bare.items():
@@ -378,11 +378,11 @@ def test_substructure_stays_itself_when_every_section_is_taken_out(cls):
 
 @pytest.mark.parametrize("section", ["ellipticity", "multipole_3", "multipole_4", "light", "clumps"])
 def test_every_switch_of_model_c_works_by_itself(section):
-    simulation = settings.simulation("model_c", "subhalo", above=SECTIONS[section])
+    simulation = preset_simulation("model_c", "subhalo", above=SECTIONS[section])
     for cls in ("smooth", *simulation.substructure):
         full, less = drawn("model_c", cls, 8), drawn(simulation, cls, 8)
         seen = [
-            np.stack([render.brightness(one(s, k), substructure_classes.module(cls), *RAYS, np) for k in range(8)])
+            np.stack([ray_tracing.brightness(one(s, k), substructure_classes.module(cls), *RAYS, np) for k in range(8)])
             for s in (full, less)
         ]
         assert np.isfinite(seen[1]).all()
@@ -391,7 +391,7 @@ def test_every_switch_of_model_c_works_by_itself(section):
 
 def test_light_is_subtracted_where_there_is_a_model_of_it():
     for above, subtracted in (({}, True), (SECTIONS["subtraction"], False), (SECTIONS["light"], False)):
-        simulation = settings.simulation("model_c", above=above)
+        simulation = preset_simulation("model_c", above=above)
         camera = simulation.camera.model_copy(update={"error_sigma": None, "pixels": 12})
         assert ("subtracted" in render.renderer(camera, "smooth")(drawn(simulation, "smooth", 2))) == subtracted
 
@@ -408,7 +408,7 @@ def test_light_is_subtracted_where_there_is_a_model_of_it():
     ],
 )
 def test_substructure_heavier_than_its_lens_is_refused_by_name(cls, above):
-    simulation = settings.simulation("model_a", "subhalo", above=above)
+    simulation = preset_simulation("model_a", "subhalo", above=above)
     told = rf"^scenes/test/{cls}/\d+: the substructure \(.* solar masses\) weighs more than the lens \(1e\+12\)"
     with pytest.raises(ValueError, match=told) as caught:
         drawn(simulation, cls, 20)
@@ -416,7 +416,7 @@ def test_substructure_heavier_than_its_lens_is_refused_by_name(cls, above):
 
 
 def test_heavy_substructure_is_allowed_on_top():
-    simulation = settings.simulation(
+    simulation = preset_simulation(
         "model_a", above={"lens": {"conserve_mass": False}, "substructure": {"cdm": {"mass_msun": 1e11}}}
     )
     assert drawn(simulation, "cdm", 20).truth["substructure_fraction"].max() > 1

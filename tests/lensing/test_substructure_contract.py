@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 import oddlens
-from oddlens.config import settings
+from oddlens.config.presets import PRESETS, preset_simulation
 from oddlens.lensing import render, scene, substructure_classes
 from oddlens.schema.section import Section
 
 PACKAGE = Path(oddlens.__file__).parent
 CLASSES = substructure_classes.names()
-SIMULATION = settings.simulation("model_a", *(name for name in CLASSES if (settings.PRESETS / f"{name}.yaml").exists()))
+SIMULATION = preset_simulation("model_a", *(name for name in CLASSES if (PRESETS / f"{name}.yaml").exists()))
 COUNT = 3
 HEAVIEST = 1e12
 LENS = scene.draw(SIMULATION, 5, "contract", "test", "smooth", np.arange(COUNT)).lens
@@ -68,7 +68,7 @@ def test_a_new_file_is_a_new_class(tmp_path):
 import yaml, numpy as np
 from oddlens.lensing import scene, substructure_classes
 from oddlens.lensing.simulation import Simulation
-raw = yaml.safe_load(open({str(settings.PRESETS / "model_a.yaml")!r}))
+raw = yaml.safe_load(open({str(PRESETS / "model_a.yaml")!r}))
 raw["substructure"] = {{"string": raw["substructure"]["vortex"]}}
 drawn = scene.draw(Simulation.model_validate(raw), 1, "d", "test", "string", np.arange(2))
 print(*substructure_classes.names(), *drawn.substructure)

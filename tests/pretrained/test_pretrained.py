@@ -20,7 +20,7 @@ from conftest import ROOT
 from oddlens.config.presets import preset_simulation
 from oddlens.data import shards
 from oddlens.detectors.interface import loading
-from oddlens.detectors.interface.base import Camera
+from oddlens.detectors.interface.image_module import KnownCamera
 from oddlens.files.artefacts import read_arrays, write_table
 from oddlens.files.tensors import read_tensors, write_tensors
 from oddlens.lensing.simulation import Simulation
@@ -74,7 +74,7 @@ def study(tmp_path_factory):
     for row, settings in ROWS.items():
         model = loading.detector(row if row == "flux" else "dcae").build(PIXELS, seed=1, **settings)
         training = {"epochs": 1, "batch_size": 20} if settings else {}
-        model.fit(rings(80, 9), seed=1, camera=Camera(1e-3, 2e-4, 2.1), training=training)
+        model.fit(rings(80, 9), seed=1, camera=KnownCamera(1e-3, 2e-4, 2.1), training=training)
         model.save(place / f"{row}.safetensors", **ABOUT, row=row, diverged=None)
         table = pd.DataFrame({"pool": "validation", "class": "smooth", "index": range(COUNT)})
         write_table(place / f"{row}.csv", table.assign(**{"none-0/1": model.score(validation)}), kind="scores")
@@ -358,7 +358,7 @@ def test_a_wrong_pixel_scale_on_the_command_line_is_told(run, tmp_path):
 def test_a_score_that_is_not_finite_leaves_the_others(models, tmp_path, monkeypatch):
     np.save(tmp_path / "images.npy", rings(3, 3))
     model = published_models.load("toy/dcae", models)
-    examined = type(model.detector).examined
+    examined = type(model.detector).scores_and_findings
 
     def sometimes(self, images):
         if rings(3, 3)[1].tolist() in images.tolist():

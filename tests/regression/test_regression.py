@@ -11,10 +11,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from oddlens.config import settings
+from oddlens.config.study import parse_study
 from oddlens.data import shards
 from oddlens.data.shards import Shard
-from oddlens.detectors.interface.base import Camera
+from oddlens.detectors.interface.image_module import KnownCamera
 from oddlens.files.artefacts import DamagedFile, write_arrays
 from oddlens.regression.estimates import Estimates
 from oddlens.regression.histograms import Densities, Scale, covered
@@ -22,15 +22,15 @@ from oddlens.regression.network import Regressor
 from oddlens.regression.population import Populations, level, tilted
 from oddlens.regression.targets import ANY, FRACTION, Targets, truth, written
 from oddlens.results.figures.regression import draw_regression
-from oddlens.results.tables.conventions import write
+from oddlens.results.tables.result_files import write_result
 from oddlens.results.tables.fractions import LENSES, drawn, fractions_table
 from oddlens.results.tables.regression import judged, regression_table
-from oddlens.results.tables.scored import Scored
+from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.triage import ALONE, ODD, triage_table
 from oddlens.schema.config_errors import ConfigError
 from oddlens.stages.estimate import estimate, load
 from oddlens.stages.regress import learn, parted
-from oddlens.training.loop import Batch
+from oddlens.training.objectives import Batch
 
 common = hypothesis_settings(deadline=None, derandomize=True, database=None, max_examples=50)
 NETWORK = {"width": 8, "stride": 1, "autoencoder": False, "learning_rate": 3e-3, "weight_decay": 1e-4}
@@ -198,7 +198,7 @@ def fitted(count=256, epochs=2, seed=1, **changes):
     labels, _ = labels_of(*rest)
     model = Regressor.build(8, seed=seed, bins=[8, 8, 2], **NETWORK | changes)
     training = {"epochs": epochs, "batch_size": 64, "augmentation": "symmetries"}
-    model.fit(images, labels=labels, seed=seed, camera=Camera(0.0, 1.0), training=training)
+    model.fit(images, labels=labels, seed=seed, camera=KnownCamera(0.0, 1.0), training=training)
     return model
 
 
@@ -208,7 +208,7 @@ def test_a_network_learns_the_exact_posterior():
     model = Regressor.build(8, seed=1, bins=[8, 8, 2], **NETWORK)
     training = {"epochs": 8, "batch_size": 64, "augmentation": "symmetries"}
     rows, held = np.arange(5500), np.arange(5500, 6000)
-    model.fit(images, rows=rows, labels=labels[rows], seed=1, camera=Camera(0.0, 1.0), training=training)
+    model.fit(images, rows=rows, labels=labels[rows], seed=1, camera=KnownCamera(0.0, 1.0), training=training)
     model.calibrate(images, held, labels[held])
     test, number, half, _ = toy(2000, seed=1)
     first, second, cls = model.estimated(test)
@@ -434,7 +434,7 @@ def flagged(knows, detects, count=200):
     images = pd.DataFrame({"pool": "test", "class": np.array(classes)[cls], "index": index})
     score = (cls > 0) * float(detects) + 0.1 * rng.random(3 * count)
     models = {"contaminant": ["none"], "contamination": [0.0], "detector": ["dcae"], "seed": [1], "status": ["ok"]}
-    scored = Scored("toys", "smooth", images, pd.DataFrame(models), score[None])
+    scored = DatasetScores("toys", "smooth", images, pd.DataFrame(models), score[None])
     found = triage_table(estimates, scored, {"dcae": {"role": "detector"}})
     return found.set_index(["detector", "type", "flagged"])
 
@@ -468,7 +468,7 @@ def test_tables_and_figures_are_made_of_what_the_stages_write(stages, tmp_path):
     assert set(made["class"]) == {"smooth", "cdm", "vortex"}
     assert made.loc[made["target"] == FRACTION, "class"].tolist() == ["cdm", "vortex"]
     triage = pd.DataFrame(flagged(True, True).reset_index()).assign(row="whole")
-    write(tmp_path / "triage.csv", triage)
+    write_result(tmp_path / "triage.csv", triage)
     outputs = {name: tmp_path / f"{name}.png" for name in ("estimates", "calibration", "fractions", "triage")}
     draw_regression(outputs, dataset="toys", estimates=[folder / "estimates.h5"], triage=tmp_path / "triage.csv")
     assert all(path.stat().st_size > 5000 for path in outputs.values())
@@ -491,16 +491,16 @@ def test_tables_and_figures_are_made_of_what_the_stages_write(stages, tmp_path):
 )
 def test_mistakes_in_the_config_are_told(config, row, told):
     with pytest.raises(ConfigError, match=told):
-        settings.study({**config, "regression": {"whole": row}})
+        parse_study({**config, "regression": {"whole": row}})
 
 
 def test_an_input_that_no_row_makes_is_refused(config):
     with pytest.raises(
         ConfigError, match=r"regression.whole.input is residual, and no row fits lenses: add one of lensfit"
     ):
-        settings.study({**config, "only": ["dcae"], "regression": {"whole": {"input": "residual"}}})
+        parse_study({**config, "only": ["dcae"], "regression": {"whole": {"input": "residual"}}})
 
 
 def test_a_common_remedy_is_not_for_labels_that_are_true(config):
     given = {**config, "training": {**config["training"], "robust": "trim"}, "regression": {"whole": {}}}
-    assert settings.study(given).regression["whole"].training.robust == "none"
+    assert parse_study(given).regression["whole"].training.robust == "none"

@@ -11,7 +11,8 @@ from astropy.wcs import WCS
 from PIL import Image
 
 from conftest import ROOT
-from oddlens.config.settings import study
+from oddlens.config.merging import laid_over
+from oddlens.config.study import parse_study, read_study
 from oddlens.data import shards
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import convergence, render, scene
@@ -68,7 +69,7 @@ def config_path(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def tiny(config_path):
-    return image.read_study([ROOT / "config/config.yaml", config_path])
+    return read_study([ROOT / "config/config.yaml", config_path])
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +169,7 @@ def test_the_estimated_noise_is_the_true_one_but_for_noise(config):
     """Of model C: lens light is subtracted again, and each image has a PSF of its own."""
     images, rays = config["datasets"]["model_a"]["images"], {"error_sigma": None, "over_sampling": 4}
     config["datasets"] = {"one": {"preset": "model_c", "images": images, "camera": rays}}
-    found = study(config)
+    found = parse_study(config)
     made, camera = image.draw(found, "one", "train", SMOOTH, 3), found.datasets["one"].camera
     q = {name: float(column[0]) for name, column in made.scenes.lens.items()}
     estimate = noise_map.noise_map(made.images[0], q, camera, cameras.psf_kernels(camera, made.scenes.lens)[0])
@@ -204,7 +205,7 @@ def test_an_export_that_fails_leaves_nothing_and_the_one_before_alone(tmp_path):
     folder = tmp_path / "model_a"
     folder.mkdir()
     (folder / "before").touch()
-    with pytest.raises(RuntimeError, match="midway"), export.replacing_folder(folder) as temporary:
+    with pytest.raises(RuntimeError, match="midway"), export.atomic_write_folder(folder) as temporary:
         (temporary / "half").touch()
         raise RuntimeError("midway")
     assert [p.name for p in tmp_path.rglob("*")] == ["model_a", "before"]
@@ -299,7 +300,7 @@ def test_configs_are_laid_over_each_other_as_snakemake_does_it():
     for above in (yaml.safe_load(SMALL), yaml.safe_load((ROOT / "config/paper.yaml").read_text())):
         expected = json.loads(json.dumps(below))
         update_config(expected, above)
-        assert image.laid_over(below, above) == expected
+        assert laid_over(below, above) == expected
 
 
 # --- preview ---------------------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from scipy import special
 
-from oddlens.config import settings
+from oddlens.config.presets import preset_simulation
+from oddlens.config.study import parse_study
 from oddlens.data import shards
 from oddlens.files.artefacts import write_table
 from oddlens.lensing import evidence
@@ -44,7 +45,7 @@ SEED = 3
 
 @pytest.fixture(scope="module")
 def simulation():
-    return settings.simulation("model_a", above=SMALL)
+    return preset_simulation("model_a", above=SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -98,13 +99,13 @@ def test_models_have_the_parameters_of_their_simulation(simulation):
     assert family.model(with_mass=False).prior_count == 9
     assert family.model(with_mass=True).prior_count == 12
     without = {"lens": {"multipole_3": None, "multipole_4": None, "light": None}, "source": {"clumps": None}}
-    free = settings.simulation("model_c", above={**without, "camera": {"noise_correlation_pixels": None}})
+    free = preset_simulation("model_c", above={**without, "camera": {"noise_correlation_pixels": None}})
     assert LensFamily(free, Mass(), SEED).model(with_mass=False).prior_count == 12
 
 
 def test_a_world_beyond_the_models_is_refused():
     with pytest.raises(ValueError, match=r"lens\.multipole_3, .*source\.clumps.*which these models have not"):
-        LensFamily(settings.simulation("model_c"), Mass(), SEED)
+        LensFamily(preset_simulation("model_c"), Mass(), SEED)
 
 
 def test_priors_are_wider_than_what_was_drawn_and_leave_room_where_the_world_is_fixed(simulation):
@@ -112,7 +113,7 @@ def test_priors_are_wider_than_what_was_drawn_and_leave_room_where_the_world_is_
     radius, gamma = galaxies.lens.halo.einstein_radius, galaxies.lens.shear.gamma_1
     assert radius.sigma == pytest.approx(evidence.WIDER * evidence.MOVED * radius.mean)
     assert gamma.sigma == pytest.approx(evidence.WIDER * evidence.MOVED)
-    gamma = LensFamily(settings.simulation("model_a"), Mass(), SEED).model(with_mass=False).galaxies.lens.shear.gamma_1
+    gamma = LensFamily(preset_simulation("model_a"), Mass(), SEED).model(with_mass=False).galaxies.lens.shear.gamma_1
     assert gamma.sigma == pytest.approx(evidence.WIDER * 0.3 / np.sqrt(6), rel=0.1)  # magnitude to 0.3, any angle
     assert (galaxies.lens.mass.y.lower_limit, galaxies.lens.mass.y.upper_limit) == (-2.4, 2.4)
 
@@ -237,15 +238,15 @@ def test_a_row_without_oddest_images_leaves_an_empty_table(looked_at):
 )
 def test_mistakes_are_told(config, given, said):
     with pytest.raises(ConfigError) as error:
-        settings.study({**config, "follow_up": given})
+        parse_study({**config, "follow_up": given})
     assert said in str(error.value)
 
 
 def test_what_the_models_have_not_is_told_before_anything_runs(config):
     config["datasets"]["model_a"]["preset"] = "model_c"
     with pytest.raises(ConfigError, match=r"follow_up\.model_a: the data set has lens\.multipole_3, .* leave it out"):
-        settings.study({**config, "follow_up": {"model_a": {"row": "lensfit"}}})
+        parse_study({**config, "follow_up": {"model_a": {"row": "lensfit"}}})
 
 
 def test_nothing_is_followed_unless_it_is_asked_for(config):
-    assert settings.study(config).follow_up == {}
+    assert parse_study(config).follow_up == {}

@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
 from conftest import ROOT
-from oddlens.config import settings
+from oddlens.config.study import parse_study
 from oddlens.data import shards
 from oddlens.detectors.interface import loading
 from oddlens.files.artefacts import write_table
@@ -257,7 +257,7 @@ def study(tmp_path_factory):
     config["detectors"]["pca"] = {"components": 5}
     study.mkdir()
     (study / "config.yaml").write_text(yaml.safe_dump(config))
-    simulation = settings.study(config).datasets["toy"].only("smooth").plain()
+    simulation = parse_study(config).datasets["toy"].only("smooth").plain()
     y, x = (np.indices((16, 16)) - 7.5) * 0.2
 
     def rings(count, bump=0.0):
@@ -412,7 +412,7 @@ def test_wide_frames_lend_their_noise(study):
 
 def ranked(values, claimed):
     rows = [(name, band, v) for name, bands in values.items() for band, v in enumerate(bands)]
-    table = pd.DataFrame(rows, columns=["object", "lens", "deviations"])
+    table = pd.DataFrame(rows, columns=["object", "lens", "standardised_score"])
     return claims_table(table.assign(dataset="toy", detector="pca", claimed=table["object"].isin(claimed).astype(int)))
 
 
