@@ -10,7 +10,7 @@ import yaml
 
 import made_up
 from conftest import ROOT
-from oddlens.config import settings
+from oddlens.config.study import parse_study
 from oddlens.results.figures import style
 from oddlens.results.figures.curves import contamination_curves, loss_curves, population_curves
 from oddlens.results.figures.noise import draw_noise, noise_curves
@@ -68,7 +68,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
     real = made_up.real_tables(folder, folder / "ranks.png")
     closer = dict.fromkeys(FOLLOWED, 1.0) | {"id": "model_a/test/cdm/7", "class": "cdm", "log_bayes": 31.4}
     pd.DataFrame([closer | {"calls": 12345, "scan_log_odds": np.nan}]).to_csv(folder / "closer.csv")
-    plain = settings.study(config).plain()
+    plain = parse_study(config).plain()
     report(
         folder / "report.html",
         tables=outputs,
@@ -81,6 +81,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         captions={path.stem: path for path in (ROOT / "workflow/report/figures").iterdir()},
         study=plain,
         rows=made_up.entries(rows),
+        descriptions=made_up.descriptions(rows),
         classes={"cdm": "Subhalos"},
         made={"commits": ["abc123"], "versions": ["numpy 1.2.3"], "machines": ["a machine"]},
         devices=["a processor"],
@@ -142,7 +143,7 @@ def test_data_sets_of_one_published_stand_side_by_side_with_what_differs(whole, 
     _, _, outputs = whole
     like = {"preset": "model_a", "reproduces": "model_a", "images": config["datasets"]["model_a"]["images"]}
     changed = {"lens": {"mass_msun": 5.94e11, "conserve_mass": False}, "camera": {"noise": "none"}}
-    study = settings.study(config | {"datasets": {"model_a": like, "other": like | changed}}).plain()
+    study = parse_study(config | {"datasets": {"model_a": like, "other": like | changed}}).plain()
     lines = pd.read_csv(outputs["published"]).query("dataset == 'model_a'").dropna(subset="auc")
     (found,) = reproductions(pd.concat([lines, lines.assign(dataset="other", auc=0.123)]), study)
     assert (found["name"], found["first"]) == ("model_a", "model_a")

@@ -7,7 +7,7 @@ from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY
 from oddlens.data.splits import IDENTITY
 from oddlens.data.training_sets import parse_training_set
 from oddlens.files.artefacts import write_arrays, write_table
-from oddlens.results.tables import conventions
+from oddlens.results.tables.result_files import write_result
 from oddlens.results.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 from oddlens.statistics import metrics
 from oddlens.statistics.sample_quality import MEASURES
@@ -25,7 +25,13 @@ ROWS = {
     "tried_02": (0.6, {"role": "candidate", "sweep": "tried", "varied": {"beta": 1.0}}),
 }
 TRAINING_SETS = ["none-0", "cdm-0.2", "mixed-0.05"]
-TEMPLATE = {"ablates": None, "sweep": None, "varied": {}, "what": "A row that was made up"}
+TEMPLATE = {"ablates": None, "sweep": None, "varied": {}}
+DESCRIPTION = "A row that was made up"
+
+
+def descriptions(rows=ROWS):
+    """As the workflow gives them."""
+    return dict.fromkeys(rows, DESCRIPTION)
 
 
 def entries(rows=ROWS):
@@ -90,13 +96,14 @@ def examples(path, detector, classes=CLASSES, pixels=16, maps=True, codes=False)
     difference[0] = 0
     arrays = {"images": images, "truth": difference}
     if maps:
-        arrays |= {"reconstructions": images - difference, "maps": np.abs(difference)}
+        arrays |= {"reconstructions": images - difference, "anomaly_maps": np.abs(difference)}
     if codes:
         places = rng.normal(size=(len(classes), 30, 2))
-        arrays |= {"codes": places, "norms": np.hypot(*places.transpose(2, 0, 1)), "drawn": images[0]}
-        arrays["album"] = np.stack([images[0], images[1]])
-        arrays |= {"residual": difference, "scan": 100 * difference, "least_msun": 1e9 * images}
-        arrays["heaviest"] = rng.normal(size=(*images.shape[:2], 2))
+        arrays |= {"embeddings": places, "embedding_norms": np.hypot(*places.transpose(2, 0, 1))}
+        arrays |= {"samples": images[0]}
+        arrays["training_snapshots"] = np.stack([images[0], images[1]])
+        arrays |= {"residual": difference, "scan": 100 * difference, "min_detectable_msun": 1e9 * images}
+        arrays["heaviest_position"] = rng.normal(size=(*images.shape[:2], 2))
     write_arrays(path, arrays, dataset="model_a", detector=detector, classes=",".join(classes))
 
 
@@ -233,9 +240,9 @@ def real_tables(folder, picture, row="good"):
         "problem": "there is no file x.fits",
     }
     lines = [
-        {**seen, **ring, "seed": 1, "percentile": 99.0, "deviations": 3.0, "doubtful": 1.0},
-        {**seen, **ring, "seed": 2, "percentile": 98.0, "deviations": 2.0, "doubtful": 0.0},
-        {**seen, **other, "seed": 1, "percentile": 50.0, "deviations": 0.0, "doubtful": 0.0},
+        {**seen, **ring, "seed": 1, "percentile": 99.0, "standardised_score": 3.0, "doubtful": 1.0},
+        {**seen, **ring, "seed": 2, "percentile": 98.0, "standardised_score": 2.0, "doubtful": 0.0},
+        {**seen, **other, "seed": 1, "percentile": 50.0, "standardised_score": 0.0, "doubtful": 0.0},
         lost,
     ]
     scored = pd.DataFrame(lines).reindex(columns=[*SCORE_COLUMNS, "doubtful", "at_bounds"])
@@ -257,7 +264,7 @@ def real_tables(folder, picture, row="good"):
         "real_claims": claims_table(scored),
     }
     for name, table in made.items():
-        conventions.write(folder / f"{name}.csv", table)
+        write_result(folder / f"{name}.csv", table)
     (folder / "lenses").mkdir()
     (folder / "lenses" / "double_ring.png").write_bytes(picture.read_bytes())
     return {name: folder / f"{name}.csv" for name in made}

@@ -11,7 +11,7 @@ with job(snakemake):
 
     params, files = snakemake.params, snakemake.input
     trainings = [read_table(path, "losses")[1] for path in files.losses]
-    provenance = records.together([*records.behind(files, Path(snakemake.output[0]).parent), records.here()])
+    provenance = records.summarise([*records.upstream(files, Path(snakemake.output[0]).parent), records.this_process()])
     commits = {commit for training in trainings for commit in training["commits"]}
     report(
         snakemake.output[0],

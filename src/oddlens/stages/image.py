@@ -6,15 +6,12 @@ comes with it: the image without noise, the noise that it has, its smooth twin, 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 
-from oddlens.config import settings
-from oddlens.config.settings import Study
+from oddlens.config.study import Study, read_study
 from oddlens.data.shards import Shard
-from oddlens.files.artefacts import replacing
+from oddlens.files.artefacts import atomic_write
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import convergence, render, scene
 from oddlens.lensing.substructure_classes import SMOOTH
@@ -81,34 +78,6 @@ def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> 
     )
 
 
-def laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """A config over another, as Snakemake lays them: key by key, and a null stays, to remove what a preset gives."""
-    nested = {
-        key: laid_over(below[key] if isinstance(below.get(key), dict) else {}, value)
-        for key, value in above.items()
-        if isinstance(value, dict)
-    }
-    return {**below, **above, **nested}
-
-
-def read_study(paths: Sequence[Path]) -> Study:
-    """The study of config files, each laid over those before it.
-
-    Raises:
-        OSError, ValueError: if one cannot be read, or the config has mistakes.
-    """
-    config: dict[str, Any] = {}
-    for path in paths:
-        try:
-            found = yaml.safe_load(path.read_text())
-        except yaml.YAMLError as error:
-            raise ValueError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
-        if not isinstance(found, dict):
-            raise ValueError(f"{path} must map keys to their values, as config/config.yaml does")
-        config = laid_over(config, found)
-    return settings.study(config)
-
-
 def told(name: str, seen: Observation) -> str:
     """The truth as a table of two columns."""
     width = max(len(column) for column in seen.truth)
@@ -130,6 +99,6 @@ def write_image(name: str, config_files: Sequence[Path], out: Path | None = None
     name = scene.name(*identity)
     out = out or Path("results", study.study, "images", f"{name.replace('/', '-')}.fits")
     seen = observation(study, *identity)
-    with replacing(out) as temporary:
+    with atomic_write(out) as temporary:
         fits_files.write(temporary, seen)
     return f"{told(name, seen)}\n\nWritten: {out}"

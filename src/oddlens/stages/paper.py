@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import oddlens
-from oddlens.config import settings
-from oddlens.files.artefacts import replacing
+from oddlens.config.descriptions import class_description
+from oddlens.files.artefacts import atomic_write
 from oddlens.results.pages import contamination, detection, images, published, regression, training
 from oddlens.results.pages.compared import beside_published, boards, leader
 from oddlens.results.pages.follow_up import looked_at
@@ -28,7 +28,7 @@ from oddlens.results.pages.pieces import change, each, prior_words
 from oddlens.results.pages.real import real_lenses
 from oddlens.results.pages.rendering import page, rendered
 from oddlens.results.pages.studies import Study, first, found
-from oddlens.results.tables.conventions import BLIND
+from oddlens.results.tables.thresholds import CHANCE_MARGIN
 
 CAPTIONS = Path(__file__).parents[3] / "workflow" / "report" / "figures"
 """What is said under each figure, here and in the reports of studies."""
@@ -115,7 +115,7 @@ def facts(studies: Sequence[Study]) -> dict[str, Any]:
         "version": oddlens.__version__,
         "literature": PUBLISHED,
         "references": REFERENCES,
-        "blind": BLIND,
+        "blind": CHANCE_MARGIN,
         "change": change,
         "prior": prior_words,
     }
@@ -189,7 +189,7 @@ def _real(studies: Sequence[Study]) -> dict[str, Any] | None:
 
 def _sighted(study: Study) -> set[tuple[str, str]]:
     """The data sets and rows of all detectors that see something on them, without ablations, ceilings and controls."""
-    seeing = study.judged[study.judged["kind"].isin(["detector", "physics"]) & (study.judged["auc"] > 0.5 + BLIND)]
+    seeing = study.judged[study.judged["kind"].isin(["detector", "physics"]) & (study.judged["auc"] > 0.5 + CHANCE_MARGIN)]
     return set(zip(seeing["dataset"], seeing["detector"], strict=True))
 
 
@@ -239,15 +239,17 @@ def _priors(study: Study, datasets: Sequence[str]) -> list[dict[str, Any]]:
 def _classes(study: Study) -> dict[str, str]:
     """What each class is."""
     names = dict.fromkeys(cls for dataset in study.config.datasets.values() for cls in dataset.classes)
-    return {name: settings.summary(name, "lensing/substructure") for name in names}
+    return {name: class_description(name) for name in names}
 
 
 def _described(studies: Sequence[Study]) -> dict[str, list[tuple[str, str]]]:
     """What the rows of all studies that stand side by side are, by role."""
     rows: dict[str, dict] = {}
+    descriptions: dict[str, str] = {}
     for study in studies:
         rows = {row: entry for row, entry in study.rows.items() if row in set(study.judged["detector"])} | rows
-    return detection.described(rows)
+        descriptions = study.descriptions | descriptions
+    return detection.described(rows, descriptions)
 
 
 # --- the command line ------------------------------------------------------------------------------------------------
@@ -270,7 +272,7 @@ def printed(source: Path, path: Path) -> str:
             content = made.read_bytes()
         except (OSError, subprocess.SubprocessError) as error:
             return f"no PDF: {browser} could not print the page ({type(error).__name__})"
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
     return str(path)
 

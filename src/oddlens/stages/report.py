@@ -14,7 +14,8 @@ from oddlens.results.pages.pieces import change, each, embedded, prior_words
 from oddlens.results.pages.real import real_lenses
 from oddlens.results.pages.regression import regressed
 from oddlens.results.pages.rendering import page
-from oddlens.results.tables.conventions import BLIND, HOME
+from oddlens.results.tables.columns import UNCONTAMINATED
+from oddlens.results.tables.thresholds import CHANCE_MARGIN
 from oddlens.results.tables.findings import flagged
 from oddlens.statistics.false_alarm import FLOOR
 
@@ -32,6 +33,7 @@ def report(
     captions: Mapping[str, str | Path],
     study: dict[str, Any],
     rows: Mapping[str, Mapping],
+    descriptions: Mapping[str, str],
     classes: Mapping[str, str],
     made: Mapping[str, Iterable[str]],
     devices: Iterable[str],
@@ -48,7 +50,8 @@ def report(
         followed: of each image that was fitted again the paths of its table and its picture.
         captions: paths of what is said under each figure, plain text by its name; `ranks`, `noise`, `real`, `follow_up`.
         study: the validated config as plain data.
-        rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it, `what` it is.
+        rows: of each detector row its `role`, the row it `ablates`, its `sweep`, what is `varied` in it.
+        descriptions: the description of each row.
         classes: what each class is.
         made: the `commits`, `versions` and `machines` of all jobs behind the report.
         devices: what the models were trained on.
@@ -60,13 +63,13 @@ def report(
         study=study,
         prior=prior_words,
         change=change,
-        blind=BLIND,
+        blind=CHANCE_MARGIN,
         floor=FLOOR,
         version=oddlens.__version__,
         made=made,
         devices=list(devices),
         config=yaml.safe_dump(study, sort_keys=False, allow_unicode=True),
-        described=detection.described(rows),
+        described=detection.described(rows, descriptions),
         classes=classes,
         seeds=len(study["contamination"]["seeds"]),
         figures={name: {kind: embedded(file) for kind, file in files.items()} for name, files in figures.items()},
@@ -82,7 +85,7 @@ def report(
 def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: dict[str, Any]) -> dict[str, Any]:
     """All that the template says of the results: numbers for its sentences, and tables as HTML (None where empty)."""
     summary, datasets = read["summary"], list(read["summary"]["dataset"].unique())
-    judged = summary[summary["contaminant"].isin(HOME)]
+    judged = summary[summary["contaminant"].isin(UNCONTAMINATED)]
     best = [detection.best_of(judged[judged["dataset"] == d], read["pairs"], read["published"]) for d in datasets]
     duels = {
         b["dataset"]: detection.duels(read["pairs"][read["pairs"]["dataset"] == b["dataset"]], b["detector"])

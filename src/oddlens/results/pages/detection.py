@@ -6,15 +6,18 @@ import pandas as pd
 
 from oddlens.results.pages.pieces import html, interval, p_words, signed
 from oddlens.results.tables.auc import ranking
-from oddlens.results.tables.conventions import ALL, ALPHA, BLIND
+from oddlens.results.tables.columns import ALL
+from oddlens.results.tables.thresholds import CHANCE_MARGIN, SIGNIFICANCE_LEVEL
 
 
-def described(rows: Mapping[str, Mapping]) -> dict[str, list[tuple[str, str]]]:
+def described(rows: Mapping[str, Mapping], descriptions: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
     """For each role the rows that are the same thing, by name, and what they are."""
     found: dict[str, dict[str, list[str]]] = {role: {} for role in ("detector", "upper_bound", "reference", "control")}
     for row, entry in rows.items():
-        found.get(entry["role"], {}).setdefault(entry["what"], []).append(row)
-    return {role: [(", ".join(names), what) for what, names in same.items()] for role, same in found.items()}
+        found.get(entry["role"], {}).setdefault(descriptions[row], []).append(row)
+    return {
+        role: [(", ".join(names), description) for description, names in same.items()] for role, same in found.items()
+    }
 
 
 def best_of(judged: pd.DataFrame, pairs: pd.DataFrame, published: pd.DataFrame) -> dict:
@@ -30,7 +33,7 @@ def best_of(judged: pd.DataFrame, pairs: pd.DataFrame, published: pd.DataFrame) 
     known = published[like & (published["anomaly"] == ALL) & (published["training"] == "clean")]
     known = known.sort_values("published_auc", ascending=False)
     return first | {
-        "equals": list(every_pair.loc[ours & (every_pair["p_holm"] > ALPHA), "b"]),
+        "equals": list(every_pair.loc[ours & (every_pair["p_holm"] > SIGNIFICANCE_LEVEL), "b"]),
         "upper_bounds": every[every["role"] == "upper_bound"].to_dict("records"),
         "published": known.iloc[0].to_dict() if len(known) else None,
     }
@@ -56,7 +59,7 @@ def scoreboard(judged: pd.DataFrame, roles: list[str]) -> str | None:
 def controls(judged: pd.DataFrame) -> list[dict]:
     """The controls after clean training, and whether they are as good as blind."""
     found = judged[(judged["role"] == "control") & (judged["anomaly"] == ALL)].dropna(subset="auc")
-    return found.assign(blind=(found["auc"] - 0.5).abs() < BLIND).to_dict("records")
+    return found.assign(blind=(found["auc"] - 0.5).abs() < CHANCE_MARGIN).to_dict("records")
 
 
 def duels(pairs: pd.DataFrame, best: str | None) -> str | None:

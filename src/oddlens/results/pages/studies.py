@@ -9,13 +9,14 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from oddlens.config import settings
+from oddlens.config import comparison
+from oddlens.config import study as study_config
 from oddlens.files.artefacts import DamagedFile
 from oddlens.provenance import environment, records
 from oddlens.results.pages.pieces import embedded
 from oddlens.results.tables.bins import COLUMNS as BINS
 from oddlens.results.tables.contamination import COLUMNS as CONTAMINATION
-from oddlens.results.tables.conventions import ALL, HOME
+from oddlens.results.tables.columns import ALL, UNCONTAMINATED
 from oddlens.results.tables.false_alarm_probabilities import COLUMNS as CHANCES
 from oddlens.results.tables.false_alarms import COLUMNS as ALARMS
 from oddlens.results.tables.findings import COLUMNS as FINDINGS
@@ -64,7 +65,7 @@ class Study:
     """A study's folder, and the config that it was made with."""
 
     folder: Path
-    config: settings.Study
+    config: study_config.Study
 
     @property
     def name(self) -> str:
@@ -81,12 +82,17 @@ class Study:
     @property
     def rows(self) -> dict[str, dict]:
         """What each row is."""
-        return self.config.rows()
+        return comparison.rows(self.config)
+
+    @property
+    def descriptions(self) -> dict[str, str]:
+        """The description of each row."""
+        return comparison.descriptions(self.config)
 
     def fits_lenses(self, row: str) -> bool:
         """Whether a row is a fit of physics."""
         entry = self.config.detectors.get(row)
-        return entry is not None and settings.takes_simulation(entry.detector)
+        return entry is not None and entry.fits_lenses
 
     def table(self, name: str) -> pd.DataFrame | None:
         """A result table; None if it is not there or has no lines.
@@ -103,7 +109,7 @@ class Study:
         summary = self.table("summary")
         if summary is None:
             return pd.DataFrame(columns=[*COLUMNS["summary"], "kind"])
-        every = summary[(summary["anomaly"] == ALL) & summary["contaminant"].isin(HOME)].dropna(subset="auc")
+        every = summary[(summary["anomaly"] == ALL) & summary["contaminant"].isin(UNCONTAMINATED)].dropna(subset="auc")
         fits = every["detector"].map(self.fits_lenses) & every["role"].isin(["detector", "ablation"])
         return every.assign(kind=every["role"].mask(fits & (every["role"] == "detector"), "physics"), fits=fits)
 
@@ -128,17 +134,17 @@ class Study:
         summary = self.table("summary")
         if summary is None:
             return 0
-        found = summary[~summary["contaminant"].isin(HOME) & summary["change"].notna()]
+        found = summary[~summary["contaminant"].isin(UNCONTAMINATED) & summary["change"].notna()]
         return len(found[["contaminant", "contamination"]].drop_duplicates())
 
     @cached_property
     def made(self) -> dict[str, list[str]]:
         """`commits`, `versions`, `machines`, `gpus` of its jobs by their records, which may be lacking: then the commit
         that its tables are of."""
-        known = [record for record in records.of(self.folder).values() if record]
+        known = [record for record in records.read_all(self.folder).values() if record]
         if known:
             gpus = {record["machine"]["gpu"] for record in known} - {None}
-            return {**records.together(known), "gpus": sorted(gpus)}
+            return {**records.summarise(known), "gpus": sorted(gpus)}
         folder = self.folder.resolve()
         last = environment.git(folder.parents[1], "log", "-1", "--format=%h of %as", "--", str(folder))
         committed = [f"committed in {last.strip()}"] if last and last.strip() else []
@@ -175,7 +181,7 @@ def read(folder: Path) -> Study:
     path = folder / "config.yaml"
     try:
         config = yaml.safe_load(path.read_text())
-        return Study(folder, settings.study(config if isinstance(config, dict) else {}))
+        return Study(folder, study_config.parse_study(config if isinstance(config, dict) else {}))
     except OSError:
         raise ValueError(f"{folder} is no study: it has no config.yaml") from None
     except ConfigError as error:
