@@ -351,7 +351,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(study, tmp_path):
             snakemake(folder, "--unlock", *arguments[:-2])
         snakemake(folder, *arguments)
         tables[name] = {f.name: f.read_bytes() for f in (folder / "results/smoke/tables").iterdir()}
-        found = records.of(folder / "results/smoke")
+        found = records.read_all(folder / "results/smoke")
         recorded[name] = {path.relative_to(folder): record for path, record in found.items()}
         assert verify([folder / "results/smoke"])[1] == 0
         log = (folder / "results/smoke/logs/train/model_a/dcae/seed-1.log").read_text()

@@ -10,7 +10,7 @@ from scipy import integrate
 
 from oddlens.lensing import profiles
 from oddlens.lensing.reference import al
-from oddlens.lensing.slots import accumulated, last_used
+from oddlens.lensing.slots import accumulate, used_slots
 from oddlens.lensing.substructure import cdm, subhalo
 
 RAYS = np.random.default_rng(1).uniform(-3, 3, (2, 1000))
@@ -399,7 +399,7 @@ def test_a_mass_at_the_centre_gives_what_lies_within_the_radius():
 def test_accumulated_is_the_same_in_both_libraries(used, block):
     weights = np.where(np.arange(20) < used, np.random.default_rng(3).uniform(1, 2, 20), 0)
     sums = [
-        accumulated(lambda total, w: total + w, xp.zeros(3), [xp.asarray(weights)], last_used(weights, xp), xp, block)
+        accumulate(lambda total, w: total + w, xp.zeros(3), [xp.asarray(weights)], used_slots(weights, xp), xp, block)
         for xp in (np, jnp)
     ]
     np.testing.assert_allclose(sums[0], np.full(3, weights.sum()), rtol=1e-12)
@@ -408,5 +408,5 @@ def test_accumulated_is_the_same_in_both_libraries(used, block):
 
 def test_last_used_counts_up_to_the_last_slot_that_weighs_anything():
     cases = [[0, 0, 0], [1, 0, 0], [0, 2, 0], [1, 0, 3]]
-    assert [int(last_used(np.array(case), np)) for case in cases] == [0, 1, 2, 3]
-    assert [int(last_used(jnp.array(case), jnp)) for case in cases] == [0, 1, 2, 3]
+    assert [int(used_slots(np.array(case), np)) for case in cases] == [0, 1, 2, 3]
+    assert [int(used_slots(jnp.array(case), jnp)) for case in cases] == [0, 1, 2, 3]
