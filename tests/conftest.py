@@ -94,3 +94,32 @@ def oddlens_command(capsys):
         return Finished(end.value.code or 0, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture(scope="session")
+def tiny_study(tmp_path_factory):
+    """The folder of a study of three rows."""
+    from tiny_models import write_study
+
+    return write_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="session")
+def published_folder(tiny_study, tmp_path_factory):
+    """A folder with two published models, toy/dcae and toy/flux."""
+    from tiny_models import publish_row
+
+    folder = tmp_path_factory.mktemp("pretrained")
+    for row in ("dcae", "flux"):
+        publish_row(tiny_study, folder, row)
+    return folder
+
+
+@pytest.fixture
+def published_command(published_folder, monkeypatch, oddlens_command):
+    """The command `oddlens` on the models toy/dcae and toy/flux."""
+    from oddlens.pretrained import published_models
+
+    for function in (published_models.names, published_models.path_of, published_models.load, published_models.verify):
+        monkeypatch.setattr(function, "__defaults__", (published_folder,))
+    return oddlens_command

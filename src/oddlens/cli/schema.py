@@ -16,13 +16,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Write or print the schema."""
     from oddlens.config import json_schema
 
-    text = json_schema.text()
     if arguments.file is None:
-        print(text, end="")
+        print(json_schema.text(), end="")
         return 0
-    from oddlens.files.artefacts import replacing
-
-    with replacing(arguments.file) as temporary:
-        temporary.write_text(text)
+    json_schema.write(arguments.file)
     print(f"Written: {arguments.file}")
     return 0

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from oddlens.pretrained.apply import Judged
-    from oddlens.pretrained.published_models import Pretrained
+    from oddlens.pretrained.apply import ScoredImage
+    from oddlens.pretrained.published_models import PublishedModel
 
 HELP = "score images by a published model"
 EXAMPLES = (
@@ -41,13 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Print scores; the status is 1 if some image could not be scored."""
     from oddlens.pretrained import published_models
-    from oddlens.pretrained.apply import judged
+    from oddlens.pretrained.apply import score_files
 
     model = published_models.load(arguments.model)
     companions = {kind: getattr(arguments, kind) for kind in COMPANIONS}
     entries = []
     reading = {"dataset": arguments.dataset, "pixel_scale_arcsec": arguments.pixel_scale, "others": companions}
-    for entry in judged(model, arguments.image, **reading):
+    for entry in score_files(model, arguments.image, **reading):
         if entry.problem:
             problem = entry.problem if entry.label in entry.problem else f"{entry.label}: {entry.problem}"
             print(f"oddlens score: {problem}", file=sys.stderr)
@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     return int(len(scored) < len(entries))
 
 
-def table(scored: Sequence["Judged"]) -> str:
+def table(scored: Sequence["ScoredImage"]) -> str:
     """Scores in columns, then how each image was prepared."""
     from oddlens.statistics.false_alarm import one_in
 
@@ -71,7 +71,13 @@ def table(scored: Sequence["Judged"]) -> str:
     findings = list(scored[0].findings)
     lines = [["image", "score", "false-alarm probability", *findings]]
     lines += [
-        [e.label, f"{e.score:.4g}", one_in(e.chance), *(f"{e.findings[name]:.3g}" for name in findings)] for e in scored
+        [
+            e.label,
+            f"{e.score:.4g}",
+            one_in(e.false_alarm_probability),
+            *(f"{e.findings[name]:.3g}" for name in findings),
+        ]
+        for e in scored
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
@@ -83,21 +89,21 @@ def table(scored: Sequence["Judged"]) -> str:
     return "\n".join([*rows, *notes])
 
 
-def write_csv(path: Path, entries: Sequence["Judged"]) -> None:
+def write_csv(path: Path, entries: Sequence["ScoredImage"]) -> None:
     """Write all images; those without a score have a `problem`."""
-    from oddlens.files.artefacts import replacing
+    from oddlens.files.artefacts import atomic_write
 
     findings = next((list(entry.findings) for entry in entries if not entry.problem), [])
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "score", "false_alarm_probability", *findings, "note", "problem"])
         for e in entries:
-            numbers = [e.score, e.chance, *(e.findings.get(name) for name in findings)]
+            numbers = [e.score, e.false_alarm_probability, *(e.findings.get(name) for name in findings)]
             cells = ["" if value is None or value != value else f"{value:.9g}" for value in numbers]
             writer.writerow([e.label, *cells, e.note, e.problem])
 
 
-def draw_maps(model: "Pretrained", scored: Sequence["Judged"], path: Path) -> str:
+def draw_maps(model: "PublishedModel", scored: Sequence["ScoredImage"], path: Path) -> str:
     """Draw the images of the highest scores, their reconstructions and anomaly maps; returns a line to print."""
     import numpy as np
 
@@ -105,12 +111,12 @@ def draw_maps(model: "Pretrained", scored: Sequence["Judged"], path: Path) -> st
 
     shown = sorted(scored, key=lambda entry: -entry.score)[:MAX_MAPPED]
     images = np.stack([entry.image for entry in shown if entry.image is not None])
-    maps, rebuilt = model.maps(images), model.detector.reconstructed(images)
+    maps, reconstructions = model.anomaly_maps(images), model.reconstructions(images)
     if maps is None:
         return f"no picture: {model.name} has no anomaly maps"
     panels = [("", images, style.IMAGES, images), ("anomaly map", maps, style.MAPS, maps)]
-    if rebuilt is not None:
-        panels.insert(1, ("reconstruction", rebuilt, style.IMAGES, images))
+    if reconstructions is not None:
+        panels.insert(1, ("reconstruction", reconstructions, style.IMAGES, images))
     with style.plt.rc_context(style.STYLE):
         size = (2 * len(panels), 2.2 * len(shown))
         figure, axes = style.plt.subplots(len(shown), len(panels), figsize=size, squeeze=False)

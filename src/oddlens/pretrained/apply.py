@@ -1,4 +1,4 @@
-"""Apply a published model to images in files; what cannot be scored is told, and the rest goes on."""
+"""Score the images of files by a published model. An image that cannot be scored gets the reason instead."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -7,114 +7,112 @@ from typing import Any
 
 import numpy as np
 
-from oddlens.detectors.interface.base import OTHER_SCALE
+from oddlens.detectors.interface.image_module import MAX_SCALE_RATIO
 from oddlens.observations import image_files
 from oddlens.observations.image_files import SAME_SCALE, SCALE_STANDS, Stack
-from oddlens.pretrained.published_models import Pretrained
+from oddlens.pretrained.published_models import PublishedModel
 
-AT_ONCE = 2048
-"""Images that are scored together, however many files they come from."""
+BATCH_SIZE = 2048
+"""Images that are scored together. A batch may hold the images of several files."""
 
 
 @dataclass(frozen=True)
-class Judged:
-    """An image and what a model says of it, or why it says nothing."""
+class ScoredImage:
+    """An image with its score, or with the problem that prevents one."""
 
     label: str
     image: np.ndarray | None = None
-    """As the model saw it, [pixels, pixels]."""
+    """The input of the model, [pixels, pixels]."""
     note: str = ""
-    """What was done to the image before."""
+    """How the image was brought to the geometry of the model; empty if it was not changed."""
     problem: str = ""
     score: float = float("nan")
-    chance: float = float("nan")
-    """That a smooth lens scores as high."""
+    false_alarm_probability: float = float("nan")
+    """The probability that a smooth lens scores as high or higher."""
     findings: dict[str, float] = field(default_factory=dict)
 
 
-def judged(model: Pretrained, paths: Sequence[Path], **how: Any) -> Iterator[Judged]:
-    """All images of some files, in order; `how` files are read, see `imagefiles.read`."""
-    waiting: list[Judged] = []
+def score_files(model: PublishedModel, paths: Sequence[Path], **reading: Any) -> Iterator[ScoredImage]:
+    """Score all images of some files, in order; `reading` are the keywords of `image_files.read`."""
+    batch: list[ScoredImage] = []
     for path in paths:
         try:
-            for stack in image_files.read(path, **how):
-                for entry in _admitted(model, stack):
-                    waiting.append(entry)
-                    if len(waiting) == AT_ONCE:
-                        yield from _scored(model, waiting)
-                        waiting = []
+            for stack in image_files.read(path, **reading):
+                for entry in _prepared(model, stack):
+                    batch.append(entry)
+                    if len(batch) == BATCH_SIZE:
+                        yield from _scored(model, batch)
+                        batch = []
         except (OSError, ValueError) as error:
-            waiting.append(Judged(str(path), problem=str(error)))
-    yield from _scored(model, waiting)
+            batch.append(ScoredImage(str(path), problem=str(error)))
+    yield from _scored(model, batch)
 
 
-def _admitted(model: Pretrained, stack: Stack) -> Iterator[Judged]:
-    """The images of a stack as the model takes them: as they are, or brought to that.
+def _prepared(model: PublishedModel, stack: Stack) -> Iterator[ScoredImage]:
+    """The images of a stack in the geometry of the model, unchanged if they have it already.
 
     Raises:
-        ValueError: for all of them, if they are others than the model's and nobody says how.
+        ValueError: if they have another shape and an unknown pixel scale.
     """
     shape, scale, wanted = stack.images.shape[1:], stack.pixel_scale_arcsec, model.pixel_scale_arcsec
-    fits = shape == (model.pixels, model.pixels)
-    if scale is None and not fits:
+    same_shape = shape == (model.pixels, model.pixels)
+    if scale is None and not same_shape:
         raise ValueError(
             f"{shape[0]} x {shape[1]} pixels of unknown scale, and {model.name} takes {model.pixels} x {model.pixels} "
             f'of {wanted:g}". {SCALE_STANDS}'
         )
-    own = fits and scale is not None and abs(scale / wanted - 1) <= SAME_SCALE
+    same_geometry = same_shape and (scale is None or abs(scale / wanted - 1) <= SAME_SCALE)
     for label, image in zip(stack.labels, stack.images, strict=True):
         note = ""
         try:
-            if scale is None or own:
+            if scale is None or same_geometry:
                 image = np.asarray(image, np.float32)
             else:
-                from oddlens.observations import (
-                    frames,  # astropy's models, which images of the model's own geometry do not need
-                )
+                from oddlens.observations import frames  # imports astropy.modeling, which only real frames need
 
                 image, note = frames.bring(frames.frame_of(label, image, scale, **stack.beside), model.target)
             _check(model, image)
-            yield Judged(label, image, note)
-        except (ValueError, RuntimeError) as error:  # the second: of a fit that fails
-            yield Judged(label, problem=str(error))
+            yield ScoredImage(label, image, note)
+        except (ValueError, RuntimeError) as error:  # RuntimeError: a fit of the lens light failed
+            yield ScoredImage(label, problem=str(error))
 
 
-def _check(model: Pretrained, image: np.ndarray) -> None:
-    """Raise a ValueError if a model cannot take an image of the right shape."""
-    seen = image[np.isfinite(image)]
-    if not len(seen) or np.isinf(image).any() or (len(seen) < image.size and not model.detector.masks):
+def _check(model: PublishedModel, image: np.ndarray) -> None:
+    """Raise a ValueError if the pixels of an image are not finite or not in electrons / s."""
+    finite = image[np.isfinite(image)]
+    if not len(finite) or np.isinf(image).any() or (len(finite) < image.size and not model.detector.masks):
         raise ValueError(
-            f"{image.size - len(seen)} of its {image.size} pixels are not finite, which {model.name} cannot look at: "
-            "give a larger cut-out with its pixel scale, or fill them"
+            f"{image.size - len(finite)} of its {image.size} pixels are not finite, which {model.name} does not "
+            "support: give a larger cut-out with its pixel scale, or fill them"
         )
-    peak, usual = float(seen.max()), float(model.detector.scale)
-    if not 1 / OTHER_SCALE < peak / usual < OTHER_SCALE:
+    peak, usual = float(finite.max()), float(model.detector.scale)
+    if not 1 / MAX_SCALE_RATIO < peak / usual < MAX_SCALE_RATIO:
         raise ValueError(
-            f"its brightest pixel is {peak:.3g} and those of {model.name} about {usual:.3g} electrons / s: bring it "
-            "to that unit"
+            f"its brightest pixel is {peak:.3g}, but those of {model.name} are about {usual:.3g} electrons / s: "
+            "convert it to that unit"
         )
 
 
-def _scored(model: Pretrained, waiting: list[Judged]) -> Iterator[Judged]:
-    """The same with scores."""
-    images = [entry.image for entry in waiting if entry.image is not None]
+def _scored(model: PublishedModel, batch: list[ScoredImage]) -> Iterator[ScoredImage]:
+    """The same images with scores. If a score is not finite, the images are scored one by one."""
+    images = [entry.image for entry in batch if entry.image is not None]
     if not images:
-        yield from waiting
+        yield from batch
         return
     try:
-        scores, findings = model.detector.examined(np.stack(images))
+        scores, findings = model.detector.scores_and_findings(np.stack(images))
     except FloatingPointError as error:
         if len(images) == 1:
-            yield from (replace(entry, problem=str(error)) if entry.image is not None else entry for entry in waiting)
+            yield from (replace(entry, problem=str(error)) if entry.image is not None else entry for entry in batch)
         else:
-            for entry in waiting:
+            for entry in batch:
                 yield from _scored(model, [entry])
         return
-    rows = iter(zip(scores, model.false_alarm(scores), range(len(scores)), strict=True))
-    for entry in waiting:
+    rows = iter(zip(scores, model.false_alarm_probability(scores), range(len(scores)), strict=True))
+    for entry in batch:
         if entry.image is None:
             yield entry
         else:
-            score, chance, k = next(rows)
-            found = {name: float(values[k]) for name, values in findings.items()}
-            yield replace(entry, score=float(score), chance=float(chance), findings=found)
+            score, probability, k = next(rows)
+            own = {name: float(values[k]) for name, values in findings.items()}
+            yield replace(entry, score=float(score), false_alarm_probability=float(probability), findings=own)

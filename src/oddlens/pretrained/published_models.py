@@ -1,10 +1,10 @@
-"""Published models: a detector and its card, by name or by file.
+"""Published models: a trained detector and its card, by name or by file.
 
     oddlens.load("model_a/aae").score(images)
 
-pretrained/{dataset}/{detector}.safetensors   a model as any other (`oddlens.detectors`), whose `about` is its card
+pretrained/{dataset}/{detector}.safetensors   a saved detector whose `about` is the card
 pretrained/{dataset}/{detector}.md            the card as text (`oddlens.pretrained.cards`)
-pretrained/{dataset}/mini.h5                  some test images, whose scores the cards hold
+pretrained/{dataset}/mini.h5                  some test images; the cards hold their scores
 """
 
 import hashlib
@@ -17,25 +17,27 @@ import numpy as np
 
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import Detector
+from oddlens.detectors.interface.capabilities import MapsAnomalies, Reconstructs
 from oddlens.statistics.false_alarm import false_alarm
 
 if TYPE_CHECKING:
     from oddlens.observations.frames import Target
 
-_HERE = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parents[1]
 FOLDER = next(
-    (place for place in (_HERE.parents[1] / "pretrained", _HERE / "models") if place.is_dir()), Path("pretrained")
+    (folder for folder in (_PACKAGE.parents[1] / "pretrained", _PACKAGE / "models") if folder.is_dir()),
+    Path("pretrained"),
 )
-"""Of the project, or where an installed package has them."""
-MINI = "mini.h5"
+"""The models of the checkout, or those of the installed package."""
+MINI_SET = "mini.h5"
 SUFFIX = ".safetensors"
-AGREE = 0.01
-"""Scores agree if they differ by no more than this part of the scatter (standard deviation) of smooth lenses'."""
+TOLERANCE = 0.01
+"""Largest difference between equal scores, in units of the standard deviation of smooth lenses' scores."""
 
 
 @dataclass(frozen=True)
-class Pretrained:
-    """A trained detector that knows what its images look like and how smooth lenses score."""
+class PublishedModel:
+    """A trained detector with its card: the geometry of its images and the scores of smooth lenses."""
 
     name: str
     detector: Detector
@@ -43,49 +45,53 @@ class Pretrained:
 
     @property
     def pixels(self) -> int:
-        """On a side of its images."""
+        """Pixels on a side of its images."""
         return self.detector.pixels
 
     @property
     def pixel_scale_arcsec(self) -> float:
-        """Of its images."""
+        """Pixel scale of its images."""
         return self.card["target"]["camera"]["pixel_scale_arcsec"]
 
     @cached_property
     def target(self) -> "Target":
-        """What its images look like, for frames that are brought to that."""
-        from oddlens.observations.frames import Target  # pulls in astropy's models, which few need
+        """Geometry, brightness and noise to which real frames are brought."""
+        from oddlens.observations.frames import Target  # imports astropy.modeling, which only real frames need
 
         return Target.model_validate(self.card["target"])
 
     @cached_property
-    def smooth(self) -> np.ndarray:
-        """Scores of smooth lenses that it did not learn from, [n]."""
-        return np.array(self.card["smooth"], np.float32)
+    def smooth_scores(self) -> np.ndarray:
+        """Scores [n] of smooth validation lenses."""
+        return np.array(self.card["smooth_scores"], np.float32)
 
     def score(self, images: np.ndarray) -> np.ndarray:
-        """Anomaly scores [n], float32, of images [n, pixels, pixels] in electrons / s; higher is odder.
+        """Anomaly scores [n], float32, of images [n, pixels, pixels] in electrons / s; higher is more anomalous.
 
         Raises:
-            ValueError: the images are not what it takes.
+            ValueError: if the images have another shape or hold values that the detector does not take.
         """
         return self.detector.score(images)
 
-    def maps(self, images: np.ndarray) -> np.ndarray | None:
-        """Where images [n, pixels, pixels] are odd, same shape; None if the detector cannot say."""
-        return self.detector.maps(images)
+    def anomaly_maps(self, images: np.ndarray) -> np.ndarray | None:
+        """Anomaly maps of images [n, pixels, pixels], same shape; None if the detector has none."""
+        return self.detector.anomaly_maps(images) if isinstance(self.detector, MapsAnomalies) else None
 
-    def false_alarm(self, scores: np.ndarray) -> np.ndarray:
-        """The probability that a smooth lens scores as high or higher, of scores [m]."""
-        return false_alarm(scores, self.smooth)
+    def reconstructions(self, images: np.ndarray) -> np.ndarray | None:
+        """Reconstructions of images [n, pixels, pixels], same shape and unit; None if the detector has none."""
+        return self.detector.reconstructions(images) if isinstance(self.detector, Reconstructs) else None
 
-    def apart(self, scores: np.ndarray, others: np.ndarray) -> float:
-        """By how much of the scatter of smooth lenses' scores two sets of scores differ at most."""
-        return float(np.abs(np.asarray(scores) - np.asarray(others)).max() / self.smooth.std())
+    def false_alarm_probability(self, scores: np.ndarray) -> np.ndarray:
+        """The probability [m] that a smooth lens scores as high as `scores` [m] or higher."""
+        return false_alarm(scores, self.smooth_scores)
+
+    def difference(self, scores: np.ndarray, expected: np.ndarray) -> float:
+        """The largest difference of two sets of scores, in standard deviations of smooth lenses' scores."""
+        return float(np.abs(np.asarray(scores) - np.asarray(expected)).max() / self.smooth_scores.std())
 
 
 def names(folder: Path = FOLDER) -> list[str]:
-    """Of all models in a folder."""
+    """The names of all models in a folder."""
     return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.glob(f"*/*{SUFFIX}"))
 
 
@@ -93,34 +99,34 @@ def path_of(name: str | Path, folder: Path = FOLDER) -> Path:
     """The file of a model, by its name or its path.
 
     Raises:
-        FileNotFoundError: if there is none; with the nearest name.
+        FileNotFoundError: if there is no such model; the message has the nearest name.
     """
-    written = Path(name)
-    if written.suffix == SUFFIX:
-        if not written.is_file():
-            raise FileNotFoundError(f"there is no file {written}")
-        return written
+    path = Path(name)
+    if path.suffix == SUFFIX:
+        if not path.is_file():
+            raise FileNotFoundError(f"there is no file {path}")
+        return path
     known = names(folder)
     if str(name) not in known:
         from oddlens.schema.config_errors import nearest
 
-        hint = nearest(str(name), known) if known else "There is none at all; a .safetensors file may be named."
+        hint = nearest(str(name), known) if known else "The folder has no models. Give the path of a .safetensors file."
         raise FileNotFoundError(f"there is no model '{name}' in {folder}. {hint}")
     return folder / f"{name}{SUFFIX}"
 
 
-def load(name: str | Path, folder: Path = FOLDER) -> Pretrained:
+def load(name: str | Path, folder: Path = FOLDER) -> PublishedModel:
     """A published model by its name (`model_a/aae`) or its file.
 
     Raises:
-        FileNotFoundError: if there is none; with the nearest name.
-        ValueError: if the file is damaged, or a model without a card.
+        FileNotFoundError: if there is no such model; the message has the nearest name.
+        ValueError: if the file is damaged or has no card.
     """
     path = path_of(name, folder)
     detector, about = loading.load(path)
-    if "smooth" not in about:
-        raise ValueError(f"{path} is a model of a study, without a card: name it in the config's `publish`")
-    return Pretrained(about["name"], detector, about)
+    if "smooth_scores" not in about:
+        raise ValueError(f"{path} is a model of a study and has no card: name its row under `publish` in the config")
+    return PublishedModel(about["name"], detector, about)
 
 
 def digest(path: Path | str) -> str:
@@ -130,22 +136,24 @@ def digest(path: Path | str) -> str:
 
 
 def verify(name: str, folder: Path = FOLDER) -> tuple[str, bool]:
-    """Whether a model scores the mini set beside it as its card says, in words and as such.
+    """Score the mini set of a model again; returns a line to print, and whether the scores agree with the card.
 
     Raises:
-        OSError, ValueError: if model or mini set are missing or damaged.
+        OSError, ValueError: if the model or the mini set is missing or damaged.
     """
     from oddlens.files.artefacts import read_arrays
     from oddlens.pretrained.cards import text
 
     path, model = path_of(name, folder), load(name, folder)
-    mini = path.with_name(MINI)
+    mini, card = path.with_name(MINI_SET), path.with_suffix(".md")
     if digest(mini) != model.card["mini"]["sha256"]:
-        return f"{mini} is not the mini set that {model.name} was scored on", False
-    if path.with_suffix(".md").read_text() != text(model.card):
-        return f"{path.with_suffix('.md')} is not the card that {model.name} holds", False
-    apart = model.apart(model.score(read_arrays(mini)[0]["images"]), model.card["mini"]["scores"])
-    found = (
-        f"{len(model.card['mini']['scores'])} images, scores differ by at most {apart:.1g} of smooth lenses' scatter"
+        return f"{model.name}: {mini} is not the mini set of the card (its checksum differs)", False
+    if card.read_text() != text(model.card):
+        return f"{model.name}: {card} differs from the card in {path}", False
+    expected = model.card["mini"]["scores"]
+    difference = model.difference(model.score(read_arrays(mini)[0]["images"]), expected)
+    return (
+        f"{model.name}: scores of {len(expected)} images differ by at most {difference:.1g} standard deviations of "
+        "smooth lenses' scores",
+        difference <= TOLERANCE,
     )
-    return f"{model.name}: {found}", apart <= AGREE

@@ -15,8 +15,8 @@ from oddlens import __version__
 from oddlens.data import shards, splits
 from oddlens.data.training_sets import parse_training_set
 from oddlens.detectors.interface import loading
-from oddlens.detectors.interface.base import read_model
-from oddlens.files.artefacts import read_arrays, replacing
+from oddlens.detectors.interface.model_files import read_model
+from oddlens.files.artefacts import atomic_write, read_arrays
 from oddlens.files.progress import say
 from oddlens.files.tensors import write_tensors
 from oddlens.observations.frames import Target
@@ -138,10 +138,12 @@ def _write(path: str | Path, card_path: str | Path, content: bytes, card: Mappin
     name, precision = card["name"], card["precision"]
     if len(content) > MAX_BYTES:
         megabytes = f"{len(content) / 1e6:.1f} MB in {precision}"
-        raise ValueError(f"{name} has {megabytes}, more than {MAX_BYTES / 1e6:g}: remove it from `publish` in the config")
-    with replacing(path) as temporary:
+        raise ValueError(
+            f"{name} has {megabytes}, more than {MAX_BYTES / 1e6:g}: remove it from `publish` in the config"
+        )
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
-    with replacing(card_path) as temporary:
+    with atomic_write(card_path) as temporary:
         temporary.write_text(cards.text(card))
     difference = f"scores differ by {card['difference']:.2g} standard deviations of smooth ones"
     say(f"{name}: {len(content) / 1e6:.2f} MB in {precision}, {difference}")
