@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from oddlens.lensing import render, substructure_classes
+from oddlens.lensing import ray_tracing, render, substructure_classes
 from oddlens.lensing.scene import Scenes
 from oddlens.lensing.simulation import Camera
 
@@ -49,10 +49,10 @@ def _counted(jaxpr, size: int) -> Counter:
 
 def per_ray(cls: str, scenes: Scenes) -> tuple[Counter, Counter]:
     """Operations per ray, and per ray and block of SLOTS subhalos."""
-    one = jax.tree.map(lambda column: jnp.asarray(column[0], jnp.float32), render.parameters(scenes))
+    one = jax.tree.map(lambda column: jnp.asarray(column[0], jnp.float32), ray_tracing.parameters(scenes))
     ray = jnp.linspace(0.1, 1, RAYS)
     module = substructure_classes.module(cls)
-    traced = jax.make_jaxpr(lambda y, x: render.brightness(one, module, y, x, jnp))(ray, ray + 1)
+    traced = jax.make_jaxpr(lambda y, x: ray_tracing.brightness(one, module, y, x, jnp))(ray, ray + 1)
     counted = _counted(traced.jaxpr, RAYS)
     loop = Counter({"div": counted.pop("loop_div", 0)})
     loop["add"] = counted.pop("loop", 0) - loop["div"]
@@ -62,7 +62,7 @@ def per_ray(cls: str, scenes: Scenes) -> tuple[Counter, Counter]:
 def rays(camera: Camera, levels: np.ndarray) -> np.ndarray:
     """Rays drawn per image, [n], from the final rays per side of each pixel; pixels drawn again come in blocks."""
     total = np.full(len(levels), levels[0].size * camera.over_sampling**2)
-    for times, block in render.FINER:
+    for times, block in render.REFINEMENTS:
         side = camera.over_sampling * times
         pixels = np.sum(levels >= side, axis=(1, 2))
         total += -(-pixels // block) * block * side**2

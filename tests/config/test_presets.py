@@ -14,7 +14,7 @@ from oddlens.config import presets
 from oddlens.config.presets import PRESETS, preset_simulation
 from oddlens.config.study import parse_study
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import grids, reference, render, scene, substructure_classes
+from oddlens.lensing import grids, ray_tracing, reference, render, scene, substructure_classes
 from oddlens.schema.config_errors import ConfigError
 from oddlens.stages import simulate
 
@@ -253,7 +253,7 @@ def uniform(camera, cls, scenes, k):
     The cusp of a lens galaxy's light needs more, or this would err by 0.1 sigma: 512 x 512 in the central pixels.
     """
     n, scale = render.padded_pixels(camera), camera.pixel_scale_arcsec
-    p = {part: {name: c[k] for name, c in columns.items()} for part, columns in render.parameters(scenes).items()}
+    p = {part: {name: c[k] for name, c in columns.items()} for part, columns in ray_tracing.parameters(scenes).items()}
 
     def means(surface, count, rays):  # traced with the rays as arguments: as constants, XLA would compile for long
         p32 = jax.tree.map(np.float32, p)
@@ -277,9 +277,11 @@ def uniform(camera, cls, scenes, k):
 
 @cache
 def compiled(surface, cls):
-    function = getattr(render, surface)
-    own = (substructure_classes.module(cls),) if surface == "brightness" else ()
-    return jax.jit(lambda p, y, x: function(p, *own, y, x, jnp))
+    function = getattr(ray_tracing, surface)
+    if surface == "brightness":
+        module = substructure_classes.module(cls)
+        return jax.jit(lambda p, y, x: function(p, module, y, x, jnp))
+    return jax.jit(lambda p, y, x: function(p["lens"], y, x, jnp))
 
 
 @cache
@@ -306,7 +308,7 @@ def test_the_numerical_error_is_a_tenth_of_the_noise_at_most(name, cls, count):
     assert error.max() < 0.1
     assert left.max() < 0.1
     base = simulation(name).camera.over_sampling
-    assert set(np.unique(rays)) <= {base * times for times in (1, *(times for times, _ in render.FINER))}
+    assert set(np.unique(rays)) <= {base * times for times in (1, *(times for times, _ in render.REFINEMENTS))}
     assert 0 < (rays > base).mean(axis=(1, 2)).max() < 0.25
 
 

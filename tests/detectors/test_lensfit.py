@@ -12,7 +12,7 @@ from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.image_module import KnownCamera
 from oddlens.detectors.lensfit import filled
 from oddlens.lensing import camera, render, scene
-from oddlens.lensing.lens_light_residual import leftover, principal
+from oddlens.lensing.lens_light_residual import lens_light, principal_components
 from oddlens.lensing.model import Drawn, LensModel, separated
 from oddlens.results.tables.fit_convergence import fit_convergence_table
 from oddlens.stages.fit_convergence import compared, fit_convergence
@@ -364,8 +364,8 @@ def test_a_few_images_span_what_subtraction_leaves():
     simulation = preset_simulation("model_c")
     model = LensModel(simulation, leftover=8)
     learnt, new = (scene.draw(simulation, seed, "d", "test", "smooth", np.arange(48 * seed)).lens for seed in (4, 1))
-    seen = [model.seen(torch.tensor(leftover(simulation, q, model.side).left).float()).numpy() for q in (learnt, new)]
-    mean, images = principal(seen[0], 8)
+    seen = [model.seen(torch.tensor(lens_light(simulation, q, model.side).residual).float()).numpy() for q in (learnt, new)]
+    mean, images = principal_components(seen[0], 8)
     amplitudes, *_ = np.linalg.lstsq(images.T, (seen[1] - mean).T, rcond=None)
     missed = seen[1] - mean - amplitudes.T @ images
     assert np.abs(missed).max() < 0.1 * np.abs(seen[1] - mean).max()
@@ -377,8 +377,8 @@ def test_leftover_light_is_the_simulators():
     scenes = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(6))
     model = LensModel(simulation, rays=4, elliptical=True, multipoles=(3, 4), free_index=True)
     lens = model(torch.tensor(model.parameters_of(scenes.lens)).float())
-    light = leftover(simulation, scenes.lens, model.side)
-    whole, left = (model.seen(torch.tensor(part).float()) for part in (light.whole, light.left))
+    light = lens_light(simulation, scenes.lens, model.side)
+    whole, left = (model.seen(torch.tensor(part).float()) for part in (light.total, light.residual))
     drawn = {k: torch.tensor(v).flatten(1) for k, v in render.renderer(simulation.camera, "smooth")(scenes).items()}
     sigma = (1e-3 * drawn["image"] + 4e-5).sqrt()
     for ours, theirs in ((whole + lens, drawn["image"]), (left + lens, drawn["image"] - drawn["subtracted"])):

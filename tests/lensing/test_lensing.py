@@ -15,7 +15,7 @@ from scipy import integrate, signal
 from made_up import auc_with_variance
 from oddlens.config.presets import preset_simulation
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import grids, reference, render, scene, substructure_classes
+from oddlens.lensing import grids, ray_tracing, reference, render, scene, substructure_classes
 from oddlens.lensing.cosmology import planes
 from oddlens.lensing.substructure import cdm, vortex
 

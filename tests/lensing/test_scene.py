@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, stats
 
 from oddlens.config.presets import preset_simulation
-from oddlens.lensing import profiles, render, scene, substructure_classes
+from oddlens.lensing import profiles, ray_tracing, render, scene, substructure_classes
 from oddlens.lensing.reference import al
 from oddlens.schema.config_errors import ConfigError
 from oddlens.stages import simulate

@@ -23,15 +23,16 @@ from oddlens.detectors.blocks.autoencoder import Components, residual
 from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
 from oddlens.detectors.blocks.scan import Scan, Scanned
 from oddlens.detectors.interface.base import Detector
+from oddlens.detectors.interface.capabilities import Embeds, MapsAnomalies, MapsMassSensitivity, ProvidesResiduals, Reconstructs
 from oddlens.lensing import scene
 from oddlens.lensing.camera import decorrelation
-from oddlens.lensing.lens_light_residual import leftover, principal
+from oddlens.lensing.lens_light_residual import lens_light, principal_components
 from oddlens.lensing.model import LensModel
 from oddlens.lensing.scene import Scenes
 from oddlens.lensing.simulation import Simulation
 from oddlens.lensing.substructure_classes import SMOOTH
-from oddlens.training.images import Images
-from oddlens.training.loop import Batch, Objective
+from oddlens.training.images import TrainingImages
+from oddlens.training.objectives import Batch, Objective
 from oddlens.training.schedules import cosine
 
 LOOKED_AT = 4096
@@ -65,7 +66,7 @@ LIBRARY = 1024
 """Lenses of which those like an image are where its fits start, without a network."""
 
 
-class LensFit(Detector):
+class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, MapsMassSensitivity):
     """Starting network, fit, and scan.
 
     Args:
@@ -178,7 +179,7 @@ class LensFit(Detector):
 
     # --- where to start ---------------------------------------------------------------------------------------------
 
-    def prepare(self, images: Images, generator: torch.Generator) -> None:
+    def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Draw lenses; the training images are not looked at."""
         self.draw_lenses(generator)
 
@@ -202,17 +203,17 @@ class LensFit(Detector):
             return
         self.bank, self.bank_light = bank, self._light(bank)
         drawn = self._photograph(self.bank_light[:LOOKED_AT], generator)
-        looked_at = Images(drawn[:, 0].cpu().numpy(), np.arange(len(drawn)), None, self.scale.device)
-        self.coordinates.learn(looked_at.seen(self.see), generator, symmetric=True)
+        looked_at = TrainingImages(drawn[:, 0].cpu().numpy(), np.arange(len(drawn)), None, self.scale.device)
+        self.coordinates.learn(looked_at.stabilised(self.stabilise), generator, symmetric=True)
 
     def _look_at_light(self, scenes: Scenes) -> None:
         """What lens galaxies leave in the images, and how their noise differs from the camera's."""
         if self.smooth.lens.light:
-            found = leftover(self.smooth, scenes[:GALAXIES].lens, self.model.side)
+            light = lens_light(self.smooth, scenes[:GALAXIES].lens, self.model.side)
             left, whole = (
-                self.model.seen(torch.from_numpy(part).to(self.galaxy)) for part in (found.left, found.whole)
+                self.model.seen(torch.from_numpy(part).to(self.galaxy)) for part in (light.residual, light.total)
             )
-            mean, images = principal(left.cpu().double().numpy(), len(self.model.leftover))
+            mean, images = principal_components(left.cpu().double().numpy(), len(self.model.leftover))
             self.model.always.copy_(torch.from_numpy(mean))
             self.model.leftover.copy_(torch.from_numpy(images))
             self.galaxy.copy_(whole.mean(dim=0))
@@ -220,13 +221,13 @@ class LensFit(Detector):
             width = float(self.smooth.camera.noise_correlation_pixels.quantile(np.array(0.5)))
             self.decorrelates.copy_(torch.from_numpy(decorrelation(self.pixels, width)))
 
-    def conclude(self, images: Images, generator: torch.Generator) -> None:
+    def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Learn the scatter of the amplitudes of source_pixels."""
         if not self.model.source_pixels or self.source_pixel_scatter:
             return
         source_pixels = slice(len(self.model.names), len(self.model.names) + self.model.source_pixels**2)
-        seen = images.some(JUDGES)
-        parts = seen.split(self.at_once)
+        seen = images.evenly_spaced(JUDGES)
+        parts = seen.split(self.batch_size)
         starts = [self.starts(part) for part in parts]
         evidence, converged = [], []
         for scatter in SCATTERS:
@@ -247,7 +248,7 @@ class LensFit(Detector):
 
     def _loss(self, batch: Batch) -> Tensor:
         chosen = torch.randint(len(self.bank), (len(batch.images),), generator=batch.generator, device=self.bank.device)
-        seen = self.see(self._photograph(self.bank_light[chosen], batch.generator))
+        seen = self.stabilise(self._photograph(self.bank_light[chosen], batch.generator))
         wanted = ((self.bank[chosen] - self.middle) / self.scatter)[:, : len(self.model.names)]
         return (self.start(self.coordinates(seen)) - wanted).square().mean(dim=1)
 
@@ -283,7 +284,7 @@ class LensFit(Detector):
             alike = self._data(images) @ light.mT / (self._observed(images).to(light) @ light.mT.square()).sqrt()
             most = alike.topk(self.tries, dim=1).indices.mT  # the more alike, the less is left over
             return [self._as_bright(self.library[k], images) for k in most]
-        standardised = self.start(self.coordinates(self.see(filled(images)))).clamp(-TAILS, TAILS)
+        standardised = self.start(self.coordinates(self.stabilise(filled(images)))).clamp(-TAILS, TAILS)
         start = self.middle.repeat(len(images), 1)
         start[:, :named] += self.scatter[:named] * standardised
         return [self._as_bright(start, images)]
@@ -297,7 +298,7 @@ class LensFit(Detector):
 
     def _light(self, parameters: Tensor) -> Tensor:
         """Images [n, pixels^2], a few at a time."""
-        return torch.cat([self.model(part) for part in parameters.split(self.at_once)])
+        return torch.cat([self.model(part) for part in parameters.split(self.batch_size)])
 
     def fitted(self, images: Tensor, starts: list[Tensor] | None = None) -> Fit:
         """The smooth lenses that explain scaled images [n, 1, pixels, pixels] best, of those found from the starts; one
@@ -321,7 +322,7 @@ class LensFit(Detector):
         data, noise = self._data(images), self.noise(images)
         return log_evidence(linear(data, drawn.image, drawn.jacobian, noise, prior, found.parameters), prior, found)
 
-    def anomaly(self, images: Tensor) -> Tensor:
+    def anomaly_score(self, images: Tensor) -> Tensor:
         """What `score` says; where no fit was found, what a smooth lens would have: that tells of no dark matter."""
         found = self.fitted(images)
         scanned = self.scanned(images, found, field=True)
@@ -350,18 +351,18 @@ class LensFit(Detector):
         outside = (least - found_at).maximum(found_at - most)
         return found.converged & (outside > BEYOND * self.scatter[:asked]).any(dim=1)
 
-    def oddness(self, images: Tensor) -> Tensor:
+    def anomaly_map(self, images: Tensor) -> Tensor:
         """The square, in units of the noise, of what the field of masses adds to the image; 0 where it is masked."""
         field = self.scanned(images, self.fitted(images), field=True).field
         assert field is not None
         return field.square().view_as(images)
 
-    def unexplained(self, images: Tensor) -> Tensor:
+    def residuals(self, images: Tensor) -> Tensor:
         """What the smooth lenses leave over, and the scan's map; where no fit was found, nothing."""
         scanned = self.scanned(images, self.fitted(images))
         return torch.stack([scanned.left.view_as(images[:, 0]), self.scan.on_pixels(scanned.significance)], dim=1)
 
-    def sensitivity(self, images: Tensor) -> Tensor:
+    def mass_sensitivity(self, images: Tensor) -> Tensor:
         """Five standard deviations of a mass; NaN beyond the outermost places."""
         least = SURE * self.scanned(images, self.fitted(images)).deviation
         area = self.scan.on_pixels(least.log()).exp()
@@ -383,7 +384,7 @@ class LensFit(Detector):
         return images.flatten(1).isfinite()
 
     @property
-    def at_once(self) -> int:
+    def batch_size(self) -> int:
         """How many images are fitted at once."""
         return AT_ONCE if self.scale.device.type == "cpu" else max(AT_ONCE, PIXELS_AT_ONCE // self.pixels**2)
 

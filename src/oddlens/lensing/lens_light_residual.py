@@ -1,66 +1,63 @@
-"""What is left of the lens galaxy's light after a model of it was subtracted: a few images span nearly all of it.
+"""The residual of lens-light subtraction: the light of the lens galaxy minus the model that was subtracted from it.
 
-Light and subtraction are drawn from the priors of a simulation, drawn as the camera sees them, and taken apart into
-principal components: their amplitudes are uncorrelated, and scaled by their deviations they are a prior of their own.
+A few images span nearly all of it. Lens light and its model are sampled from the priors of a simulation, observed by
+its camera, and decomposed into principal components. The amplitudes of the components are uncorrelated; in units of
+their standard deviations, they have a standard normal prior.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from oddlens.lensing import profiles
-from oddlens.lensing.grids import grid
+from oddlens.lensing import ray_tracing
+from oddlens.lensing.grids import grid, pixel_means
 from oddlens.lensing.scene import Columns
 from oddlens.lensing.simulation import Simulation
 
-RAYS, MIDDLE_RAYS, MIDDLE = 4, 32, 4
-"""Rays per pixel side, those of pixels in the middle, where a Sersic profile has its cusp, and how many pixels are."""
+RAYS, CENTRAL_RAYS, CENTRAL_PIXELS = 4, 32, 4
+"""Rays per pixel side; rays per pixel side of the central pixels, where a Sersic profile has its cusp; and the side of
+the square of central pixels."""
 
 
-class Leftover(NamedTuple):
-    """Light of lens galaxies, flux / arcsec^2, meaned over pixels with a rim, before the PSF."""
+class LensLight(NamedTuple):
+    """Light of n lens galaxies, flux / arcsec^2, averaged over pixels with a margin, before the PSF."""
 
-    whole: np.ndarray
+    total: np.ndarray
     """All of it, whose noise is in the image, [n, padded^2]."""
-    left: np.ndarray
-    """What subtraction leaves, likewise."""
+    residual: np.ndarray
+    """The total minus the subtracted model, [n, padded^2]."""
 
 
-def leftover(simulation: Simulation, q: Columns, side: int) -> Leftover:
-    """The light of lenses `q` (`Scenes.lens`), on `side` pixels a side."""
-    whole = _means(simulation, q, side)
-    if "subtraction_intensity_ratio" not in q:
-        return Leftover(whole, whole)
-    model = {
-        **q,
-        "light_intensity_per_arcsec2": q["light_intensity_per_arcsec2"] * q["subtraction_intensity_ratio"],
-        "light_effective_radius_arcsec": q["light_effective_radius_arcsec"] * q["subtraction_radius_ratio"],
-    }
-    return Leftover(whole, whole - _means(simulation, model, side))
-
-
-def _means(simulation: Simulation, q: Columns, side: int) -> np.ndarray:
+def lens_light(simulation: Simulation, q: Columns, side: int) -> LensLight:
+    """The light of lenses `q` (`Scenes.lens`) on `side` pixels a side."""
     scale = simulation.camera.pixel_scale_arcsec
-    means = _drawn(q, side, RAYS, scale)
-    inner = slice((side - MIDDLE) // 2, (side + MIDDLE) // 2)
-    means[:, inner, inner] = _drawn(q, MIDDLE, MIDDLE_RAYS, scale)
+    total = _pixel_brightness(ray_tracing.lens_light, q, side, scale)
+    if "subtraction_intensity_ratio" not in q:
+        return LensLight(total, total)
+    return LensLight(total, total - _pixel_brightness(ray_tracing.subtracted_light, q, side, scale))
+
+
+def _pixel_brightness(surface, q: Columns, side: int, scale: float) -> np.ndarray:
+    """Mean brightness of pixels of a `surface` of ray_tracing, [n, side^2]."""
+    means = _traced(surface, q, side, RAYS, scale)
+    central = slice((side - CENTRAL_PIXELS) // 2, (side + CENTRAL_PIXELS) // 2)
+    means[:, central, central] = _traced(surface, q, CENTRAL_PIXELS, CENTRAL_RAYS, scale)
     return means.reshape(len(means), -1)
 
 
-def _drawn(q: Columns, side: int, rays: int, scale: float) -> np.ndarray:
-    """Mean brightness of the middle `side` x `side` pixels [n, side, side]."""
+def _traced(surface, q: Columns, side: int, rays: int, scale: float) -> np.ndarray:
+    """Mean brightness of the central `side` x `side` pixels, [n, side, side]."""
     y, x = grid(side * rays, side * scale)
-    names = ("intensity_per_arcsec2", "effective_radius_arcsec", "sersic_index", "axis_ratio", "angle_deg")
-    means = []
-    for intensity, radius, index, ratio, angle in zip(*(q[f"light_{name}"] for name in names), strict=True):
-        light = profiles.sersic(y, x, intensity, radius, index, ratio, np.deg2rad(angle), np)
-        means.append(light.reshape(side, rays, side, rays).mean(axis=(1, 3)))
-    return np.stack(means)
+    count = len(q["light_intensity_per_arcsec2"])
+    lenses = ({name: column[k] for name, column in q.items()} for k in range(count))
+    return np.stack([pixel_means(surface(one, y, x, np), rays) for one in lenses])
 
 
-def principal(images: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The mean of images [n, pixels], and their first principal components in units of their deviations, [count,
-    pixels]."""
+def principal_components(images: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of images [n, pixels], and their first principal components, [count, pixels].
+
+    Each component is multiplied by the standard deviation of its amplitude.
+    """
     mean = images.mean(axis=0)
     _, s, v = np.linalg.svd(images - mean, full_matrices=False)
     return mean, v[:count] * s[:count, None] / np.sqrt(len(images))

@@ -1,24 +1,25 @@
-"""From numbers to noise-free images, traced by JAX: rays where they are needed, then the point-spread function.
+"""Noise-free images from the parameters of lenses: adaptive ray tracing under JAX, and the point-spread function.
 
-A pixel shows the mean brightness over its area. Every pixel, and the rim from which the PSF brings light in, gets
-`camera.over_sampling` rays a side. Where `camera.error_sigma` is given, the second differences S'' of neighbouring rays
-say two things. The mean of rays at the centres of cells of side h errs by -h^2/24 (I_xx + I_yy) to second order, which
-is -S''/24 summed over both directions: it is added back. And where the sum of their sizes, which is what remains where
-the brightness has a cusp, exceeds `error_sigma` of the pixel's own noise (after the PSF has spread it), the pixel is
-drawn again with 4 times as many rays a side, and where their mean size still does, with 12 and 36 times as many. So the
-numerical error stays a small part of the noise, whatever lens, source or substructure is in the pixel, and few pixels
-need many rays.
+A pixel of an image is the mean surface brightness over its area. The image is traced with a margin of pixels, from
+which the point-spread function (PSF) scatters light into it. Every pixel gets `camera.over_sampling` rays a side.
 
-Held against the plain Tracer of PyAutoLens by `reference.py`.
+Where `camera.error_sigma` is given, the number of rays is adaptive. Let S'' be the second differences of neighbouring
+rays. The mean of rays at the centres of sub-pixels of side h errs by -h^2/24 (I_xx + I_yy) to second order, which is
+-S''/24 summed over both directions: this correction is added. The sum of the absolute corrections estimates the
+remaining error where the brightness has a cusp. A pixel in which it exceeds `error_sigma` times the pixel's noise
+(after the PSF has spread it) is traced again with 4 times as many rays a side. Where the mean absolute correction still
+exceeds it, the pixel is traced with 12 and then 36 times as many. So the numerical error stays a small part of the
+noise for any lens, source and substructure, and only few pixels need many rays.
+
+`reference.py` compares the result with PyAutoLens's own Tracer.
 """
 
 import os
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
 
-# On the CPU unless the environment asks for another platform (JAX_PLATFORMS=cuda), and on one core a process: images
-# are drawn one by one, so that more cores serve best as more jobs.
+# On the CPU unless the environment names another platform (JAX_PLATFORMS=cuda), and on one core a process: images are
+# rendered one by one, so that more cores are used best by more jobs.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("NPROC", "1")
 
@@ -28,108 +29,23 @@ import numpy as np
 from scipy import fft
 
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import profiles, substructure_classes
+from oddlens.lensing import substructure_classes
 from oddlens.lensing.grids import grid
+from oddlens.lensing.ray_tracing import Parameters, brightness, parameters, subtracted_light
 from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.simulation import Camera
-from oddlens.lensing.slots import accumulated, last_used
 
-FINER = ((4, 16), (12, 2), (36, 1))
-"""How many times as many rays a side a pixel gets when it is drawn again, and how many pixels are drawn at a time."""
-
-Parameters = dict[str, Any]
-"""One image's (or, with a leading axis, a batch's) parameters: `lens`, `clumps` and `substructure` of its scene."""
-
-
-def parameters(scenes: Scenes) -> Parameters:
-    """What the brightness of an image depends on."""
-    return {"lens": scenes.lens, "clumps": scenes.clumps, "substructure": scenes.substructure}
-
-
-# --- physics: functions of one image's parameters and of positions (arcsec), in NumPy or JAX --------------------------
-
-
-def deflections(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
-    """Deflection (alpha_y, alpha_x) of halo, shear and substructure, arcsec."""
-    q, b = p["lens"], p["lens"]["halo_einstein_radius_arcsec"]
-    if "lens_axis_ratio" in q:
-        parts = [profiles.isothermal_ellipsoid(y, x, b, q["lens_axis_ratio"], xp.deg2rad(q["lens_angle_deg"]), xp)]
-    else:
-        parts = [profiles.isothermal_sphere(y, x, b, xp)]
-    for m in (3, 4):
-        if f"multipole_{m}_strength" in q:
-            strength, angle = q[f"multipole_{m}_strength"], xp.deg2rad(q[f"multipole_{m}_angle_deg"])
-            parts.append(profiles.multipole(y, x, m, b, strength, angle, xp))
-    parts.append(profiles.shear(y, x, q["shear_magnitude"], xp.deg2rad(q["shear_angle_deg"]), xp))
-    if p["substructure"]:
-        parts.append(module.deflections(p["substructure"], y, x, xp))
-    return sum(part[0] for part in parts), sum(part[1] for part in parts)
-
-
-def source_brightness(p: Parameters, y, x, xp: ModuleType):
-    """Surface brightness of the source at positions in its own plane, flux / arcsec^2."""
-    q, clumps = p["lens"], p["clumps"]
-    centre_y, centre_x = profiles.polar(q["source_offset_arcsec"], q["source_offset_angle_deg"], xp)
-    main = _sersic(q, "source_", y - centre_y, x - centre_x, xp)
-    if not clumps:
-        return main
-
-    def add(total, clump_y, clump_x, intensity, radius, index, axis_ratio, angle_deg):
-        angle = xp.deg2rad(angle_deg)
-        return total + profiles.sersic(y - clump_y, x - clump_x, intensity, radius, index, axis_ratio, angle, xp)
-
-    fields = ("intensity_per_arcsec2", "effective_radius_arcsec", "sersic_index", "axis_ratio", "angle_deg")
-    slots = [clumps[f"clump_{name}"] for name in ("y_arcsec", "x_arcsec", *fields)]
-    used = last_used(clumps["clump_intensity_per_arcsec2"], xp)
-    return accumulated(add, main, slots, used, xp, block=1)
-
-
-def lens_light(p: Parameters, y, x, xp: ModuleType):
-    """Surface brightness of the lens galaxy, flux / arcsec^2."""
-    return _sersic(p["lens"], "light_", y, x, xp)
-
-
-def subtracted_light(p: Parameters, y, x, xp: ModuleType):
-    """The model of the lens galaxy's light that is subtracted again, flux / arcsec^2."""
-    q = p["lens"]
-    model = {
-        **q,
-        "light_intensity_per_arcsec2": q["light_intensity_per_arcsec2"] * q["subtraction_intensity_ratio"],
-        "light_effective_radius_arcsec": q["light_effective_radius_arcsec"] * q["subtraction_radius_ratio"],
-    }
-    return lens_light({"lens": model}, y, x, xp)
-
-
-def brightness(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
-    """Surface brightness of the sky behind the lens, and of the lens galaxy, flux / arcsec^2."""
-    alpha_y, alpha_x = deflections(p, module, y, x, xp)
-    seen = source_brightness(p, y - alpha_y, x - alpha_x, xp)
-    return seen + lens_light(p, y, x, xp) if "light_intensity_per_arcsec2" in p["lens"] else seen
-
-
-def _sersic(q: Columns, prefix: str, y, x, xp: ModuleType):
-    return profiles.sersic(
-        y,
-        x,
-        q[f"{prefix}intensity_per_arcsec2"],
-        q[f"{prefix}effective_radius_arcsec"],
-        q[f"{prefix}sersic_index"],
-        q[f"{prefix}axis_ratio"],
-        xp.deg2rad(q[f"{prefix}angle_deg"]),
-        xp,
-    )
-
-
-# --- rays to pixels ---------------------------------------------------------------------------------------------------
+REFINEMENTS = ((4, 16), (12, 2), (36, 1))
+"""For each refinement: the factor on the rays per pixel side, and the number of pixels that are traced at once."""
 
 
 def padded_pixels(camera: Camera) -> int:
-    """The side of an image with the rim from which the PSF brings light in."""
+    """The side of an image with the margin from which the PSF scatters light into it."""
     return camera.pixels + camera.psf.pixels - 1
 
 
-def _bend(s):
-    """Second differences of [..., m, m] along both axes, over 24; a border takes its neighbour's."""
+def _corrections(s):
+    """Second differences of [..., m, m] along both axes, over 24; the outermost rays take those of their neighbours."""
     lead = [(0, 0)] * (s.ndim - 2)
     along_y = s[..., 2:, :] - 2 * s[..., 1:-1, :] + s[..., :-2, :]
     along_x = s[..., :, 2:] - 2 * s[..., :, 1:-1] + s[..., :, :-2]
@@ -149,15 +65,15 @@ def _pooled(s, side: int, operation: Callable):
 
 
 def _dilated(s):
-    """The largest value of each cell and its eight neighbours."""
+    """The maximum over each element and its eight neighbours."""
     s = jnp.pad(s, 1, mode="edge")
     s = jnp.maximum(jnp.maximum(s[:-2], s[1:-1]), s[2:])
     return jnp.maximum(jnp.maximum(s[:, :-2], s[:, 1:-1]), s[:, 2:])
 
 
-# XLA would otherwise compute the brightness anew for each of its uses, and positions broadcast from two axes keep it
-# from using vector instructions.
-_kept = jax.lax.optimization_barrier
+# XLA would otherwise compute the brightness again for each of its uses. Also, positions that are broadcast from two
+# axes keep it from using vector instructions.
+_materialised = jax.lax.optimization_barrier
 
 
 def _pixel_means(camera: Camera, surface: Callable, noise_variance: Callable):
@@ -165,63 +81,73 @@ def _pixel_means(camera: Camera, surface: Callable, noise_variance: Callable):
 
     Args:
         surface: brightness at (y, x).
-        noise_variance: of pixels of a brightness, in the units of brightness squared, before the PSF's peak divides it.
+        noise_variance: the variance of the noise of pixels of a given brightness, divided by the square of the PSF's
+            peak, in the units of brightness squared.
     """
     n, scale, rays = padded_pixels(camera), camera.pixel_scale_arcsec, camera.over_sampling
-    s = _kept(surface(*(jnp.asarray(a) for a in grid(n * rays, n * scale))))
+    s = _materialised(surface(*(jnp.asarray(a) for a in grid(n * rays, n * scale))))
     if camera.error_sigma is None:
         return _pooled(s, rays, jnp.add) / rays**2, jnp.full((n, n), rays)
-    bend_y, bend_x = _bend(s)
-    mean = (_pooled(s + bend_y + bend_x, rays, jnp.add) / rays**2).ravel()
-    error = _pooled(_dilated(_kept(jnp.abs(bend_y) + jnp.abs(bend_x))), rays, jnp.maximum).ravel()
-    allowed = _kept(camera.error_sigma * jnp.sqrt(noise_variance(mean)))
-    centre_y, centre_x = (jnp.asarray(a.ravel()) for a in grid(n, n * scale))
+    by_y, by_x = _corrections(s)
+    mean = (_pooled(s + by_y + by_x, rays, jnp.add) / rays**2).ravel()
+    error = _pooled(_dilated(_materialised(jnp.abs(by_y) + jnp.abs(by_x))), rays, jnp.maximum).ravel()
+    allowed = _materialised(camera.error_sigma * jnp.sqrt(noise_variance(mean)))
+    mean, level = _refined(camera, surface, mean, error, allowed)
+    return mean.reshape(n, n), level.reshape(n, n)
 
-    # Pixels to be drawn again, as a list of their numbers filled up with n * n, which no pixel has.
-    size = n * n + FINER[0][1]
+
+def _refined(camera: Camera, surface: Callable, mean, error, allowed):
+    """Trace the pixels whose `error` exceeds what is `allowed` with more rays.
+
+    All arrays are [padded^2]. Returns the means and the rays per pixel side.
+    """
+    n, scale, rays = padded_pixels(camera), camera.pixel_scale_arcsec, camera.over_sampling
+    centre_y, centre_x = (jnp.asarray(a.ravel()) for a in grid(n, n * scale))
+    # The pixels to refine are a list of indices of fixed length. n * n, which is no index of a pixel, fills it up.
+    size = n * n + REFINEMENTS[0][1]
     todo, count = jnp.nonzero(error > allowed, size=size, fill_value=n * n)[0], jnp.sum(error > allowed)
     level = jnp.full(n * n, rays)
-    for times, block in FINER:
-        offset_y, offset_x = grid(rays * times, scale)
+    for factor, block in REFINEMENTS:
+        offset_y, offset_x = grid(rays * factor, scale)
 
-        def redraw(k, state, todo=todo, block=block, times=times, offset_y=offset_y, offset_x=offset_x):
+        def refine(k, state, todo=todo, block=block, factor=factor, offset_y=offset_y, offset_x=offset_x):
             mean, level, again, found = state
             pixels = jax.lax.dynamic_slice(todo, (k * block,), (block,))
             y, x = (
                 jnp.take(c, pixels, mode="clip")[:, None, None] + o
                 for c, o in ((centre_y, offset_y), (centre_x, offset_x))
             )
-            s = _kept(surface(*_kept((y, x))))  # [block, rays, rays]
-            bend_y, bend_x = _bend(s)
-            error = (jnp.abs(bend_y) + jnp.abs(bend_x)).mean(axis=(1, 2))
+            s = _materialised(surface(*_materialised((y, x))))  # [block, rays, rays]
+            by_y, by_x = _corrections(s)
+            error = (jnp.abs(by_y) + jnp.abs(by_x)).mean(axis=(1, 2))
             worse = (error > jnp.take(allowed, pixels, mode="clip")) & (pixels < n * n)
             place = jnp.where(worse, found + jnp.cumsum(worse) - 1, size)
             return (
-                mean.at[pixels].set((s + bend_y + bend_x).mean(axis=(1, 2)), mode="drop"),
-                level.at[pixels].set(rays * times, mode="drop"),
+                mean.at[pixels].set((s + by_y + by_x).mean(axis=(1, 2)), mode="drop"),
+                level.at[pixels].set(rays * factor, mode="drop"),
                 again.at[place].set(pixels, mode="drop"),
                 found + jnp.sum(worse),
             )
 
         start = (mean, level, jnp.full(size, n * n, todo.dtype), jnp.zeros((), count.dtype))
-        mean, level, todo, count = jax.lax.fori_loop(0, (count + block - 1) // block, redraw, start)
-    return mean.reshape(n, n), level.reshape(n, n)
+        mean, level, todo, count = jax.lax.fori_loop(0, (count + block - 1) // block, refine, start)
+    return mean, level
 
 
 def _convolved(image, kernel, camera: Camera):
-    """The padded image under the PSF, without the rim, [pixels, pixels]."""
+    """The padded image under the PSF, without the margin, [pixels, pixels]."""
     side = fft.next_fast_len(padded_pixels(camera), real=True)
     transfer = jnp.fft.rfft2(kernel, (side, side))
-    seen = jnp.fft.irfft2(jnp.fft.rfft2(image, (side, side)) * transfer, (side, side))
-    rim = camera.psf.pixels - 1
-    return seen[rim : rim + camera.pixels, rim : rim + camera.pixels]
+    convolved = jnp.fft.irfft2(jnp.fft.rfft2(image, (side, side)) * transfer, (side, side))
+    margin = camera.psf.pixels - 1
+    return convolved[margin : margin + camera.pixels, margin : margin + camera.pixels]
 
 
-def _chain(camera: Camera, module: ModuleType, fixed_kernel: np.ndarray | None) -> Callable:
-    """A function from one image's parameters to its noise-free picture, see `renderer`."""
+def _image_function(camera: Camera, module: ModuleType, fixed_kernel: np.ndarray | None) -> Callable:
+    """A function from the parameters of one image to its noise-free images, see `renderer`."""
     area = camera.pixel_scale_arcsec**2
 
-    def picture(p: Parameters):
+    def image_of(p: Parameters):
         kernel = p["psf"] if fixed_kernel is None else jnp.asarray(fixed_kernel, jnp.float32)
         exposure, sky, read = (p["noise"][name] for name in ("exposure_s", "sky", "read_electrons"))
         electrons = p["noise"]["electrons_per_flux"] * area  # per unit of brightness
@@ -230,30 +156,30 @@ def _chain(camera: Camera, module: ModuleType, fixed_kernel: np.ndarray | None) 
             light = jnp.maximum(brightness, 0) * electrons + sky
             return (light / exposure + (read / exposure) ** 2) / (electrons * jnp.max(kernel)) ** 2
 
-        def seen(surface):
+        def observe(surface):
             means, level = _pixel_means(camera, surface, noise_variance)
             return electrons * _convolved(means, kernel, camera), level
 
-        image, level = seen(lambda y, x: brightness(p, module, y, x, jnp))
+        image, level = observe(lambda y, x: brightness(p, module, y, x, jnp))
         result = {"image": image, "rays": level}
         if "subtraction_intensity_ratio" in p["lens"]:
-            result["subtracted"], _ = seen(lambda y, x: subtracted_light(p, y, x, jnp))
+            result["subtracted"], _ = observe(lambda y, x: subtracted_light(p["lens"], y, x, jnp))
         return result
 
-    return picture
+    return image_of
 
 
-def _over_images(chain: Callable) -> Callable:
+def _over_images(function: Callable) -> Callable:
     """One image after the other on a CPU, whose cache holds the arrays of one; all at once on an accelerator."""
-    return (lambda p: jax.lax.map(chain, p)) if jax.default_backend() == "cpu" else jax.vmap(chain)
+    return (lambda p: jax.lax.map(function, p)) if jax.default_backend() == "cpu" else jax.vmap(function)
 
 
 def renderer(camera: Camera, cls: str) -> Callable[[Scenes], Columns]:
-    """A compiled function from scenes to what the camera sees before noise, arrays of float32, electrons / s / pixel.
+    """A compiled function from scenes to noise-free images, arrays of float32, electrons / s / pixel.
 
     image       [n, pixels, pixels]     all light; row 0 is the top (+y)
-    subtracted  [n, pixels, pixels]     the part of it that is subtracted again, where the simulation has such a model
-    rays        [n, padded, padded]     rays per pixel side, with the rim from which the PSF brings light in
+    subtracted  [n, pixels, pixels]     the lens-light model that is subtracted from it, where the simulation has one
+    rays        [n, padded, padded]     rays per pixel side, with the margin from which the PSF scatters light in
     """
     jax.config.update("jax_enable_x64", False)
     module = substructure_classes.module(cls)
@@ -264,8 +190,8 @@ def renderer(camera: Camera, cls: str) -> Callable[[Scenes], Columns]:
         kernels = cameras.psf_kernels(camera, q)
         shared = len(kernels) == 1
         if not compiled:  # by the first call, which knows the kernel
-            chain = _chain(camera, module, kernels[0] if shared else None)
-            compiled["batch"] = jax.jit(_over_images(chain))
+            function = _image_function(camera, module, kernels[0] if shared else None)
+            compiled["batch"] = jax.jit(_over_images(function))
         p = parameters(scenes)
         p["noise"] = {
             "exposure_s": q["exposure_s"],

@@ -1,4 +1,5 @@
-"""Sums over slots: an image has some subhalos or clumps, and its arrays have room for the most that any has."""
+"""Sums over slots. Images have different numbers of subhalos or clumps; their arrays have as many slots as the image
+with the most, and unused slots contribute nothing."""
 
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -7,11 +8,11 @@ from typing import Any
 import numpy as np
 
 
-def accumulated(add: Callable, start: Any, slots: Sequence, used, xp: ModuleType, block: int = 8):
+def accumulate(add: Callable, start: Any, slots: Sequence, used, xp: ModuleType, block: int = 8):
     """`start` after `add(total, *slot)` for the first `used` entries of the arrays `slots`, each [slots].
 
-    Under JAX the number of slots visited is `used` rounded up to a block, whose loop is unrolled: an image with few
-    subhalos costs less than one with many. The slots beyond `used` must add nothing.
+    Under JAX the loop visits `used` slots rounded up to whole blocks, and each block is unrolled, so that an image with
+    few subhalos costs less than one with many. Slots beyond `used` must add nothing.
     """
     if xp is np:
         for slot in zip(*(column[: int(used)] for column in slots), strict=True):
@@ -30,6 +31,6 @@ def accumulated(add: Callable, start: Any, slots: Sequence, used, xp: ModuleType
     return jax.lax.fori_loop(0, (used + block - 1) // block, body, start)
 
 
-def last_used(weights, xp: ModuleType):
-    """How many slots [slots] there are up to the last one that weighs anything."""
+def used_slots(weights, xp: ModuleType):
+    """The number of slots up to the last one with a positive weight; `weights` is [slots]."""
     return xp.max(xp.where(weights > 0, xp.arange(1, weights.shape[0] + 1), 0), initial=0)

@@ -1,4 +1,4 @@
-"""The noise of an image as its observer would tell it: from the image itself and what is known of the camera."""
+"""Noise maps as observers estimate them: from the image itself and the known properties of the camera."""
 
 from collections.abc import Mapping
 
@@ -6,10 +6,12 @@ import numpy as np
 from scipy import signal
 
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import profiles
+from oddlens.lensing import ray_tracing
+from oddlens.lensing.grids import pixel_means
 from oddlens.lensing.simulation import Camera
 
-_RAYS = 8  # per pixel side, of the lens light that was subtracted
+RAYS = 8
+"""Rays per pixel side of the subtracted lens light."""
 
 COMMENTS = (
     "NOISE is estimated from this noisy image, as an observer would: its counts where they are positive, the sky, "
@@ -23,7 +25,7 @@ def noise_map(image: np.ndarray, truth: Mapping[str, float], camera: Camera, psf
 
     Args:
         image: [pixels, pixels], sky-subtracted, electrons / s.
-        truth: the scalars that were drawn for it.
+        truth: the sampled parameters of the image.
         psf: its point-spread function [k, k].
     """
     q = {name: np.asarray(value) for name, value in truth.items()}
@@ -32,22 +34,13 @@ def noise_map(image: np.ndarray, truth: Mapping[str, float], camera: Camera, psf
     return cameras.noise_sigma(light, q["exposure_s"], cameras.sky(camera, q), read).astype(np.float32)
 
 
-def subtracted_light(q: Mapping[str, np.ndarray], camera: Camera, psf: np.ndarray) -> np.ndarray | float:
-    """The model of the lens galaxy's light that was subtracted from an image, [pixels, pixels], electrons / s, or 0."""
+def subtracted_light(q: dict[str, np.ndarray], camera: Camera, psf: np.ndarray) -> np.ndarray | float:
+    """The lens-light model that was subtracted from an image, [pixels, pixels], electrons / s; 0 without one."""
     if "subtraction_intensity_ratio" not in q:
         return 0.0
-    count, scale = camera.pixels + len(psf) - 1, camera.pixel_scale_arcsec  # with the rim that the PSF brings in
-    position = ((np.arange(count * _RAYS) + 0.5) / _RAYS - count / 2) * scale
+    count, scale = camera.pixels + len(psf) - 1, camera.pixel_scale_arcsec  # with the margin that the PSF reaches into
+    # In float64, unlike `grids.grid`.
+    position = ((np.arange(count * RAYS) + 0.5) / RAYS - count / 2) * scale
     y, x = np.meshgrid(-position, position, indexing="ij")
-    brightness = profiles.sersic(
-        y,
-        x,
-        q["light_intensity_per_arcsec2"] * q["subtraction_intensity_ratio"],
-        q["light_effective_radius_arcsec"] * q["subtraction_radius_ratio"],
-        q["light_sersic_index"],
-        q["light_axis_ratio"],
-        np.deg2rad(q["light_angle_deg"]),
-        np,
-    )
-    mean = brightness.reshape(count, _RAYS, count, _RAYS).mean(axis=(1, 3))
-    return cameras.electrons_per_flux(dict(q)) * scale**2 * signal.fftconvolve(mean, psf, mode="valid")
+    means = pixel_means(ray_tracing.subtracted_light(q, y, x, np), RAYS)
+    return cameras.electrons_per_flux(q) * scale**2 * signal.fftconvolve(means, psf, mode="valid")

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import model_validator
 
 from oddlens.lensing import profiles
-from oddlens.lensing.slots import accumulated, last_used
+from oddlens.lensing.slots import accumulate, used_slots
 from oddlens.schema.priors import Prior, max_count, poisson, within
 from oddlens.schema.section import Section
 
@@ -115,8 +115,8 @@ def deflections(q: dict, y, x, xp: ModuleType):
 
     names = ["y_arcsec", "x_arcsec", "area", *(("scale_arcsec", "truncation_scale_radii") if extended else ())]
     slots = [q[f"subhalo_{name}"] for name in names]
-    used = last_used(q["subhalo_area"], xp)
-    return accumulated(add, (0.0 * y, 0.0 * x), slots, used, xp, block=1 if extended else 8)
+    used = used_slots(q["subhalo_area"], xp)
+    return accumulate(add, (0.0 * y, 0.0 * x), slots, used, xp, block=1 if extended else 8)
 
 
 def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
