@@ -114,9 +114,9 @@ def draw_maps(model: "PublishedModel", scored: Sequence["ScoredImage"], path: Pa
     maps, reconstructions = model.anomaly_maps(images), model.reconstructions(images)
     if maps is None:
         return f"no picture: {model.name} has no anomaly maps"
-    panels = [("", images, style.IMAGES, images), ("anomaly map", maps, style.MAPS, maps)]
+    panels = [("", images, style.IMAGE_CMAP, images), ("anomaly map", maps, style.MAP_CMAP, maps)]
     if reconstructions is not None:
-        panels.insert(1, ("reconstruction", reconstructions, style.IMAGES, images))
+        panels.insert(1, ("reconstruction", reconstructions, style.IMAGE_CMAP, images))
     with style.plt.rc_context(style.STYLE):
         size = (2 * len(panels), 2.2 * len(shown))
         figure, axes = style.plt.subplots(len(shown), len(panels), figsize=size, squeeze=False)

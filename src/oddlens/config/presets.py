@@ -1,15 +1,15 @@
 """Presets: named simulations, or parts of one, in `config/presets/`. A data set is laid over the presets it names."""
 
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from oddlens.config.merging import merged
+from oddlens.files.packaged import packaged
 from oddlens.lensing.simulation import Simulation
 from oddlens.schema.config_errors import ConfigError, nearest, validated
 
-PRESETS = Path(__file__).parents[3] / "config" / "presets"
+PRESETS = packaged("config/presets", "presets")
 
 
 def preset_names() -> list[str]:

@@ -18,17 +18,14 @@ import numpy as np
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import Detector
 from oddlens.detectors.interface.capabilities import MapsAnomalies, Reconstructs
+from oddlens.files.packaged import packaged
 from oddlens.statistics.false_alarm import false_alarm
 
 if TYPE_CHECKING:
     from oddlens.observations.frames import Target
 
-_PACKAGE = Path(__file__).parents[1]
-FOLDER = next(
-    (folder for folder in (_PACKAGE.parents[1] / "pretrained", _PACKAGE / "models") if folder.is_dir()),
-    Path("pretrained"),
-)
-"""The models of the checkout, or those of the installed package."""
+FOLDER = packaged("pretrained", "models")
+"""The models of the project."""
 MINI_SET = "mini.h5"
 SUFFIX = ".safetensors"
 TOLERANCE = 0.01

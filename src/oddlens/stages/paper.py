@@ -19,6 +19,7 @@ from typing import Any
 import oddlens
 from oddlens.config.descriptions import class_description
 from oddlens.files.artefacts import atomic_write
+from oddlens.files.packaged import packaged
 from oddlens.results.pages import contamination, detection, images, published, regression, training
 from oddlens.results.pages.compared import beside_published, boards, leader
 from oddlens.results.pages.follow_up import looked_at
@@ -30,7 +31,7 @@ from oddlens.results.pages.rendering import page, rendered
 from oddlens.results.pages.studies import Study, first, found
 from oddlens.results.tables.thresholds import CHANCE_MARGIN
 
-CAPTIONS = Path(__file__).parents[3] / "workflow" / "report" / "figures"
+CAPTIONS = packaged("workflow/report/figures", "captions")
 """What is said under each figure, here and in the reports of studies."""
 COMMANDS = {
     "physics": ("A fit of physics on lenses that have more to them", "snakemake --configfile config/physics.yaml"),
