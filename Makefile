@@ -8,15 +8,18 @@ export PYTHONPATH := $(CURDIR)/src
 # Some containers forbid Python to keep what it has compiled; each job would then compile all that it imports, for seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: study report test tests test-slurm torture setup smoke verify docs lint lock image export score-real real-lenses bench bench-train bench-fit bench-score bench-gpu clean
+.PHONY: study report test tests test-slurm torture setup smoke verify docs lint lock envs image export score-real real-lenses bench bench-train bench-fit bench-score bench-gpu clean
+
+# In a terminal a progress bar; without one Snakemake's own lines. The logs of jobs are in results/<study>/logs.
+SNAKEMAKE = PYTHONPATH="$(CURDIR)/workflow/plugins:$$PYTHONPATH" snakemake --cores $(CORES) $$([ -t 2 ] && echo --logger study)
 
 study: setup        ## run the default study: results/default/report.html
 	@python workflow/unlock.py
-	snakemake --cores $(CORES)
+	@$(SNAKEMAKE)
 
 smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/report.html
 	@python workflow/unlock.py
-	snakemake --cores $(CORES) --configfile tests/config.yaml
+	@$(SNAKEMAKE) --configfile tests/config.yaml
 
 report: setup       ## what all studies found, as a page that reads as a paper: results/paper.html, and a PDF; make report [STUDIES="default physics"]
 	@python -m oddlens.stages.paper $(STUDIES)
@@ -61,21 +64,17 @@ lock:               ## pin everything anew after editing pyproject.toml
 	uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --group dev --extra onnx pyproject.toml -o requirements.lock
 
+envs: setup         ## write envs/*.yaml, conda's environments, from requirements.lock
+	python workflow/envs.py
+
 oddlens.sif: oddlens.def requirements.lock   ## the image for snakemake --sdm apptainer; needs apptainer
 	apptainer build --force $@ oddlens.def
 
 score-real: setup   ## real lenses among simulated smooth ones: make score-real FITS=path [STUDY=default]; a frame, a folder or an index
 	@python -m oddlens.stages.real "$(FITS)" --study results/$(or $(STUDY),default)
 
-LENSES ?= ../shared/data/real-lenses
-FROM ?= https://raw.githubusercontent.com
-real-lenses:        ## fetch four real lenses (7 MB; docs/real.md), where config/real.yaml expects them: make real-lenses [LENSES=folder]
-	@set -eo pipefail; while read -r sum file source; do \
-	  [ -s "$(LENSES)/$$file" ] || curl -fsSL --retry 2 --create-dirs -o "$(LENSES)/$$file" "$(FROM)/$$source" \
-	  || { rm -f "$(LENSES)/$$file"; echo "cannot fetch $(FROM)/$$source: is there a network?"; exit 1; }; done < config/real-lenses.sha256
-	@set -eo pipefail; cut -d' ' -f1-3 config/real-lenses.sha256 | (cd "$(LENSES)" && sha256sum --check --quiet -) \
-	  || { echo "delete the files that FAILED and fetch again"; exit 1; }
-	@[ -e "$(LENSES)/index.csv" ] || cp config/real-lenses.csv "$(LENSES)/index.csv"; echo "$(LENSES): all files as they should be"
+real-lenses: setup  ## download four real lenses, 7 MB, to resources/real-lenses (docs/real.md); config/real.yaml does it, too
+	@$(SNAKEMAKE) -- retrieve
 
 image: setup        ## one image again, alone, with its truth: make image ID=model_a/test/vortex/17 [CONFIG=my.yaml]
 	@python -m oddlens.stages.image "$(ID)" $(if $(CONFIG),--configfile $(CONFIG))

@@ -5,9 +5,9 @@ FIGURES = [
     "population",
     "selection",
     "gallery",
-    "masses",
-    "codes",
-    "drawn",
+    "mass_sensitivity",
+    "embeddings",
+    "samples",
     "losses",
 ]
 FIGURES += ["ablations"] if any(row.ablates for row in STUDY.detectors.values()) else []

@@ -3,10 +3,10 @@
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.stages.figures import draw
+    from oddlens.stages.figures import draw_figures
 
     params, files = snakemake.params, snakemake.input
-    draw(
+    draw_figures(
         dict(snakemake.output.items()),
         dataset=snakemake.wildcards.dataset,
         smooth=params.smooth,
