@@ -17,14 +17,22 @@ sys.path.insert(0, str(ROOT / "src"))
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 PAGES = {
-    "Use": ["docs/tutorial", "config/README", "docs/simulation", "docs/detectors", "docs/regression"],
-    "Run": ["docs/environments", "docs/cluster", "docs/real", "docs/scaling", "docs/module"],
-    "Extend": ["docs/adding", "CONTRIBUTING", "docs/api"],
-    "Project": ["SECURITY", "CHANGELOG"],
+    "Tutorial": ["docs/tutorial"],
+    "How to": [
+        *("docs/studies", "docs/real", "docs/follow_up", "docs/pretrained", "docs/adding"),
+        *("docs/environments", "docs/cluster", "docs/module"),
+    ],
+    "Explanation": [
+        *("docs/simulation", "docs/detectors", "docs/detectors-lensfit", "docs/detectors-autoencoders"),
+        *("docs/detectors-rbm", "docs/detectors-gan", "docs/detectors-information", "docs/upper-bounds"),
+        *("docs/contamination", "docs/model-selection", "docs/reproduction", "docs/statistics", "docs/regression"),
+    ],
+    "Reference": ["config/README", "docs/glossary", "docs/speed", "docs/scaling", "docs/api"],
+    "Project": ["CONTRIBUTING", "SECURITY", "CHANGELOG"],
 }
-"""The order of the pages behind README.md; a page of docs/ that it does not name comes with the first."""
+"""The order of the pages after README.md. A page of docs/ that is not named here is listed last under Reference."""
 NAMED = [page for pages in PAGES.values() for page in pages]
-PAGES["Use"] += sorted({f"docs/{path.stem}" for path in ROOT.glob("docs/*.md")} - set(NAMED))
+PAGES["Reference"] += sorted({f"docs/{path.stem}" for path in ROOT.glob("docs/*.md")} - set(NAMED))
 
 project = "oddlens"
 author = "The oddlens authors"
@@ -70,14 +78,14 @@ def write_api(app, config):
 
 
 def add_contents(app, docname, source):
-    """Put the table of contents, which a forge would not understand, under README.md."""
+    """Append the table of contents to README.md; a forge would not understand it."""
     if docname == root_doc:
         for caption, pages in PAGES.items():
             source[0] += "\n".join(["", "```{toctree}", ":hidden:", f":caption: {caption}", *pages, "```", ""])
 
 
 def as_plain_text(app, what, name, obj, options, lines):
-    """Docstrings say what they do in plain text, as Markdown would read it, but for tables, which they align."""
+    """Convert docstrings, which are plain text with Markdown's marks, to reStructuredText; aligned tables stay as they are."""
     text = "\n\n".join(map(paragraph, "\n".join(lines).split("\n\n")))
     if what in ("attribute", "data"):  # Google's style takes what is before their first colon for a type
         lines[:] = [] if text.startswith("Alias for field") else text.splitlines()
