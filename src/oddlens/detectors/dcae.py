@@ -1,6 +1,6 @@
-"""Deep autoencoder: what it cannot draw anew from a short code is odd.
+"""Deep autoencoder: reconstruction error of images from a short code.
 
-After Alexander et al. 2020 (arXiv:2008.12731), whose networks are convolutional; docs/detectors.md has what differs.
+After Alexander et al. 2020 (arXiv:2008.12731), whose networks are convolutional; docs/detectors.md lists the differences.
 """
 
 from typing import Any
@@ -8,11 +8,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
-from oddlens.training.loop import Objective
+from oddlens.training.objectives import Objective
 
 
 class DCAE(ReconstructionDetector):
-    """Encoder, code, decoder; the loss is the misfit."""
+    """Encoder, code, decoder. The loss is the misfit."""
 
     def __init__(
         self,
@@ -24,10 +24,11 @@ class DCAE(ReconstructionDetector):
         super().__init__(pixels, **common)
         self.norm = nn.BatchNorm1d(self.latent) if batch_norm else nn.Identity()
 
-    def code(self, seen: Tensor) -> Tensor:
-        """The code, in the published network normalised over the batch while training."""
-        return self.norm(self.autoencoder.encode(seen))
+    def code(self, normalised: Tensor) -> Tensor:
+        """The code. With `batch_norm`, as in the published network, the training normalises it over the batch."""
+        return self.norm(self.autoencoder.encode(normalised))
 
-    def drawing(self) -> list[Objective]:
+    def reconstruction_objectives(self) -> list[Objective]:
         """The reconstruction error."""
-        return [Objective("reconstruction", (self.autoencoder, self.norm), self.reconstruction, **self.optimisation)]
+        networks = (self.autoencoder, self.norm)
+        return [Objective("reconstruction", networks, self.reconstruction_loss, **self.optimisation)]

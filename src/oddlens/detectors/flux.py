@@ -4,17 +4,18 @@ from torch import Tensor
 
 from oddlens.detectors.blocks.residuals import mean_per_image
 from oddlens.detectors.interface.base import Detector
+from oddlens.detectors.interface.capabilities import MapsAnomalies
 
 
-class Flux(Detector):
-    """The mean pixel. An AUC on either side of 0.5 would be a leak."""
+class Flux(Detector, MapsAnomalies):
+    """The mean pixel. An AUC above or below 0.5 reveals a leak."""
 
     role = "control"
 
-    def anomaly(self, images: Tensor) -> Tensor:
-        """Mean brightness."""
+    def anomaly_score(self, images: Tensor) -> Tensor:
+        """The mean brightness."""
         return mean_per_image(images)
 
-    def oddness(self, images: Tensor) -> Tensor:
-        """The image itself: what a map is worth that only knows where the light is."""
+    def anomaly_map(self, images: Tensor) -> Tensor:
+        """The image itself: a map that knows only where the light is."""
         return images

@@ -1,14 +1,14 @@
-"""Information-theoretic autoencoder: what codes that hold much of normal images, and little else, cannot hold is odd.
+"""Information-theoretic autoencoder: reconstruction error from codes with much information about normal images.
 
 The objective max I(X; Z) - beta H(Z) of `blocks/information.py` on the codes of an autoencoder, inspired by Ye et al.
-2020 (arXiv:2012.04837). The loss of an image x, of which x' and x'' are two views, is
+2020 (arXiv:2012.04837). The loss of an image x with two views x' and x'' is
 
     misfit(x') / 2 + information (beta * reference(Z') - I(Z', Z''))
 
-with the misfit summed over pixels in units of the noise, so that all terms are in nats; all are divided by the number
-of pixels. Where views have noise added (`noise` among the augmentations), the decoder draws the image without it. If
-some images are known to be odd, their codes are to lie apart from the normal ones (`blocks/information.py`; `told:
-codes`), or their misfit L per pixel is to be large, which adds 1 / L (`images`), or `both`.
+with the misfit summed over pixels in units of the noise, so that all terms are in nats; all are divided by the number of
+pixels. If views have added noise (`noise` among the augmentations), the decoder reconstructs the image without it. If
+some anomalies are known, `label_loss` says how they are used: their codes have to be far from normal codes (`codes`; see
+`blocks/information.py`), their misfit L per pixel has to be large, which adds 1 / L (`images`), or `both`.
 """
 
 from typing import Any, Literal
@@ -17,17 +17,16 @@ import torch
 from pydantic import NonNegativeFloat, PositiveFloat
 from torch import Tensor
 
-from oddlens.detectors.blocks.information import BANK, Information, Score
+from oddlens.detectors.blocks.information import N_STORED_CODES, CodeScore, Information
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
 from oddlens.detectors.blocks.residuals import mean_per_image
-from oddlens.training.images import Images
-from oddlens.training.loop import Batch, Objective
-from oddlens.training.symmetries import attitudes
+from oddlens.training.images import TrainingImages
+from oddlens.training.objectives import Batch, Objective
+from oddlens.training.symmetries import orientations
 
-OF_CODES: dict[str, Score] = {"norm": "norm", "centre": "centre", "critic": "critic", "knn": "knn"}
-"""Scores of codes."""
-LEAST = 1e-2
-"""The least misfit that is inverted, per pixel and in units of the noise."""
+CODE_SCORES: dict[str, CodeScore] = {"norm": "norm", "centre": "centre", "critic": "critic", "knn": "knn"}
+MIN_MISFIT = 1e-2
+"""Smaller misfits per pixel, in units of the noise, are raised to this before they are inverted."""
 
 
 class InfoNCE(ReconstructionDetector):
@@ -35,11 +34,10 @@ class InfoNCE(ReconstructionDetector):
 
     Args:
         information: the weight of the information terms; 0 leaves an autoencoder of augmented images.
-        critic, temperature, bound, reference, beta, augmentations: see `blocks.information`.
-        label_weight: of what is known of odd images.
-        told: whether their `codes` are to lie apart, their `images` are to be drawn badly, or `both`.
-        repulsion: see `blocks.information`.
-        score: of images, as all autoencoders have it, or one of `Information.score`.
+        critic, temperature, bound, reference, beta, augmentations, repulsion: see `blocks.information`.
+        label_weight: the weight of the loss of known anomalies.
+        label_loss: acts on their `codes`, on their `images`, or on `both`.
+        score: that of all autoencoders, or one of codes (`Information.score`).
     """
 
     semi_supervised = True
@@ -56,13 +54,13 @@ class InfoNCE(ReconstructionDetector):
         beta: NonNegativeFloat = 0.5,
         augmentations: list[Literal["turns", "flips", "shifts", "noise"]] = ["noise"],  # noqa: B006  read, not run
         label_weight: NonNegativeFloat = 1.0,
-        told: Literal["codes", "images", "both"] = "codes",
+        label_loss: Literal["codes", "images", "both"] = "codes",
         repulsion: Literal["inverse", "margin"] = "inverse",
         score: Literal["relative", "expected", "matched", "error", "norm", "centre", "critic", "knn"] = "relative",
         **common: Any,
     ):
-        of_images: Any = {} if score in OF_CODES else {"score": score}
-        super().__init__(pixels, **common, **of_images)
+        image_score: Any = {} if score in CODE_SCORES else {"score": score}
+        super().__init__(pixels, **common, **image_score)
         self.information = Information(
             pixels,
             self.latent,
@@ -74,47 +72,48 @@ class InfoNCE(ReconstructionDetector):
             augmentations=augmentations,
             repulsion=repulsion,
         )
-        self.label_weight, self.told = label_weight, told
-        self.weight, self.of_codes = information, OF_CODES.get(score)
+        self.label_weight, self.label_loss = label_weight, label_loss
+        self.weight, self.code_score = information, CODE_SCORES.get(score)
 
-    def drawing(self) -> list[Objective]:
-        """Misfit and information together."""
+    def reconstruction_objectives(self) -> list[Objective]:
+        """Misfit and information in one loss."""
         networks = (self.autoencoder, self.information.critic)
         return [Objective("information", networks, self._loss, growing=not self.weight, **self.optimisation)]
 
     def _loss(self, batch: Batch) -> Tensor:
-        seen = self.seen(batch.images)
-        (clean, one), (_, other) = (self.information.views(seen, batch.generator) for _ in range(2))
-        codes, others = self.code(one), self.code(other)
+        normalised = self.normalise(batch.images)
+        (clean, first), (_, second) = (self.information.views(normalised, batch.generator) for _ in range(2))
+        codes, others = self.code(first), self.code(second)
         loss = 0.5 * mean_per_image((clean - self.autoencoder.decode(codes)).square())
         if self.weight:
             codes, others = codes.float(), others.float()
-            terms = self.information.entropy(codes) - self.information.told(codes, others)
+            terms = self.information.entropy(codes) - self.information.mutual_information(codes, others)
             loss = loss + self.weight * terms / self.pixels**2
-        if batch.odd is not None:
-            loss = loss + self.label_weight * self._known(codes.float(), self.seen(batch.odd))
+        if batch.known_anomalies is not None:
+            loss = loss + self.label_weight * self._label_loss(codes.float(), self.normalise(batch.known_anomalies))
         return loss / self.autoencoder.loss_unit
 
-    def _known(self, codes: Tensor, odd: Tensor) -> Tensor:
-        """What images with these codes lose for what is known of some odd ones."""
-        odd_codes = self.code(odd)
-        lost = codes.new_zeros(())
-        if self.told != "images":
-            lost = lost + self.information.apart(codes, odd_codes.float()) / self.pixels**2
-        if self.told != "codes":
-            misfit = mean_per_image((odd - self.autoencoder.decode(odd_codes)).square())
-            lost = lost + (1 / misfit.clamp(min=LEAST)).mean()
-        return lost
+    def _label_loss(self, codes: Tensor, anomalies: Tensor) -> Tensor:
+        """The loss of normal images with these codes due to known anomalies."""
+        anomalous_codes = self.code(anomalies)
+        loss = codes.new_zeros(())
+        if self.label_loss != "images":
+            loss = loss + self.information.repulsion_from(anomalous_codes.float(), codes) / self.pixels**2
+        if self.label_loss != "codes":
+            misfit = mean_per_image((anomalies - self.autoencoder.decode(anomalous_codes)).square())
+            loss = loss + (1 / misfit.clamp(min=MIN_MISFIT)).mean()
+        return loss
 
-    def conclude(self, images: Images, generator: torch.Generator) -> None:
-        """Keep codes of training images, and their mean."""
-        codes = torch.cat([self.code(self.seen(x)).float() for x in images.some(BANK).split(256)])
-        self.information.keep(codes)
+    def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:
+        """Store codes of training images, and their mean."""
+        parts = images.evenly_spaced(N_STORED_CODES).split(256)
+        codes = torch.cat([self.code(self.normalise(part)).float() for part in parts])
+        self.information.store(codes)
         self.information.centre.copy_(codes.mean(dim=0))
 
-    def anomaly(self, images: Tensor) -> Tensor:
-        """What `score` says."""
-        if not self.of_codes:
-            return super().anomaly(images)
-        seen = self.seen(images)
-        return self.information.score(self.of_codes, self.code, attitudes(seen, self.symmetric))
+    def anomaly_score(self, images: Tensor) -> Tensor:
+        """The setting `score`."""
+        if not self.code_score:
+            return super().anomaly_score(images)
+        oriented = orientations(self.normalise(images), self.symmetric)
+        return self.information.score(self.code_score, self.code, oriented)

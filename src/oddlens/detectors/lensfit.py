@@ -19,11 +19,18 @@ from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 from torch.nn import functional as F
 
-from oddlens.detectors.blocks.autoencoder import Components, residual
+from oddlens.detectors.blocks.coordinates import ComponentCoordinates
+from oddlens.detectors.blocks.networks import residual_network
 from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
 from oddlens.detectors.blocks.scan import Scan, Scanned
 from oddlens.detectors.interface.base import Detector
-from oddlens.detectors.interface.capabilities import Embeds, MapsAnomalies, MapsMassSensitivity, ProvidesResiduals, Reconstructs
+from oddlens.detectors.interface.capabilities import (
+    Embeds,
+    MapsAnomalies,
+    MapsMassSensitivity,
+    ProvidesResiduals,
+    Reconstructs,
+)
 from oddlens.lensing import scene
 from oddlens.lensing.camera import decorrelation
 from oddlens.lensing.lens_light_residual import lens_light, principal_components
@@ -164,8 +171,8 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         self.prior_width, self.source_pixel_scatter, self.spread = prior_width, source_pixel_scatter, spread_arcsec2
         self.tries = tries
         if not tries:
-            self.coordinates = Components(pixels)
-            self.start = residual(self.coordinates.count, len(self.model.names), width, depth)
+            self.coordinates = ComponentCoordinates(pixels)
+            self.start = residual_network(self.coordinates.count, len(self.model.names), width, depth)
         held = LIBRARY if tries else 0
         self.register_buffer("library", torch.zeros(held, self.model.count))
         self.register_buffer("library_light", torch.zeros(held, pixels**2))
@@ -186,7 +193,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
     def draw_lenses(self, generator: torch.Generator) -> None:
         """Draw the lenses that the start learns from, and learn their principal components; or draw the library."""
         seed = torch.randint(2**62, (), generator=generator, device=generator.device).item()
-        scenes = scene.draw(self.smooth, int(seed), "start", "start", SMOOTH, np.arange(self.lenses))
+        scenes = scene.draw_scenes(self.smooth, int(seed), "start", "start", SMOOTH, np.arange(self.lenses))
         self._look_at_light(scenes)
         bank = torch.from_numpy(self.model.parameters_of(scenes.lens)).to(self.middle)
         named, source_pixels = len(self.model.names), self.model.source_pixels**2

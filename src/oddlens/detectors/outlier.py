@@ -1,6 +1,6 @@
 """A classical outlier detector of PyOD on the leading principal components of an image.
 
-Zhao, Nasrullah & Li 2019 (arXiv:1901.01588). What a general detector is worth that knows nothing of images.
+Zhao, Nasrullah & Li 2019 (arXiv:1901.01588). It is the reference for detectors that are made for images.
 """
 
 from typing import Any, Literal
@@ -12,21 +12,20 @@ from torch import Tensor
 
 from oddlens.detectors.blocks.components import PrincipalComponents
 from oddlens.detectors.interface.base import Detector
-from oddlens.training.images import Images
+from oddlens.training.images import TrainingImages
 
-LEARN_FROM = 5_000
-"""Training images at most: the cost of some of these grows with the square of their number."""
+MAX_IMAGES = 5_000
+"""The largest number of training images that is used: the cost of some algorithms grows with its square."""
 
 
 class Outlier(Detector):
-    """`iforest`, `ocsvm`, `knn` or `lof`, with the settings of PyOD, on whitened coordinates.
+    """`iforest`, `ocsvm`, `knn` or `lof`, with the default settings of PyOD, on whitened coordinates.
 
-    The saved model is what the algorithm learns from, not the algorithm, which would have to be pickled: it is fitted
-    when the first score is asked for, to the same result.
+    A fitted algorithm would have to be pickled. The saved model therefore holds the coordinates that the algorithm is
+    fitted to. The fit is repeated, with an equal result, when the first score is computed.
     """
 
     role = "reference"
-
     features: Tensor
     learned: Tensor
     seed: Tensor
@@ -40,36 +39,36 @@ class Outlier(Detector):
     ):
         super().__init__(pixels)
         self.principal = PrincipalComponents(pixels, components)
-        self.register_buffer("features", torch.zeros(LEARN_FROM, self.principal.count))
+        self.register_buffer("features", torch.zeros(MAX_IMAGES, self.principal.count))
         self.register_buffer("learned", torch.zeros((), dtype=torch.long))
         self.register_buffer("seed", torch.zeros((), dtype=torch.long))
         self.algorithm = algorithm
         self._fitted: Any = None
 
-    def prepare(self, images: Images, generator: torch.Generator) -> None:
-        """Learn the components, and keep the coordinates of the training images."""
+    def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
+        """Compute the components, and store the coordinates of the training images."""
         self.principal.learn(images, generator)
-        chosen = self._coordinates(images.some(LEARN_FROM))
-        self.features[: len(chosen)] = chosen
-        self.learned.fill_(len(chosen))
+        coordinates = self._coordinates(images.evenly_spaced(MAX_IMAGES))
+        self.features[: len(coordinates)] = coordinates
+        self.learned.fill_(len(coordinates))
         self.seed.random_(2**31, generator=generator)
         self._fitted = None
 
-    def _coordinates(self, images: Tensor) -> Tensor:
-        return self.principal(images) / self.principal.scatter
-
-    def anomaly(self, images: Tensor) -> Tensor:
+    def anomaly_score(self, images: Tensor) -> Tensor:
         """PyOD's decision function."""
         if self._fitted is None:
             self._fitted = _algorithm(self.algorithm, int(self.seed)).fit(
                 self.features[: int(self.learned)].cpu().numpy().astype(np.float64)
             )
-        found = self._fitted.decision_function(self._coordinates(images).cpu().numpy().astype(np.float64))
-        return torch.as_tensor(found, dtype=torch.float32, device=images.device)
+        scores = self._fitted.decision_function(self._coordinates(images).cpu().numpy().astype(np.float64))
+        return torch.as_tensor(scores, dtype=torch.float32, device=images.device)
+
+    def _coordinates(self, images: Tensor) -> Tensor:
+        return self.principal(images) / self.principal.scatter
 
 
 def _algorithm(name: str, seed: int) -> Any:
-    # Here and not above: each loads half of scikit-learn.
+    # These imports load half of scikit-learn each, so they stand here.
     if name == "iforest":
         from pyod.models.iforest import IForest
 

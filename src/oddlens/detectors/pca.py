@@ -1,7 +1,7 @@
 """Reconstruction error of the leading principal components of the training images.
 
-A linear autoencoder in closed form. Lenses lie on a curved surface which few components do not follow, so it should be
-hardly better than chance; what a network gains over it is what its nonlinearity is worth.
+PCA is a linear autoencoder in closed form. Lenses lie on a curved surface that few components do not follow, so its AUC
+should hardly exceed 0.5. The gain of a network over PCA is what its nonlinearity contributes.
 """
 
 import torch
@@ -11,11 +11,12 @@ from torch import Tensor
 from oddlens.detectors.blocks.components import PrincipalComponents
 from oddlens.detectors.blocks.residuals import mean_per_image
 from oddlens.detectors.interface.base import Detector
-from oddlens.training.images import Images
+from oddlens.detectors.interface.capabilities import Reconstructs
+from oddlens.training.images import TrainingImages
 
 
-class PCA(Detector):
-    """Mean squared residual of the projection on `components` directions."""
+class PCA(Detector, Reconstructs):
+    """The mean squared residual of the projection on `components` directions."""
 
     role = "control"
 
@@ -23,12 +24,12 @@ class PCA(Detector):
         super().__init__(pixels)
         self.principal = PrincipalComponents(pixels, components)
 
-    def prepare(self, images: Images, generator: torch.Generator) -> None:
-        """All there is to learn."""
+    def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
+        """Compute the components."""
         self.principal.learn(images, generator)
 
-    def anomaly(self, images: Tensor) -> Tensor:
-        """Mean squared residual."""
+    def anomaly_score(self, images: Tensor) -> Tensor:
+        """The mean squared residual."""
         return mean_per_image((images - self.reconstruct(images)).square())
 
     def reconstruct(self, images: Tensor) -> Tensor:

@@ -1,77 +1,80 @@
-"""GAN with a simultaneous encoder: what a generator of lenses cannot be made to draw is odd.
+"""GAN with a simultaneous encoder: reconstruction error of a generator of lenses and its inverse.
 
-A generator G and a critic D play the game of Arjovsky et al. 2017; an encoder E learns to invert G from the first step
-on, after Berg et al. 2019 (arXiv:1905.11034) and, in the latent space, ClusterGAN (Mukherjee et al. 2019,
+A generator G and a critic D are trained against each other as in Arjovsky et al. 2017. An encoder E learns to invert G from
+the first step on, after Berg et al. 2019 (arXiv:1905.11034) and, in the latent space, ClusterGAN (Mukherjee et al. 2019,
 arXiv:1809.03627). With codes z from the prior, and distances over all coordinates of an image, the losses are
 
     D:      E D(G(z)) - E D(x) + 10 E (|grad D(x^)| - 1)^2 + 0.001 E D(x)^2       `adversary: wgan_gp`
     G, E:   -E D(G(z)) + cycle_weight E |G(z) - G(E(G(z)))| + real_weight E (x - G(E(x)))^2 / noise^2
 
 (Gulrajani et al. 2017, arXiv:1704.00028; x^ lies between a real and a generated image.) The cycle is in coordinates of
-the networks, the misfit in units of the noise at full size. With `joint: false` all but the first term of the second
-line train E alone, as in the published code. `adversary: saturating` is the game of Goodfellow et al. 2014 instead: D
-minimises -E log s(D(x)) - E log(1 - s(D(G(z)))) with the logistic function s, which G maximises. Without one (`none`)
-an autoencoder is left, the control that tells what the game is worth.
+the networks, the misfit in units of the noise at full size. With `joint: false`, the second and third term of the second
+line train E alone, as in the published code. `adversary: saturating` are the losses of Goodfellow et al. 2014: D minimises
+-E log s(D(x)) - E log(1 - s(D(G(z)))) with the logistic function s, and G maximises it. Without an adversary (`none`) the
+model is an autoencoder, the control that shows what the adversary contributes.
 
-`network: growing` are the networks of Karras et al. 2018 (arXiv:1710.10196), which grow with the image, convolution by
-convolution, and E with them; `components` are dense ones between principal components, which need no growth.
+`network: growing` are the networks of Karras et al. 2018 (arXiv:1710.10196), which grow with the image level by level, and
+E with them; `components` are dense networks between principal components, which do not grow.
 
-The camera is known, so G draws what the sky looks like and noise is added before D and E see it (`noise: camera`; as in
-AmbientGAN, Bora et al. 2018), in units of which all images are seen: one unit of white noise in each pixel. With
-`noise: drawn` G has to draw the noise too. Scores are those of autoencoders, and what D and the codes say.
+The camera is known. With `noise: camera`, G generates images without noise, and noise is added before D and E see them (as
+in AmbientGAN, Bora et al. 2018): one unit of white noise in each pixel, as all images are in units of their noise. With
+`noise: generated`, G has to generate the noise as well. Scores are those of autoencoders, of D and of the codes.
 """
 
 import copy
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import torch
 import torch.nn.functional as F
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
-from torch import Tensor, nn
+from torch import Tensor
 
-from oddlens.detectors.blocks.autoencoder import Autoencoder, Components, residual
-from oddlens.detectors.blocks.growing import Generator, Maps, PlusMinusOne, Trunk, grown, levels, shown
+from oddlens.detectors.blocks.adversarial import CodePrior, DenseCritic, critic_loss, generator_loss
+from oddlens.detectors.blocks.autoencoder import Autoencoder
+from oddlens.detectors.blocks.coordinates import ComponentCoordinates, PlusMinusOne
+from oddlens.detectors.blocks.growing import GrowingGenerator, GrowingTrunk, Maps, at_level, growth_phase, n_levels
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
 from oddlens.detectors.blocks.residuals import mean_per_image, squared
-from oddlens.detectors.interface.base import SAMPLE
-from oddlens.training.images import Images
-from oddlens.training.loop import Batch, Objective
-from oddlens.training.symmetries import attitudes
+from oddlens.detectors.interface.capabilities import KeepsTrainingSnapshots, Samples
+from oddlens.detectors.interface.image_module import SAMPLE_SIZE
+from oddlens.training.images import TrainingImages
+from oddlens.training.objectives import Batch, Objective
+from oddlens.training.symmetries import orientations
 
-PENALTY, DRIFT = 10.0, 1e-3
-"""Weights of the gradient penalty and of D(x)^2."""
-CLUSTERS = 10
-"""Classes of the one-hot part of a clustered prior."""
-PARTS = ("matched", "features", "norm")
-"""What a combined score is made of."""
-STAGES, SAMPLES = 5, 8
+SCORE_PARTS = ("matched", "features", "norm")
+"""The parts of a combined score."""
+N_SNAPSHOTS, SNAPSHOT_SIZE = 5, 8
 """A model keeps images of so many stages of its training, and so many of each."""
 Phase = tuple[int, float] | tuple[()]
 """Level and alpha of growing networks."""
 
 
-class PGANSE(ReconstructionDetector):
-    """Generator and encoder of an autoencoder that is the average of both over the last steps, and a critic.
+class PGANSE(ReconstructionDetector, Samples, KeepsTrainingSnapshots):
+    """Generator and encoder of an autoencoder, and a critic.
+
+    The autoencoder is the running average of the trained encoder and generator.
 
     Args:
         base_maps, most_maps: of growing networks, see `blocks.growing.Maps`.
-        growth: the part of the training in which those grow; they have their full size in the rest.
+        growth: the part of the training in which these grow; they have their full size in the rest.
         prior: z from `prior_scale` N(0, 1), `gaussian`; or `clustered`, ten of its numbers being a one-hot vector.
         encoder: trained `simultaneous`ly with G, or `afterwards`, for as many epochs again (then `joint: false`).
-        joint: whether what E is trained by, the cycle and the misfit of training images, trains G too.
-        cycle: the image is to come back, |G(z) - G(E(G(z)))|, or z is (`latent`: squared error, cross-entropy of the
-            one-hot part), or `both`.
-        real_weight: of the misfit of training images; 0 if E is to learn from generated ones alone.
+        joint: whether the losses that train E, the cycle and the misfit of training images, train G too.
+        cycle: between generated images, |G(z) - G(E(G(z)))| (`image`), between codes (`latent`: squared error,
+            cross-entropy of the one-hot part), or `both`.
+        real_weight: of the misfit of training images; 0 trains E on generated images alone.
+        noise: added by the `camera`, or `generated`.
         critic_rate: the learning rate of D.
-        average: decay of the running average of G and E with each step.
-        score: as for autoencoders; or `features`: the mean difference of x and G(E(x)) in the last features of D that
-            do not depend on its neighbours; `norm`: |E(x)|; `combined`: the sum of both and `matched`, each in units of
-            its scatter over training images.
+        average: the decay of the running averages with each step.
+        score: that of autoencoders; `features`, the mean difference of x and G(E(x)) in the last features of D that do
+            not depend on other images; `norm`, |E(x)|; or `combined`, the sum of both and `matched`, each standardised by
+            its mean and scatter over training images.
     """
 
     moments: Tensor
-    samples: Tensor
-    sampled: Tensor
+    snapshots: Tensor
+    snapshot_count: Tensor
 
     def __init__(
         self,
@@ -89,7 +92,7 @@ class PGANSE(ReconstructionDetector):
         cycle: Literal["image", "latent", "both"] = "image",
         cycle_weight: NonNegativeFloat = 10.0,
         real_weight: NonNegativeFloat = 10.0,
-        noise: Literal["camera", "drawn"] = "camera",
+        noise: Literal["camera", "generated"] = "camera",
         critic_rate: PositiveFloat = 1e-3,
         average: Annotated[float, Field(ge=0, lt=1)] = 0.9,
         score: Literal["relative", "expected", "matched", "error", "features", "norm", "combined"] = "relative",
@@ -97,234 +100,194 @@ class PGANSE(ReconstructionDetector):
     ):
         own = score in ("features", "norm", "combined")
         super().__init__(pixels, **common | ({} if own else {"score": score}))
-        if prior == "clustered" and self.latent <= CLUSTERS:
-            raise ValueError(f"latent: {self.latent} leaves nothing beside the {CLUSTERS} classes of a clustered prior")
+        self.prior = CodePrior(self.latent, prior_scale, clustered=prior == "clustered")
         if joint and encoder == "afterwards":
-            raise ValueError("encoder: afterwards finds the generator done, so that nothing is joint: set joint: false")
+            raise ValueError("encoder: afterwards trains the encoder when the generator is complete: set joint: false")
         if adversary == "none" and score in ("features", "combined"):
-            raise ValueError(f"score: {score} asks the critic, and with adversary: none there is none")
+            raise ValueError(f"score: {score} needs a critic, and adversary: none has none: choose another score")
         self.levels, self.critic = self._networks(network, Maps(base_maps, most_maps))
         if adversary == "none":
             self.critic = None
         self.encoder, self.generator = map(copy.deepcopy, (self.autoencoder.encoder, self.autoencoder.decoder))
-        self.register_buffer("moments", torch.tensor([[0.0, 1.0]] * len(PARTS)))
-        self.register_buffer("samples", torch.zeros(STAGES, SAMPLES, pixels, pixels))
-        self.register_buffer("sampled", torch.zeros((), dtype=torch.long))
-        self.growth, self.clustered, self.prior_scale = growth, prior == "clustered", prior_scale
-        self.wasserstein, self.joint, self.simultaneous = adversary == "wgan_gp", joint, encoder == "simultaneous"
+        self.register_buffer("moments", torch.tensor([[0.0, 1.0]] * len(SCORE_PARTS)))
+        self.register_buffer("snapshots", torch.zeros(N_SNAPSHOTS, SNAPSHOT_SIZE, pixels, pixels))
+        self.register_buffer("snapshot_count", torch.zeros((), dtype=torch.long))
+        self.adversary: Any = adversary
+        self.growth, self.joint, self.simultaneous = growth, joint, encoder == "simultaneous"
         self.cycle, self.cycle_weight, self.real_weight = cycle, cycle_weight, real_weight
-        self.camera_noise, self.critic_rate, self.decay = noise == "camera", self.rate(critic_rate), average
-        self.own = score if own else None
+        self.camera_noise, self.critic_rate, self.decay = noise == "camera", self.schedule(critic_rate), average
+        self.own_score = score if own else None
 
     def _networks(self, network: str, maps: Maps) -> tuple[int, Any]:
-        """How many levels there are, and a critic; growing networks take the place of the autoencoder's."""
+        """The number of levels, and a critic. Growing networks replace those of the autoencoder."""
         dense = self.autoencoder.coordinates
-        if network == "components" and isinstance(dense, Components):
+        if network == "components" and isinstance(dense, ComponentCoordinates):
             return 0, DenseCritic(dense.count, self.width, self.depth)
-        count = levels(self.pixels)
-        pair = Trunk(count, self.latent, maps, statistic=False), Generator(count, self.latent, maps)
-        self.autoencoder = Autoencoder(PlusMinusOne(), *pair)
-        return count, Trunk(count, 1, maps, statistic=True)
+        count = n_levels(self.pixels)
+        encoder = GrowingTrunk(count, self.latent, maps, statistic=False)
+        self.autoencoder = Autoencoder(PlusMinusOne(), encoder, GrowingGenerator(count, self.latent, maps))
+        return count, GrowingTrunk(count, 1, maps, statistic=True)
 
     # --- training -----------------------------------------------------------------------------------------------------
 
-    def drawing(self) -> list[Objective]:
-        """Critic; generator and encoder, together or one after the other."""
+    def reconstruction_objectives(self) -> list[Objective]:
+        """The critic; generator and encoder, together or one after the other."""
         common: Any = {"betas": (0.0, 0.99), "growing": bool(self.levels)}
         slow: Any = {**common, **self.optimisation}
         generator, encoder = (self.generator,), (self.encoder,)
-        found = []
+        objectives = []
         if self.critic:
-            found.append(Objective("critic", (self.critic,), self._criticism, self.critic_rate, **common))
+            objectives.append(Objective("critic", (self.critic,), self._critic_loss, self.critic_rate, **common))
         if self.joint and self.simultaneous:
-            name = "generator and encoder"
-            found.append(Objective(name, (*generator, *encoder), self._both, after=self._played, **slow))
+            name, both = "generator and encoder", (*generator, *encoder)
+            objectives.append(Objective(name, both, self._joint_loss, after=self._after_generator, **slow))
         else:
-            found.append(Objective("generator", generator, self._generation, after=self._played, **slow))
             stage = int(not self.simultaneous)
-            found.append(Objective("encoder", encoder, self._inversion, stage=stage, after=self._follow, **slow))
-        return found
+            objectives += [
+                Objective("generator", generator, self._generator_loss, after=self._after_generator, **slow),
+                Objective("encoder", encoder, self._encoder_loss, stage=stage, after=self._update_averages, **slow),
+            ]
+        return objectives
 
-    def _criticism(self, batch: Batch) -> Tensor:
+    def _critic_loss(self, batch: Batch) -> Tensor:
         phase = self._phase(batch.progress)
         real = self._real(batch, phase)
         with torch.no_grad():
-            drawn = self.generator(self._codes(batch), *phase)
-            fake = self._noisy(drawn, phase, batch.generator).to(real.dtype)
-        of_real, of_fake = (self.critic(images, *phase).float() for images in (real, fake))
-        if not self.wasserstein:
-            return (F.softplus(-of_real) + F.softplus(of_fake)).mean()
-        shape = (len(real), *[1] * (real.ndim - 1))
-        place = torch.rand(shape, generator=batch.generator, device=real.device)
-        between = torch.lerp(real, fake, place).requires_grad_()
-        (slope,) = torch.autograd.grad(self.critic(between, *phase).sum(), between, create_graph=True)
-        penalty = (slope.float().flatten(1).norm(dim=1) - 1).square().mean()
-        return (of_fake - of_real).mean() + PENALTY * penalty + DRIFT * of_real.square().mean()
+            images = self.generator(self._sample_codes(batch), *phase)
+            fake = self._with_noise(images, phase, batch.generator).to(real.dtype)
+        return critic_loss(partial(self._judge, phase), real, fake, self.adversary, batch.generator)
 
-    def _generation(self, batch: Batch) -> Tensor:
+    def _generator_loss(self, batch: Batch) -> Tensor:
         phase = self._phase(batch.progress)
-        return self._deceit(self.generator(self._codes(batch), *phase), phase, batch)
+        return self._adversarial_loss(self.generator(self._sample_codes(batch), *phase), phase, batch)
 
-    def _inversion(self, batch: Batch) -> Tensor:
-        phase, codes = self._phase(batch.progress if self.simultaneous else 1.0), self._codes(batch)
+    def _encoder_loss(self, batch: Batch) -> Tensor:
+        phase, codes = self._phase(batch.progress if self.simultaneous else 1.0), self._sample_codes(batch)
         with torch.no_grad():
-            drawn = self.generator(codes, *phase)
-        return self._return(codes, drawn, phase, batch)
+            images = self.generator(codes, *phase)
+        return self._inversion_loss(codes, images, phase, batch)
 
-    def _both(self, batch: Batch) -> Tensor:
-        phase, codes = self._phase(batch.progress), self._codes(batch)
-        drawn = self.generator(codes, *phase)
-        return self._deceit(drawn, phase, batch) + self._return(codes, drawn, phase, batch)
+    def _joint_loss(self, batch: Batch) -> Tensor:
+        phase, codes = self._phase(batch.progress), self._sample_codes(batch)
+        images = self.generator(codes, *phase)
+        return self._adversarial_loss(images, phase, batch) + self._inversion_loss(codes, images, phase, batch)
 
-    def _deceit(self, drawn: Tensor, phase: Phase, batch: Batch) -> Tensor:
-        """What the generator loses when the critic sees through it."""
+    def _adversarial_loss(self, images: Tensor, phase: Phase, batch: Batch) -> Tensor:
         if not self.critic:
-            return drawn.new_zeros((), dtype=torch.float32)
-        found = self.critic(self._noisy(drawn, phase, batch.generator), *phase).float()
-        return -found.mean() if self.wasserstein else -F.softplus(found).mean()
+            return images.new_zeros((), dtype=torch.float32)
+        fake = self._with_noise(images, phase, batch.generator)
+        return generator_loss(partial(self._judge, phase), fake, self.adversary)
 
-    def _return(self, codes: Tensor, drawn: Tensor, phase: Phase, batch: Batch) -> Tensor:
-        """What images and codes lose on their way through encoder and generator; [n] if real images are among them."""
-        found = self.encoder(self._noisy(drawn, phase, batch.generator), *phase).float()
-        loss = found.new_zeros(())
+    def _inversion_loss(self, codes: Tensor, images: Tensor, phase: Phase, batch: Batch) -> Tensor:
+        """The cycle of generated images and codes, and the misfit of real images; [n] if there is a misfit."""
+        outputs = self.encoder(self._with_noise(images, phase, batch.generator), *phase).float()
+        loss = outputs.new_zeros(())
         if self.cycle != "latent":
-            again = self.generator(self._probable(found), *phase)
-            loss = loss + self.cycle_weight * (drawn - again).float().abs().mean()
+            again = self.generator(self.prior.activated(outputs), *phase)
+            loss = loss + self.cycle_weight * (images - again).float().abs().mean()
         if self.cycle != "image":
-            numbers = self.latent - CLUSTERS * self.clustered
-            lost = (codes - found)[:, :numbers].square().mean() / self.prior_scale**2
-            if self.clustered:
-                lost = lost + F.cross_entropy(found[:, numbers:], codes[:, numbers:])
-            loss = loss + self.cycle_weight * lost
+            loss = loss + self.cycle_weight * self.prior.cycle_loss(codes, outputs)
         if self.real_weight:
             real = self._real(batch, phase)
-            again = self.generator(self._probable(self.encoder(real, *phase).float()), *phase)
+            again = self.generator(self.prior.activated(self.encoder(real, *phase).float()), *phase)
             misfit = ((real - again) * self.autoencoder.coordinates.unit).float().square()
             loss = loss + self.real_weight * mean_per_image(misfit)
         return loss
 
     @torch.no_grad()
-    def _follow(self, batch: Batch) -> None:
+    def _update_averages(self, batch: Batch) -> None:
         """A step of the running averages."""
         pairs = (self.autoencoder.decoder, self.generator), (self.autoencoder.encoder, self.encoder)
         for average, current in pairs:
             torch._foreach_lerp_(list(average.parameters()), list(current.parameters()), 1 - self.decay)
 
-    def _played(self, batch: Batch) -> None:
-        """That, and now and then some images to remember."""
-        self._follow(batch)
-        if int(batch.progress * STAGES) > self.sampled:
-            self._sample(self._phase(batch.progress))
+    def _after_generator(self, batch: Batch) -> None:
+        """A step of the running averages, and a snapshot if it is time for one."""
+        self._update_averages(batch)
+        if int(batch.progress * N_SNAPSHOTS) > self.snapshot_count:
+            self._take_snapshot(self._phase(batch.progress))
 
-    def conclude(self, images: Images, generator: torch.Generator) -> None:
-        """Draw the last images, and learn how much scores scatter."""
-        self._sample(self._phase(1.0))
+    def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:
+        """Take the last snapshot, and measure mean and scatter of the parts of the score."""
+        self._take_snapshot(self._phase(1.0))
         if self.critic:
-            parts = [self._parts(batch) for batch in images.some(SAMPLE).split(256)]
-            values = torch.stack([torch.cat([part[name] for part in parts]) for name in PARTS])
+            parts = [self._score_parts(batch) for batch in images.evenly_spaced(SAMPLE_SIZE).split(256)]
+            values = torch.stack([torch.cat([part[name] for part in parts]) for name in SCORE_PARTS])
             self.moments.copy_(torch.stack([values.mean(dim=1), values.std(dim=1)], dim=1))
 
     @torch.no_grad()
-    def _sample(self, phase: Phase) -> None:
-        codes = self.prior(SAMPLES, torch.Generator(self.samples.device).manual_seed(0))
-        drawn = self.autoencoder.decoder(codes, *phase).float()
+    def _take_snapshot(self, phase: Phase) -> None:
+        codes = self.prior.sample(SNAPSHOT_SIZE, torch.Generator(self.snapshots.device).manual_seed(0))
+        images = self.autoencoder.decoder(codes, *phase).float()
         if phase:
-            drawn = F.interpolate(drawn, self.pixels, mode="nearest")
-        seen = self.autoencoder.coordinates.inverse(drawn)
-        self.samples[self.sampled] = self.show(seen, self.stabilised)[:, 0]
-        self.sampled += 1
+            images = F.interpolate(images, self.pixels, mode="nearest")
+        normalised = self.autoencoder.coordinates.inverse(images)
+        self.snapshots[self.snapshot_count] = self.unstabilise(normalised, self.stabilised)[:, 0]
+        self.snapshot_count += 1
 
     # --- codes and images ---------------------------------------------------------------------------------------------
 
     def _phase(self, progress: float) -> Phase:
-        return grown(progress, self.levels, self.growth) if self.levels else ()
+        return growth_phase(progress, self.levels, self.growth) if self.levels else ()
 
-    def _codes(self, batch: Batch) -> Tensor:
-        return self.prior(len(batch.images), batch.generator)
+    def _judge(self, phase: Phase, images: Tensor) -> Tensor:
+        return self.critic(images, *phase)
 
-    def prior(self, count: int, generator: torch.Generator) -> Tensor:
-        """Codes that are drawn."""
-        codes = self.prior_scale * torch.randn((count, self.latent), generator=generator, device=generator.device)
-        if self.clustered:
-            classes = torch.randint(CLUSTERS, (count,), generator=generator, device=generator.device)
-            codes[:, -CLUSTERS:] = F.one_hot(classes, CLUSTERS).to(codes.dtype)
-        return codes
-
-    def code(self, seen: Tensor) -> Tensor:
-        """What the encoder says."""
-        return self._probable(super().code(seen).float())
-
-    def _probable(self, codes: Tensor) -> Tensor:
-        """What an encoder says, with the logits of a one-hot part made probabilities."""
-        if not self.clustered:
-            return codes
-        return torch.cat([codes[:, :-CLUSTERS], codes[:, -CLUSTERS:].softmax(dim=1)], dim=1)
+    def _sample_codes(self, batch: Batch) -> Tensor:
+        return self.prior.sample(len(batch.images), batch.generator)
 
     def _real(self, batch: Batch, phase: Phase) -> Tensor:
-        real = self.autoencoder.coordinates(self.seen(batch.images))
-        return shown(real, *phase) if phase else real
+        """The coordinates of real images, at the level of the phase."""
+        real = self.autoencoder.coordinates(self.normalise(batch.images))
+        return at_level(real, *phase) if phase else real
 
-    def _noisy(self, drawn: Tensor, phase: Phase, generator: torch.Generator) -> Tensor:
-        """What a camera makes of drawn images: its noise, of unit deviation at full size."""
+    def _with_noise(self, images: Tensor, phase: Phase, generator: torch.Generator) -> Tensor:
+        """The coordinates of generated images with the noise of the camera, which has unit deviation at full size."""
         if not self.camera_noise:
-            return drawn
-        size = (len(drawn), 1, self.pixels, self.pixels) if phase else drawn.shape
-        noise = torch.randn(size, generator=generator, device=drawn.device) / self.autoencoder.coordinates.unit
-        return drawn + (shown(noise, *phase) if phase else noise)
+            return images
+        size = (len(images), 1, self.pixels, self.pixels) if phase else images.shape
+        noise = torch.randn(size, generator=generator, device=images.device) / self.autoencoder.coordinates.unit
+        return images + (at_level(noise, *phase) if phase else noise)
 
-    def photographed(self, drawn: Tensor, generator: torch.Generator) -> Tensor:
-        """Drawn images with noise, unless that is drawn too."""
-        return super().photographed(drawn, generator) if self.camera_noise else drawn
+    def code(self, normalised: Tensor) -> Tensor:
+        """The codes of the averaged encoder."""
+        return self.prior.activated(super().code(normalised).float())
+
+    def sample(self, count: int, generator: torch.Generator) -> Tensor:
+        """Images of codes from the prior; noise is added if it is not generated."""
+        return self.decode_samples(self.prior.sample(count, generator), generator if self.camera_noise else None)
+
+    def training_snapshots(self) -> Tensor:
+        """Images without noise that were generated in the course of the training."""
+        return self.snapshots[: int(self.snapshot_count)].unsqueeze(2)
 
     # --- scores -------------------------------------------------------------------------------------------------------
 
-    def album(self) -> Tensor:
-        """What it drew in the course of its training, without noise."""
-        return self.samples[: int(self.sampled)].unsqueeze(2)
-
-    def anomaly(self, images: Tensor) -> Tensor:
-        """What `score` says."""
-        if not self.own:
-            return super().anomaly(images)
-        parts = self._parts(images)
-        if self.own != "combined":
-            return parts[self.own]
+    def anomaly_score(self, images: Tensor) -> Tensor:
+        """The setting `score`."""
+        if not self.own_score:
+            return super().anomaly_score(images)
+        parts = self._score_parts(images)
+        if self.own_score != "combined":
+            return parts[self.own_score]
         return sum(
-            (parts[name] - mean) / deviation for name, (mean, deviation) in zip(PARTS, self.moments, strict=True)
+            (parts[name] - mean) / deviation for name, (mean, deviation) in zip(SCORE_PARTS, self.moments, strict=True)
         )
 
-    def _parts(self, images: Tensor) -> dict[str, Tensor]:
-        """The parts of a combined score, whatever `score` this model has."""
+    def _score_parts(self, images: Tensor) -> dict[str, Tensor]:
+        """The parts of a combined score that this model has."""
         norms, differences = [], []
-        seen = self.seen(images)
-        for attitude in attitudes(seen, self.symmetric):
-            codes = self.code(attitude)
+        normalised = self.normalise(images)
+        for oriented in orientations(normalised, self.symmetric):
+            codes = self.code(oriented)
             norms.append(codes.norm(dim=1))
             if self.critic:
-                pair = attitude, self.autoencoder.decode(codes)
+                pair = oriented, self.autoencoder.decode(codes)
                 differences.append(mean_per_image(torch.sub(*map(self._features, pair)).abs()))
         parts = {"norm": norms, "features": differences}
-        misfit = mean_per_image(squared(seen - self._drawn(seen), self.blur.item()))
+        misfit = mean_per_image(squared(normalised - self._reconstruct(normalised), self.blur.item()))
         return {"matched": misfit} | {name: torch.stack(values).mean(dim=0) for name, values in parts.items() if values}
 
-    def _features(self, seen: Tensor) -> Tensor:
-        """The last of what the critic makes of each image alone."""
-        return self.critic.features(self.autoencoder.coordinates(seen))
-
-
-class DenseCritic(nn.Module):
-    """Coordinates of images [n, count] to a number each, [n, 1]."""
-
-    def __init__(self, count: int, width: int, depth: int):
-        super().__init__()
-        self.layers = residual(count, 1, width, depth)
-
-    def features(self, x: Tensor) -> Tensor:
-        """What it makes of each image, [n, width]."""
-        return self.layers[:-1](x)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """See the class."""
-        features = self.features(x)
-        with torch.autocast(x.device.type, enabled=False):  # as in `Trunk`
-            return self.layers[-1](features.float())
+    def _features(self, normalised: Tensor) -> Tensor:
+        """The last features of the critic that depend on each image alone."""
+        return self.critic.features(self.autoencoder.coordinates(normalised))

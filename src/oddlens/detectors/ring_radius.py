@@ -7,12 +7,12 @@ from oddlens.detectors.interface.base import Detector
 
 
 class RingRadius(Detector):
-    """The mean distance of the light from the middle of the image, in pixels, each pixel weighted by its brightness."""
+    """The mean distance of the light from the centre of the image, in pixels; each pixel is weighted by its brightness."""
 
     role = "control"
 
-    def anomaly(self, images: Tensor) -> Tensor:
-        """Radii."""
+    def anomaly_score(self, images: Tensor) -> Tensor:
+        """The radii."""
         offset = torch.arange(self.pixels, device=images.device) - (self.pixels - 1) / 2
         radius = torch.hypot(offset[:, None], offset)
         light = images[:, 0].clamp(min=0)

@@ -1,13 +1,13 @@
-"""Deep one-class description: images whose codes lie far from a centre, where those of normal images gather, are odd.
+"""Deep one-class description: the distance of a code from the centre of the codes of normal images.
 
-After Deep SVDD (Ruff et al. 2018): a network brings the codes z of all images near to a fixed point c, the mean code of
-the network before training. One that sends everything to c would do it best, so it has no biases. Under the objective
-max I(X; Z) - beta H(Z) of `blocks/information.py`, inspired by Ye et al. 2020 (arXiv:2012.04837), no such network can
-win, as codes are to hold much of their images; with a reference density about c the loss is
+After Deep SVDD (Ruff et al. 2018): a network brings the codes z of all images near to a fixed point c, the mean code of the
+network before training. A constant network would be the best solution, so the network has no biases. The objective
+max I(X; Z) - beta H(Z) of `blocks/information.py`, inspired by Ye et al. 2020 (arXiv:2012.04837), excludes this solution,
+as codes have to contain information about their images. With a reference density about c the loss is
 
     beta reference(z - c) - information I(X; Z)
 
-and `information: 0`, beta: 1 is Deep SVDD alone.
+and `information: 0`, `beta: 1` is Deep SVDD alone.
 """
 
 from typing import Any, Literal
@@ -16,31 +16,32 @@ import torch
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from oddlens.detectors.blocks.autoencoder import Components, residual
-from oddlens.detectors.blocks.information import BANK, CLOSEST, Information
+from oddlens.detectors.blocks.coordinates import ComponentCoordinates
+from oddlens.detectors.blocks.information import MIN_DISTANCE, N_STORED_CODES, Information
+from oddlens.detectors.blocks.networks import residual_network
 from oddlens.detectors.interface.base import Detector
-from oddlens.training.images import Images
-from oddlens.training.loop import Batch, Objective
+from oddlens.detectors.interface.capabilities import Embeds
+from oddlens.training.images import TrainingImages
+from oddlens.training.objectives import Batch, Objective
 from oddlens.training.schedules import cosine
-from oddlens.training.symmetries import attitudes
+from oddlens.training.symmetries import orientations
 
-LEAST = 0.1
-"""Coordinates of the centre are at least so far from 0, which a network without biases reaches by having no weights."""
+MIN_CENTRE = 0.1
+"""Coordinates of the centre are at least so far from 0, which a network without biases reaches with zero weights."""
 
 
-class SVDD(Detector):
+class SVDD(Detector, Embeds):
     """An encoder between principal components and codes, and a centre.
 
     Args:
         latent: the length of the code.
-        width, depth: of the dense network, as in `blocks.autoencoder.residual`.
+        width, depth: of the dense network, as in `blocks.networks.residual_network`.
         information: the weight of I(X; Z).
-        critic, temperature, bound, reference, beta, augmentations: see `blocks.information`.
-        label_weight: of what is known of odd images: their codes are to lie far from the centre (inverse square of
-            their distance, Ruff et al. 2020) and apart from the normal ones.
-        repulsion: see `blocks.information`.
+        critic, temperature, bound, reference, beta, augmentations, repulsion: see `blocks.information`.
+        label_weight: the weight of the loss of known anomalies: their codes have to be far from the centre (inverse square
+            of their distance, Ruff et al. 2020) and from normal codes.
         score: see `Information.score`.
-        symmetric: score by the mean over an image in all eight attitudes.
+        symmetric: average the score over all eight orientations of an image.
     """
 
     semi_supervised = True
@@ -70,8 +71,8 @@ class SVDD(Detector):
         weight_decay: NonNegativeFloat = 0.0,
     ):
         super().__init__(pixels)
-        self.coordinates = Components(pixels)
-        self.encoder = residual(self.coordinates.principal.count, latent, width, depth, bias=False)
+        self.coordinates = ComponentCoordinates(pixels)
+        self.encoder = residual_network(self.coordinates.count, latent, width, depth, bias=False)
         self.information = Information(
             pixels,
             latent,
@@ -84,54 +85,61 @@ class SVDD(Detector):
             repulsion=repulsion,
         )
         self.label_weight = label_weight
-        self.weight, self.by, self.symmetric, self.stabilised = information, score, symmetric, stabilised
+        self.weight, self.score_name, self.symmetric, self.stabilised = information, score, symmetric, stabilised
         self.optimisation: Any = {
             "learning_rate": cosine(learning_rate),
             "optimiser": optimiser,
             "weight_decay": weight_decay,
         }
 
-    def prepare(self, images: Images, generator: torch.Generator) -> None:
-        """Learn the principal components, and fix the centre."""
-        self.coordinates.learn(images.seen(self._see), generator, symmetric=self.symmetric)
-        centre = self._codes(images).mean(dim=0)
-        self.information.centre.copy_(torch.where(centre < 0, -1.0, 1.0) * centre.abs().clamp(min=LEAST))
+    def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
+        """Compute the principal components, and fix the centre."""
+        self.coordinates.learn(images.stabilised(self._normalise), generator, symmetric=self.symmetric)
+        centre = self._training_codes(images).mean(dim=0)
+        self.information.centre.copy_(torch.where(centre < 0, -1.0, 1.0) * centre.abs().clamp(min=MIN_CENTRE))
 
     def objectives(self) -> list[Objective]:
-        """Distance from the centre, and information."""
+        """Distance from the centre and information in one loss."""
         networks = (self.encoder, self.information.critic)
         return [Objective("description", networks, self._loss, growing=not self.weight, **self.optimisation)]
 
     def _loss(self, batch: Batch) -> Tensor:
-        seen = self._see(batch.images)
-        codes = self._code(self.information.views(seen, batch.generator)[1]).float()
+        normalised = self._normalise(batch.images)
+        codes = self._view_codes(normalised, batch.generator)
         loss = self.information.entropy(codes - self.information.centre)
         if self.weight:
-            others = self._code(self.information.views(seen, batch.generator)[1]).float()
-            loss = loss - self.weight * self.information.told(codes, others)
-        if batch.odd is not None:
-            odd = self._code(self._see(batch.odd)).float()
-            far = (odd - self.information.centre).square().mean(dim=1)
-            loss = loss + self.label_weight * ((1 / far.clamp(min=CLOSEST)).mean() + self.information.apart(codes, odd))
+            others = self._view_codes(normalised, batch.generator)
+            loss = loss - self.weight * self.information.mutual_information(codes, others)
+        if batch.known_anomalies is not None:
+            anomalous = self._code(self._normalise(batch.known_anomalies)).float()
+            distance = (anomalous - self.information.centre).square().mean(dim=1)
+            near_centre = (1 / distance.clamp(min=MIN_DISTANCE)).mean()
+            loss = loss + self.label_weight * (near_centre + self.information.repulsion_from(anomalous, codes))
         return loss
 
-    def conclude(self, images: Images, generator: torch.Generator) -> None:
-        """Keep codes of training images."""
-        self.information.keep(self._codes(images))
+    def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:
+        """Store codes of training images."""
+        self.information.store(self._training_codes(images))
 
     def embed(self, images: Tensor) -> Tensor:
         """The codes."""
-        return self._code(self._see(images)).float()
+        return self._code(self._normalise(images)).float()
 
-    def anomaly(self, images: Tensor) -> Tensor:
-        """What `score` says."""
-        return self.information.score(self.by, self._code, attitudes(self._see(images), self.symmetric))
+    def anomaly_score(self, images: Tensor) -> Tensor:
+        """The setting `score`."""
+        oriented = orientations(self._normalise(images), self.symmetric)
+        return self.information.score(self.score_name, self._code, oriented)
 
-    def _see(self, images: Tensor) -> Tensor:
-        return self.see(images, self.stabilised)
+    def _normalise(self, images: Tensor) -> Tensor:
+        return self.stabilise(images, self.stabilised)
 
-    def _code(self, seen: Tensor) -> Tensor:
-        return self.encoder(self.coordinates(seen))
+    def _code(self, normalised: Tensor) -> Tensor:
+        return self.encoder(self.coordinates(normalised))
 
-    def _codes(self, images: Images) -> Tensor:
-        return torch.cat([self._code(self._see(part)).float() for part in images.some(BANK).split(256)])
+    def _view_codes(self, normalised: Tensor, generator: torch.Generator) -> Tensor:
+        """The codes of a random view of images."""
+        return self._code(self.information.views(normalised, generator)[1]).float()
+
+    def _training_codes(self, images: TrainingImages) -> Tensor:
+        """The codes of at most `N_STORED_CODES` training images."""
+        return torch.cat([self.embed(part) for part in images.evenly_spaced(N_STORED_CODES).split(256)])

@@ -1,4 +1,4 @@
-"""Training images, batch by batch: a view of an array that may be a file larger than memory."""
+"""Training images in batches: a view of an array that may be a file larger than memory."""
 
 import functools
 from collections.abc import Callable, Iterable, Iterator
@@ -8,20 +8,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-RESIDENT = 0.5
-"""The part of a GPU's free memory that images may take; larger sets stay where they are and come batch by batch."""
+MAX_GPU_FRACTION = 0.5
+"""The fraction of a GPU's free memory that images may take. Larger sets stay in main memory or in their file."""
 
 
 def total(parts: Iterable[Tensor]) -> Tensor:
-    """The sum of tensors that come one by one."""
+    """The sum of tensors, added one by one."""
     return functools.reduce(torch.add, parts)
 
 
-class Images:
-    """Some rows of an array [n, pixels, pixels] as scaled tensors [b, 1, pixels, pixels] on a device.
+class TrainingImages:
+    """Rows of an array [n, pixels, pixels] as scaled tensors [b, 1, pixels, pixels] on a device.
 
-    The array is never copied as a whole unless it fits on a GPU: a memory-mapped one is read as batches ask for it.
-    `odd` are other rows of it, of images that are known to be odd, in the same units; None if there are none.
+    The array is not copied as a whole unless it fits on a GPU: batches are read from a memory-mapped file when needed.
+
+    Args:
+        array: all images.
+        rows: the rows of the training images.
+        labels: of these rows, if a detector needs labels.
+        device: of the batches.
+        known_anomalies: other rows, of images that are known to be anomalous.
     """
 
     def __init__(
@@ -30,24 +36,26 @@ class Images:
         rows: np.ndarray,
         labels: np.ndarray | None,
         device: torch.device | str,
-        odd: np.ndarray | None = None,
+        known_anomalies: np.ndarray | None = None,
     ):
         self.device = torch.device(device)
         self.scale = torch.ones((), device=self.device)
-        self.odd = None if odd is None else Images(array, odd, None, device)
+        self.known_anomalies = (
+            None if known_anomalies is None else TrainingImages(array, known_anomalies, None, device)
+        )
         self.labels = None if labels is None else torch.as_tensor(labels, dtype=torch.float32, device=self.device)
         self._pool, self._rows = torch.from_numpy(array), torch.as_tensor(rows)
         if self.device.type == "cuda":
             needed = len(rows) * self._pool[0].numel() * 4
-            if needed < RESIDENT * torch.cuda.mem_get_info(self.device)[0]:
+            if needed < MAX_GPU_FRACTION * torch.cuda.mem_get_info(self.device)[0]:
                 self._pool = self._pool[self._rows].to(self.device)
                 self._rows = torch.arange(len(rows), device=self.device)
 
-    def measured(self, scale: Tensor) -> None:
-        """Set the brightness that is 1."""
+    def set_scale(self, scale: Tensor) -> None:
+        """Set the brightness that counts as 1."""
         self.scale = scale
-        if self.odd is not None:
-            self.odd.measured(scale)
+        if self.known_anomalies is not None:
+            self.known_anomalies.set_scale(scale)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -63,25 +71,25 @@ class Images:
         for start in range(0, len(self), size):
             yield self[slice(start, start + size)]
 
-    def seen(self, how: Callable[[Tensor], Tensor]) -> "Seen":
-        """The same images as something sees them."""
-        return Seen(self, how)
+    def stabilised(self, stabilise: Callable[[Tensor], Tensor]) -> "StabilisedImages":
+        """The same images through a function, in general a variance-stabilising one."""
+        return StabilisedImages(self, stabilise)
 
-    def some(self, count: int) -> Tensor:
-        """At most `count` images, evenly spaced."""
+    def evenly_spaced(self, count: int) -> Tensor:
+        """At most `count` images, evenly spaced, [b, 1, pixels, pixels]."""
         return self[torch.linspace(0, len(self) - 1, min(count, len(self))).long()]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """Images through a function of them, batch by batch."""
+class StabilisedImages:
+    """Training images through a function, batch by batch."""
 
-    images: Images
-    how: Callable[[Tensor], Tensor]
+    images: TrainingImages
+    stabilise: Callable[[Tensor], Tensor]
 
     def __len__(self) -> int:
         return len(self.images)
 
     def batches(self) -> Iterator[Tensor]:
-        """All of them in order, some at a time."""
-        return map(self.how, self.images.batches())
+        """All images in order, in batches."""
+        return map(self.stabilise, self.images.batches())

@@ -1,8 +1,9 @@
-"""Muon, in the precision that the processor multiplies fastest: steps along orthogonalised momentum, for matrices.
+"""Muon: steps along the orthogonalised momentum of matrices.
 
-Jordan et al. 2024; Liu et al. 2025 (arXiv:2502.16982). PyTorch's own class orthogonalises in bfloat16 whatever the
-processor, and on one that does not multiply it natively that takes thirty times as long as in float32: more than all
-the rest of a training. This one differs in nothing else, but that it takes all matrices of a shape at once.
+Jordan et al. 2024; Liu et al. 2025 (arXiv:2502.16982). PyTorch's own class orthogonalises in bfloat16 on every
+processor. On a processor without native bfloat16 products this takes thirty times as long as float32, more than all the
+rest of a training. This class takes the precision as an argument and orthogonalises all matrices of one shape at once;
+it differs in nothing else.
 """
 
 from typing import Any
@@ -12,20 +13,20 @@ from torch import Tensor
 
 
 class Muon(torch.optim.Muon):
-    """PyTorch's optimiser and its state, with another orthogonalisation.
+    """PyTorch's optimiser and its state, with a chosen precision.
 
     Args:
-        precision: what matrices are multiplied in.
-        given: the parameters and arguments of `torch.optim.Muon`.
+        arguments, settings: the parameters and arguments of `torch.optim.Muon`.
+        precision: of the matrix products.
     """
 
-    def __init__(self, *given: Any, precision: torch.dtype = torch.float32, **settings: Any):
-        super().__init__(*given, **settings)
+    def __init__(self, *arguments: Any, precision: torch.dtype = torch.float32, **settings: Any):
+        super().__init__(*arguments, **settings)
         self.precision = precision
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One step; parameters without gradient stay as they are."""
+        """One step. Parameters without a gradient are unchanged."""
         for group in self.param_groups:
             parameters: list[Tensor] = []
             gradients: list[Tensor] = []
@@ -48,7 +49,7 @@ class Muon(torch.optim.Muon):
 
 
 def orthogonalised(matrices: Tensor, coefficients: tuple[float, float, float], steps: int, eps: float) -> Tensor:
-    """Matrices [n, rows, columns] with singular values brought near to 1, by Newton-Schulz iterations of degree 5."""
+    """Matrices [n, rows, columns] whose singular values Newton-Schulz iterations of degree 5 have brought near to 1."""
     a, b, c = coefficients
     tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if tall else matrices

@@ -1,43 +1,47 @@
-"""Training that expects some of its images to be odd: what becomes of the losses of a batch.
+"""Robust training: the loss of a batch that is expected to contain anomalies.
 
-A loss per image tells which images fit worst; the assumed fraction of them is taken for odd.
+The images of a batch are ranked by their losses. The assumed fraction with the largest losses is taken for anomalies.
 
-    trim        those are left out (of each batch)
-    loe_hard    they get the loss of an anomaly instead (latent outlier exposure, Qiu et al. 2022, arXiv:2202.08088)
-    loe_soft    they get the mean of both losses
-    refine      not here but in `Detector.fit`: once trained, the oddest images are left out and all starts anew
+    trim        leaves them out of the batch
+    loe_hard    gives them the loss of an anomaly (latent outlier exposure, Qiu et al. 2022, arXiv:2202.08088)
+    loe_soft    gives them the mean of both losses
+    refine      is part of `Detector.fit`: after a first training the most anomalous images are left out, and a second
+                training starts from the beginning
 
-With L the loss as a normal image, 1 / L is that as an anomaly (Qiu et al., appendix), so the ranking by their
-difference is the ranking by L. Its unit matters: where an autoencoder draws to the noise, L is about 1 and the soft
-mean has no slope, so that such an image is let go; the hard one pushes it away. The first epochs rank by nothing worth
-having and are trained blind.
+If L is the loss as a normal image, 1 / L is the loss as an anomaly (Qiu et al., appendix), so ranking by their difference
+is ranking by L. The unit of L matters: where an autoencoder reconstructs images to the noise, L is about 1, the soft mean
+has no slope, and the image is ignored; the hard loss pushes it away. The losses of the first epochs do not rank images
+reliably, so these epochs use all images.
 """
 
 import torch
 from torch import Tensor
 
 ASSUMED_CONTAMINATION = 0.1
-"""The part of the images that is taken for odd, if nobody says another."""
-WARM_UP = 2
-"""Epochs before losses mean anything (as Qiu et al.)."""
+"""The default fraction of images that is taken for anomalies."""
+WARM_UP_EPOCHS = 2
+"""Epochs before images are ranked (as Qiu et al.)."""
 
 
 def mean_loss(losses: Tensor, robust: str, fraction: float, epoch: int) -> Tensor:
-    """The loss of a batch from those of its images [n] (or a scalar, which stays as it is).
+    """The loss of a batch from the losses of its images [n]; a scalar loss is unchanged.
 
     Raises:
-        ValueError: latent outlier exposure with a loss that is not positive, or a remedy that is none of these.
+        ValueError: `robust` is unknown, or latent outlier exposure has a loss that is not positive.
     """
-    if losses.ndim == 0 or robust in ("none", "refine") or epoch < WARM_UP:
+    if losses.ndim == 0 or robust in ("none", "refine") or epoch < WARM_UP_EPOCHS:
         return losses.mean()
     count = round(fraction * len(losses))
     order = losses.detach().argsort()
-    fit, odd = losses[order[: len(losses) - count]], losses[order[len(losses) - count :]]
+    normal, anomalous = losses[order[: len(losses) - count]], losses[order[len(losses) - count :]]
     if robust == "trim":
-        return fit.mean()
+        return normal.mean()
     if robust not in ("loe_hard", "loe_soft"):
-        raise ValueError(f"robust: {robust!r} is none of none, trim, refine, loe_hard, loe_soft")
+        raise ValueError(f"training.robust: {robust!r} is none of none, trim, refine, loe_hard, loe_soft")
     if not (losses.detach() > 0).all():
-        raise ValueError(f"robust: {robust} inverts the loss, and this one is not positive: use trim or refine")
-    exposed = 1 / odd if robust == "loe_hard" else 0.5 * odd + 0.5 / odd
-    return torch.cat([fit, exposed]).mean()
+        raise ValueError(
+            f"training.robust: {robust} needs a positive loss, and the loss of this model has negative values: use trim "
+            "or refine"
+        )
+    exposed = 1 / anomalous if robust == "loe_hard" else 0.5 * anomalous + 0.5 / anomalous
+    return torch.cat([normal, exposed]).mean()

@@ -8,7 +8,7 @@ Rate = Callable[[float], float]
 
 
 def cosine(peak: float, warm_up: float = 0.05, start: float = 0.01) -> Rate:
-    """A learning rate that rises from `start` times `peak` to it and falls to zero, both as half a cosine."""
+    """A learning rate that rises from `start` * `peak` to `peak` and falls to zero, both along half a cosine."""
 
     def rate(progress: float) -> float:
         if progress < warm_up:
@@ -19,15 +19,15 @@ def cosine(peak: float, warm_up: float = 0.05, start: float = 0.01) -> Rate:
 
 
 def one_cycle(peak: float) -> Rate:
-    """The learning rate of Smith & Topin 2017 (arXiv:1708.07120) as PyTorch has it: up in the first 30 %, then down.
+    """PyTorch's version of the learning rate of Smith & Topin 2017 (arXiv:1708.07120): up in the first 30 %, then down.
 
-    PyTorch's scheduler turns the momentum too, from 0.95 to 0.85 and back; here it stays 0.9.
+    PyTorch's scheduler also changes the momentum, from 0.95 to 0.85 and back. Here it stays 0.9.
     """
     return cosine(peak, warm_up=0.3, start=0.04)
 
 
 def constant(peak: float) -> Rate:
-    """A learning rate that stays."""
+    """A constant learning rate."""
     return lambda progress: peak
 
 

@@ -1,8 +1,8 @@
-"""Generator and discriminator that grow with the image, after Karras et al. 2018 (arXiv:1710.10196), layer by layer.
+"""Generator and discriminator that grow with the image, after Karras et al. 2018 (arXiv:1710.10196).
 
-Level k works at 4 * 2^k pixels. While a level is new it is faded in: `alpha` of its image and 1 - alpha of that of the
-level below count. Weights are drawn from N(0, 1) and multiplied by gain / sqrt(inputs) when they are used (equalised
-learning rate). A level has `maps(k)` feature maps.
+Level k works at 4 * 2^k pixels a side. A new level is faded in: its image has the weight `alpha`, that of the level below
+has 1 - alpha. Weights are drawn from N(0, 1) and multiplied by gain / sqrt(inputs) when they are used (equalised learning
+rate). Level k has `maps(k)` feature maps.
 """
 
 import itertools
@@ -12,32 +12,28 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oddlens.detectors.blocks.autoencoder import UpToOne
-
-SMALLEST = 4
-"""Pixels of level 0."""
+MIN_PIXELS = 4
+"""The pixels a side of level 0."""
 GAIN = math.sqrt(2)
-GROUP = 4
-"""Images that the minibatch statistic is taken over."""
+STATISTIC_GROUP = 4
+"""The number of images in a group of the minibatch statistic."""
 
 
-def levels(pixels: int) -> int:
-    """How many levels make images of `pixels`.
+def n_levels(pixels: int) -> int:
+    """The number of levels for images of `pixels` a side.
 
     Raises:
-        ValueError: that is no power of two from 8 on.
+        ValueError: `pixels` is no power of two, or less than 8.
     """
-    if pixels < 2 * SMALLEST or pixels & (pixels - 1):
-        raise ValueError(
-            f"a growing network draws images of 8, 16, 32, 64, ... pixels, not {pixels}: set camera.pixels"
-        )
-    return (pixels // SMALLEST).bit_length()
+    if pixels < 2 * MIN_PIXELS or pixels & (pixels - 1):
+        raise ValueError(f"a growing network takes images of 8, 16, 32, 64, ... pixels, not {pixels}: set camera.pixels")
+    return (pixels // MIN_PIXELS).bit_length()
 
 
-def grown(progress: float, count: int, growth: float) -> tuple[int, float]:
-    """The level (of `count`) and its alpha when `progress` of a training is done, of which `growth` is for growing.
+def growth_phase(progress: float, count: int, growth: float) -> tuple[int, float]:
+    """The level (of `count`) and its alpha at a `progress` of the training, of which the part `growth` is for growing.
 
-    Level 0, then a fade and a stable phase for each level, all equally long; the last one stays to the end.
+    Level 0 comes first, then a fading and a stable phase for each level, all of equal length. The last level stays.
     """
     phases = 2 * (count - 1)
     done = progress / growth * phases if growth else phases
@@ -47,24 +43,24 @@ def grown(progress: float, count: int, growth: float) -> tuple[int, float]:
     return (phase + 1) // 2, done - phase if phase % 2 else 1.0
 
 
-def shown(images: Tensor, level: int, alpha: float) -> Tensor:
-    """Images [n, 1, pixels, pixels] as a discriminator of that level sees them: meaned to its size, and faded too."""
-    images = F.avg_pool2d(images, images.shape[-1] // (SMALLEST * 2**level))
-    return images if alpha == 1 else torch.lerp(doubled(F.avg_pool2d(images, 2)), images, alpha)
+def at_level(images: Tensor, level: int, alpha: float) -> Tensor:
+    """Images [n, 1, pixels, pixels] as the input of a level: averaged to its size and faded."""
+    images = F.avg_pool2d(images, images.shape[-1] // (MIN_PIXELS * 2**level))
+    return images if alpha == 1 else torch.lerp(upsampled(F.avg_pool2d(images, 2)), images, alpha)
 
 
-def doubled(images: Tensor) -> Tensor:
-    """Twice as many pixels a side, the nearest each."""
+def upsampled(images: Tensor) -> Tensor:
+    """Images with each pixel repeated twice along both axes."""
     return F.interpolate(images, scale_factor=2, mode="nearest")
 
 
-def normalised(x: Tensor) -> Tensor:
-    """Pixel norm: vectors along dimension 1 brought to a mean square of 1."""
+def pixel_norm(x: Tensor) -> Tensor:
+    """Vectors along dimension 1 scaled to a mean square of 1."""
     return x * (x.square().mean(dim=1, keepdim=True) + 1e-8).rsqrt()
 
 
-class Linear(nn.Module):
-    """A dense layer of equalised learning rate."""
+class EqualisedLinear(nn.Module):
+    """A dense layer with equalised learning rate."""
 
     def __init__(self, inputs: int, outputs: int, gain: float = GAIN):
         super().__init__()
@@ -76,8 +72,8 @@ class Linear(nn.Module):
         return F.linear(x, self.weight * self.factor, self.bias)
 
 
-class Conv(nn.Module):
-    """A convolution of equalised learning rate that keeps the size."""
+class EqualisedConv(nn.Module):
+    """A convolution with equalised learning rate that keeps the size."""
 
     def __init__(self, inputs: int, outputs: int, side: int = 3, gain: float = GAIN):
         super().__init__()
@@ -90,97 +86,80 @@ class Conv(nn.Module):
         return F.conv2d(x, self.weight * self.factor, self.bias, padding=self.padding)
 
 
-class PlusMinusOne(UpToOne):
-    """Images whose brightest training pixel is 1 and whose darkness is -1, as these networks see them."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Images to [-1, 1], but for noise."""
-        return 2 * super().forward(images) - 1
-
-    def inverse(self, scaled: Tensor) -> Tensor:
-        """And back."""
-        return super().inverse((scaled + 1) / 2)
-
-    @property
-    def unit(self) -> Tensor:
-        """Half of the brightest pixel."""
-        return super().unit / 2
-
-
 class PixelNorm(nn.Module):
-    """`normalised` as a layer."""
+    """`pixel_norm` as a layer."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """See `normalised`."""
-        return normalised(x)
+        """See `pixel_norm`."""
+        return pixel_norm(x)
 
 
-def steps(*maps: int, norm: bool) -> nn.Sequential:
-    """Convolutions from map count to map count, each with a leaky ReLU, and a pixel norm if wanted."""
+def convolutions(*maps: int, norm: bool) -> nn.Sequential:
+    """Convolutions between the given numbers of maps, each followed by a leaky ReLU and, with `norm`, a pixel norm."""
     layers: list[nn.Module] = []
     for inputs, outputs in itertools.pairwise(maps):
-        layers += [Conv(inputs, outputs), nn.LeakyReLU(0.2), *([PixelNorm()] if norm else [])]
+        layers += [EqualisedConv(inputs, outputs), nn.LeakyReLU(0.2), *([PixelNorm()] if norm else [])]
     return nn.Sequential(*layers)
 
 
 class Maps:
-    """How many feature maps a level has: `base` over 2, 4, 8, ... and at most `most` (8192 and 512 as published)."""
+    """The number of feature maps of a level: `base` over 2, 4, 8, ... and at most `most` (8192 and 512 as published)."""
 
     def __init__(self, base: int = 8192, most: int = 512):
         self.base, self.most = base, most
 
     def __call__(self, level: int) -> int:
-        """Of level -1 (the dense layer below) and up."""
+        """Of a level; level -1 is the dense layer below level 0."""
         return min(self.base >> (level + 1), self.most)
 
 
-class Generator(nn.Module):
-    """Codes [n, latent] to images [n, 1, h, h] of a level: dense, then two convolutions at each level.
+class GrowingGenerator(nn.Module):
+    """Codes [n, latent] to images [n, 1, h, h] of a level: a dense layer, then two convolutions at each level.
 
-    Codes are brought to a mean square of 1 first.
+    Codes are scaled to a mean square of 1 first.
     """
 
     def __init__(self, count: int, latent: int, maps: Maps):
         super().__init__()
         self.top = count - 1
-        self.dense = nn.Parameter(torch.randn(maps(0) * SMALLEST**2, latent))
+        self.dense = nn.Parameter(torch.randn(maps(0) * MIN_PIXELS**2, latent))
         self.bias = nn.Parameter(torch.zeros(maps(0), 1, 1))
         self.factor = GAIN / 4 / math.sqrt(latent)
-        self.first = steps(maps(0), maps(0), norm=True)
-        self.blocks = nn.ModuleList(steps(maps(k - 1), maps(k), maps(k), norm=True) for k in range(1, count))
-        self.to_image = nn.ModuleList(Conv(maps(k), 1, side=1, gain=1) for k in range(count))
+        self.first = convolutions(maps(0), maps(0), norm=True)
+        self.blocks = nn.ModuleList(convolutions(maps(k - 1), maps(k), maps(k), norm=True) for k in range(1, count))
+        self.to_image = nn.ModuleList(EqualisedConv(maps(k), 1, side=1, gain=1) for k in range(count))
 
     def forward(self, codes: Tensor, level: int | None = None, alpha: float = 1.0) -> Tensor:
-        """See the class; without `level`, of the last one."""
+        """See the class. The default is the last level."""
         level = self.top if level is None else level
-        x = F.linear(normalised(codes), self.dense * self.factor).unflatten(1, (-1, SMALLEST, SMALLEST)) + self.bias
-        below = x = self.first(normalised(F.leaky_relu(x, 0.2)))
+        x = F.linear(pixel_norm(codes), self.dense * self.factor).unflatten(1, (-1, MIN_PIXELS, MIN_PIXELS)) + self.bias
+        below = x = self.first(pixel_norm(F.leaky_relu(x, 0.2)))
         for k in range(level):
-            below, x = x, self.blocks[k](doubled(x))
+            below, x = x, self.blocks[k](upsampled(x))
         images = self.to_image[level](x)
-        return images if alpha == 1 else torch.lerp(doubled(self.to_image[level - 1](below)), images, alpha)
+        return images if alpha == 1 else torch.lerp(upsampled(self.to_image[level - 1](below)), images, alpha)
 
 
-class Trunk(nn.Module):
-    """Images of a level to `outputs` numbers, a generator in reverse without pixel norm.
+class GrowingTrunk(nn.Module):
+    """Images of a level to `outputs` numbers: a generator in reverse, without pixel norm.
 
-    With `statistic` the scatter within groups of images is one map more at 4 x 4 pixels (minibatch standard deviation),
-    by which a discriminator sees that all images of a generator look alike.
+    With `statistic`, the scatter within groups of images is an additional map at 4 x 4 pixels (minibatch standard
+    deviation). It shows a discriminator that a generator lacks variety.
     """
 
     def __init__(self, count: int, outputs: int, maps: Maps, *, statistic: bool):
         super().__init__()
         self.top, self.statistic = count - 1, statistic
-        self.from_image = nn.ModuleList(Conv(1, maps(k), side=1) for k in range(count))
-        self.blocks = nn.ModuleList(steps(maps(k), maps(k), maps(k - 1), norm=False) for k in range(1, count))
-        self.last = steps(maps(0) + statistic, maps(0), norm=False)
-        self.dense = Linear(maps(0) * SMALLEST**2, maps(-1))
-        self.out = Linear(maps(-1), outputs, gain=1)
+        self.from_image = nn.ModuleList(EqualisedConv(1, maps(k), side=1) for k in range(count))
+        self.blocks = nn.ModuleList(convolutions(maps(k), maps(k), maps(k - 1), norm=False) for k in range(1, count))
+        self.last = convolutions(maps(0) + statistic, maps(0), norm=False)
+        self.dense = EqualisedLinear(maps(0) * MIN_PIXELS**2, maps(-1))
+        self.out = EqualisedLinear(maps(-1), outputs, gain=1)
 
     def features(self, images: Tensor, level: int | None = None, alpha: float = 1.0) -> Tensor:
-        """What it makes of each image alone: maps of 4 x 4 pixels."""
+        """The features of each image: maps of 4 x 4 pixels that do not depend on other images."""
         level = self.top if level is None else level
-        # Strides of a single map fit either memory format; all that follows is faster if it is this one.
+        # The strides of a single map fit both memory formats. All layers that follow are faster in this one.
         images = images.to(memory_format=torch.channels_last)
         x = F.leaky_relu(self.from_image[level](images), 0.2)
         for k in range(level, 0, -1):
@@ -190,18 +169,18 @@ class Trunk(nn.Module):
         return x
 
     def forward(self, images: Tensor, level: int | None = None, alpha: float = 1.0) -> Tensor:
-        """[n, 1, h, h] to [n, outputs]; without `level`, of the last one."""
+        """[n, 1, h, h] to [n, outputs]. The default is the last level."""
         x = self.features(images, level, alpha)
         if self.statistic:
-            x = torch.cat([x, scatter(x)], dim=1)
+            x = torch.cat([x, group_deviation(x)], dim=1)
         x = F.leaky_relu(self.dense(self.last(x).flatten(1)), 0.2)
-        with torch.autocast(x.device.type, enabled=False):  # a small gradient in its bias would drown in bfloat16
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round away a small gradient of its bias
             return self.out(x.float())
 
 
-def scatter(x: Tensor) -> Tensor:
-    """The standard deviation within each group of images, meaned over maps and pixels, as a map [n, 1, h, h]."""
-    size = math.gcd(GROUP, len(x))
-    groups = x.float().unflatten(0, (size, -1))  # image k is with k + n / size, k + 2 n / size, ...
+def group_deviation(x: Tensor) -> Tensor:
+    """The standard deviation within each group of images, averaged over maps and pixels, as a map [n, 1, h, h]."""
+    size = math.gcd(STATISTIC_GROUP, len(x))
+    groups = x.float().unflatten(0, (size, -1))  # image k is in a group with k + n / size, k + 2 n / size, ...
     deviation = (groups.var(dim=0, unbiased=False) + 1e-8).sqrt().mean(dim=(1, 2, 3))  # [n / size]
     return deviation.repeat(size)[:, None, None, None].expand(-1, 1, *x.shape[2:]).to(x.dtype)

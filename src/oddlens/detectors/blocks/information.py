@@ -1,9 +1,9 @@
 """The objective max I(X; Z) - beta H(Z) for codes Z of images X, inspired by Ye et al. 2020 (arXiv:2012.04837).
 
-If the codes of normal images hold much about their images and little beside, an image of another kind has no place
-among them. Neither term can be computed, but both can be bounded:
+If the codes of normal images contain much information about their images and little else, the codes of anomalies differ
+from them. Neither term can be computed, but both have bounds:
 
-* I(X; Z) from below by a critic f that tells codes of two views of one image from those of two images;
+* I(X; Z) has lower bounds, by a critic f that separates codes of two views of one image from those of two images;
 * H(Z) <= -E log r(Z) for any density r: |Z|^2 for a normal one, |Z|_1 for a Laplace one, up to factors and constants.
 
 For a batch of K images, with codes Z_i of one view and Z'_i of another, S_ij = f(Z_i, Z'_j) / temperature, the loss of
@@ -13,11 +13,11 @@ image i is -I_i + beta * reference(Z_i). The mean over the batch of I_i is
     nwj       S_ii - mean_{j != i} exp(S_ij - 1)
     jsd       -softplus(-S_ii) - mean_{j != i} softplus(S_ij)    at most 2 (JS divergence - log 2), which rises with I
 
-If a few images are known to be odd, the cross entropy of normal codes under a density about odd ones is to be large:
-codes Z_o of odd images are to lie far from normal ones. That has no upper bound, so it is bounded in one of two ways,
-with d_i the mean over odd codes of reference(Z_i - Z_o), for each number of the code:
+If some anomalies are known, the codes of normal images have to be far from their codes Z_a: the cross entropy of normal
+codes under a density about anomalous ones has to be large. This term has no upper bound of its own. With d_i the mean over
+anomalous codes of reference(Z_i - Z_a), for each number of the code, it is bounded in one of two ways:
 
-    repulsion: inverse    1 / d_i             (as Ruff et al. 2020, arXiv:1906.02694, do it)
+    repulsion: inverse    1 / d_i             (as Ruff et al. 2020, arXiv:1906.02694)
     repulsion: margin     max(0, 1 - d_i)
 
 (van den Oord et al. 2018, arXiv:1807.03748; Nguyen, Wainwright & Jordan 2010; Hjelm et al. 2019, arXiv:1808.06670.)
@@ -32,31 +32,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oddlens.training.symmetries import COUNT, act
+from oddlens.training.symmetries import N_SYMMETRIES, act
 
-HIDDEN = 64
+CRITIC_WIDTH = 64
 """Hidden units of a critic that is a network."""
-BANK, NEIGHBOURS = 4000, 5
-"""Training images whose codes are kept; how many nearest of them count."""
+N_STORED_CODES = 4000
+"""Training images whose codes are stored."""
+N_NEIGHBOURS = 5
+"""Nearest stored codes that a score averages over."""
+MIN_DISTANCE = 1e-2
+"""Smaller distances between codes are raised to this before they are inverted."""
 CriticKind = Literal["cosine", "bilinear", "separable", "concat"]
 Reference = Literal["normal", "laplace"]
-Score = Literal["norm", "centre", "critic", "knn"]
+CodeScore = Literal["norm", "centre", "critic", "knn"]
 Bound = Literal["infonce", "nwj", "jsd"]
 Augmentation = Literal["turns", "flips", "shifts", "noise"]
 Repulsion = Literal["inverse", "margin"]
-CLOSEST = 1e-2
-"""The least distance that is inverted."""
 
 
-def information(scores: Tensor, bound: Bound) -> Tensor:
-    """I_i [n] of a critic's scores [n, n], whose diagonal holds the pairs of one image.
+def information_bound(scores: Tensor, bound: Bound) -> Tensor:
+    """I_i [n] from a critic's scores [n, n], whose diagonal holds the pairs of one image.
 
     Raises:
-        ValueError: a batch of one has nothing to compare with.
+        ValueError: the batch has one image, and there is no pair of two images.
     """
     count = len(scores)
     if count < 2:
-        raise ValueError("information is told from other images of the batch, and this one has none: batch_size >= 2")
+        raise ValueError("the bound of the information compares the images of a batch, and this one has 1: batch_size >= 2")
     pair = scores.diagonal()
     if bound == "infonce":
         return pair - scores.logsumexp(dim=1) + math.log(count)
@@ -66,22 +68,22 @@ def information(scores: Tensor, bound: Bound) -> Tensor:
     return -F.softplus(-pair) - F.softplus(others).mean(dim=1)
 
 
-def reference(codes: Tensor, kind: Reference) -> Tensor:
-    """-log r of codes [n, latent], [n], but for factors and constants."""
-    return codes.square().sum(dim=1) if kind == "normal" else codes.abs().sum(dim=1)
+def reference_term(codes: Tensor, reference: Reference) -> Tensor:
+    """-log r of codes [n, latent], up to factors and constants, [n]."""
+    return codes.square().sum(dim=1) if reference == "normal" else codes.abs().sum(dim=1)
 
 
-def repelled(codes: Tensor, odd: Tensor, kind: Reference, repulsion: Repulsion) -> Tensor:
-    """What codes [n, latent] lose for lying near to odd ones [m, latent], [n]."""
-    distance = torch.stack([reference(codes - one, kind) for one in odd]).mean(dim=0) / codes.shape[1]
-    return 1 / distance.clamp(min=CLOSEST) if repulsion == "inverse" else F.relu(1 - distance)
+def repulsion_loss(codes: Tensor, anomalous: Tensor, reference: Reference, repulsion: Repulsion) -> Tensor:
+    """The loss [n] of codes [n, latent] near to codes of known anomalies [m, latent]."""
+    distance = torch.stack([reference_term(codes - one, reference) for one in anomalous]).mean(dim=0) / codes.shape[1]
+    return 1 / distance.clamp(min=MIN_DISTANCE) if repulsion == "inverse" else F.relu(1 - distance)
 
 
 class Critic(nn.Module):
     """Scores f(z, z') of codes, [n, latent] and [m, latent] to [n, m].
 
-    `cosine` of the angle between them; `bilinear`, z W z'; `separable`, g(z) h(z') with two networks; `concat`, a
-    network of both.
+    `cosine`, of the angle between them; `bilinear`, z W z'; `separable`, g(z) h(z') with two networks; `concat`, a network
+    of both.
     """
 
     def __init__(self, kind: CriticKind, latent: int):
@@ -90,43 +92,44 @@ class Critic(nn.Module):
         if kind == "bilinear":
             self.matrix = nn.Parameter(torch.eye(latent) / math.sqrt(latent))
         if kind == "separable":
-            self.one, self.other = (
-                nn.Sequential(nn.Linear(latent, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, latent)) for _ in range(2)
+            self.first, self.second = (
+                nn.Sequential(nn.Linear(latent, CRITIC_WIDTH), nn.GELU(), nn.Linear(CRITIC_WIDTH, latent))
+                for _ in range(2)
             )
         if kind == "concat":
-            self.network = nn.Sequential(nn.Linear(2 * latent, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, 1))
+            self.network = nn.Sequential(nn.Linear(2 * latent, CRITIC_WIDTH), nn.GELU(), nn.Linear(CRITIC_WIDTH, 1))
 
-    def forward(self, one: Tensor, other: Tensor) -> Tensor:
+    def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """See the class."""
         if self.kind == "cosine":
-            return F.normalize(one, dim=1) @ F.normalize(other, dim=1).T
+            return F.normalize(first, dim=1) @ F.normalize(second, dim=1).T
         if self.kind == "bilinear":
-            return one @ self.matrix @ other.T
+            return first @ self.matrix @ second.T
         if self.kind == "separable":
-            return self.one(one) @ self.other(other).T
-        pairs = [one[:, None].expand(-1, len(other), -1), other.expand(len(one), -1, -1)]
+            return self.first(first) @ self.second(second).T
+        pairs = [first[:, None].expand(-1, len(second), -1), second.expand(len(first), -1, -1)]  # [n, m, latent] each
         return self.network(torch.cat(pairs, dim=2))[..., 0]
 
 
-def posed(images: Tensor, augmentations: list[Augmentation], generator: torch.Generator) -> Tensor:
-    """Images [n, 1, h, h] turned and flipped, which are symmetries of lensing, or shifted by up to a pixel."""
+def moved(images: Tensor, augmentations: list[Augmentation], generator: torch.Generator) -> Tensor:
+    """Images [n, 1, h, h] after random turns and flips, which are symmetries of lensing, and shifts by up to a pixel."""
 
-    def drawn(low: int, high: int) -> Tensor:
+    def random(low: int, high: int) -> Tensor:
         return torch.randint(low, high, (len(images),), generator=generator, device=images.device)
 
-    attitude = torch.zeros(len(images), dtype=torch.long, device=images.device)
+    symmetry = torch.zeros(len(images), dtype=torch.long, device=images.device)
     if "turns" in augmentations:
-        attitude += drawn(0, 4)
+        symmetry += random(0, 4)
     if "flips" in augmentations:
-        attitude += 4 * drawn(0, 2)
+        symmetry += 4 * random(0, 2)
     result = images.clone()
-    for k in range(1, COUNT):
-        chosen = attitude == k
+    for k in range(1, N_SYMMETRIES):
+        chosen = symmetry == k
         result[chosen] = act(images[chosen], k)
     if "shifts" not in augmentations:
         return result
     padded, pixels = F.pad(result, (1, 1, 1, 1), mode="replicate"), images.shape[-1]
-    down, right = drawn(0, 3), drawn(0, 3)
+    down, right = random(0, 3), random(0, 3)
     for i, j in itertools.product(range(3), repeat=2):
         chosen = (down == i) & (right == j)
         result[chosen] = padded[chosen, :, i : i + pixels, j : j + pixels]
@@ -134,9 +137,9 @@ def posed(images: Tensor, augmentations: list[Augmentation], generator: torch.Ge
 
 
 class Information(nn.Module):
-    """Both terms of the objective, and the scores that codes have.
+    """Both terms of the objective, and the scores of codes.
 
-    `bank` has codes of training images and `centre` a code among them; whoever trains this fills in both.
+    The detector fills the buffers `bank`, codes of training images, and `centre`, a code in their middle.
     """
 
     bank: Tensor
@@ -158,53 +161,53 @@ class Information(nn.Module):
     ):
         super().__init__()
         self.critic = Critic(critic, latent)
-        self.register_buffer("bank", torch.zeros(BANK, latent))
+        self.register_buffer("bank", torch.zeros(N_STORED_CODES, latent))
         self.register_buffer("centre", torch.zeros(latent))
-        # The same for all images, as no score may depend on its neighbours.
+        # One noise image for all images, as the score of an image must not depend on the other images.
         self.register_buffer("noise", torch.randn(1, 1, pixels, pixels))
         self.temperature, self.bound, self.reference, self.beta = temperature, bound, reference, beta
         self.augmentations, self.repulsion = augmentations, repulsion
 
-    def views(self, seen: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Images in units of their noise as they might have been, and with the noise that they might have had too."""
-        clean = posed(seen, self.augmentations, generator)
+    def views(self, normalised: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """A random view of images in units of their noise, without and with added noise."""
+        clean = moved(normalised, self.augmentations, generator)
         if "noise" not in self.augmentations:
             return clean, clean
         return clean, clean + torch.randn(clean.shape, generator=generator, device=clean.device)
 
-    def told(self, codes: Tensor, others: Tensor) -> Tensor:
+    def mutual_information(self, codes: Tensor, others: Tensor) -> Tensor:
         """The bound of I(X; Z), [n], from the codes of two views of the same images."""
-        return information(self.critic(codes, others).float() / self.temperature, self.bound)
+        return information_bound(self.critic(codes, others).float() / self.temperature, self.bound)
 
     def entropy(self, codes: Tensor) -> Tensor:
         """beta times the bound of H(Z), [n]."""
-        return self.beta * reference(codes, self.reference)
+        return self.beta * reference_term(codes, self.reference)
 
-    def apart(self, codes: Tensor, odd: Tensor) -> Tensor:
-        """What normal codes lose for lying near to odd ones, [n]."""
-        return repelled(codes, odd, self.reference, self.repulsion)
+    def repulsion_from(self, anomalous: Tensor, codes: Tensor) -> Tensor:
+        """The loss [n] of normal codes near to codes of known anomalies."""
+        return repulsion_loss(codes, anomalous, self.reference, self.repulsion)
 
-    def keep(self, codes: Tensor) -> None:
-        """Remember codes of training images [n, latent]."""
-        self.bank.copy_(codes.repeat(-(-BANK // len(codes)), 1)[:BANK])
+    def store(self, codes: Tensor) -> None:
+        """Store codes of training images [n, latent]."""
+        self.bank.copy_(codes.repeat(-(-N_STORED_CODES // len(codes)), 1)[:N_STORED_CODES])
 
-    def score(self, by: Score, encode: Callable[[Tensor], Tensor], attitudes: list[Tensor]) -> Tensor:
-        """Scores [n] of images in some attitudes, meaned over these.
+    def score(self, name: CodeScore, encode: Callable[[Tensor], Tensor], oriented: list[Tensor]) -> Tensor:
+        """The mean score [n] of images over some orientations.
 
         `norm`, the reference term of the code; `centre`, its squared distance from the centre; `knn`, the mean distance
-        to the nearest codes of training images; `critic`, minus the critic's value for two views: neighbouring
-        attitudes or, if the augmentations know none, an image with and without some more noise.
+        to the nearest stored codes; `critic`, minus the critic's score of two views: neighbouring orientations or, if the
+        augmentations have no turns or flips, an image with and without added noise.
         """
-        codes = [encode(seen).float() for seen in attitudes]
-        if by == "critic":
+        codes = [encode(images).float() for images in oriented]
+        if name == "critic":
             turned = {"turns", "flips"} & set(self.augmentations) and len(codes) > 1
-            others = [*codes[1:], codes[0]] if turned else [encode(seen + self.noise).float() for seen in attitudes]
-            found = [-self.critic(*pair).diagonal() for pair in zip(codes, others, strict=True)]
-        elif by == "norm":
-            found = [reference(code, self.reference) for code in codes]
-        elif by == "centre":
-            found = [(code - self.centre).square().sum(dim=1) for code in codes]
+            others = [*codes[1:], codes[0]] if turned else [encode(x + self.noise).float() for x in oriented]
+            scores = [-self.critic(*pair).diagonal() for pair in zip(codes, others, strict=True)]
+        elif name == "norm":
+            scores = [reference_term(code, self.reference) for code in codes]
+        elif name == "centre":
+            scores = [(code - self.centre).square().sum(dim=1) for code in codes]
         else:
-            near = [torch.cdist(code, self.bank).topk(NEIGHBOURS, dim=1, largest=False).values for code in codes]
-            found = [distances.mean(dim=1) for distances in near]
-        return torch.stack(found).mean(dim=0)
+            near = [torch.cdist(code, self.bank).topk(N_NEIGHBOURS, dim=1, largest=False).values for code in codes]
+            scores = [distances.mean(dim=1) for distances in near]
+        return torch.stack(scores).mean(dim=0)

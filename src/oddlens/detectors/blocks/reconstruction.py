@@ -1,5 +1,6 @@
-"""Detectors that draw each image anew from a short code: what they cannot draw is odd."""
+"""Detectors that reconstruct an image from a short code and score it by the reconstruction error."""
 
+from abc import abstractmethod
 from typing import Any, Literal, final
 
 import torch
@@ -10,28 +11,31 @@ from oddlens.detectors.blocks.autoencoder import Autoencoder
 from oddlens.detectors.blocks.expectation import SCORES, expectation_for
 from oddlens.detectors.blocks.residuals import mean_per_image, squared
 from oddlens.detectors.interface.base import Detector
-from oddlens.training.images import Images
-from oddlens.training.loop import Batch, Objective
+from oddlens.detectors.interface.capabilities import Embeds, MapsAnomalies, Reconstructs
+from oddlens.training.images import TrainingImages
+from oddlens.training.objectives import Batch, Objective
 from oddlens.training.schedules import SCHEDULES
-from oddlens.training.symmetries import attitudes, mean_upright
+from oddlens.training.symmetries import aligned_mean, orientations
 
-SHARE = 0.5
-"""Epochs of the expectation in units of those of the autoencoder."""
+EXPECTATION_SHARE = 0.5
+"""The epochs of the expectation in units of those of the autoencoder."""
 
 
-class ReconstructionDetector(Detector):
-    """What the autoencoders share: their score, and most of their loss, is the misfit of an image drawn anew.
+class ReconstructionDetector(Detector, Reconstructs, MapsAnomalies, Embeds):
+    """The common part of the autoencoders: their score, and most of their loss, is the misfit of a reconstruction.
+
+    In this class a `normalised` image is one in units of its noise; see `stabilised`.
 
     Args:
-        says: how many numbers the encoder says for each number of the code.
+        outputs_per_number: the outputs of the encoder for each number of the code.
         network, width, depth: see `Autoencoder.of`.
         latent: the length of the code.
-        stabilised: see images in units of the noise of each pixel; if not, in those of the mean pixel's, and the misfit
-            is the plain squared error in another unit.
-        expectation: learn how large a misfit lenses of each code have, too (`blocks.expectation`).
-        score: `relative` to that; what is `expected` alone, a control; or the misfit itself: `matched` smooths what is
-            left over with the point-spread function (see `squared`), as `relative` does, and `error` does not.
-        symmetric: score by the mean of what is drawn of an image in all eight attitudes.
+        stabilised: normalise each pixel by its own noise. If false, all pixels are normalised by the noise of the mean
+            pixel, and the misfit is the plain squared error in another unit.
+        expectation: also learn the expected misfit of lenses of each code (`blocks.expectation`).
+        score: `relative` to the expected misfit; the `expected` misfit alone, a control; or the misfit itself: `matched`
+            smooths residuals with the point-spread function (see `squared`), as `relative` does, and `error` does not.
+        symmetric: average the reconstructions of an image in all eight orientations.
         optimiser, learning_rate, schedule, weight_decay: of the autoencoder.
     """
 
@@ -40,7 +44,7 @@ class ReconstructionDetector(Detector):
     def __init__(
         self,
         pixels: int,
-        says: int = 1,
+        outputs_per_number: int = 1,
         *,
         network: Literal["components", "convolutional", "published"] = "components",
         latent: PositiveInt = 12,
@@ -57,101 +61,105 @@ class ReconstructionDetector(Detector):
     ):
         super().__init__(pixels)
         self.latent, self.width, self.depth = latent, width, depth
-        self.autoencoder = Autoencoder.of(network, pixels, latent, outputs=says * latent, width=width, depth=depth)
+        outputs = outputs_per_number * latent
+        self.autoencoder = Autoencoder.of(network, pixels, latent, outputs=outputs, width=width, depth=depth)
         self.expectation = expectation_for(score, wanted=expectation, codes=latent, width=width, depth=depth)
-        self.stabilised, self.by, self.symmetric = stabilised, score, symmetric
-        self.rate = SCHEDULES[schedule]
+        self.stabilised, self.score_name, self.symmetric = stabilised, score, symmetric
+        self.schedule = SCHEDULES[schedule]
         self.optimisation: Any = {
-            "learning_rate": self.rate(learning_rate),
+            "learning_rate": self.schedule(learning_rate),
             "optimiser": optimiser,
             "weight_decay": weight_decay,
         }
 
-    def code(self, seen: Tensor) -> Tensor:
-        """The code of each image [n, latent]."""
-        return self.autoencoder.encode(seen)
+    # --- what an autoencoder writes -----------------------------------------------------------------------------------
 
-    def draw(self, seen: Tensor) -> Tensor:
-        """Images drawn anew, once; in units of noise, both."""
-        return self.autoencoder.decode(self.code(seen))
+    @abstractmethod
+    def reconstruction_objectives(self) -> list[Objective]:
+        """The objectives that train the reconstruction."""
 
-    def prepare(self, images: Images, generator: torch.Generator) -> None:
+    def code(self, normalised: Tensor) -> Tensor:
+        """The code of each normalised image, [n, latent]."""
+        return self.autoencoder.encode(normalised)
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Learn the linear map of the autoencoder."""
-        self.autoencoder.learn(images.seen(self.seen), generator, symmetric=self.symmetric)
+        self.autoencoder.learn(images.stabilised(self.normalise), generator, symmetric=self.symmetric)
 
     @final
     def objectives(self) -> list[Objective]:
-        """What `drawing` says, and the expectation."""
+        """Those of the reconstruction and, in a later stage, that of the expectation."""
+        objectives = self.reconstruction_objectives()
         if not self.expectation:
-            return self.drawing()
-        drawing = self.drawing()
-        stage = 1 + max(objective.stage for objective in drawing)
-        return [*drawing, self.expectation.objective(self._look, stage, share=SHARE, **self.optimisation)]
+            return objectives
+        stage = 1 + max(objective.stage for objective in objectives)
+        expectation = self.expectation.objective(
+            self._codes_and_misfits, stage, share=EXPECTATION_SHARE, **self.optimisation
+        )
+        return [*objectives, expectation]
 
-    def drawing(self) -> list[Objective]:
-        """What is trained to draw images anew."""
-        raise NotImplementedError
-
-    def _look(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Codes of images, and their misfits if drawn once."""
-        seen = self.seen(batch.images)
-        codes = self.code(seen)
-        return codes.float(), mean_per_image(squared(seen - self.autoencoder.decode(codes), self.blur.item()))
+    def _codes_and_misfits(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Codes of images, and the misfits of their reconstructions in one orientation."""
+        normalised = self.normalise(batch.images)
+        codes = self.code(normalised)
+        return codes.float(), mean_per_image(squared(normalised - self.autoencoder.decode(codes), self.blur.item()))
 
     @final
-    def reconstruction(self, batch: Batch) -> Tensor:
-        """The loss [n] of those that have no bound of their own: the mean misfit of each image."""
-        seen = self.seen(batch.images)
-        return mean_per_image((seen - self.draw(seen)).square()) / self.autoencoder.loss_unit
+    def reconstruction_loss(self, batch: Batch) -> Tensor:
+        """The mean squared error of each image, [n]."""
+        normalised = self.normalise(batch.images)
+        error = (normalised - self._reconstruct_once(normalised)).square()
+        return mean_per_image(error) / self.autoencoder.loss_unit
+
+    # --- scores, maps, codes ------------------------------------------------------------------------------------------
+
+    def anomaly_score(self, images: Tensor) -> Tensor:
+        """The mean misfit of each image, or its distance from the expected misfit."""
+        normalised = self.normalise(images)
+        codes = [self.code(oriented) for oriented in orientations(normalised, self.symmetric)]
+        reconstruction = aligned_mean(map(self.autoencoder.decode, codes))
+        misfits = mean_per_image(self._misfit(normalised, reconstruction))
+        if not self.expectation or self.score_name not in SCORES:
+            return misfits
+        return self.expectation.score(self.score_name, misfits, [code.float() for code in codes])
 
     @final
     def reconstruct(self, images: Tensor) -> Tensor:
-        """The images drawn anew."""
-        return self.show(self._drawn(self.seen(images)), self.stabilised)
+        """The mean reconstruction over the orientations."""
+        return self.unstabilise(self._reconstruct(self.normalise(images)), self.stabilised)
 
     @final
-    def oddness(self, images: Tensor) -> Tensor:
+    def anomaly_map(self, images: Tensor) -> Tensor:
         """The misfit of each pixel."""
-        seen = self.seen(images)
-        return self._misfit(seen, self._drawn(seen))
-
-    def _misfit(self, seen: Tensor, drawn: Tensor) -> Tensor:
-        return squared(seen - drawn, 0.0 if self.by == "error" else self.blur.item())
-
-    def anomaly(self, images: Tensor) -> Tensor:
-        """The mean misfit of each image, or how far it lies above what is expected."""
-        seen = self.seen(images)
-        codes = [self.code(attitude) for attitude in attitudes(seen, self.symmetric)]
-        misfit = mean_per_image(self._misfit(seen, mean_upright(map(self.autoencoder.decode, codes))))
-        if not self.expectation or self.by not in SCORES:
-            return misfit
-        return self.expectation.score(self.by, misfit, [code.float() for code in codes])
+        normalised = self.normalise(images)
+        return self._misfit(normalised, self._reconstruct(normalised))
 
     @final
     def embed(self, images: Tensor) -> Tensor:
         """The codes."""
-        return self.code(self.seen(images)).float()
+        return self.code(self.normalise(images)).float()
 
     @final
-    def imagine(self, count: int, generator: torch.Generator) -> Tensor | None:
-        """What is drawn of codes from the prior, as the camera would see it."""
-        codes = self.prior(count, generator)
-        if codes is None:
-            return None
-        return self.show(self.photographed(self.autoencoder.decode(codes), generator), self.stabilised)
-
-    def photographed(self, drawn: Tensor, generator: torch.Generator) -> Tensor:
-        """Drawn images, in units of noise, with noise."""
-        return drawn + torch.randn(drawn.shape, generator=generator, device=drawn.device)
-
-    def prior(self, count: int, generator: torch.Generator) -> Tensor | None:
-        """Codes [count, latent] from the distribution that codes are brought to; None if they are brought to none."""
-        return None
+    def decode_samples(self, codes: Tensor, noise: torch.Generator | None) -> Tensor:
+        """Scaled images decoded from codes [n, latent]; with the noise of the camera, if there is a generator for it."""
+        images = self.autoencoder.decode(codes)
+        if noise is not None:
+            images = images + torch.randn(images.shape, generator=noise, device=images.device)
+        return self.unstabilise(images, self.stabilised)
 
     @final
-    def seen(self, images: Tensor) -> Tensor:
-        """Images in units of their noise."""
-        return self.see(images, self.stabilised)
+    def normalise(self, images: Tensor) -> Tensor:
+        """Scaled images to images in units of their noise."""
+        return self.stabilise(images, self.stabilised)
 
-    def _drawn(self, seen: Tensor) -> Tensor:
-        return mean_upright(map(self.draw, attitudes(seen, self.symmetric)))
+    def _misfit(self, normalised: Tensor, reconstruction: Tensor) -> Tensor:
+        return squared(normalised - reconstruction, 0.0 if self.score_name == "error" else self.blur.item())
+
+    def _reconstruct_once(self, normalised: Tensor) -> Tensor:
+        """The reconstruction in one orientation."""
+        return self.autoencoder.decode(self.code(normalised))
+
+    def _reconstruct(self, normalised: Tensor) -> Tensor:
+        return aligned_mean(map(self._reconstruct_once, orientations(normalised, self.symmetric)))

@@ -1,45 +1,46 @@
-"""What an image has that it was not expected to have, in units of its noise."""
+"""Squared residuals of images, in units of their noise."""
 
 import math
 
 import torch
 from torch import Tensor
 
-REACH = 4
-"""Standard deviations to which a Gaussian reaches; denormal numbers beyond would cost much time."""
+KERNEL_RADIUS_SIGMA = 4
+"""The radius of a Gaussian kernel in standard deviations. Denormal numbers beyond it would cost much time."""
 
 
-def squared(deviations: Tensor, blur: float = 0.0) -> Tensor:
-    """The squares of deviations that are in units of their noise, [n, 1, h, h]; 1 on average if they are noise alone.
+def squared(residuals: Tensor, blur: float = 0.0) -> Tensor:
+    """The squares of residuals [n, 1, h, h] in units of their noise; 1 on average for noise alone.
 
-    With `blur`, after smoothing the deviations with a Gaussian of that standard deviation (in pixels) and bringing the
-    noise back to 1. The camera's point-spread function smooths all light, so nothing that is sharper comes from the
-    sky: the matched filter for something of unknown place.
+    With `blur`, residuals are first smoothed with a Gaussian of this standard deviation in pixels and divided by the
+    noise that is left. The point-spread function smooths all light, so sharper features are noise. This is the matched
+    filter for a signal of unknown position.
     """
-    return (smoothed(deviations, blur) / noise_left(blur) if blur else deviations).square()
+    return (smoothed(residuals, blur) / smoothed_noise(blur) if blur else residuals).square()
 
 
 def smoothed(images: Tensor, blur: float) -> Tensor:
-    """Images [n, 1, h, h] under a Gaussian of standard deviation `blur` that keeps their light; zeros lie beyond.
+    """Images [n, 1, h, h] convolved with a normalised Gaussian of standard deviation `blur`; zero outside.
 
-    As products with a matrix on either side, which is faster than a convolution.
+    Two matrix products are faster than a convolution.
     """
     kernel = _kernel(blur).to(images)
-    here = torch.arange(images.shape[-1], device=images.device)
-    offsets = (here[:, None] - here).abs()
+    index = torch.arange(images.shape[-1], device=images.device)
+    offsets = (index[:, None] - index).abs()
     matrix = torch.where(offsets < len(kernel), kernel[offsets.clamp(max=len(kernel) - 1)], 0.0)
     return matrix @ images @ matrix
 
 
-def noise_left(blur: float) -> float:
+def smoothed_noise(blur: float) -> float:
     """The standard deviation of white unit noise after `smoothed`: 1 / (2 sqrt(pi) blur) for a wide Gaussian."""
     kernel = _kernel(blur)
     return (2 * kernel.square().sum() - kernel[0] ** 2).item()
 
 
 def _kernel(blur: float) -> Tensor:
-    """A Gaussian at 0, 1, ... pixels from its middle; with both sides its sum is 1."""
-    kernel = torch.exp(-0.5 * (torch.arange(math.floor(REACH * blur) + 1, dtype=torch.float64) / blur) ** 2)
+    """A Gaussian at 0, 1, ... pixels from its centre; with both sides its sum is 1."""
+    radius = math.floor(KERNEL_RADIUS_SIGMA * blur)
+    kernel = torch.exp(-0.5 * (torch.arange(radius + 1, dtype=torch.float64) / blur) ** 2)
     return kernel / (2 * kernel.sum() - kernel[0])
 
 

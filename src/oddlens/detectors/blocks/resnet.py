@@ -1,4 +1,4 @@
-"""A residual network for small images, and the two channels that it sees of one."""
+"""A residual network for small images, and its two input channels."""
 
 import torch
 from torch import Tensor, nn
@@ -6,16 +6,16 @@ from torchvision.models.resnet import BasicBlock, conv1x1
 
 from oddlens.detectors.blocks.autoencoder import Autoencoder
 from oddlens.detectors.blocks.residuals import mean_per_image
-from oddlens.training.images import Images, Seen
+from oddlens.training.images import StabilisedImages, TrainingImages
 
-FAINT = 0.1
-"""Of images in units of their noise, as a ResNet expects numbers of order one."""
-MOST = 10.0
-"""Deviations beyond so many standard deviations are brought back to it."""
+INPUT_FACTOR = 0.1
+"""Images in units of their noise are multiplied by this, as a ResNet expects numbers of order one."""
+MAX_RESIDUAL = 10.0
+"""Residuals are clipped to this many standard deviations."""
 
 
 def resnet18(channels: int, width: int, stride: int, outputs: int = 1) -> nn.Sequential:
-    """Four stages of two blocks, each stage twice as wide and half as large as the one before."""
+    """Four stages of two blocks. Each stage has twice the width and half the size of the one before."""
     layers: list[nn.Module] = [nn.Conv2d(channels, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
     inputs = width
     for stage in range(4):
@@ -26,27 +26,26 @@ def resnet18(channels: int, width: int, stride: int, outputs: int = 1) -> nn.Seq
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(inputs, outputs))
 
 
-class Beside(nn.Module):
-    """An image in units of its noise and, beside it, what an autoencoder of smooth lenses leaves over of it."""
-
-    channels = 2
+class ResidualChannel(nn.Module):
+    """Adds a second channel to an image: the residuals of an autoencoder of smooth lenses, in units of their noise."""
 
     def __init__(self, pixels: int):
         super().__init__()
         self.autoencoder = Autoencoder.of("components", pixels)
 
-    def learn(self, images: Images | Seen, generator: torch.Generator) -> None:
+    def learn(self, images: TrainingImages | StabilisedImages, generator: torch.Generator) -> None:
         """Learn the linear map of the autoencoder."""
         self.autoencoder.learn(images, generator, symmetric=True)
 
-    def misfit(self, seen: Tensor) -> Tensor:
-        """What is left over of smooth images, as a loss, [n]."""
-        return mean_per_image(self._deviations(seen).square())
+    def misfit(self, stabilised: Tensor) -> Tensor:
+        """The loss [n] of the autoencoder: the mean squared residual of smooth images."""
+        return mean_per_image(self._residuals(stabilised).square())
 
-    def _deviations(self, seen: Tensor) -> Tensor:
-        return seen - self.autoencoder.decode(self.autoencoder.encode(seen))
+    def _residuals(self, stabilised: Tensor) -> Tensor:
+        return stabilised - self.autoencoder.decode(self.autoencoder.encode(stabilised))
 
-    def forward(self, seen: Tensor) -> Tensor:
-        """Images [n, 1, pixels, pixels] to [n, 2, pixels, pixels]; nothing learns through this."""
+    def forward(self, stabilised: Tensor) -> Tensor:
+        """Images [n, 1, pixels, pixels] to [n, 2, pixels, pixels]. No gradient passes through."""
         with torch.no_grad():
-            return torch.cat([FAINT * seen, self._deviations(seen).clamp(-MOST, MOST)], dim=1)
+            residuals = self._residuals(stabilised).clamp(-MAX_RESIDUAL, MAX_RESIDUAL)
+            return torch.cat([INPUT_FACTOR * stabilised, residuals], dim=1)
