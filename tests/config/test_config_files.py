@@ -1,9 +1,7 @@
 import pytest
-import yaml
 
 from conftest import ROOT
 from oddlens.config.config_files import refuse_repeated_keys
-from oddlens.config.merging import merged
 from oddlens.schema.config_errors import ConfigError
 
 

@@ -1,7 +1,4 @@
-import yaml
-
 from oddlens.config import presets
-from oddlens.config.comparison import varied
 from oddlens.config.dataset import exposure_groups
 from oddlens.config.study import parse_study
 from refusals import refused

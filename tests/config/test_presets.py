@@ -15,8 +15,8 @@ from oddlens.config.presets import PRESETS, preset_simulation
 from oddlens.config.study import parse_study
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import grids, ray_tracing, reference, render, scene, substructure_classes
+from oddlens.lensing.simulated_images import simulate_images
 from oddlens.schema.config_errors import ConfigError
-from oddlens.stages import simulate
 
 TEXT = {path.stem: path.read_text() for path in sorted(PRESETS.glob("*.yaml"))}
 RAW = {name: yaml.safe_load(text) for name, text in TEXT.items()}
@@ -32,7 +32,7 @@ def simulation(name):
 
 
 def drawn(name, cls, count, pool="test"):
-    return scene.draw(simulation(name), 7, "presets", pool, cls, np.arange(count))
+    return scene.draw_scenes(simulation(name), 7, "presets", pool, cls, np.arange(count))
 
 
 def of_all_classes(names):
@@ -65,9 +65,11 @@ def test_a_preset_validates_and_survives_a_round_trip_through_plain_data(name):
 
 @pytest.mark.parametrize("name", CAMERAS)
 def test_the_sky_of_a_camera_is_that_of_its_comment(name):
-    (told,) = re.findall(r"# 10\^\(0\.4 \(25 - ([\d.]+)\)\)", TEXT[name])
-    assert fixed(simulation(name).camera.sky_per_arcsec2) == pytest.approx(10 ** (0.4 * (25 - float(told))), rel=1e-3)
-    assert f"AB {told}" in header(name)
+    (magnitude,) = re.findall(r"# 10\^\(0\.4 \(25 - ([\d.]+)\)\)", TEXT[name])
+    assert fixed(simulation(name).camera.sky_per_arcsec2) == pytest.approx(
+        10 ** (0.4 * (25 - float(magnitude))), rel=1e-3
+    )
+    assert f"AB {magnitude}" in header(name)
 
 
 @pytest.mark.parametrize("name", CAMERAS)
@@ -118,7 +120,7 @@ def test_deeplensesim_has_no_noise_and_its_substructure_on_top():
     for cls in ("smooth", "cdm", "vortex"):
         scenes, camera = drawn("deeplensesim_ii", cls, 4), simulation("deeplensesim_ii").camera
         np.testing.assert_array_equal(scenes.lens["halo_einstein_radius_arcsec"], scenes.lens["einstein_radius_arcsec"])
-        made = simulate.picture(
+        made = simulate_images(
             simulation("deeplensesim_ii"), render.renderer(camera, cls), 7, "presets", "test", cls, np.arange(2)
         )
         np.testing.assert_array_equal(made.images, made.rendered["image"])

@@ -34,16 +34,16 @@ def test_a_row_may_be_a_variant_of_a_detector(config):
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "words"),
     [
         ({"a": {"like": "b"}, "b": {"like": "a"}}, r"builds on itself \(.*a -> b.*\)"),
         ({"a": {"like": "a"}}, "builds on itself"),
         ({"a": {"ablates": "dace"}}, "there is no row 'dace'.*Did you mean 'dcae'"),
     ],
 )
-def test_rows_with_an_unknown_or_circular_base_are_refused(config, rows, told):
+def test_rows_with_an_unknown_or_circular_base_are_refused(config, rows, words):
     config["detectors"] |= rows
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=words):
         parse_study(config)
 
 
@@ -96,7 +96,7 @@ def test_a_sweep_is_replaced_by_its_candidates(config):
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "words"),
     [
         ({"sweep": {"beta": 3}}, r"infonce\.sweep: must map settings to lists"),
         (
@@ -107,9 +107,9 @@ def test_a_sweep_is_replaced_by_its_candidates(config):
         ({"sweep": {"beta": [0, -1]}}, r"infonce_02\.beta"),
     ],
 )
-def test_invalid_sweeps_are_refused(config, row, told):
+def test_invalid_sweeps_are_refused(config, row, words):
     config["detectors"]["infonce"] = row
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=words):
         parse_study(config)
 
 
@@ -133,7 +133,7 @@ def test_detectors_that_need_images_get_no_residual_inputs(config, row):
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "words"),
     [
         (
             {"detector": "dcae", "labels": {"cdm": 5}},
@@ -154,7 +154,7 @@ def test_detectors_that_need_images_get_no_residual_inputs(config, row):
         ),
     ],
 )
-def test_labels_that_do_not_exist_or_are_not_used_are_refused(config, row, told):
+def test_labels_that_do_not_exist_or_are_not_used_are_refused(config, row, words):
     config["detectors"]["new"] = row
-    with pytest.raises(ConfigError, match=told):
+    with pytest.raises(ConfigError, match=words):
         parse_study(config)

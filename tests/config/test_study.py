@@ -32,7 +32,7 @@ def test_a_valid_study_survives_a_round_trip_through_plain_data(config):
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "words"),
     [
         ("seeed", 1, ["seeed: unknown key", "Did you mean 'seed'?"]),
         ("training.epoch", 3, ["training.epoch: unknown key", "Did you mean 'epochs'?"]),
@@ -144,15 +144,15 @@ def test_a_valid_study_survives_a_round_trip_through_plain_data(config):
         ("contamination.fractions.cdm", [0.1, 0.1000001], ["two fractions agree"]),
     ],
 )
-def test_an_error_names_the_key_the_value_and_what_is_allowed(config, path, value, told):
+def test_an_error_names_the_key_the_value_and_what_is_allowed(config, path, value, words):
     *parents, key = path.split(".")
     section = config
     for parent in parents:
         section = section.setdefault(parent, {})
     section[key] = value
     message = refused(config)
-    for words in told:
-        assert words in message, message
+    for word in words:
+        assert word in message, message
 
 
 def test_all_errors_are_reported_at_once(config):

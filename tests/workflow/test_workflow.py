@@ -61,10 +61,10 @@ def test_tables_and_report_are_there(study):
     assert (auc["auc"] <= auc["auc_high"]).all()
     assert (auc.loc[auc["anomaly"] == "all", "n_anomalous"] == 120).all()
     chosen = pd.read_csv(study / "results/smoke/tables/selection.csv").query("chosen")
-    assert chosen["sweep"].tolist() == ["tried"]
+    assert chosen["sweep"].tolist() == ["swept"]
     assert pd.read_csv(study / "results/smoke/tables/samples.csv")["detector"].unique().tolist() == [
-        "tried_01",
-        "tried_02",
+        "swept_01",
+        "swept_02",
     ]
     page = (study / "results/smoke/report.html").read_text()
     assert page.count("data:image/png;base64,") == 16 + 1  # figures of the data set, and ranks; of noise none

@@ -34,7 +34,7 @@ class DetectorRow(Section):
     sweep: str | None = None
     """The sweep that this row is a candidate of."""
     contaminated: bool = True
-    """Whether the row is trained on contaminated training sets, too."""
+    """Whether the row is trained on contaminated training sets, too. The default is false for ablations, else true."""
     input: Input = "images"
     """What the detector gets: images, or what the study's lens fit makes of them."""
 

@@ -21,7 +21,8 @@ from oddlens.config.training import Training
 from oddlens.schema.config_errors import ConfigError, ErrorCollector, must_be_plain, validated
 from oddlens.schema.section import Section
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
+NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 """Names of studies, data sets and rows, which are parts of file names."""
 
 

@@ -18,6 +18,7 @@ RENAMED = {
     "follow": "follow_up",
     "cells": "source_pixels",
     "cell_scatter": "source_pixel_scatter",
+    "told": "label_loss",
 }
 """Keys of earlier versions, and their names now."""
 
