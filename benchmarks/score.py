@@ -1,18 +1,22 @@
-"""Images per second through the autoencoders, and how soon the command starts: `python benchmarks/score.py`."""
+"""Images per second that autoencoders score, and the time in which the command starts: `python benchmarks/score.py`."""
 
 import argparse
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 
 from oddlens.detectors.interface import loading
-from oddlens.detectors.interface.base import Camera
+from oddlens.detectors.interface.image_module import KnownCamera
 
-CAMERA = Camera(1e-3, 4e-5, 4.2)
+CAMERA = KnownCamera(1e-3, 4e-5, 4.2)
 """Of models A and B at their usual exposure, in electrons / s; the PSF in pixels."""
+
+
+COMMAND = Path(sys.executable).with_name("oddlens")
 
 
 def rate(name: str, pixels: int, count: int) -> float:
@@ -27,23 +31,23 @@ def rate(name: str, pixels: int, count: int) -> float:
 
 
 def start_up(*arguments: str) -> float:
-    """Seconds until the command `oddlens` has answered."""
+    """Seconds that the command `oddlens` takes."""
     start = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "oddlens", *arguments], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([COMMAND, *arguments], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
 def main() -> None:
-    """Medians of some turns, with all cores."""
+    """Print medians over repetitions on all cores."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="few images: to see that it runs")
-    count, turns = (600, 1) if parser.parse_args().quick else (10_000, 5)
+    parser.add_argument("--quick", action="store_true", help="few images, to check that it runs")
+    count, repetitions = (600, 1) if parser.parse_args().quick else (10_000, 5)
     print(f"{torch.get_num_threads()} threads\n\n| row | pixels | images/s |\n|---|---|---|")
     for name in ("dcae", "cvae", "aae"):
         for pixels in (32, 64):
-            found = float(np.median([rate(name, pixels, count) for _ in range(turns)]))
-            print(f"| {name} | {pixels} x {pixels} | {found:,.0f} |", flush=True)
-    print(f"\n`oddlens --help` after {np.median([start_up('--help') for _ in range(turns)]):.2f} s")
+            images_per_second = float(np.median([rate(name, pixels, count) for _ in range(repetitions)]))
+            print(f"| {name} | {pixels} x {pixels} | {images_per_second:,.0f} |", flush=True)
+    print(f"\n`oddlens --help` takes {np.median([start_up('--help') for _ in range(repetitions)]):.2f} s")
 
 
 if __name__ == "__main__":

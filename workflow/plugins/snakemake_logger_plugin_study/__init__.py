@@ -1,4 +1,4 @@
-"""The progress bar of `make study`: `snakemake --logger study`, with this folder's parent in PYTHONPATH.
+"""The progress bar of `make study`: `snakemake --logger study`, which `make setup` puts on the import path.
 
 It is that of snakemake-logger-plugin-rich, with the number of jobs and the time left beside the bar, the rules that run
 now below it, and one line for a failed job, whose log the workflow shows at the end.
