@@ -1,5 +1,5 @@
 from oddlens.config.study import parse_study
-from oddlens.config.training_plan import labelled_images, labels_of, model_row, training_sets, training_sets_of
+from oddlens.config.training_plan import labelled_counts, labels_of, model_row, training_sets, training_sets_of
 
 
 def test_training_sets_follow_the_role_of_a_row(config):
@@ -40,7 +40,7 @@ def test_labels_are_counted_by_class(config):
     assert labels_of(study, "few", "model_a") == {"smooth": 0, "cdm": 3, "vortex": 2}
     assert labels_of(study, "more", "model_a") == {"smooth": 0, "cdm": 12, "vortex": 2}
     assert labels_of(study, "dcae", "model_a") == {"smooth": 0, "cdm": 0, "vortex": 0}
-    assert labelled_images(study, "model_b") == {"cdm": 12, "vortex": 2}
+    assert labelled_counts(study, "model_b") == {"cdm": 12, "vortex": 2}
     assert training_sets_of(study, "few") == training_sets_of(study, "dcae")
 
 
@@ -49,6 +49,6 @@ def test_an_upper_bound_gets_as_many_smooth_images_as_anomalies(config):
     study = parse_study(config)
     assert labels_of(study, "supervised_1k", "model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
     assert labels_of(study, "supervised", "model_a") == {"smooth": 0, "cdm": 0, "vortex": 0}  # the whole labelled set
-    assert labelled_images(study, "model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
+    assert labelled_counts(study, "model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
     assert training_sets_of(study, "supervised_1k") == training_sets_of(study, "supervised")
     assert model_row(study, "supervised_1k") == "supervised_1k"

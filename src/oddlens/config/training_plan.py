@@ -21,7 +21,7 @@ def labels_of(study: Study, name: str, dataset: str) -> dict[str, int]:
     return study.detectors[name].labels_by_class(study.datasets[dataset].anomalies)
 
 
-def labelled_images(study: Study, dataset: str) -> dict[str, int]:
+def labelled_counts(study: Study, dataset: str) -> dict[str, int]:
     """How many images of each class of a data set are labelled for some row, without classes that have none."""
     counts = [labels_of(study, name, dataset) for name in study.detectors]
     largest = {cls: max(of[cls] for of in counts) for cls in study.datasets[dataset].classes}

@@ -1,8 +1,8 @@
-"""The only seed logic: every random number comes from a master seed and the name of what it is for.
+"""Seeds: every random number comes from a master seed and the name of its purpose.
 
 A name is any sequence of strings and integers, for instance
-``(seed, "simulate", "model_a", "test", "noise", 17)``. Its SHA-256 seeds the generator, so a stream depends
-neither on the order of work nor on shards, cores or other streams.
+``(seed, "simulate", "model_a", "test", "noise", 17)``. Its SHA-256 seeds a generator. A stream is therefore independent
+of the order of work, of the number of shards and cores, and of all other streams.
 """
 
 import hashlib
@@ -16,10 +16,10 @@ def _digest(seed: int, names: tuple[str | int, ...]) -> bytes:
 
 
 def stream(seed: int, *names: str | int) -> np.random.Generator:
-    """A NumPy generator that is a pure function of its name."""
+    """A NumPy generator that depends on the seed and the name only."""
     return np.random.Generator(np.random.PCG64(int.from_bytes(_digest(seed, names), "big")))
 
 
 def torch_seed(seed: int, *names: str | int) -> int:
-    """A 63-bit seed for `torch.Generator`, a pure function of its name."""
+    """A 63-bit seed for `torch.Generator` that depends on the seed and the name only."""
     return int.from_bytes(_digest(seed, names)[:8], "big") >> 1

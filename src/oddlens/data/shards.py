@@ -1,16 +1,17 @@
-"""The schema of image shards (HDF5), in one place: write, read, verify.
+"""Image shards (HDF5): their schema, and how they are written, read and verified.
 
-images          float32 [n, pixels, pixels]   sky-subtracted, noisy; row 0 is the top (+y), column 0 the left (-x)
-index           int64 [n]                     the image's number in its pool and class
-psf             float64 [k, k]                where all images share one
-noise_free      float32 [n, pixels, pixels]   test and validation pools: what the image would be without noise
-sigma           float32 [n, pixels, pixels]   likewise: the standard deviation of the noise of each pixel
-truth/*         float64 [n]                   every drawn parameter and derived quantity; units are in the names
-source/*        float64 [n, slots]            clumps of the source, where the simulation has any
-substructure/*  float64 [n, ...]              what the class added
+images          float32 [n, pixels, pixels]   sky-subtracted, with noise; row 0 is the top (+y), column 0 the left (-x)
+index           int64 [n]                     the number of the image in its pool and class
+psf             float64 [k, k]                the point-spread function, if all images share one
+noise_free      float32 [n, pixels, pixels]   the image without noise, in the test and validation pools
+sigma           float32 [n, pixels, pixels]   the standard deviation of the noise, in the same pools
+truth/*         float64 [n]                   all sampled parameters and derived quantities; units are in the names
+source/*        float64 [n, slots]            clumps of the source, if the simulation has any
+substructure/*  float64 [n, ...]              the substructure of the class
 attributes      dataset, pool, class, seed, simulation (JSON), versions (JSON), units, pixel_scale_arcsec, axes, and
-                pyautolens_disagreement_sigma: how far its first image lies from PyAutoLens's, at worst, in noise
-in front        the SHA-256 of the HDF5, as text (`artefacts.SEAL`)
+                pyautolens_disagreement_sigma: the largest difference between its first image and that of
+                PyAutoLens, in units of the noise
+before the HDF5 its SHA-256, as text (`artefacts.CHECKSUM_BLOCK_BYTES`)
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from oddlens.files.artefacts import DamagedFile, read_arrays, write_arrays
-from oddlens.files.io_errors import writing
+from oddlens.files.io_errors import explain_io_errors
 
 UNITS = "electrons / s / pixel"
 PER_PIXEL = {"images", "noise_free", "sigma"}
@@ -31,7 +32,7 @@ AXES = "image, y (top to bottom), x (left to right)"
 
 @dataclass(frozen=True)
 class Shard:
-    """Images in memory: arrays by the names of the schema (`truth/...`, `substructure/...`), and attributes."""
+    """A shard in memory: arrays by the names of the schema (`truth/...`, `substructure/...`), and attributes."""
 
     arrays: dict[str, np.ndarray]
     attributes: dict[str, Any]
@@ -42,22 +43,22 @@ class Shard:
         return self.arrays["images"]
 
     def group(self, name: str) -> dict[str, np.ndarray]:
-        """The arrays of a group (`truth`, `source`, `substructure`) by their own names."""
+        """The arrays of a group (`truth`, `source`, `substructure`), by their names inside the group."""
         return {n.removeprefix(f"{name}/"): array for n, array in self.arrays.items() if n.startswith(f"{name}/")}
 
     @property
     def table(self) -> pd.DataFrame:
         """`pool`, `class`, `index` and the truth of each image."""
-        who = {"pool": self.attributes["pool"], "class": self.attributes["class"], "index": self.arrays["index"]}
-        return pd.DataFrame({**who, **self.group("truth")})
+        identity = {"pool": self.attributes["pool"], "class": self.attributes["class"], "index": self.arrays["index"]}
+        return pd.DataFrame({**identity, **self.group("truth")})
 
     def one(self, name: str, k: int) -> dict[str, np.ndarray]:
-        """A group's values for image k."""
+        """The values of a group for image k."""
         return {column: array[k] for column, array in self.group(name).items()}
 
 
 def write(path: Path | str, shard: Shard) -> None:
-    """Write a shard; it carries its final name only when it is whole."""
+    """Write a shard under a temporary name, and rename it when it is complete."""
     write_arrays(path, shard.arrays, **{"units": UNITS, **shard.attributes, "kind": "shard", "axes": AXES})
 
 
@@ -65,22 +66,22 @@ def read(path: Path | str) -> Shard:
     """Read and verify a shard.
 
     Raises:
-        DamagedFile: if it is truncated, altered, or no shard.
+        DamagedFile: if the file is truncated, altered, or not a shard.
     """
     arrays, attributes = read_arrays(path)
     if attributes.pop("kind", None) != "shard":
-        raise DamagedFile(path, "it is HDF5, but no shard")
+        raise DamagedFile(path, "it is HDF5, but not a shard")
     return Shard(arrays, attributes)
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Shards as one: a table of who and what, and the pixels, which stay on the disk."""
+    """Several shards as one: a table in memory, and the pixels, which stay on the disk."""
 
     table: pd.DataFrame
-    """`pool`, `class`, `index`, and the truth; a truth that a class lacks (the length of a vortex) is zero."""
+    """`pool`, `class`, `index`, and the truth; a quantity that a class lacks (the length of a vortex) is zero."""
     pixels: Mapping[str, np.ndarray]
-    """By the names of `PER_PIXEL`, [n, pixels, pixels], mapped from files."""
+    """The arrays `PER_PIXEL`, each [n, pixels, pixels], mapped from files."""
 
     @property
     def images(self) -> np.ndarray:
@@ -89,10 +90,14 @@ class Pool:
 
 
 def read_all(paths: Sequence[str | Path], scratch: Path | str) -> Pool:
-    """Shards in the order of `paths`, of which no more than one is in memory at a time.
+    """Read shards as one, in the order of `paths`, with at most one in memory at a time.
 
-    Their pixels are moved to files in the folder `scratch`, which must outlive their use; names that not all shards
-    have are left out.
+    Args:
+        paths: the shards.
+        scratch: a folder for the pixels. It must exist as long as they are used.
+
+    Returns:
+        The images of all shards. Arrays that some shards lack are left out.
     """
     tables: list[pd.DataFrame] = []
     shapes: dict[str, list[tuple[int, ...]]] = {}
@@ -102,7 +107,7 @@ def read_all(paths: Sequence[str | Path], scratch: Path | str) -> Pool:
         for name in PER_PIXEL & shard.arrays.keys():
             shapes.setdefault(name, []).append(shard.arrays[name].shape)
             pixels_path = Path(scratch, name)
-            with writing(pixels_path), pixels_path.open("ab") as file:
+            with explain_io_errors(pixels_path), pixels_path.open("ab") as file:
                 file.write(np.ascontiguousarray(shard.arrays[name], np.float32).data)
     table = pd.concat(tables, ignore_index=True).fillna(0)
     pixels = {

@@ -1,10 +1,11 @@
-"""Which images a detector is trained on: pools, a contaminant, a fraction and a seed to image ids. A pure function.
+"""Training sets: which images of the pools a model is trained on. A pure function of names and seeds.
 
-A training set has a fixed size n; a fraction p of it is anomalous, p = n_anomalous / n. For one seed the sets are
-nested: the anomalies at 1 % are among those at 5 %, and the normal images at 5 % are among those at 1 %.
-For the supervised ceiling there is one set more, `labelled`: all contaminants, and as many normal images.
-For those who are told fewer labels the column `known` numbers images of each class from 1: who is told n of a class is
-told the first n. Odd ones are in no set without labels.
+A training set has n images, of which a fraction p = n_anomalous / n is anomalous. For one seed the sets are nested: the
+anomalies at 1 % are among those at 5 %, and the smooth images at 5 % are among those at 1 %. The training set
+`labelled` of upper bounds has all contaminants, and as many smooth images.
+
+Rows that use fewer labels get them by the column `known`, which numbers labelled images of each class from 1: a row with
+n labels of a class gets the first n. Labelled anomalies are in no training set without labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,9 @@ from oddlens.files.artefacts import read_table, write_table
 IDENTITY = ["pool", "class", "index"]
 """The columns that name an image of a data set."""
 KNOWN = "known"
-"""The column that numbers images whose label is told."""
+"""The column that numbers labelled images of each class; 0 is not labelled."""
+_Image = tuple[str, str, int]
+"""An image by its `IDENTITY`."""
 
 
 def split(
@@ -34,67 +37,82 @@ def split(
     contaminants: Mapping[str, int],
     known: Mapping[str, int],
 ) -> pd.DataFrame:
-    """The training sets of one replica (a study's seed): a row for each image in use, a column of 0/1 for each training_set.
+    """The training sets of one replica.
 
     Args:
         training_sets: names such as `none-0`, `cdm-0.05`, `mixed-0.2`.
         seed: the master seed.
+        replica: the seed of the replica.
+        dataset: the name of the data set.
         images: the size of every set.
         smooth: the class of the training pool.
-        train: how many images the training pool has.
-        contaminants: how many images the contaminant pool has of each anomaly class.
-        known: of how many images of each class the label is told; they are the last of its pool.
+        train: the number of images in the training pool.
+        contaminants: the number of images of each anomaly class in the contaminant pool.
+        known: the number of labelled images of each class; they are the last of its pool.
+
+    Returns:
+        A row for each image in use: its `IDENTITY`, a column of 0 and 1 for each training set, and `KNOWN`.
+
+    Raises:
+        ValueError: if a pool is too small, or a training set contains labelled anomalies.
     """
 
-    def shuffled(pool: str, cls: str, count: int) -> list[tuple[str, str, int]]:
+    def shuffled(pool: str, cls: str, count: int) -> list[_Image]:
         order = stream(seed, "split", dataset, replica, pool, cls).permutation(count)
         return [(pool, cls, int(index)) for index in order]
 
     normal = shuffled("train", smooth, train)
-    odd = {cls: shuffled("contaminant", cls, count) for cls, count in contaminants.items()}
-    pools = {smooth: normal, **odd}
-    told = {image: n for cls, count in known.items() for n, image in enumerate(pools[cls][::-1][:count], 1)}
-    # Class by class in turn, so that any leading part of the mixture is balanced.
-    odd[LABELLED] = odd[MIXED] = [image for turn in zip(*odd.values(), strict=False) for image in turn]
+    anomalies = {cls: shuffled("contaminant", cls, count) for cls, count in contaminants.items()}
+    pools = {smooth: normal, **anomalies}
+    labels = {image: n for cls, count in known.items() for n, image in enumerate(pools[cls][::-1][:count], 1)}
+    # The classes in turn, so that any first part of the mixture is balanced.
+    anomalies[LABELLED] = anomalies[MIXED] = [
+        image for turn in zip(*anomalies.values(), strict=False) for image in turn
+    ]
     members = {}
     for training_set in training_sets:
         contaminant, fraction = parse_training_set(training_set)
-        size = 2 * min(len(odd[MIXED]), len(normal)) if contaminant == LABELLED else images
+        size = 2 * min(len(anomalies[MIXED]), len(normal)) if contaminant == LABELLED else images
         count = round(fraction * size)
-        pool = odd[contaminant] if count else []
-        if count > len(pool) or size - count > len(normal):
+        contaminated = anomalies[contaminant] if count else []
+        if count > len(contaminated) or size - count > len(normal):
             raise ValueError(
-                f"{dataset} {training_set}: {size} images cannot be drawn from {len(normal)} + {len(pool)}"
+                f"{dataset} {training_set}: {size} images cannot be drawn from {len(normal)} + {len(contaminated)}"
             )
-        members[training_set] = set(normal[: size - count] + pool[:count])
-        if contaminant != LABELLED and (both := set(pool[:count]) & set(told)):
-            raise ValueError(
-                f"{dataset} {training_set}: {len(both)} of its odd images are known to be odd: enlarge the pool"
-            )
-    used = sorted(set().union(*members.values(), told))
+        members[training_set] = set(normal[: size - count] + contaminated[:count])
+        if contaminant != LABELLED and (both := set(contaminated[:count]) & set(labels)):
+            raise ValueError(f"{dataset} {training_set}: {len(both)} of its anomalies are labelled: enlarge the pool")
+    return _table(members, labels)
+
+
+def _table(members: Mapping[str, set[_Image]], labels: Mapping[_Image, int]) -> pd.DataFrame:
+    used = sorted(set().union(*members.values(), labels))
     table = pd.DataFrame(used, columns=IDENTITY)
-    for training_set in training_sets:
-        table[training_set] = np.fromiter(
-            (image in members[training_set] for image in used), dtype=np.int8, count=len(used)
-        )
-    table[KNOWN] = np.fromiter((told.get(image, 0) for image in used), dtype=np.int64, count=len(used))
+    for training_set, images in members.items():
+        table[training_set] = np.fromiter((image in images for image in used), dtype=np.int8, count=len(used))
+    table[KNOWN] = np.fromiter((labels.get(image, 0) for image in used), dtype=np.int64, count=len(used))
     return table
 
 
-def told(table: pd.DataFrame, labels: Mapping[str, int]) -> pd.DataFrame:
-    """The images, by `IDENTITY`, whose label is told to one who is told so many of each class."""
+def labelled_images(table: pd.DataFrame, labels: Mapping[str, int]) -> pd.DataFrame:
+    """The images whose labels a row gets, by `IDENTITY`.
+
+    Args:
+        table: the training sets of a replica.
+        labels: the number of labels of each class that the row gets.
+    """
     return table.loc[table[KNOWN].between(1, table["class"].map(labels).fillna(0)), IDENTITY]
 
 
 def write(path: str, table: pd.DataFrame, **about) -> None:
-    """Write the splits of one replica."""
+    """Write the training sets of one replica."""
     write_table(path, table, kind="splits", **about)
 
 
 def read(path: str) -> pd.DataFrame:
-    """Read and verify the splits of one replica.
+    """Read and verify the training sets of one replica.
 
     Raises:
-        DamagedFile: if the file is altered or holds something else.
+        DamagedFile: if the file is altered, or holds something else.
     """
     return read_table(path, "splits")[0]
