@@ -16,7 +16,7 @@ rule split:
             cls: STUDY.datasets[wildcards.dataset].images.contaminant
             for cls in STUDY.datasets[wildcards.dataset].pools()["contaminant"]
         },
-        known=lambda wildcards: training_plan.labelled_images(STUDY, wildcards.dataset),
+        known=lambda wildcards: training_plan.labelled_counts(STUDY, wildcards.dataset),
         smooth=SMOOTH,
         source=fingerprint("oddlens.stages.split"),
     script:
