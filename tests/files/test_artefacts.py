@@ -9,9 +9,10 @@ from artefact_makers import a_checkpoint
 from hostile import damaged
 from oddlens.data import shards, splits
 from oddlens.detectors.interface import loading
-from oddlens.files.artefacts import DamagedFile, read_arrays, read_table, replacing, write_arrays, write_table
+from oddlens.detectors.interface.model_files import save_model
+from oddlens.files.artefacts import DamagedFile, atomic_write, read_arrays, read_table, write_arrays, write_table
 from oddlens.files.tensors import read_tensors
-from oddlens.results.tables import conventions
+from oddlens.results.tables.score_files import read_scores
 
 
 def a_shard(path):
@@ -41,7 +42,7 @@ def some_splits(path):
 def a_model(path):
     model = loading.detector("pca").build(8, components=3)
     model.fit(np.random.default_rng(0).random((20, 8, 8)), seed=1)
-    model.save(path)
+    save_model(model, path)
 
 
 def some_scores(path):
@@ -61,7 +62,7 @@ KINDS = {
     "shard.h5": (a_shard, shards.read),
     "splits.csv": (some_splits, splits.read),
     "model.safetensors": (a_model, loading.load),
-    "scores.csv": (some_scores, conventions.read_scores),
+    "scores.csv": (some_scores, read_scores),
 }
 
 
@@ -152,7 +153,7 @@ def test_an_altered_attribute_is_refused(tmp_path):
 
 def test_nothing_half_written_carries_the_final_name(tmp_path):
     (tmp_path / "a.txt").write_text("old")
-    with pytest.raises(KeyboardInterrupt), replacing(tmp_path / "a.txt") as temporary:
+    with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("half")
         raise KeyboardInterrupt
     assert (tmp_path / "a.txt").read_text() == "old"
@@ -161,7 +162,7 @@ def test_nothing_half_written_carries_the_final_name(tmp_path):
 
 def test_what_a_killed_writer_left_is_cleared_away(tmp_path):
     (tmp_path / ".a.txt.99999999.part").write_text("half")  # above the largest process id
-    with replacing(tmp_path / "a.txt") as temporary:
+    with atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("whole")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.txt"]
 
@@ -169,7 +170,7 @@ def test_what_a_killed_writer_left_is_cleared_away(tmp_path):
 def test_another_living_writer_keeps_its_file(tmp_path):
     theirs = tmp_path / f".a.txt.{os.getppid()}.part"
     theirs.write_text("half")
-    with replacing(tmp_path / "a.txt") as temporary:
+    with atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("whole")
     assert theirs.exists()
 

@@ -14,12 +14,12 @@ from joblib import Parallel, delayed
 
 from artefact_makers import a_large_model
 from oddlens.data import shards
-from oddlens.files.artefacts import read_arrays, replacing, write_arrays, write_table
-from oddlens.files.io_errors import CannotWrite, writing
+from oddlens.files.artefacts import atomic_write, read_arrays, write_arrays, write_table
+from oddlens.files.io_errors import CannotWrite, explain_io_errors
 from oddlens.results.figures import style
-from oddlens.results.tables import conventions
-from oddlens.stages.export import replacing_folder
-from oddlens.training.checkpoints import Checkpoints, Place
+from oddlens.results.tables.result_files import write_result
+from oddlens.stages.export import atomic_write_folder
+from oddlens.training.checkpoints import Checkpoints, Position
 
 NUMBERS = np.random.default_rng(0).random((700, 700))
 TABLE = pd.DataFrame(NUMBERS[:, :100]).add_prefix("x")
@@ -32,12 +32,12 @@ def a_figure(path):
 
 
 def a_page(path):
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("x" * 3_000_000)
 
 
 def a_folder(path):
-    with replacing_folder(path) as temporary:
+    with atomic_write_folder(path) as temporary:
         (temporary / "deeper").mkdir()
         for k in range(10):
             (temporary / "deeper" / f"{k}.png").write_bytes(bytes(400_000))
@@ -47,11 +47,11 @@ KINDS = {
     "shard.h5": lambda path: shards.write(path, shards.Shard({"images": NUMBERS}, {"dataset": "one"})),
     "many.h5": lambda path: write_arrays(path, {f"truth/{k}": NUMBERS[k] for k in range(500)}),
     "scores.csv": lambda path: write_table(path, TABLE, kind="scores"),
-    "table.csv": lambda path: conventions.write(path, TABLE),
+    "table.csv": lambda path: write_result(path, TABLE),
     "model.safetensors": a_large_model,
     "figure.png": a_figure,
     "report.html": a_page,
-    ".model.checkpoint": lambda path: Checkpoints(path, 0, torch.nn.Linear(700, 700), {}, {}).save({}, Place()),
+    ".model.checkpoint": lambda path: Checkpoints(path, 0, torch.nn.Linear(700, 700), {}, {}).save({}, Position()),
 }
 """Writers of every kind of file, each of more than 300 kB."""
 
@@ -84,7 +84,7 @@ def no_larger_than(size):
 def test_what_fails_halfway_leaves_what_was_there(name, size, tmp_path):
     (tmp_path / name).write_text("old")
     with no_larger_than(size):
-        assert "files may not be so large" in refused(KINDS[name], tmp_path / name)
+        assert "larger than" in refused(KINDS[name], tmp_path / name)
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -122,24 +122,24 @@ def test_another_process_can_tell_it(tmp_path):
 
 
 def test_the_number_is_found_where_a_library_only_says_it(tmp_path):
-    with pytest.raises(CannotWrite, match="quota"), writing(tmp_path / "a.csv"):
+    with pytest.raises(CannotWrite, match="quota"), explain_io_errors(tmp_path / "a.csv"):
         raise RuntimeError(f"I/O error: Disk quota exceeded (os error {errno.EDQUOT})")
 
 
 def test_an_error_of_another_file_stays_what_it_is(tmp_path):
-    with pytest.raises(PermissionError), writing(tmp_path / "a.csv"):
+    with pytest.raises(PermissionError), explain_io_errors(tmp_path / "a.csv"):
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "input.csv"))
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), FileNotFoundError(errno.ENOENT, "no"), KeyboardInterrupt()])
 def test_any_other_error_stays_what_it_is(error, tmp_path):
-    with pytest.raises(type(error)) as caught, writing(tmp_path / "a.csv"):
+    with pytest.raises(type(error)) as caught, explain_io_errors(tmp_path / "a.csv"):
         raise error
     assert caught.value is error
 
 
 def test_what_is_told_once_is_told_as_it_was(tmp_path):
-    with pytest.raises(CannotWrite, match=r"inner\.csv"), writing(tmp_path / "outer.log"):
+    with pytest.raises(CannotWrite, match=r"inner\.csv"), explain_io_errors(tmp_path / "outer.log"):
         try:
             raise CannotWrite(tmp_path / "inner.csv", errno.ENOSPC)
         finally:

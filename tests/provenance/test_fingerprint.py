@@ -1,4 +1,4 @@
-"""What counts as a change of code, and what is only wording."""
+"""Which edits change a fingerprint: changes of meaning, not of wording or layout."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def checked(number):
 '''
 
 
-def of(tmp_path, text):
+def meaning_of(tmp_path, text):
     path = tmp_path / "module.py"
     path.write_text(text)
     meaning.cache_clear()
@@ -41,9 +41,9 @@ def of(tmp_path, text):
         ('"small"', "'small'"),
     ],
 )
-def test_wording_and_layout_are_free(tmp_path, before, after):
+def test_wording_and_layout_do_not_change_the_fingerprint(tmp_path, before, after):
     assert CODE.count(before) == 1
-    assert of(tmp_path, CODE.replace(before, after)) == of(tmp_path, CODE)
+    assert meaning_of(tmp_path, CODE.replace(before, after)) == meaning_of(tmp_path, CODE)
 
 
 @pytest.mark.parametrize(
@@ -56,10 +56,10 @@ def test_wording_and_layout_are_free(tmp_path, before, after):
         ('"number": number', '"number": str(number)'),
     ],
 )
-def test_meaning_is_not(tmp_path, before, after):
+def test_changes_of_meaning_change_the_fingerprint(tmp_path, before, after):
     assert CODE.count(before) == 1
-    assert of(tmp_path, CODE.replace(before, after)) != of(tmp_path, CODE)
+    assert meaning_of(tmp_path, CODE.replace(before, after)) != meaning_of(tmp_path, CODE)
 
 
-def test_files_of_wording_exist():
-    assert all((fingerprint._PACKAGE / name).is_file() for name in fingerprint.WORDING)
+def test_the_wording_files_exist():
+    assert all((fingerprint._PACKAGE / name).is_file() for name in fingerprint.WORDING_FILES)

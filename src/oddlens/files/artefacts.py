@@ -1,4 +1,7 @@
-"""Files that can be trusted: written under a temporary name and renamed, with a checksum that readers check."""
+"""Files with checksums.
+
+A file is written under a temporary name and renamed when complete. Readers verify the checksum.
+"""
 
 import glob
 import hashlib
@@ -16,60 +19,68 @@ import numpy as np
 import pandas as pd
 import psutil
 
-from oddlens.files.io_errors import writing
+from oddlens.files.io_errors import explain_io_errors
 
 
 class DamagedFile(ValueError):
-    """A file that is not what was written under its name."""
+    """The content of a file does not agree with its checksum, or the file is of another kind."""
 
     def __init__(self, path: Path | str, reason: str):
-        super().__init__(f"{path} is damaged: {reason}. Delete it and run snakemake again; it will be made anew.")
+        super().__init__(f"{path} is damaged: {reason}. Delete it and run snakemake again to create it anew.")
         self.reason = reason
 
 
 @contextmanager
-def replacing(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside `path`; renamed to it if the block succeeds, removed if it fails.
+def atomic_write(path: Path | str) -> Iterator[Path]:
+    """Write a file completely or not at all.
+
+    The block writes to the temporary path that it receives, in the folder of `path`. The temporary file is renamed to
+    `path` if the block succeeds, and deleted if it fails; then a previous file at `path` is unchanged.
 
     Raises:
-        CannotWrite: if the disk is full, or writing is not allowed there. What was there before still is.
+        CannotWrite: if the disk is full, or if writing is not allowed.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with writing(path):
+    with explain_io_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for left_behind in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-            if not psutil.pid_exists(int(left_behind.suffixes[-2][1:])):  # its writer was killed
-                left_behind.unlink(missing_ok=True)
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
+            if not psutil.pid_exists(int(leftover.suffixes[-2][1:])):  # the process that wrote it was killed
+                leftover.unlink(missing_ok=True)
         try:
             yield temporary
             with temporary.open("rb") as written:
-                os.fsync(written.fileno())  # on the disk before it carries its name
+                os.fsync(written.fileno())  # on the disk before it is renamed
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 
 
-SEAL = 512
-"""Bytes before the HDF5 of a file, which its readers pass over: they hold the checksum of all that follows."""
+CHECKSUM_BLOCK_BYTES = 512
+"""Size of the block before the HDF5 content; HDF5 skips it as a user block. It holds the checksum of the content."""
 
 
 def write_arrays(path: Path | str, arrays: dict[str, np.ndarray], **about: str | int | float) -> None:
-    """HDF5: arrays by name (with groups, `truth/flux`), what they are about as attributes, and a checksum in front."""
-    with replacing(path) as temporary, _Enduring(temporary, "w+") as written:
-        with h5py.File(written, "w", userblock_size=SEAL) as file:
+    """Write an HDF5 file with a checksum in front.
+
+    Args:
+        arrays: by name; a name may include a group, as in `truth/flux`.
+        about: attributes of the file.
+    """
+    with atomic_write(path) as temporary, _DeferredErrorFile(temporary, "w+") as written:
+        with h5py.File(written, "w", userblock_size=CHECKSUM_BLOCK_BYTES) as file:
             for name, array in sorted(arrays.items()):
                 file.create_dataset(name, data=array)
             file.attrs.update(about)
-        seal = _seal(written)
+        block = _checksum_block(written)
         written.seek(0)
-        written.write(seal)
+        written.write(block)
         if written.error:
             raise written.error
 
 
-class _Enduring(io.FileIO):
-    """A file that keeps its first error for later: HDF5, told that the disk is full, cannot close and crashes."""
+class _DeferredErrorFile(io.FileIO):
+    """A file that stores its first error instead of raising it: HDF5 crashes on closing a file on a full disk."""
 
     error: OSError | None = None
 
@@ -91,12 +102,12 @@ class _Enduring(io.FileIO):
 
 
 def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """What `write_arrays` wrote.
+    """The arrays and attributes that `write_arrays` wrote.
 
-    Its bytes are checked before HDF5 sees them: one that is wrong can make that library wait for ever.
+    The checksum is verified before HDF5 opens the file, because one wrong byte can make that library hang.
 
     Raises:
-        DamagedFile: if it is truncated, altered, or something else.
+        DamagedFile: if the file is truncated, altered, or of another kind.
     """
     arrays: dict[str, np.ndarray] = {}
 
@@ -105,36 +116,39 @@ def read_arrays(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]
             arrays[name] = item[()]
 
     with open(path, "rb") as written:
-        if written.read(SEAL) != _seal(written):
+        if written.read(CHECKSUM_BLOCK_BYTES) != _checksum_block(written):
             raise DamagedFile(path, "its content does not agree with its checksum")
     with h5py.File(path, "r") as file:
         file.visititems(collect)
         return arrays, {k: v.item() if isinstance(v, np.generic) else v for k, v in file.attrs.items()}
 
 
-def _seal(file: io.FileIO | io.BufferedReader) -> bytes:
-    """The first block of an open file that has the checksum of all that follows it."""
-    file.seek(SEAL)
+def _checksum_block(file: io.FileIO | io.BufferedReader) -> bytes:
+    """The first block that an open file must have: the checksum of the bytes after that block."""
+    file.seek(CHECKSUM_BLOCK_BYTES)
     sha = hashlib.file_digest(file, "sha256").hexdigest()
-    return f"oddlens sha256 {sha}\n".encode().ljust(SEAL, b"\0")
+    return f"oddlens sha256 {sha}\n".encode().ljust(CHECKSUM_BLOCK_BYTES, b"\0")
 
 
 def write_table(path: Path | str, table: pd.DataFrame, **about: Any) -> None:
-    """A CSV whose first line is a comment of JSON: what the table is about, and the checksum of that and of the rest.
+    """Write a CSV file whose first line is a comment with JSON: `about` and the checksum of `about` and the table.
 
-    Read it elsewhere with `pandas.read_csv(path, comment="#")`. Floats have nine significant digits, which keeps every
-    float32 apart.
+    Other programs read it with `pandas.read_csv(path, comment="#")`. Floats have nine significant digits, so different
+    float32 numbers stay different.
     """
     body = table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(f"{_header(about, body)}\n{body}")
 
 
 def read_table(path: Path | str, kind: str | None = None) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A table of `write_table`, of a kind where one is expected, and what it says it is about.
+    """The table that `write_table` wrote, and its `about`.
+
+    Args:
+        kind: the `kind` that `about` must state, if one is expected.
 
     Raises:
-        DamagedFile: if the content does not agree with its checksum, or is of another kind.
+        DamagedFile: if the content does not agree with its checksum, or if the table is of another kind.
     """
     content = Path(path).read_bytes()
     try:
@@ -142,11 +156,11 @@ def read_table(path: Path | str, kind: str | None = None) -> tuple[pd.DataFrame,
         about = json.loads(first.removeprefix("# "))
         del about["sha256"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise DamagedFile(path, "its first line holds no checksum") from None
-    if first != _header(about, body):  # to the last blank, which says nothing
+        raise DamagedFile(path, "its first line has no checksum") from None
+    if first != _header(about, body):  # to the byte, including blanks
         raise DamagedFile(path, "its content does not agree with its checksum")
     if kind and about.get("kind") != kind:
-        raise DamagedFile(path, f"it holds {about.get('kind')!r} where {kind} are expected")
+        raise DamagedFile(path, f"it holds {about.get('kind')!r}, but {kind!r} is expected")
     return pd.read_csv(StringIO(body)), about
 
 

@@ -6,7 +6,7 @@ import urllib.request
 from http.client import HTTPException
 from pathlib import Path
 
-from oddlens.files.artefacts import replacing
+from oddlens.files.artefacts import atomic_write
 
 ATTEMPTS = 3
 TIMEOUT_S = 60
@@ -32,7 +32,7 @@ def download(url: str, path: Path, sha256: str) -> None:
     received = hashlib.sha256(content).hexdigest()
     if received != sha256:
         raise CannotDownload(f"{url} has the SHA-256 {received}, not {sha256}: the file was changed or cut short")
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_bytes(content)
 
 

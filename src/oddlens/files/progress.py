@@ -1,4 +1,4 @@
-"""How far a long piece of work is, in one line that a person can read."""
+"""Log lines of a running job: messages, rates and remaining time."""
 
 import sys
 import time
@@ -13,18 +13,18 @@ def duration(seconds: float) -> str:
 
 
 def say(text: str) -> None:
-    """One line with the time of day, to standard error, at once: the log of the running job."""
+    """Write one line with the time of day to standard error, unbuffered: the log of the running job."""
     print(f"{time.strftime('%H:%M:%S')}  {text}", file=sys.stderr, flush=True)
 
 
 class Progress:
-    """Counts images and tells their rate and the time left."""
+    """Counts processed images. As text it is their rate and the remaining time."""
 
     def __init__(self, total: int):
         self.total, self.done, self.start = total, 0, time.perf_counter()
 
     def advance(self, count: int) -> None:
-        """`count` more images are done."""
+        """Count `count` more images as processed."""
         self.done += count
 
     @property

@@ -1,6 +1,6 @@
-"""Tensors in files that can be trusted: safetensors with a header of JSON and a checksum of both, never a pickle.
+"""Tensors in safetensors files with a JSON header and a checksum of both.
 
-Models and checkpoints are such files. They are data: reading one runs nothing, whoever wrote it.
+Models and checkpoints are such files. They are not pickles, so reading a file from anywhere runs no code.
 """
 
 import hashlib
@@ -14,27 +14,32 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from oddlens.files.artefacts import DamagedFile, replacing
+from oddlens.files.artefacts import DamagedFile, atomic_write
 
 
 def write_tensors(path: Path | str, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Tensors by name, from any device and of types that NumPy has, and a header that JSON can hold, its order kept."""
-    held = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    with replacing(path) as temporary:
-        # One entry: safetensors writes several in an order that changes from run to run.
-        temporary.write_bytes(save(held, {"oddlens": json.dumps({**header, "sha256": _checksum(held, header)})}))
+    """Write tensors and a header.
+
+    Args:
+        tensors: by name, on any device, of types that NumPy has.
+        header: a mapping that JSON can represent; its order is kept.
+    """
+    on_cpu = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with atomic_write(path) as temporary:
+        # A single metadata entry, because the order in which safetensors writes several changes from run to run.
+        temporary.write_bytes(save(on_cpu, {"oddlens": json.dumps({**header, "sha256": _checksum(on_cpu, header)})}))
 
 
 def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """What `write_tensors` wrote, in the memory of the processor.
+    """The tensors (on the CPU) and the header that `write_tensors` wrote.
 
     Raises:
-        DamagedFile: if it is truncated, altered, or something else.
+        DamagedFile: if the file is truncated, altered, or of another kind.
     """
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["oddlens"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  no iterator
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  the file has no iterator
         agrees = header.pop("sha256") == _checksum(tensors, header)
     except (SafetensorError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise DamagedFile(path, f"it cannot be read as tensors with a checksum ({error})") from error
@@ -44,7 +49,7 @@ def read_tensors(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
-    """SHA-256 over names, types, shapes and bytes of tensors, in the order of their names, and over the header."""
+    """SHA-256 of the names, types, shapes and bytes of the tensors, sorted by name, and of the header."""
     sha = hashlib.sha256()
     for name in sorted(tensors):
         array = np.ascontiguousarray(tensors[name].numpy())

@@ -1,4 +1,8 @@
-"""Fingerprints of code: whether what a job would run has changed since it ran."""
+"""Fingerprints of code: has the code of a job changed since the job ran?
+
+Snakemake notices neither edits of imported modules nor which modules a rule needs. Each rule therefore has a
+fingerprint as a parameter, and Snakemake reruns a job when a parameter has changed.
+"""
 
 import ast
 import hashlib
@@ -6,41 +10,43 @@ from functools import cache
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
-WORDING = {"__init__.py", "files/io_errors.py", "files/progress.py", "schema/config_errors.py"}
-"""Files without influence on results: the version number, error messages, log lines."""
+WORDING_FILES = {"__init__.py", "files/io_errors.py", "files/progress.py", "schema/config_errors.py"}
+"""Files that cannot change the result of a job that succeeds: the version number, the texts of errors, and log lines.
+
+`schema/config_errors.py` validates a config, too, but it returns what the models of the config make of it, unchanged.
+"""
 
 
 @cache  # a study asks once for each of its jobs
 def fingerprint(*modules: str) -> str:
-    """A short hash of what modules of this package do, and all that they import of it, directly or not.
+    """A short hash of the meaning of some modules of this package, and of all modules of it that they import.
 
-    Snakemake sees neither edits of imported modules nor which modules a rule needs. As a parameter of each rule, the
-    fingerprint makes it rerun a job when the code of the job has changed. Only changes of meaning count (`meaning`):
-    docstrings, comments, layout, error messages and log lines are free, and so are the modules in `WORDING`.
-    Imports by name at run time (a detector, a substructure) are not followed: name those modules too.
+    Only changes of meaning count (see `meaning`), so docstrings, comments, layout, error texts and log lines can be
+    edited without rerunning anything. The files in `WORDING_FILES` are left out. Imports by name at run time (a
+    detector, a class of substructure) are not followed, so those modules must be given, too.
     """
     sha = hashlib.sha256()
     for path in sorted(closure(*modules)):
         name = path.relative_to(_PACKAGE).as_posix()
-        if name not in WORDING:
+        if name not in WORDING_FILES:
             sha.update(f"{name}\n{meaning(path)}\n".encode())
     return sha.hexdigest()[:12]
 
 
 @cache
 def meaning(path: Path) -> str:
-    """The syntax tree of a file as text, without what has no influence on results.
+    """The syntax tree of a file as text, without the parts that have no influence on results.
 
-    A tree holds no comments and no layout. Positions, docstrings (also those of attributes), and the texts of
-    exceptions and of log lines are left out here.
+    A syntax tree has no comments and no layout. Positions, docstrings (also those of attributes), and texts inside
+    `raise` statements and `say(...)` are removed here.
     """
-    return ast.dump(_WithoutWords().visit(ast.parse(path.read_text())))
+    return ast.dump(_WordingRemover().visit(ast.parse(path.read_text())))
 
 
-class _WithoutWords(ast.NodeTransformer):
-    """Removes docstrings, and replaces the texts inside `raise ...` and `say(...)`."""
+class _WordingRemover(ast.NodeTransformer):
+    """Removes docstrings, and blanks the texts inside `raise ...` and `say(...)`."""
 
-    inside = False
+    blanking = False
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
@@ -48,40 +54,41 @@ class _WithoutWords(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        return self._silenced(node)
+        return self._blanked(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        return self._silenced(node) if ast.unparse(node.func) == "say" else self.generic_visit(node)
+        return self._blanked(node) if ast.unparse(node.func) == "say" else self.generic_visit(node)
 
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.AST:
-        return ast.Constant("") if self.inside else self.generic_visit(node)
+        return ast.Constant("") if self.blanking else self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> ast.AST:
-        return ast.Constant("") if self.inside and isinstance(node.value, str) else node
+        return ast.Constant("") if self.blanking and isinstance(node.value, str) else node
 
-    def _silenced(self, node: ast.AST) -> ast.AST:
-        before, self.inside = self.inside, True
+    def _blanked(self, node: ast.AST) -> ast.AST:
+        before, self.blanking = self.blanking, True
         node = self.generic_visit(node)
-        self.inside = before
+        self.blanking = before
         return node
 
 
 def closure(*modules: str) -> set[Path]:
-    """The files of this package that importing `modules` runs."""
-    found: set[Path] = set()
-    todo = list(modules)
-    while todo:
-        name = todo.pop()
+    """The files of this package that are executed when `modules` are imported."""
+    files: set[Path] = set()
+    pending = list(modules)
+    while pending:
+        name = pending.pop()
         path = _file(name)
-        if path is None or path in found:
+        if path is None or path in files:
             continue
-        found.add(path)
+        files.add(path)
         own = (imported for imported in imports(path) if imported.split(".")[0] == _PACKAGE.name)
-        todo += [*own, *(name.rsplit(".", k)[0] for k in range(1, name.count(".") + 1))]
-    return found
+        pending += [*own, *(name.rsplit(".", k)[0] for k in range(1, name.count(".") + 1))]  # and the parent packages
+    return files
 
 
 def _file(module: str) -> Path | None:
+    """The file of a module or package; None if the name is that of a function, a class or a constant."""
     parts = module.split(".")[1:]
     candidates = (_PACKAGE.joinpath(*parts, "__init__.py"), _PACKAGE.joinpath(*parts).with_suffix(".py"))
     return next((path for path in candidates if path.is_file()), None)
@@ -89,7 +96,7 @@ def _file(module: str) -> Path | None:
 
 @cache
 def imports(path: Path) -> tuple[str, ...]:
-    """The modules that a file imports, and what it imports from them, which may be modules too."""
+    """The modules that a file imports, and the names that it imports from them, which may be modules, too."""
     names: list[str] = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

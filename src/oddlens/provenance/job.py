@@ -1,6 +1,6 @@
-"""A job of the workflow: its log, its errors, and the record that it leaves when it succeeds.
+"""A job of the workflow: its log, its errors, and the record that it writes when it succeeds.
 
-No stage imports this, so that it is in no fingerprint: another record is no reason to train again.
+No stage imports this module, so it is in no fingerprint: a change of the record does not make any job run again.
 """
 
 import os
@@ -11,36 +11,38 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import IO, Any
 
 from oddlens.files.downloads import CannotDownload
-from oddlens.files.io_errors import CannotWrite, writing
+from oddlens.files.io_errors import CannotWrite, explain_io_errors
 from oddlens.files.progress import say
 from oddlens.provenance import records
-from oddlens.provenance.environment import code
+from oddlens.provenance.environment import code_version
 
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
-    """Run the block as a job: log what it prints, and record what it made of what.
+    """Run the block as a job: its output goes to the log, and its inputs and outputs are recorded if it succeeds.
 
     Args:
-        snakemake: what Snakemake hands to a script.
+        snakemake: the object `snakemake` that Snakemake defines in a script.
     """
     log = snakemake.log[0]
     with log_to(log):
-        records.place(log).unlink(missing_ok=True)
-        code()  # before the block imports what it runs
+        records.path_for(log).unlink(missing_ok=True)
+        code_version()  # before the block imports the code of its stage
         yield
-        records.write(records.place(log), record(snakemake))
+        records.write(records.path_for(log), record(snakemake))
 
 
 @contextmanager
 def log_to(path: str) -> Iterator[None]:
-    """Send all that the block, its processes and its libraries print to a log file, an uncaught error's traceback too.
+    """Send the output of the block, of its child processes and of its libraries to a log file.
+
+    The traceback of an uncaught error goes there, too.
 
     Raises:
         SystemExit: with one line instead of a traceback, if a file cannot be written or downloaded.
     """
     try:
-        with writing(path), open(path, "w", buffering=1) as log, _outputs_to(log):
+        with explain_io_errors(path), open(path, "w", buffering=1) as log, _outputs_to(log):
             try:
                 yield
             except (CannotDownload, CannotWrite) as error:
@@ -55,7 +57,7 @@ def log_to(path: str) -> Iterator[None]:
 
 @contextmanager
 def _outputs_to(log: IO[str]) -> Iterator[None]:
-    """Python's own output, and the descriptors that processes inherit and C writes to."""
+    """Redirect Python's output, and the file descriptors that child processes inherit and C libraries write to."""
     kept = [(descriptor, os.dup(descriptor)) for descriptor in (1, 2)]
     for descriptor, _ in kept:
         os.dup2(log.fileno(), descriptor)
@@ -69,9 +71,9 @@ def _outputs_to(log: IO[str]) -> Iterator[None]:
 
 
 def record(snakemake: Any) -> records.Record:
-    """What is to be remembered of a job, when it is done."""
+    """The record of a finished job; see `oddlens.provenance.records`."""
     params, wildcards = dict(snakemake.params.items()), dict(snakemake.wildcards.items())
-    made = records.here()
+    process = records.this_process()
     trainings = [wildcards["replica"]] if "replica" in wildcards else snakemake.config["contamination"]["seeds"]
     return {
         "rule": snakemake.rule,
@@ -79,8 +81,8 @@ def record(snakemake: Any) -> records.Record:
         "params": params,
         "config": snakemake.config,
         "seeds": {"master": snakemake.config["seed"], "trainings": [int(seed) for seed in trainings]},
-        **made,
-        "code": {**made["code"], "source": params["source"]},
+        **process,
+        "code": {**process["code"], "source": params["source"]},
         "inputs": _checksums(snakemake.input),
         "outputs": _checksums(snakemake.output),
     }

@@ -1,13 +1,13 @@
-"""What made a file: a record beside the log of each job that succeeded, as JSON.
+"""Records of jobs: a JSON file beside the log of each job that succeeded.
 
-rule, wildcards     which job
-params              the settings that it was given
+rule, wildcards     identify the job
+params              the settings of the job
 config              the whole config of the run
-seeds               `master`, and those of the `trainings` that had a part in it
-code                `commit`, `dirty`, and the fingerprint of the `source` that it ran
-versions, machine   of the main packages that it loaded; processor and GPU
-inputs, outputs     SHA-256 of the files by their paths, which are relative to the folder above `results`
-sha256              of all that
+seeds               `master`, and the seeds of the `trainings` that the job used
+code                `commit`, `dirty`, and the fingerprint of the `source` that the job ran
+versions, machine   versions of the main packages that were loaded; processor and GPU
+inputs, outputs     SHA-256 of each file by its path, which is relative to the folder that holds `results`
+sha256              checksum of all of the above
 """
 
 import hashlib
@@ -18,19 +18,22 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from oddlens.files.artefacts import replacing
-from oddlens.provenance.environment import code, commit_in_words, processor
+from oddlens.files.artefacts import atomic_write
+from oddlens.provenance.environment import code_version, describe_commit, processor
 
-MAIN = ["astropy", "autolens", "h5py", "jax", "matplotlib", "nautilus", "numpy", "pandas", "pyod", "scikit_posthocs"]
-MAIN += ["scipy", "sklearn", "snakemake", "statsmodels", "torch", "torchvision"]
-"""The packages whose version may matter, by the names under which they are imported."""
+RECORDED_PACKAGES = ["astropy", "autolens", "h5py", "jax", "matplotlib", "nautilus", "numpy", "pandas", "pyod"]
+RECORDED_PACKAGES += ["scikit_posthocs", "scipy", "sklearn", "snakemake", "statsmodels", "torch", "torchvision"]
+"""The packages whose versions can influence results, by the names under which they are imported."""
 
 Record = dict[str, Any]
 KEYS = {"rule", "wildcards", "params", "config", "seeds", "code", "versions", "machine", "inputs", "outputs"}
 
 
 def checksum(path: Path | str) -> str | None:
-    """SHA-256 of a file's bytes; of a folder's paths and their checksums, hidden ones left out; None of nothing."""
+    """SHA-256 of a file's content; of a folder, the SHA-256 of the paths and checksums of its visible files.
+
+    None if there is no such file or folder.
+    """
     path = Path(path)
     if path.is_file():
         with path.open("rb") as file:
@@ -42,18 +45,18 @@ def checksum(path: Path | str) -> str | None:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def here() -> dict[str, Any]:
-    """Code, versions and machine of this process."""
-    loaded = {name: str(sys.modules[name].__version__) for name in MAIN if name in sys.modules}
+def this_process() -> dict[str, Any]:
+    """The `code`, `versions` and `machine` of this process."""
+    loaded = {name: str(sys.modules[name].__version__) for name in RECORDED_PACKAGES if name in sys.modules}
     return {
-        "code": code(),
+        "code": code_version(),
         "versions": {"python": platform.python_version(), **loaded},
         "machine": {"processor": processor(), "gpu": _gpu()},
     }
 
 
 def _gpu() -> str | None:
-    """The GPU that PyTorch or JAX has, if one of them is loaded."""
+    """The GPU that PyTorch or JAX uses, if one of them is loaded."""
     torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
     if torch and torch.cuda.is_available():
         return torch.cuda.get_device_name()
@@ -61,19 +64,19 @@ def _gpu() -> str | None:
     return next((device.device_kind for device in devices if device.platform != "cpu"), None)
 
 
-def place(log: Path | str) -> Path:
-    """Where the record of the job with this log is."""
+def path_for(log: Path | str) -> Path:
+    """The path of the record of the job with this log."""
     return Path(log).with_suffix(".json")
 
 
 def write(path: Path, record: Record) -> None:
     """Write a record."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(_text(record))
 
 
 def _text(record: Record) -> str:
-    """A record as it is written, with a checksum of all else."""
+    """A record with its checksum, as JSON."""
     body = json.dumps(record, indent=1, default=str)
     return json.dumps({**record, "sha256": hashlib.sha256(body.encode()).hexdigest()}, indent=1, default=str) + "\n"
 
@@ -89,34 +92,34 @@ def read(path: Path | str) -> Record | None:
     return record if record.keys() == KEYS and _text(record) == text else None
 
 
-def of(study: Path | str) -> dict[Path, Record | None]:
-    """All records of a study, by their paths; None where one is damaged."""
+def read_all(study: Path | str) -> dict[Path, Record | None]:
+    """All records of a study by their paths; None for a damaged one."""
     return {path: read(path) for path in sorted(Path(study, "logs").rglob("*.json"))}
 
 
-def behind(paths: Iterable[str], study: Path | str) -> list[Record]:
-    """The records of all jobs of a study that had a part in some files, each once."""
-    makers = {made: record for record in of(study).values() if record for made in record["outputs"]}
+def upstream(paths: Iterable[str], study: Path | str) -> list[Record]:
+    """The records of all jobs of a study that contributed to some files, directly or not; each record once."""
+    makers = {output: record for record in read_all(study).values() if record for output in record["outputs"]}
     found: dict[int, Record] = {}
-    todo = list(paths)
-    while todo:
-        record = makers.get(todo.pop())
+    pending = list(paths)
+    while pending:
+        record = makers.get(pending.pop())
         if record and id(record) not in found:
             found[id(record)] = record
-            todo += record["inputs"]
+            pending += record["inputs"]
     return list(found.values())
 
 
-def together(records: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """What several jobs ran, each thing once, in words: `commits`, `versions`, `machines`."""
+def summarise(records: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """The distinct `commits`, `versions` and `machines` of several records, as text."""
     found: dict[str, set[str]] = {"commits": set(), "versions": set(), "machines": set()}
     for record in records:
-        found["commits"].add(commit_in_words(record["code"]))
+        found["commits"].add(describe_commit(record["code"]))
         found["versions"] |= {f"{name} {number}" for name, number in record["versions"].items()}
-        found["machines"].add(machine(record["machine"]))
-    return {name: sorted(words) for name, words in found.items()}
+        found["machines"].add(describe_machine(record["machine"]))
+    return {name: sorted(texts) for name, texts in found.items()}
 
 
-def machine(made: Mapping[str, Any]) -> str:
-    """A machine in words."""
-    return made["processor"] + (f", {made['gpu']}" if made["gpu"] else "")
+def describe_machine(machine: Mapping[str, Any]) -> str:
+    """The processor and the GPU of a record, as text."""
+    return machine["processor"] + (f", {machine['gpu']}" if machine["gpu"] else "")

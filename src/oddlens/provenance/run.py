@@ -1,4 +1,4 @@
-"""What a run writes itself: the study's config before the first job, Snakemake's own report after the last."""
+"""Files that a whole run writes: the config before the first job, and Snakemake's own report after the last one."""
 
 import errno
 import os
@@ -10,17 +10,17 @@ from typing import Any
 
 import yaml
 
-from oddlens.files.artefacts import replacing
-from oddlens.files.io_errors import CannotWrite, writing
+from oddlens.files.artefacts import atomic_write
+from oddlens.files.io_errors import CannotWrite, explain_io_errors
 
 
 def begin(study: Path, config: Mapping[str, Any]) -> None:
-    """Write the config into the study's folder, and see that jobs can write there.
+    """Write the config to the study's folder, and check that jobs can write in each of its subfolders.
 
     Raises:
-        CannotWrite: if they could not.
+        CannotWrite: if the config cannot be written, or a subfolder is not writable.
     """
-    with replacing(study / "config.yaml") as temporary:
+    with atomic_write(study / "config.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(dict(config), sort_keys=False))
     for folder, _, _ in os.walk(study):
         if not os.access(folder, os.W_OK | os.X_OK):
@@ -29,18 +29,18 @@ def begin(study: Path, config: Mapping[str, Any]) -> None:
 
 
 def finish(study: Path, snakefile: str, log: Path) -> None:
-    """Make Snakemake's own report of the study, browsable by data set and figure.
+    """Write Snakemake's own report of the study, `workflow.html`, browsable by data set and figure.
 
     Raises:
-        CannotWrite: if it cannot be written.
-        CalledProcessError: if Snakemake cannot make it; the log says why.
+        CannotWrite: if the report or the log cannot be written.
+        CalledProcessError: if Snakemake fails; the reason is in the log.
     """
     command = [sys.executable, "-m", "snakemake", "--nolock", "--snakefile", snakefile]
-    with writing(log), log.open("w") as said, replacing(study / "workflow.html") as temporary:
-        page = temporary.with_suffix(".html")  # Snakemake wants it so
+    with explain_io_errors(log), log.open("w") as output, atomic_write(study / "workflow.html") as temporary:
+        page = temporary.with_suffix(".html")  # Snakemake accepts no other suffix
         command += ["--configfile", str(study / "config.yaml"), "--report", str(page)]
         try:
-            subprocess.run(command, stdout=said, stderr=subprocess.STDOUT, check=True)
+            subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=True)
             page.replace(temporary)
         finally:
             page.unlink(missing_ok=True)
