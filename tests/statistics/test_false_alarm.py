@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from oddlens.statistics.false_alarm import FLOOR, false_alarm, one_in
+from oddlens.statistics.false_alarm import EXTRAPOLATION, false_alarm, one_in
 
 SHAPES = {"normal": stats.norm(), "exponential": stats.expon(), "heavy": stats.t(4), "bounded": stats.beta(2, 3)}
 
@@ -49,7 +49,7 @@ def test_it_falls_without_a_jump_and_never_to_nothing():
     claimed = false_alarm(scores, smooth)
     assert (np.diff(claimed) <= 0).all()
     assert np.diff(claimed).min() > -0.005  # ranks go down by one or a few at a time
-    assert (claimed[0], claimed[-1]) == (1, 1 / (FLOOR * 1000))
+    assert (claimed[0], claimed[-1]) == (1, 1 / (EXTRAPOLATION * 1000))
 
 
 def test_the_unit_of_the_scores_does_not_matter():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from oddlens.statistics.sample_quality import LEAST_VARIETY, MEASURES, compared, frechet, sliced_wasserstein
+from oddlens.statistics.sample_quality import MEASURES, MIN_VARIETY, compare_samples, frechet, sliced_wasserstein
 
 
 def points(count=4000, dimensions=3, seed=0):
@@ -38,7 +38,7 @@ def images(count, seed, scale=1.0, noise=0.1):
 
 
 def test_images_of_the_same_kind_are_as_far_as_chance_leaves_them():
-    found = compared(images(2000, 1), images(1900, 2), images(2100, 3))
+    found = compare_samples(images(2000, 1), images(1900, 2), images(2100, 3))
     assert sorted(found) == sorted(MEASURES)
     for name in ("sliced_wasserstein", "frechet", "variety"):
         assert found[name] == pytest.approx(found[f"{name}_floor"], rel=0.25)
@@ -49,9 +49,9 @@ def test_images_of_the_same_kind_are_as_far_as_chance_leaves_them():
 
 def test_narrower_and_collapsed_images_are_told():
     real, held_out = images(500, 2), images(500, 3)
-    narrow = compared(images(500, 1, scale=0.6), real, held_out)
+    narrow = compare_samples(images(500, 1, scale=0.6), real, held_out)
     assert narrow["variety"] == pytest.approx(0.6, abs=0.03)
     assert narrow["frechet"] == pytest.approx(0.4**2, rel=0.2), "the whole variance is 1"
-    one = compared(np.repeat(images(1, 1), 500, axis=0), real, held_out)
-    assert one["variety"] < 1e-6 < LEAST_VARIETY
+    one = compare_samples(np.repeat(images(1, 1), 500, axis=0), real, held_out)
+    assert one["variety"] < 1e-6 < MIN_VARIETY
     assert one["frechet"] > 10 * one["frechet_floor"]

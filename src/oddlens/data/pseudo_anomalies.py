@@ -5,8 +5,8 @@ displaces the light of an image: to first order, an image I whose light is defle
 
     I(x - d(x)) = I(x) - d(x) . grad I(x)
 
-The observed image suffices for this: grad I is the gradient of the light after the point-spread function, where the noise
-is small, and the noise of the image itself is unchanged. d is the deflection of a softened point mass on the ring. It
+The observed image suffices for this: grad I is the gradient of the smoothed light, where the noise is small, and the
+noise of the image itself is unchanged. d is the deflection of a softened point mass on the ring. It
 assumes nothing about the classes of a study except that mass deflects light, and it needs no simulation.
 """
 

@@ -1,11 +1,11 @@
 """Training sets: which images of the pools a model is trained on. A pure function of names and seeds.
 
-A training set has n images, of which a fraction p = n_anomalous / n is anomalous. For one seed the sets are nested: the
-anomalies at 1 % are among those at 5 %, and the smooth images at 5 % are among those at 1 %. The training set
+A training set has n images, of which a fraction p = n_anomalous / n is anomalous. For one seed the sets are nested:
+the anomalies at 1 % are among those at 5 %, and the smooth images at 5 % are among those at 1 %. The training set
 `labelled` of upper bounds has all contaminants, and as many smooth images.
 
-Rows that use fewer labels get them by the column `known`, which numbers labelled images of each class from 1: a row with
-n labels of a class gets the first n. Labelled anomalies are in no training set without labels.
+Rows that use fewer labels get them by the column `known`, which numbers labelled images of each class from 1: a row
+with n labels of a class gets the first n. Labelled anomalies are in no training set without labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -102,6 +102,12 @@ def labelled_images(table: pd.DataFrame, labels: Mapping[str, int]) -> pd.DataFr
         labels: the number of labels of each class that the row gets.
     """
     return table.loc[table[KNOWN].between(1, table["class"].map(labels).fillna(0)), IDENTITY]
+
+
+def rows_of(table: pd.DataFrame, images: pd.DataFrame) -> np.ndarray:
+    """The row numbers [n] of images in a table, by `IDENTITY`."""
+    position = pd.Series(np.arange(len(table)), index=pd.MultiIndex.from_frame(table[IDENTITY]))
+    return position[list(images[IDENTITY].itertuples(index=False, name=None))].to_numpy()
 
 
 def write(path: str, table: pd.DataFrame, **about) -> None:

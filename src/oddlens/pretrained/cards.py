@@ -9,7 +9,7 @@ from typing import Any
 from oddlens.data.training_sets import LABELLED, parse_training_set
 from oddlens.observations.frames import CAUTION
 from oddlens.provenance.environment import describe_commit
-from oddlens.statistics.false_alarm import FLOOR
+from oddlens.statistics.false_alarm import EXTRAPOLATION
 
 OPTIONAL = {
     "an elliptical halo": ("lens", "ellipticity"),
@@ -95,7 +95,7 @@ def _limits(card: Mapping[str, Any]) -> list[str]:
         "",
         *([f"* Training images lack {_listed(missing)}. Images with these may get high scores."] if missing else []),
         f'* False-alarm probabilities ("1 in N") are relative to {n_smooth:,} smooth lenses. None below '
-        f"1 in {FLOOR * n_smooth:,} is reported.",
+        f"1 in {EXTRAPOLATION * n_smooth:,} is reported.",
         f"* {CAUTION}",
         "* The AUC is for the simulated anomalies above. Other anomalies may be easier or harder to detect.",
     ]

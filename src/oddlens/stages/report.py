@@ -15,9 +15,9 @@ from oddlens.results.pages.real import real_lenses
 from oddlens.results.pages.regression import regressed
 from oddlens.results.pages.rendering import page
 from oddlens.results.tables.columns import UNCONTAMINATED
+from oddlens.results.tables.findings import flagged_counts
 from oddlens.results.tables.thresholds import CHANCE_MARGIN
-from oddlens.results.tables.findings import flagged
-from oddlens.statistics.false_alarm import FLOOR
+from oddlens.statistics.false_alarm import EXTRAPOLATION
 
 
 def report(
@@ -64,7 +64,7 @@ def report(
         prior=prior_words,
         change=change,
         blind=CHANCE_MARGIN,
-        floor=FLOOR,
+        floor=EXTRAPOLATION,
         version=oddlens.__version__,
         made=made,
         devices=list(devices),
@@ -121,7 +121,7 @@ def facts(read: Mapping[str, pd.DataFrame], rows: Mapping[str, Mapping], study: 
         "population": [p for b in best if (p := images.population(read["population"], b))],
         "pixels": images.pixels(read["pixels"]),
         "findings": each(datasets, read["findings"], images.findings),
-        "flagged": flagged(read["findings"]),
+        "flagged": flagged_counts(read["findings"]),
         "fit_convergence": each(datasets, read["fit_convergence"], images.starts),
         "ablations": each(datasets, read["ablations"], detection.ablations),
         "samples": each(datasets, read["samples"], training.samples),

@@ -1,7 +1,7 @@
-"""How well scores rank anomalies above normal images, and how sure that is.
+"""AUCs and rates of scores, with their uncertainties.
 
-Two kinds of chance are kept apart everywhere: which images were drawn for the test (here: `areas`, by placements), and
-which model a seed happened to give (`over_seeds`, Student's t over seeds).
+Two kinds of uncertainty are kept apart everywhere: that of the sample of test images (`areas`, by placements), and that
+of the seed of a training (`over_seeds`, by Student's t over seeds).
 """
 
 from dataclasses import dataclass
@@ -11,22 +11,28 @@ from scipy import sparse, stats
 from sklearn.metrics import average_precision_score, roc_curve
 from statsmodels.stats.proportion import proportion_confint
 
-LEVEL = 0.95
-"""The confidence of every interval."""
-NORMAL = stats.norm.ppf((1 + LEVEL) / 2)
-"""Half the width of such an interval of something normal, in standard deviations."""
+CONFIDENCE = 0.95
+"""The confidence level of every interval."""
+HALF_WIDTH_SIGMA = stats.norm.ppf((1 + CONFIDENCE) / 2)
+"""Half the width of the interval of a normal variable, in standard deviations."""
 _ROUNDING = 1e-18
-"""Variances under this are rounding: one image that changes its rank among 10,000 gives more."""
+"""Smaller variances are rounding errors: one image that changes its rank among 10,000 gives a larger one."""
 
 
 # --- areas under the curve -------------------------------------------------------------------------------------------
 
 
 def placements(normal: np.ndarray, anomalous: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each anomalous image the part of the normal ones beneath it, V10; of each normal one the part above it, V01.
+    """The fraction of normal images below each anomalous one, and of anomalous ones above each normal one: placements.
 
-    By midranks (Sun & Xu 2014), so ties count a half. Shapes [models, n] and [models, m] give [models, m] and
-    [models, n]; the AUC is the mean of either.
+    They are computed from midranks (Sun & Xu 2014), so ties count a half. The AUC is the mean of either.
+
+    Args:
+        normal: scores [models, n].
+        anomalous: scores [models, m].
+
+    Returns:
+        V10 [models, m] and V01 [models, n].
     """
     m, n = anomalous.shape[-1], normal.shape[-1]
     if m < 2 or n < 2:
@@ -38,10 +44,17 @@ def placements(normal: np.ndarray, anomalous: np.ndarray) -> tuple[np.ndarray, n
 
 
 def normal_scores(normal: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """What scores [..., m] are in units in which those of normal images are standard normal, [..., m].
+    """Scores on a scale on which those of normal images are standard normal.
 
-    By the rank of each among normal images at hand [..., n], ties by half (van der Waerden 1952). The largest possible
-    is Phi^-1((n + 1) / (n + 2)), 3.3 for 2,500 images.
+    They follow from the rank of each score among those of normal images, where ties count a half (van der Waerden
+    1952). The largest possible value is Phi^-1((n + 1) / (n + 2)), 3.3 for 2,500 images.
+
+    Args:
+        normal: scores of normal images [..., n].
+        scores: [..., m].
+
+    Returns:
+        Normal scores [..., m].
     """
     n = normal.shape[-1]
     below = n * placements(normal, scores)[0]
@@ -57,36 +70,38 @@ class Areas:
 
     @property
     def variance(self) -> np.ndarray:
-        """Of each AUC, [models]."""
+        """The variance of each AUC, [models]."""
         return self.covariance.diagonal()
 
     def combined(self, weights: np.ndarray) -> "Areas":
-        """Sums of AUCs with weights [sums, models]: means over seeds, differences, slopes."""
+        """Weighted sums of AUCs, with weights [sums, models]: means over seeds, differences, slopes."""
         return Areas(weights @ self.auc, weights @ self.covariance @ weights.T)
 
 
 def areas(normal: np.ndarray, anomalous: np.ndarray, normal_lens: np.ndarray, anomalous_lens: np.ndarray) -> Areas:
-    """AUCs of models and their covariance, where images of one lens may be among both the normal and the anomalous.
+    """AUCs of models and their covariance, where normal and anomalous images may show the same lenses.
 
-    DeLong et al. 1988 take all images as independent. Twins share lens, source and noise, so whole lenses are what was
-    drawn: deviations of placements are summed lens by lens (Obuchowski 1997). For complete pairs the variance is
-    var(V10_k + V01_k) / m; where each image is of its own lens it is DeLong's, var(V10) / m + var(V01) / n.
+    DeLong et al. 1988 assume that all images are independent. Twins share lens, source and noise, so lenses are the
+    independent units: deviations of placements are summed for each lens (Obuchowski 1997). For complete pairs the
+    variance is var(V10_k + V01_k) / m. If each image has its own lens, it is DeLong's, var(V10) / m + var(V01) / n.
 
     Args:
         normal: scores [models, n], higher meaning more anomalous.
         anomalous: scores [models, m].
-        normal_lens: which lens each normal image shows, [n]; equal numbers mean equal lenses.
+        normal_lens: the lens of each normal image, [n]; equal numbers are equal lenses.
         anomalous_lens: the same for the anomalous images, [m].
     """
     v10, v01 = placements(normal, anomalous)
     auc = v10.mean(axis=-1)
     lenses, code = np.unique(np.concatenate([anomalous_lens, normal_lens]), return_inverse=True)
-    code_odd, code_normal = np.split(code, [len(anomalous_lens)])
-    odd = _by_lens(v10, auc, code_odd, len(lenses))  # [models, lenses]
-    even = _by_lens(v01, auc, code_normal, len(lenses))
-    cross = odd @ even.T
+    code_anomalous, code_normal = np.split(code, [len(anomalous_lens)])
+    above = _by_lens(v10, auc, code_anomalous, len(lenses))  # [models, lenses]
+    below = _by_lens(v01, auc, code_normal, len(lenses))
+    cross = above @ below.T
     covariance = (
-        _unbiased(code_odd) * odd @ odd.T + _unbiased(code_normal) * even @ even.T + _unbiased(code) * (cross + cross.T)
+        _unbiased(code_anomalous) * above @ above.T
+        + _unbiased(code_normal) * below @ below.T
+        + _unbiased(code) * (cross + cross.T)
     )
     return Areas(auc, covariance)
 
@@ -99,7 +114,7 @@ def _by_lens(placed: np.ndarray, auc: np.ndarray, code: np.ndarray, lenses: int)
 
 
 def _unbiased(code: np.ndarray) -> float:
-    """I / (I - 1) for I lenses."""
+    """The correction I / (I - 1) for I lenses."""
     lenses = len(np.unique(code))
     return lenses / (lenses - 1) if lenses > 1 else np.nan
 
@@ -108,30 +123,31 @@ def _unbiased(code: np.ndarray) -> float:
 
 
 def interval(auc: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Confidence intervals of AUCs, normal on the logit scale and so inside (0, 1) (Pepe 2003, section 5.2).
+    """Confidence intervals of AUCs: normal on the logit scale, so inside (0, 1) (Pepe 2003, section 5.2).
 
-    An AUC of 0 or 1 has no logit, nor a variance by DeLong: its interval is the point.
+    An AUC of 0 or 1 has no logit, and DeLong's variance is zero: its interval is the point itself.
     """
     auc, variance = np.asarray(auc, float), np.asarray(variance, float)
     inside = (auc > 0) & (auc < 1)
     safe = np.where(inside, auc, 0.5)
     logit = np.log(safe / (1 - safe))
-    width = NORMAL * np.sqrt(np.maximum(variance, 0)) / (safe * (1 - safe))
+    width = HALF_WIDTH_SIGMA * np.sqrt(np.maximum(variance, 0)) / (safe * (1 - safe))
     low, high = (np.where(inside, 1 / (1 + np.exp(-(logit + w))), auc) for w in (-width, width))
     return low, high
 
 
 def difference(value: np.ndarray, variance: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The interval of a difference (or slope) of AUCs, low and high, and the two-sided p of its being none (z test)."""
+    """The interval of a difference or slope of AUCs, low and high, and the two-sided p that it is zero (z test)."""
     deviation = np.sqrt(np.where(variance > _ROUNDING, variance, 0))
-    width = NORMAL * deviation
+    width = HALF_WIDTH_SIGMA * deviation
     return value - width, value + width, 2 * stats.norm.sf(_statistic(value, deviation))
 
 
 def over_seeds(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The interval of a mean over seeds by Student's t, low and high, and the two-sided p of its being zero.
+    """The interval of a mean over seeds by Student's t, low and high, and the two-sided p that it is zero.
 
-    `values` [..., seeds] may have NaN where a seed gave none; fewer than two seeds have no interval (NaN).
+    Args:
+        values: [..., seeds]. NaN marks seeds without a value. For fewer than two values the results are NaN.
     """
     values = np.asarray(values, float)
     count = np.isfinite(values).sum(axis=-1)
@@ -140,12 +156,12 @@ def over_seeds(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     squares = np.nansum((values - mean[..., None]) ** 2, axis=-1)
     freedom = np.where(count > 1, count - 1, np.nan)
     error = np.sqrt(squares / freedom / total)
-    width = stats.t.ppf((1 + LEVEL) / 2, freedom) * error
+    width = stats.t.ppf((1 + CONFIDENCE) / 2, freedom) * error
     return mean - width, mean + width, 2 * stats.t.sf(_statistic(mean, error), freedom)
 
 
 def _statistic(value: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """|value| / deviation; nothing over nothing is nothing."""
+    """|value| / deviation, where 0 / 0 is 0."""
     value = np.where(np.abs(value) < np.sqrt(_ROUNDING), 0, np.abs(value))
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where((value == 0) & (deviation == 0), 0, value / deviation)
@@ -165,7 +181,7 @@ def roc(normal: np.ndarray, anomalous: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 
 def quality(normal: np.ndarray, anomalous: np.ndarray) -> dict[str, float]:
-    """What else than the AUC a set of scores is worth: average precision, and the odd found at few false alarms."""
+    """Average precision, and the true positive rates at false positive rates of 1 % and 5 %."""
     fpr, tpr = roc(normal, anomalous)
     return {
         "average_precision": float(average_precision_score(*_labelled(normal, anomalous))),
@@ -175,16 +191,20 @@ def quality(normal: np.ndarray, anomalous: np.ndarray) -> dict[str, float]:
 
 
 def threshold(normal: np.ndarray, rate: float) -> np.ndarray:
-    """The score [...] that a part `rate` of further normal images is expected to exceed, from those at hand [..., n].
+    """The score [...] that a fraction `rate` of further normal images is expected to exceed.
 
-    The score of an image, not between two: exceeded by r of n images, it is exceeded with probability (r + 1) / (n + 1)
-    by another, whatever the distribution.
+    It is the score of an image, not a value between two. If r of n images exceed it, a further image exceeds it with
+    probability (r + 1) / (n + 1), whatever the distribution.
+
+    Args:
+        normal: scores of normal images [..., n].
+        rate: the fraction.
     """
     return np.quantile(normal, 1 - rate, axis=-1, method="higher")
 
 
 def rate_interval(rate: np.ndarray, trials: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The interval of a rate of independent trials (Clopper & Pearson 1934)."""
+    """The confidence interval of a rate of independent trials, low and high (Clopper & Pearson 1934)."""
     rate = np.asarray(rate, float)
-    low, high = proportion_confint(np.nan_to_num(rate) * trials, trials, alpha=1 - LEVEL, method="beta")
+    low, high = proportion_confint(np.nan_to_num(rate) * trials, trials, alpha=1 - CONFIDENCE, method="beta")
     return np.where(np.isnan(rate), np.nan, low), np.where(np.isnan(rate), np.nan, high)

@@ -1,28 +1,23 @@
-"""Whether the images that models draw of themselves are like real ones."""
+"""How closely images sampled from generative models resemble simulated ones."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from oddlens.data.training_sets import parse_training_set
-from oddlens.results.tables.conventions import MODEL, read_samples
-from oddlens.statistics.sample_quality import LEAST_VARIETY, MEASURES
+from oddlens.results.tables.columns import MODEL
+from oddlens.results.tables.score_files import by_model, read_samples
+from oddlens.statistics.sample_quality import MEASURES, MIN_VARIETY
 
 COLUMNS = ["dataset", *MODEL, *MEASURES, "collapsed"]
 
 
 def samples_table(paths: Iterable[Path | str]) -> pd.DataFrame:
-    """`samples.csv`: for each model that can draw images its distances from real ones
-    (`oddlens.statistics.sample_quality.compared`)."""
+    """`samples.csv`: for each generative model the distances between its samples and smooth images.
+
+    The measures are those of `oddlens.statistics.sample_quality`.
+    """
     parts = [pd.DataFrame(columns=COLUMNS)]
-    for table, about in map(read_samples, paths):
-        if len(table):
-            names = pd.DataFrame(
-                [parse_training_set(training_set) for training_set in table["training_set"]],
-                columns=MODEL[:2],
-                index=table.index,
-            )
-            table = table.assign(**names, collapsed=table["variety"] < LEAST_VARIETY)
-            parts.append(table.assign(dataset=about["dataset"], detector=about["detector"])[COLUMNS])
+    for table in by_model(map(read_samples, paths)):
+        parts.append(table.assign(collapsed=table["variety"] < MIN_VARIETY)[COLUMNS])
     return pd.concat(parts[1:] or parts)
