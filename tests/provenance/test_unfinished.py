@@ -32,7 +32,7 @@ def test_the_last_lines_of_their_logs_are_shown(tmp_path):
 
 def test_of_many_logs_some_are_shown_and_all_are_named(tmp_path):
     names = [f"job{k}" for k in range(MAX_JOBS + 2)]
-    text = failure_text(study(tmp_path, **{name: (130, False) for name in names}))
+    text = failure_text(study(tmp_path, **dict.fromkeys(names, (130, False))))
     assert text.count("line 99") == MAX_JOBS
     assert all(f"{name}.log" in text for name in names)
 
