@@ -46,7 +46,7 @@ def drawn(pixels: int, cls: str, count: int, path: Path, least: float) -> float:
 
     seen = model_b(pixels)
     render_them = render.renderer(seen.camera, cls)
-    scenes = scene.draw(seen, 1, "model_b", "test", cls, np.arange(count))
+    scenes = scene.draw_scenes(seen, 1, "model_b", "test", cls, np.arange(count))
     np.save(path, render_them(scenes)["image"][:64])
     return count / seconds(lambda: render_them(scenes), least)
 

@@ -35,7 +35,8 @@ from oddlens.data import shards
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import reference, render, scene
 from oddlens.lensing.scene import Scenes
-from oddlens.stages import simulate
+from oddlens.lensing.simulated_images import simulate_images
+from oddlens.stages.simulate import MAX_BATCH_IMAGES
 
 CLASSES = ("smooth", "cdm", "vortex")
 SIMULATION = preset_simulation("model_a")
@@ -107,9 +108,9 @@ def end_to_end(cls: str, rendered, folder: Path) -> Callable[[Scenes], np.ndarra
 
     def call(scenes: Scenes) -> np.ndarray:
         indices = np.arange(len(scenes.lens["area"]))
-        made = simulate.picture(simulation, rendered, cls=cls, indices=indices, **NAMES)
-        shards.write(folder / "shard.h5", shards.Shard(simulate.arrays_of(made, indices), {"class": cls}))
-        return made.rendered["image"]
+        simulated = simulate_images(simulation, rendered, cls=cls, indices=indices, **NAMES)
+        shards.write(folder / "shard.h5", shards.Shard(simulated.arrays(indices), {"class": cls}))
+        return simulated.rendered["image"]
 
     return call
 
@@ -200,12 +201,12 @@ def parts(cls: str, scenes: Scenes, folder: Path, rounds: int) -> dict[str, floa
     """CPU milliseconds per image of drawing, rendering, noise, and making and writing the shard."""
     simulation, indices, count = SIMULATION.only(cls), np.arange(len(scenes.lens["area"])), len(scenes.lens["area"])
     rendered = render.renderer(SIMULATION.camera, cls)
-    made = simulate.picture(simulation, rendered, cls=cls, indices=indices, **NAMES)
+    simulated = simulate_images(simulation, rendered, cls=cls, indices=indices, **NAMES)
     steps = {
-        "draw": lambda: scene.draw(simulation, cls=cls, indices=indices, **NAMES),
+        "draw": lambda: scene.draw_scenes(simulation, cls=cls, indices=indices, **NAMES),
         "rays": lambda: rendered(scenes),
-        "picture": lambda: simulate.picture(simulation, rendered, cls=cls, indices=indices, **NAMES),
-        "shard": lambda: shards.write(folder / "s.h5", shards.Shard(simulate.arrays_of(made, indices), {"class": cls})),
+        "picture": lambda: simulate_images(simulation, rendered, cls=cls, indices=indices, **NAMES),
+        "shard": lambda: shards.write(folder / "s.h5", shards.Shard(simulated.arrays(indices), {"class": cls})),
     }
     taken = [{name: limit.fastest(step, 1) for name, step in steps.items()} for _ in range(rounds)]  # interleaved
     spent = {name: min(one[name] for one in taken) * 1e3 / count for name in steps}
@@ -243,7 +244,7 @@ def _worker(core: int, cls: str, pipe) -> None:
     """Make images whenever asked how many, and answer with the seconds that it took, of wall and of CPU."""
     pin(core)
     rendered = render.renderer(SIMULATION.camera, cls)
-    scenes = scene.draw(SIMULATION.only(cls), cls=cls, indices=np.arange(simulate.BATCH), **NAMES)
+    scenes = scene.draw_scenes(SIMULATION.only(cls), cls=cls, indices=np.arange(MAX_BATCH_IMAGES), **NAMES)
     with tempfile.TemporaryDirectory() as folder:
         call = end_to_end(cls, rendered, Path(folder))
         call(scenes)
@@ -273,7 +274,7 @@ def scaling(bursts: int, available: list[int], cls: str = "cdm", calls: int = 8)
         for asked, rates in ((pipes[:1], one), (pipes[1:], one), (pipes, two)):
             for pipe in asked:
                 pipe.send(calls)
-            rates.append(sum(calls * simulate.BATCH / pipe.recv() for pipe in asked))
+            rates.append(sum(calls * MAX_BATCH_IMAGES / pipe.recv() for pipe in asked))
     for pipe, process in zip(pipes, processes, strict=True):
         pipe.send(0)
         process.join()
@@ -295,7 +296,7 @@ def gpu() -> bool:
     simulation = preset_simulation("model_a", "euclid")
     for cls in CLASSES:
         rendered, spent = render.renderer(simulation.camera, cls), []
-        scenes = scene.draw(simulation.only(cls), cls=cls, indices=np.arange(1024), **NAMES)
+        scenes = scene.draw_scenes(simulation.only(cls), cls=cls, indices=np.arange(1024), **NAMES)
         for _ in range(4):
             start = time.perf_counter()
             rendered(scenes)
@@ -315,7 +316,8 @@ def main() -> None:
     if gpu():
         return
     drawn = {
-        cls: scene.draw(SIMULATION.only(cls), cls=cls, indices=np.arange(simulate.BATCH), **NAMES) for cls in CLASSES
+        cls: scene.draw_scenes(SIMULATION.only(cls), cls=cls, indices=np.arange(MAX_BATCH_IMAGES), **NAMES)
+        for cls in CLASSES
     }
     chains = {"vortex": peers.chained(drawn["vortex"])}
     context = multiprocessing.get_context("spawn")

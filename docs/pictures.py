@@ -11,8 +11,8 @@ import numpy as np
 
 from oddlens.config.presets import preset_simulation
 from oddlens.lensing import convergence, render
-from oddlens.results.figures.style import DIFFERENCES, IMAGES, STYLE, save
-from oddlens.stages.simulate import picture
+from oddlens.lensing.simulated_images import simulate_images
+from oddlens.results.figures.style import DIFFERENCE_CMAP, IMAGE_CMAP, STYLE, save
 
 CAMERA = {
     "camera": {"pixels": 64, "pixel_scale_arcsec": 0.1, "psf": {"fwhm_arcsec": 0.25, "pixels": 21}, "exposure_s": 4000}
@@ -34,17 +34,17 @@ def main() -> None:
     smooth = None
     for row, (label, (cls, presets)) in zip(axes, ROWS.items(), strict=True):
         simulation = preset_simulation(*presets, above=CAMERA)
-        made = picture(simulation, render.renderer(simulation.camera, cls), cls=cls, **NAME)
+        made = simulate_images(simulation, render.renderer(simulation.camera, cls), cls=cls, **NAME)
         smooth = smooth or made
         change = made.noise_free[0] - smooth.noise_free[0]
         kappa = convergence.difference(simulation.camera, cls, made.scenes, 0)
         peak = smooth.noise_free.max()
         panels = [
-            (made.noise_free[0], IMAGES, 0, peak),
-            (made.images[0], IMAGES, 0, peak),
-            (change, DIFFERENCES, -peak / 8, peak / 8),
-            (change / made.sigma[0], DIFFERENCES, -8, 8),
-            (kappa, DIFFERENCES, -0.3, 0.3),
+            (made.noise_free[0], IMAGE_CMAP, 0, peak),
+            (made.images[0], IMAGE_CMAP, 0, peak),
+            (change, DIFFERENCE_CMAP, -peak / 8, peak / 8),
+            (change / made.sigma[0], DIFFERENCE_CMAP, -8, 8),
+            (kappa, DIFFERENCE_CMAP, -0.3, 0.3),
         ]
         for axis, (panel, colours, low, high) in zip(row, panels, strict=True):
             shown = axis.imshow(panel, cmap=colours, vmin=low, vmax=high)

@@ -9,6 +9,7 @@ from oddlens.data import shards
 from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
 from oddlens.detectors.blocks.scan import Scan
 from oddlens.detectors.interface import loading
+from oddlens.detectors.interface.model_files import save_model
 from oddlens.detectors.interface.image_module import KnownCamera
 from oddlens.detectors.lensfit import filled
 from oddlens.lensing import camera, render, scene
@@ -32,7 +33,7 @@ def lenses(request):
     """A model, the parameters of some lenses, and what the simulator draws of them."""
     how, above = WORLDS[request.param]
     simulation = preset_simulation(request.param, above=above)
-    scenes = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
+    scenes = scene.draw_scenes(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
     model = LensModel(simulation, **how)
     model.leftover += 0.01 * torch.randn(model.leftover.shape, generator=torch.Generator().manual_seed(7))
     parameters = torch.tensor(model.parameters_of(scenes.lens), dtype=torch.float32)
@@ -64,7 +65,7 @@ def test_the_model_draws_what_the_simulator_draws(lenses):
 def test_cusps_are_drawn_with_rays_enough():
     """With 2 x 2 rays in all pixels a smooth lens whose source has a cusp was odder than half of the odd ones."""
     simulation = preset_simulation("model_b", above={"source": {"sersic_index": 4}})
-    scenes = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
+    scenes = scene.draw_scenes(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
     model, noise = LensModel(simulation), Noise(1e-3, 4e-5)
     seen = torch.tensor(render.renderer(simulation.camera, "smooth")(scenes)["image"]).flatten(1)
     error = model(torch.tensor(model.parameters_of(scenes.lens), dtype=torch.float32)) - seen
@@ -157,7 +158,7 @@ def planted():
     """Model B lenses with a point of mass 0.02 arcsec^2 on the ring; what a scan of the best smooth lenses finds."""
     simulation = preset_simulation("model_b")
     model = LensModel(simulation, rays=3)
-    scenes = scene.draw(simulation, 2, "d", "test", "smooth", np.arange(COUNT))
+    scenes = scene.draw_scenes(simulation, 2, "d", "test", "smooth", np.arange(COUNT))
     parameters = torch.tensor(model.parameters_of(scenes.lens), dtype=torch.float32)
     scan, noise = Scan(model, places=13, half_width_arcsec=2.4, softening_arcsec=0.1), Noise(1e-3, 4e-5)
     drawn = model.drawn(parameters)
@@ -269,7 +270,7 @@ def test_the_evidence_is_that_of_the_dense_covariance(source_pixels):
     simulation, spread, count = preset_simulation("model_b"), 0.02, 3
     model, noise = LensModel(simulation, source_pixels=source_pixels), Noise(1e-3, 4e-5)
     scan = Scan(model, places=7, half_width_arcsec=2.4, softening_arcsec=0.1)
-    lenses = scene.draw(simulation, 2, "d", "test", "smooth", np.arange(count)).lens
+    lenses = scene.draw_scenes(simulation, 2, "d", "test", "smooth", np.arange(count)).lens
     parameters = torch.tensor(model.parameters_of(lenses), dtype=torch.float32)
     drawn, data = model.drawn(parameters), noisy(model(parameters), noise)
     nothing = torch.zeros(count)
@@ -343,7 +344,7 @@ def test_what_no_fit_explains_says_nothing(planted):
 def test_cells_make_a_source_that_is_no_sersic_profile():
     """A clump that the profile cannot be: with source_pixels, chi-square is that of noise, and masses are found no more."""
     simulation = preset_simulation("model_b")
-    lenses = scene.draw(simulation, 3, "d", "test", "smooth", np.arange(8)).lens
+    lenses = scene.draw_scenes(simulation, 3, "d", "test", "smooth", np.arange(8)).lens
     noise, z = Noise(1e-3, 4e-5), {}
     drawing = LensModel(simulation, source_pixels=9)
     truth = torch.tensor(drawing.parameters_of(lenses), dtype=torch.float32)
@@ -363,7 +364,7 @@ def test_cells_make_a_source_that_is_no_sersic_profile():
 def test_a_few_images_span_what_subtraction_leaves():
     simulation = preset_simulation("model_c")
     model = LensModel(simulation, leftover=8)
-    learnt, new = (scene.draw(simulation, seed, "d", "test", "smooth", np.arange(48 * seed)).lens for seed in (4, 1))
+    learnt, new = (scene.draw_scenes(simulation, seed, "d", "test", "smooth", np.arange(48 * seed)).lens for seed in (4, 1))
     seen = [model.seen(torch.tensor(lens_light(simulation, q, model.side).residual).float()).numpy() for q in (learnt, new)]
     mean, images = principal_components(seen[0], 8)
     amplitudes, *_ = np.linalg.lstsq(images.T, (seen[1] - mean).T, rcond=None)
@@ -374,7 +375,7 @@ def test_a_few_images_span_what_subtraction_leaves():
 
 def test_leftover_light_is_the_simulators():
     simulation = preset_simulation("model_c", above={"source": {"clumps": None}})
-    scenes = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(6))
+    scenes = scene.draw_scenes(simulation, 1, "d", "test", "smooth", np.arange(6))
     model = LensModel(simulation, rays=4, elliptical=True, multipoles=(3, 4), free_index=True)
     lens = model(torch.tensor(model.parameters_of(scenes.lens)).float())
     light = lens_light(simulation, scenes.lens, model.side)
@@ -407,7 +408,7 @@ def test_correlated_noise_is_made_white():
 def trained():
     model = loading.detector("lensfit").build(16, seed=1, simulation=SMALL.plain(), lenses=1024, places=9)
     renderer = render.renderer(SMALL.camera, "smooth")
-    scenes = scene.draw(SMALL, 3, "d", "test", "smooth", np.arange(64))
+    scenes = scene.draw_scenes(SMALL, 3, "d", "test", "smooth", np.arange(64))
     seen = renderer(scenes)["image"]
     images = (seen + np.sqrt(1e-3 * seen + 1.6e-4) * np.random.default_rng(0).standard_normal(seen.shape)).astype("f4")
     model.fit(images, seed=1, camera=KnownCamera(1e-3, 1.6e-4, 2.1), training={"epochs": 150, "batch_size": 64})
@@ -461,7 +462,7 @@ def test_the_scatter_of_cells_is_learnt_from_images(scatter):
     model = loading.detector("lensfit").build(
         16, seed=1, simulation=SMALL.plain(), lenses=512, places=3, source_pixels=5
     )
-    scenes = scene.draw(SMALL, 3, "d", "test", "smooth", np.arange(64))
+    scenes = scene.draw_scenes(SMALL, 3, "d", "test", "smooth", np.arange(64))
     parameters = torch.tensor(model.model.parameters_of(scenes.lens)).float()
     generator = torch.Generator().manual_seed(5)
     amplitudes = scatter * torch.randn(64, 25, generator=generator)
@@ -521,7 +522,7 @@ def test_a_fit_is_reached_missed_or_nowhere():
 
 def test_starts_are_counted_against_the_truth(trained, tmp_path):
     model, _ = trained
-    model.save(tmp_path / "model", row="lensfit")
+    save_model(model, tmp_path / "model", row="lensfit")
     paths = []
     for cls in ("smooth", "cdm"):
         paths.append(tmp_path / f"{cls}.h5")
@@ -540,7 +541,7 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
     # From anywhere but the truth fits do not arrive.
     scatter = model.scatter.clone()
     model.scatter *= 8
-    model.save(tmp_path / "lost", row="lensfit")
+    save_model(model, tmp_path / "lost", row="lensfit")
     model.scatter.copy_(scatter)
     fit_convergence(
         tmp_path / "fit_convergence", tmp_path / "lost", paths, dataset="d", row="lensfit", images=200, device="cpu"
@@ -595,14 +596,14 @@ def test_an_image_that_shows_too_little_is_doubtful_and_one_that_shows_nothing_i
 def test_lenses_that_the_world_cannot_have_are_flagged(trained, tmp_path):
     model, images = trained
     assert model.scores_and_findings(images)[1]["at_bounds"].mean() < 0.05
-    scenes = scene.draw(model.smooth, 3, "d", "test", "smooth", np.arange(16))
+    scenes = scene.draw_scenes(model.smooth, 3, "d", "test", "smooth", np.arange(16))
     far = torch.tensor(model.model.parameters_of(scenes.lens)).float()
     far[:, model.model.names.index("einstein_radius")] = 2.4
     seen = noisy(model.model(far), Noise(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
     found = model.scores_and_findings(seen)[1]
     assert (found["at_bounds"] + found["doubtful"]).mean() > 0.9
     assert found["at_bounds"].mean() > 0.5
-    model.save(tmp_path / "model")
+    save_model(model, tmp_path / "model")
     loaded, _ = loading.load(tmp_path / "model")
     np.testing.assert_array_equal(loaded.scores_and_findings(seen)[1]["at_bounds"], found["at_bounds"])
 

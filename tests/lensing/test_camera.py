@@ -76,7 +76,7 @@ def test_a_kernel_is_symmetric_and_sums_to_one(profile, beta):
 
 def test_each_image_has_its_own_kernel_where_the_width_varies():
     simulation = preset_simulation("model_a", above={"camera": {"psf": {"fwhm_arcsec": {"uniform": [0.5, 1.0]}}}})
-    drawn = scene.draw(simulation, 1, "d", "test", "smooth", np.arange(5)).lens
+    drawn = scene.draw_scenes(simulation, 1, "d", "test", "smooth", np.arange(5)).lens
     kernels = cameras.psf_kernels(simulation.camera, drawn)
     assert kernels.shape == (5, 21, 21)
     np.testing.assert_allclose(kernels.sum(axis=(1, 2)), 1)
@@ -85,7 +85,7 @@ def test_each_image_has_its_own_kernel_where_the_width_varies():
 
 
 def test_images_share_a_kernel_where_the_width_is_fixed():
-    drawn = scene.draw(SIMULATION, 1, "d", "test", "smooth", np.arange(5)).lens
+    drawn = scene.draw_scenes(SIMULATION, 1, "d", "test", "smooth", np.arange(5)).lens
     assert cameras.psf_kernels(SIMULATION.camera, drawn).shape == (1, 21, 21)
 
 

@@ -78,7 +78,9 @@ def test_a_vortex_against_its_closed_form():
 @cache
 def scenes(preset, pool, cls, first=0, count=4):
     odd_simulation = preset_simulation(*preset.split(), above=TRUTH)
-    return odd_simulation.camera, scene.draw(odd_simulation, 3, "one", pool, cls, np.arange(first, first + count))
+    return odd_simulation.camera, scene.draw_scenes(
+        odd_simulation, 3, "one", pool, cls, np.arange(first, first + count)
+    )
 
 
 @pytest.mark.parametrize("preset", ["model_a", "model_c"])
@@ -125,5 +127,5 @@ def test_every_class_has_a_map():
         above = {"camera": {"pixels": 8, "pixel_scale_arcsec": 0.5, "psf": {"pixels": 5}}}
         odd_simulation = preset_simulation(*dict.fromkeys(["model_a", preset]), above=above)
         for cls in odd_simulation.substructure:
-            odd = scene.draw(odd_simulation, 3, "one", "test", cls, np.arange(1))
+            odd = scene.draw_scenes(odd_simulation, 3, "one", "test", cls, np.arange(1))
             assert np.isfinite(convergence.difference(odd_simulation.camera, cls, odd, 0)).all(), (preset, cls)

@@ -11,6 +11,7 @@ from oddlens.config.presets import preset_simulation
 from oddlens.data import shards
 from oddlens.data.randomness import stream
 from oddlens.lensing import render, scene, substructure_classes
+from oddlens.lensing.simulated_images import simulate_images
 from oddlens.lensing.substructure import cdm, vortex
 from oddlens.stages import simulate as simulating
 
@@ -40,7 +41,7 @@ OTHER_NAMES = [{"seed": 4}, {"dataset": "two"}, {"pool": "validation"}, {"pool":
 def _small_batches():
     """A shard fills its last batch up, and these have six images."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulating, "BATCH", 8)
+        patch.setattr(simulating, "MAX_BATCH_IMAGES", 8)
         yield
 
 
@@ -56,7 +57,7 @@ def truth_of(cls):
 
 
 def drawn(indices=range(200), **changes):
-    return scene.draw(SIMULATION, **(NAME | changes), indices=np.asarray(indices))
+    return scene.draw_scenes(SIMULATION, **(NAME | changes), indices=np.asarray(indices))
 
 
 def same(one, other):
@@ -73,7 +74,7 @@ def test_an_image_is_the_same_in_any_shard(cls):
 
 def test_an_image_is_the_same_in_any_batch(monkeypatch):
     whole = shard("cdm", 0, 6)
-    monkeypatch.setattr(simulating, "BATCH", 4)
+    monkeypatch.setattr(simulating, "MAX_BATCH_IMAGES", 4)
     same(whole, simulated("cdm", 0, 6))
 
 
@@ -210,13 +211,11 @@ def pictured(simulation, cls, count=3):
     camera = simulation.camera.model_copy(update={"error_sigma": None})
     simulation = simulation.model_copy(update={"camera": camera})
     rendered = render.renderer(camera, cls)
-    return simulating.picture(simulation, rendered, 3, "one", "test", cls, np.arange(count))
+    return simulate_images(simulation, rendered, 3, "one", "test", cls, np.arange(count))
 
 
 def test_without_noise_an_image_is_what_the_camera_sees():
-    made = pictured(
-        preset_simulation("model_c", above=merged(SMALL, {"camera": {"noise": "none"}})), "smooth"
-    )
+    made = pictured(preset_simulation("model_c", above=merged(SMALL, {"camera": {"noise": "none"}})), "smooth")
     np.testing.assert_array_equal(made.images, made.noise_free)
     np.testing.assert_array_equal(made.noise_free, made.rendered["image"] - made.rendered["subtracted"])
 
@@ -271,7 +270,7 @@ def assert_from(prior, values):
 
 @pytest.mark.parametrize("name", priors_by_column(DIVERSE))
 def test_lenses_follow_their_priors(name):
-    columns = scene.draw(DIVERSE, **NAME, indices=np.arange(500)).lens
+    columns = scene.draw_scenes(DIVERSE, **NAME, indices=np.arange(500)).lens
     assert_from(priors_by_column(DIVERSE)[name], columns[name])
 
 
@@ -281,7 +280,7 @@ def assert_independent(columns):
 
 
 def test_lens_parameters_are_drawn_independently():
-    columns = scene.draw(DIVERSE, **NAME, indices=np.arange(500)).lens
+    columns = scene.draw_scenes(DIVERSE, **NAME, indices=np.arange(500)).lens
     assert_independent([columns[name] for name in priors_by_column(DIVERSE)])
 
 

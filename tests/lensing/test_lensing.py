@@ -26,7 +26,7 @@ IMAGES = 400
 
 
 def draw(cls, indices, simulation=SIMULATION):
-    return scene.draw(simulation, 7, "model_a", "test", cls, np.asarray(indices))
+    return scene.draw_scenes(simulation, 7, "model_a", "test", cls, np.asarray(indices))
 
 
 def one(columns, k):
@@ -68,9 +68,7 @@ def test_the_first_row_is_the_top():
 
 def test_a_source_above_right_is_seen_above_right():
     above = {"source": {"offset_arcsec": 3.0, "offset_angle_deg": 45.0, "effective_radius_arcsec": 0.1}}
-    simulation = preset_simulation(
-        "model_a", above={**above, "lens": {"mass_msun": 1e8, "shear": {"magnitude": 0.0}}}
-    )
+    simulation = preset_simulation("model_a", above={**above, "lens": {"mass_msun": 1e8, "shear": {"magnitude": 0.0}}})
     image = render.renderer(simulation.camera.model_copy(update={"error_sigma": None}), "smooth")(
         draw("smooth", [0], simulation)
     )

@@ -396,7 +396,7 @@ def test_a_mass_at_the_centre_gives_what_lies_within_the_radius():
 
 @pytest.mark.parametrize("used", [0, 1, 7, 8, 9, 20])
 @pytest.mark.parametrize("block", [1, 8])
-def test_accumulated_is_the_same_in_both_libraries(used, block):
+def test_accumulate_is_the_same_in_both_libraries(used, block):
     weights = np.where(np.arange(20) < used, np.random.default_rng(3).uniform(1, 2, 20), 0)
     sums = [
         accumulate(lambda total, w: total + w, xp.zeros(3), [xp.asarray(weights)], used_slots(weights, xp), xp, block)
@@ -406,7 +406,7 @@ def test_accumulated_is_the_same_in_both_libraries(used, block):
     np.testing.assert_allclose(sums[1], sums[0], rtol=1e-6)
 
 
-def test_last_used_counts_up_to_the_last_slot_that_weighs_anything():
+def test_used_slots_counts_up_to_the_last_slot_that_weighs_anything():
     cases = [[0, 0, 0], [1, 0, 0], [0, 2, 0], [1, 0, 3]]
     assert [int(used_slots(np.array(case), np)) for case in cases] == [0, 1, 2, 3]
     assert [int(used_slots(jnp.array(case), jnp)) for case in cases] == [0, 1, 2, 3]

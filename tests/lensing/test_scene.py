@@ -7,6 +7,7 @@ from scipy import integrate, stats
 from oddlens.config.presets import preset_simulation
 from oddlens.lensing import profiles, ray_tracing, render, scene, substructure_classes
 from oddlens.lensing.reference import al
+from oddlens.lensing.simulated_images import simulate_images
 from oddlens.schema.config_errors import ConfigError
 from oddlens.stages import simulate
 
@@ -27,7 +28,7 @@ WORLDS = {
 
 
 def drawn(simulation, cls="smooth", count=300, pool="test"):
-    return scene.draw(
+    return scene.draw_scenes(
         WORLDS[simulation] if isinstance(simulation, str) else simulation, 7, "scenes", pool, cls, np.arange(count)
     )
 
@@ -106,7 +107,7 @@ def test_the_circled_mass_of_an_ellipsoid_is_its_integral(q):
         return 1 / np.sqrt(q * np.cos(phi) ** 2 + np.sin(phi) ** 2 / q)
 
     expected = integrate.quad(brightness, 0, 2 * np.pi, points=[np.pi / 2, np.pi, 3 * np.pi / 2])[0] / (2 * np.pi)
-    assert scene.circled(np.array([q]))[0] == pytest.approx(expected, rel=1e-8)
+    assert scene.ellipsoid_mass_in_circle(np.array([q]))[0] == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize(("simulation", "cls"), [(w, c) for w, c, _ in CASES])
@@ -174,7 +175,9 @@ def test_the_mass_of_truncated_halos_is_the_mass_drawn():
 
 def held_halo(scenes, k):
     lens = scenes.lens
-    return scene.circled(lens["lens_axis_ratio"][k : k + 1])[0] * lens["halo_einstein_radius_arcsec"][k]
+    return (
+        scene.ellipsoid_mass_in_circle(lens["lens_axis_ratio"][k : k + 1])[0] * lens["halo_einstein_radius_arcsec"][k]
+    )
 
 
 @pytest.mark.parametrize(
@@ -445,16 +448,16 @@ def flat(value):
 
 def test_a_picture_too_bright_for_the_counter_is_refused_by_name():
     with pytest.raises(ValueError, match=r"^scenes/test/smooth/4: a pixel collects 1e\+09 electrons") as caught:
-        simulate.picture(WORLDS["model_a"], flat(1e6), 7, "scenes", "test", "smooth", np.array([4, 5]))
+        simulate_images(WORLDS["model_a"], flat(1e6), 7, "scenes", "test", "smooth", np.array([4, 5]))
     assert "lower camera.exposure_s or the brightness of source, lens light or sky" in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_picture_that_is_not_finite_is_refused_by_name_with_what_was_drawn(value):
     with pytest.raises(
-        ArithmeticError, match=r"^scenes/test/cdm/4 has pixels that are not finite. Drawn were"
+        ArithmeticError, match=r"^scenes/test/cdm/4 has pixels that are not finite. Its parameters"
     ) as caught:
-        simulate.picture(WORLDS["model_a"], flat(value), 7, "scenes", "test", "cdm", np.array([4, 5]))
+        simulate_images(WORLDS["model_a"], flat(value), 7, "scenes", "test", "cdm", np.array([4, 5]))
     lens = drawn("model_a", "cdm", 6).lens
     assert f"shear_angle_deg {lens['shear_angle_deg'][4]:.6g}" in str(caught.value)
 

@@ -20,7 +20,7 @@ CLASSES = substructure_classes.names()
 SIMULATION = preset_simulation("model_a", *(name for name in CLASSES if (PRESETS / f"{name}.yaml").exists()))
 COUNT = 3
 HEAVIEST = 1e12
-LENS = scene.draw(SIMULATION, 5, "contract", "test", "smooth", np.arange(COUNT)).lens
+LENS = scene.draw_scenes(SIMULATION, 5, "contract", "test", "smooth", np.arange(COUNT)).lens
 
 
 def priors(cls):
@@ -70,7 +70,7 @@ from oddlens.lensing import scene, substructure_classes
 from oddlens.lensing.simulation import Simulation
 raw = yaml.safe_load(open({str(PRESETS / "model_a.yaml")!r}))
 raw["substructure"] = {{"string": raw["substructure"]["vortex"]}}
-drawn = scene.draw(Simulation.model_validate(raw), 1, "d", "test", "string", np.arange(2))
+drawn = scene.draw_scenes(Simulation.model_validate(raw), 1, "d", "test", "string", np.arange(2))
 print(*substructure_classes.names(), *drawn.substructure)
 """
     found = subprocess.run(
@@ -195,7 +195,7 @@ def test_truth_states_the_mass_of_the_areas(cls):
 def test_a_scene_of_the_class_renders(cls):
     psf = SIMULATION.camera.psf.model_copy(update={"pixels": 3})
     camera = SIMULATION.camera.model_copy(update={"pixels": 8, "over_sampling": 1, "error_sigma": None, "psf": psf})
-    scenes = scene.draw(SIMULATION, 5, "contract", "test", cls, np.arange(COUNT))
+    scenes = scene.draw_scenes(SIMULATION, 5, "contract", "test", cls, np.arange(COUNT))
     rendered = render.renderer(camera, cls)(scenes)
     assert rendered.keys() == {"image", "rays"}
     assert rendered["image"].shape == (COUNT, 8, 8)

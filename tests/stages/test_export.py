@@ -54,7 +54,7 @@ def _quick():
         return made[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(simulating, "BATCH", 4)
+        patch.setattr(simulating, "MAX_BATCH_IMAGES", 4)
         patch.setattr(simulating.reference, "disagreement", lambda *_: 0.0)
         patch.setattr(render, "renderer", kept)
         yield
@@ -170,7 +170,7 @@ def test_the_estimated_noise_is_the_true_one_but_for_noise(config):
     images, rays = config["datasets"]["model_a"]["images"], {"error_sigma": None, "over_sampling": 4}
     config["datasets"] = {"one": {"preset": "model_c", "images": images, "camera": rays}}
     found = parse_study(config)
-    made, camera = image.draw(found, "one", "train", SMOOTH, 3), found.datasets["one"].camera
+    made, camera = image.simulate_image(found, "one", "train", SMOOTH, 3), found.datasets["one"].camera
     q = {name: float(column[0]) for name, column in made.scenes.lens.items()}
     estimate = noise_map.noise_map(made.images[0], q, camera, cameras.psf_kernels(camera, made.scenes.lens)[0])
     ratio = estimate / made.sigma[0]
@@ -243,7 +243,7 @@ def test_an_image_comes_with_what_only_a_simulator_knows(config_path, tiny, shar
     np.testing.assert_array_equal(maps["TWIN"], by_class["smooth"].images[1])
     pull = (maps["PRIMARY"] - maps["NOISEFREE"]) / maps["NOISE"]
     assert 0.8 < pull.std() < 1.2
-    odd = scene.draw(tiny.datasets["model_a"], tiny.seed, "model_a", "test", "vortex", np.array([1]))
+    odd = scene.draw_scenes(tiny.datasets["model_a"], tiny.seed, "model_a", "test", "vortex", np.array([1]))
     expected = convergence.difference(tiny.datasets["model_a"].camera, "vortex", odd, 0)
     np.testing.assert_array_equal(maps["KAPPADIF"], expected)
 

@@ -157,7 +157,7 @@ class LensFamily:
         if beyond := extras(simulation):
             raise ValueError(f"the simulation has {', '.join(beyond)}, which these models have not")
         self.simulation, self.mass = simulation, mass
-        scenes = scene.draw(simulation.only(SMOOTH), seed, "follow", "drawn", SMOOTH, np.arange(DRAWN))
+        scenes = scene.draw_scenes(simulation.only(SMOOTH), seed, "follow", "drawn", SMOOTH, np.arange(DRAWN))
         self.tracers = [tracer(scenes, k, SMOOTH) for k in range(DRAWN)]
         self.redshifts = [float(np.mean(scenes.lens[f"{which}_redshift"])) for which in ("lens", "source")]
 

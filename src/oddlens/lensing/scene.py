@@ -127,7 +127,7 @@ def _draw_clumps(seed: int, names: tuple[str, ...], indices: np.ndarray, clumps:
     }
 
 
-def circled(axis_ratio: np.ndarray) -> np.ndarray:
+def ellipsoid_mass_in_circle(axis_ratio: np.ndarray) -> np.ndarray:
     """The mass of an isothermal ellipsoid within the circle of its Einstein radius, over that of a sphere.
 
     The mean over angle of 1 / sqrt(q cos^2 + sin^2 / q), a complete elliptic integral.
@@ -135,12 +135,12 @@ def circled(axis_ratio: np.ndarray) -> np.ndarray:
     return 2 / np.pi * np.sqrt(axis_ratio) * special.ellipk(1 - axis_ratio**2)
 
 
-def draw(simulation: Simulation, seed: int, dataset: str, pool: str, cls: str, indices: np.ndarray) -> Scenes:
+def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls: str, indices: np.ndarray) -> Scenes:
     """The scenes of the images `indices` [n] of a class in a pool.
 
     The mass inside the Einstein radius b of the whole lens is the same for every class (an isothermal halo has no
     finite total mass): a sphere of Einstein radius b' holds b' b of it (as area, arcsec^2), an ellipsoid C b' b (see
-    `circled`), and the substructure the area a(<b), so b' = b - a(<b) / (C b). Otherwise the ring's radius would tell
+    `ellipsoid_mass_in_circle`), and the substructure the area a(<b), so b' = b - a(<b) / (C b). Otherwise the ring's radius would tell
     the classes apart; `lens.conserve_mass: false` lets it.
     """
     lens_name = _stream_name(dataset, pool, cls)
@@ -163,7 +163,7 @@ def draw(simulation: Simulation, seed: int, dataset: str, pool: str, cls: str, i
     sub = module.draw(own_priors, v, q)
     q["halo_einstein_radius_arcsec"] = b.copy()
     if simulation.lens.conserve_mass:
-        round_halo = circled(q["lens_axis_ratio"]) if "lens_axis_ratio" in q else 1.0
+        round_halo = ellipsoid_mass_in_circle(q["lens_axis_ratio"]) if "lens_axis_ratio" in q else 1.0
         q["halo_einstein_radius_arcsec"] -= module.enclosed(sub, b) / (round_halo * b)
     truth = module.truth(sub, q)
     truth["substructure_fraction"] = truth.get("substructure_mass_msun", np.zeros(len(b))) / q["lens_mass_msun"]

@@ -1,10 +1,11 @@
-"""Simulate one image again, alone, by its name: `oddlens image model_a/test/vortex/17`.
+"""Simulate one image of a study again: `oddlens image model_a/test/vortex/17`.
 
-An image is a function of its name and the config, so this is bit for bit the one in the shard, and what no shard keeps
-comes with it: the image without noise, the noise that it has, its smooth twin, and the difference in convergence.
+An image is a function of its name and the config, so the result equals the image in the shard bit for bit. The file
+also holds what shards do not keep: the image without noise, its noise map, its smooth twin, and the difference in
+convergence from the twin.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,25 +15,26 @@ from oddlens.data.shards import Shard
 from oddlens.files.artefacts import atomic_write
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import convergence, render, scene
+from oddlens.lensing.simulated_images import SimulatedImages, simulate_images
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations import fits_files
 from oddlens.observations.fits_files import Observation
 from oddlens.schema.config_errors import nearest
-from oddlens.stages.simulate import Pictures, arrays_of, picture
 
-FORM = "an image is named dataset/pool/class/index, as in model_a/test/vortex/17"
-Name = tuple[str, str, str, int]
+NAME_FORM = "an image is named dataset/pool/class/index, as in model_a/test/vortex/17"
+ImageName = tuple[str, str, str, int]
+"""Data set, pool, class and index."""
 
 
-def parsed(written: str, study: Study) -> Name:
-    """The data set, pool, class and index that a name holds.
+def parse_image_name(name: str, study: Study) -> ImageName:
+    """The data set, pool, class and index of an image's name.
 
     Raises:
         ValueError: if the study has no such image.
     """
-    parts = written.strip("/").split("/")
+    parts = name.strip("/").split("/")
     if len(parts) != 4:
-        raise ValueError(f"'{written}' has {len(list(filter(None, parts)))} parts: {FORM}")
+        raise ValueError(f"'{name}' has {len(list(filter(None, parts)))} parts: {NAME_FORM}")
     dataset, pool, cls, number = parts
     if dataset not in study.datasets:
         raise ValueError(f"unknown data set '{dataset}'. {nearest(dataset, study.datasets)}")
@@ -47,58 +49,59 @@ def parsed(written: str, study: Study) -> Name:
     return dataset, pool, cls, int(number)
 
 
-def draw(study: Study, dataset: str, pool: str, cls: str, index: int) -> Pictures:
+def simulate_image(study: Study, dataset: str, pool: str, cls: str, index: int) -> SimulatedImages:
     """The image as a batch of one."""
     simulation = study.datasets[dataset]
     rendered = render.renderer(simulation.camera, cls)
-    return picture(simulation, rendered, study.seed, dataset, pool, cls, np.array([index]))
+    return simulate_images(simulation, rendered, study.seed, dataset, pool, cls, np.array([index]))
 
 
 def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> Observation:
-    """The image with all that is known of it."""
-    camera, made = study.datasets[dataset].camera, draw(study, dataset, pool, cls, index)
+    """The image with its truth and the maps that shards do not keep."""
+    camera, simulated = study.datasets[dataset].camera, simulate_image(study, dataset, pool, cls, index)
     maps = {
-        "NOISE": made.sigma[0].astype(np.float32),
-        "PSF": cameras.psf_kernels(camera, made.scenes.lens)[0],
-        "NOISEFREE": made.noise_free[0],
+        "NOISE": simulated.sigma[0].astype(np.float32),
+        "PSF": cameras.psf_kernels(camera, simulated.scenes.lens)[0],
+        "NOISEFREE": simulated.noise_free[0],
     }
     if cls != SMOOTH:
-        maps["KAPPADIF"] = convergence.difference(camera, cls, made.scenes, 0)
+        maps["KAPPADIF"] = convergence.difference(camera, cls, simulated.scenes, 0)
     if cls != SMOOTH and pool == "test":
-        maps["TWIN"] = draw(study, dataset, pool, SMOOTH, index).images[0]
-    kept = Shard(arrays_of(made, np.array([index])), {})
+        maps["TWIN"] = simulate_image(study, dataset, pool, SMOOTH, index).images[0]
+    kept = Shard(simulated.arrays(np.array([index])), {})
     return Observation(
-        image=made.images[0],
+        image=simulated.images[0],
         pixel_scale_arcsec=camera.pixel_scale_arcsec,
         identity={"dataset": dataset, "pool": pool, "class": cls, "index": index, "seed": study.seed},
         truth={name: float(value) for name, value in kept.one("truth", 0).items()},
         maps=maps,
         tables={"SUBSTRUCTURE": kept.one("substructure", 0), "CLUMPS": kept.one("source", 0)},
-        comments=("NOISE is the standard deviation of the noise that this image was given, from its light.",),
+        comments=("NOISE is the standard deviation of this image's noise, computed from its light without noise.",),
     )
 
 
-def told(name: str, seen: Observation) -> str:
-    """The truth as a table of two columns."""
-    width = max(len(column) for column in seen.truth)
-    return "\n".join([name, *(f"  {column:<{width}}  {value:.6g}" for column, value in seen.truth.items())])
+def describe_truth(name: str, truth: Mapping[str, float]) -> str:
+    """The truth of an image as a table of two columns."""
+    width = max(len(column) for column in truth)
+    return "\n".join([name, *(f"  {column:<{width}}  {value:.6g}" for column, value in truth.items())])
 
 
 def write_image(name: str, config_files: Sequence[Path], out: Path | None = None) -> str:
-    """Simulate one image again and write it as FITS; returns its truth and the path, to print.
+    """Simulate one image again and write it as FITS; returns a text with its truth and the path.
 
     Args:
-        config_files: each laid over those before it.
-        out: default `results/<study>/images/<name, with dashes>.fits`.
+        name: dataset/pool/class/index.
+        config_files: each is merged over those before it.
+        out: by default `results/<study>/images/<name, with dashes>.fits`.
 
     Raises:
         OSError, ValueError: if the config or the name is wrong, or the file cannot be written.
     """
     study = read_study(config_files)
-    identity = parsed(name, study)
+    identity = parse_image_name(name, study)
     name = scene.name(*identity)
     out = out or Path("results", study.study, "images", f"{name.replace('/', '-')}.fits")
-    seen = observation(study, *identity)
+    image = observation(study, *identity)
     with atomic_write(out) as temporary:
-        fits_files.write(temporary, seen)
-    return f"{told(name, seen)}\n\nWritten: {out}"
+        fits_files.write(temporary, image)
+    return f"{describe_truth(name, image.truth)}\n\nWritten: {out}"
