@@ -19,7 +19,7 @@ import numpy as np
 from astropy.io import fits
 from PIL import Image
 
-from oddlens.results.figures.style import DIFFERENCES, IMAGES, STYLE, save
+from oddlens.results.figures.style import DIFFERENCE_CMAP, IMAGE_CMAP, STYLE, save
 
 PAGE = Path(__file__).with_name("tutorial.md")
 COMMANDS = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -60,10 +60,10 @@ def draw_image(path: Path) -> None:
     with fits.open(path) as file:
         image, noise, twin, kappa = (np.flipud(file[key].data) for key in (0, "NOISE", "TWIN", "KAPPADIF"))
     panels = {
-        "the image": (image, IMAGES, image.min(), image.max()),
-        "its smooth twin": (twin, IMAGES, image.min(), image.max()),
-        "(image - twin) / noise": ((image - twin) / noise, DIFFERENCES, -8, 8),
-        "change of convergence": (kappa, DIFFERENCES, -0.3, 0.3),
+        "the image": (image, IMAGE_CMAP, image.min(), image.max()),
+        "its smooth twin": (twin, IMAGE_CMAP, image.min(), image.max()),
+        "(image - twin) / noise": ((image - twin) / noise, DIFFERENCE_CMAP, -8, 8),
+        "change of convergence": (kappa, DIFFERENCE_CMAP, -0.3, 0.3),
     }
     figure, axes = plt.subplots(1, len(panels), figsize=(10, 2.8), layout="constrained")
     for axis, (title, (panel, colours, low, high)) in zip(axes, panels.items(), strict=True):

@@ -1,7 +1,9 @@
-"""Who may import whom (design: walls), and that fingerprints see all that a rule runs."""
+"""Imports run one way, and fingerprints cover all that a rule runs."""
 
+import re
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -12,10 +14,82 @@ from oddlens.provenance.fingerprint import closure, fingerprint, imports
 
 SRC = ROOT / "src" / "oddlens"
 FILES = sorted(SRC.rglob("*.py"))
+PACKAGES = """
+cli stages pretrained results regression detectors training observations config lensing statistics data provenance files
+schema
+""".split()
+"""Each imports packages to its right only."""
+DETECTORS = [f"oddlens.detectors.{name}" for name in detector_registry.detectors()]
+FITTING = [
+    f"oddlens.detectors.{name}" for name in detector_registry.detectors() if detector_registry.takes_simulation(name)
+]
+SUBSTRUCTURES = [f"oddlens.lensing.substructure.{name}" for name in substructure_classes.names()]
+IMPORTED_BY_NAME = {
+    "simulate": SUBSTRUCTURES,
+    "follow_up": SUBSTRUCTURES,
+    **dict.fromkeys(["train", "residual_inputs", "score", "publish", "real"], DETECTORS),
+}
+"""The modules that a stage imports by a name of the config."""
+RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
+STAGES = re.findall(r"^rule (\w+):", RULES, re.MULTILINE)
+WITHOUT_TORCH = [
+    "split",
+    "truth",
+    "aggregate",
+    "figures",
+    "study_figures",
+    "tabulate",
+    "regression_figures",
+    "real_tables",
+]
+WITHOUT_TORCH += ["report", "retrieve"]
+
+
+def relative(path):
+    return path.relative_to(SRC).as_posix()
 
 
 def importers(package):
-    return {f.relative_to(SRC).as_posix() for f in FILES if package in {name.split(".")[0] for name in imports(f)}}
+    return {relative(path) for path in FILES if package in {name.split(".")[0] for name in imports(path)}}
+
+
+@cache
+def loaded(*modules):
+    """All modules that importing some of this project loads: their files, by name."""
+    code = (
+        f"import importlib, sys\nfor name in {modules!r}:\n    importlib.import_module(name)\n"
+        "print(*(f'{name} {getattr(module, \"__file__\", None)}' for name, module in sys.modules.items()), sep='\\n')"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", capture_output=True, text=True, check=True)
+    return dict(line.split(" ", 1) for line in run.stdout.splitlines())
+
+
+# --- packages ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_packages_are_those_of_the_order():
+    assert {path.name for path in SRC.iterdir() if path.is_dir() and path.name != "__pycache__"} == set(PACKAGES)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_those_below_it(package):
+    allowed = PACKAGES[PACKAGES.index(package) :]
+    upward = {
+        f"{relative(path)} imports {name}"
+        for path in (SRC / package).rglob("*.py")
+        for name in imports(path)
+        if name.startswith("oddlens.") and name.split(".")[1] in set(PACKAGES) - set(allowed)
+    }
+    assert not upward
+
+
+def test_at_most_sixteen_entries_stand_side_by_side():
+    assert len([path for path in SRC.iterdir() if path.name != "__pycache__"]) <= 16
+
+
+@pytest.mark.parametrize("path", sorted(SRC.glob("*/**/__init__.py")), ids=relative)
+def test_packages_have_no_code_of_their_own(path):
+    assert not path.read_text()
 
 
 def test_only_the_reference_imports_autolens():
@@ -28,93 +102,62 @@ def test_nothing_imports_snakemake():
 
 @pytest.mark.parametrize(
     "module",
-    [
-        "oddlens.training.loop",
-        "oddlens.stages.train",
-        "oddlens.stages.score",
-        "oddlens.statistics.metrics",
-        "oddlens.data.splits",
-    ]
-    + ["oddlens.stages.regress", "oddlens.stages.estimate"]
-    + [f"oddlens.detectors.{name}" for name in detector_registry.detectors() if not detector_registry.takes_simulation(name)],
+    ["oddlens.training.loop", "oddlens.statistics.metrics", "oddlens.data.splits"]
+    + [f"oddlens.stages.{name}" for name in ("train", "score", "regress", "estimate")]
+    + sorted(set(DETECTORS) - set(FITTING)),
 )
-def test_what_learns_does_not_know_lenses(module):
-    assert not [f for f in closure(module) if "lensing" in f.parts]
+def test_training_does_not_import_lensing(module):
+    assert not [path for path in closure(module) if "lensing" in path.parts]
 
 
-def test_the_one_door_is_lensfit_and_it_needs_neither_jax_nor_autolens():
-    assert [name for name in detector_registry.detectors() if detector_registry.takes_simulation(name)] == ["lensfit"]
-    assert not {SRC / "lensing" / name for name in ("render.py", "reference.py")} & closure("oddlens.detectors.lensfit")
-    code = "import sys, oddlens.detectors.lensfit; sys.exit(bool({'autolens', 'jax'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", check=False).returncode == 0
+def test_lensfit_alone_imports_lensing_and_neither_jax_nor_autolens():
+    assert FITTING == ["oddlens.detectors.lensfit"]
+    assert not {SRC / "lensing" / name for name in ("render.py", "reference.py")} & closure(*FITTING)
+    assert not {"autolens", "jax"} & loaded(*FITTING).keys()
+
+
+# --- stages -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_rule_has_a_script_and_a_stage_of_its_name_and_their_fingerprint(name):
+    text = re.search(rf"^rule {name}:\n(.*?)(?=^\S|\Z)", RULES, re.MULTILINE | re.DOTALL)[1]
+    assert f'"../scripts/{name}.py"' in text
+    script = (ROOT / f"workflow/scripts/{name}.py").read_text()
+    assert f"from oddlens.stages.{name} import " in script
+    source = re.search(r"source=(.*?),\n    \w", text, re.DOTALL)[1]
+    assert f'"oddlens.stages.{name}"' in source
+    registered = {"detector_module(": DETECTORS, '"oddlens.lensing.substructure.': SUBSTRUCTURES}
+    named = [modules for call, modules in registered.items() if call in source]
+    assert named == ([IMPORTED_BY_NAME[name]] if name in IMPORTED_BY_NAME else [])
+
+
+def test_every_script_belongs_to_a_rule_and_is_thin():
+    scripts = sorted((ROOT / "workflow/scripts").glob("*.py"))
+    assert [path.stem for path in scripts] == sorted(STAGES)
+    for script in scripts:
+        assert len(script.read_text().splitlines()) < 45, script
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_fingerprint_covers_every_module_that_is_loaded(name):
+    modules = [f"oddlens.stages.{name}", *IMPORTED_BY_NAME.get(name, [])]
+    found = {path for module, path in loaded(*modules).items() if module.split(".")[0] == "oddlens" and path != "None"}
+    assert found == {str(path) for path in closure(*modules)}
 
 
 @pytest.mark.parametrize(
-    "module",
-    [
-        "oddlens.stages.aggregate",
-        "oddlens.stages.figures",
-        "oddlens.results.figures.noise",
-        "oddlens.results.figures.ranks",
-        "oddlens.results.figures.regression",
-        "oddlens.stages.paper",
-        "oddlens.stages.tabulate",
-        "oddlens.stages.report",
-        "oddlens.config.study",
-        "oddlens.stages.truth",
-    ],
+    "module", [f"oddlens.stages.{name}" for name in WITHOUT_TORCH] + ["oddlens.config.study", "oddlens.provenance.job"]
 )
-def test_tables_figures_report_and_settings_start_without_torch(module):
-    code = f"import sys, {module}; sys.exit(bool({{'torch', 'autolens', 'jax'}} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", check=False).returncode == 0
+def test_it_starts_without_torch_and_jax(module):
+    assert not {"torch", "autolens", "jax"} & loaded(module).keys()
 
 
-STAGES = {
-    "oddlens.stages.aggregate": [],
-    "oddlens.stages.figures": [],
-    "oddlens.results.figures.noise": [],
-    "oddlens.results.figures.ranks": [],
-    "oddlens.results.figures.regression": [],
-    "oddlens.stages.regress": [],
-    "oddlens.stages.estimate": [],
-    "oddlens.stages.tabulate": [],
-    "oddlens.stages.truth": [],
-    "oddlens.stages.report": [],
-    "oddlens.stages.preview": [],
-    "oddlens.stages.export": [],
-    "oddlens.stages.follow_up": ["oddlens.lensing.substructure.smooth"],
-    "oddlens.data.splits": [],
-    "oddlens.stages.train": [f"oddlens.detectors.{name}" for name in detector_registry.detectors()],
-    "oddlens.stages.score": [f"oddlens.detectors.{name}" for name in detector_registry.detectors()],
-    "oddlens.stages.residual_inputs": [f"oddlens.detectors.{name}" for name in detector_registry.detectors()],
-    "oddlens.stages.fit_convergence": [],
-    "oddlens.stages.publish": [f"oddlens.detectors.{name}" for name in detector_registry.detectors()],
-    "oddlens.stages.simulate": [f"oddlens.lensing.substructure.{name}" for name in substructure_classes.names()],
-}
-
-
-@pytest.mark.parametrize("stage", STAGES)
-def test_a_fingerprint_sees_every_module_that_is_loaded(stage):
-    code = (
-        f"import sys, importlib; [importlib.import_module(m) for m in {[stage, *STAGES[stage]]!r}]; "
-        "print('\\n'.join(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'oddlens'))"
-    )
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", capture_output=True, text=True, check=True)
-    loaded = {line for line in run.stdout.splitlines() if line.endswith(".py")}
-    assert loaded == {str(f) for f in closure(stage, *STAGES[stage])}
-
-
-def test_no_fingerprint_sees_what_only_records():
-    recording = {SRC / "provenance" / f"{name}.py" for name in ("job", "records", "run", "audit")}
+def test_no_fingerprint_covers_the_modules_that_only_record():
+    recording = {SRC / "provenance" / f"{name}.py" for name in ("job", "records", "run", "audit", "unfinished")}
     assert all(path.is_file() for path in recording)
-    assert not recording & closure(
-        *STAGES, "oddlens.stages.real", *(module for found in STAGES.values() for module in found)
-    )
-
-
-def test_a_job_can_log_and_record_without_torch_and_jax():
-    code = "import sys, oddlens.provenance.job; sys.exit(bool({'torch', 'autolens', 'jax'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT / "src", check=False).returncode == 0
+    modules = {module for found in IMPORTED_BY_NAME.values() for module in found}
+    assert not recording & closure(*modules, *(f"oddlens.stages.{name}" for name in STAGES))
 
 
 def test_a_detector_is_in_its_own_fingerprint_only():
@@ -130,8 +173,3 @@ def test_config_holds_no_name_that_pyautolens_would_read():
     names = {path.name for path in (ROOT / "config").iterdir()}
     forbidden = {"general.yaml", "logging.yaml", "notation.yaml", "output.yaml", "latent.yaml"}
     assert not names & (forbidden | {"visualize", "priors", "non_linear"})
-
-
-def test_scripts_are_thin():
-    for script in (ROOT / "workflow" / "scripts").glob("*.py"):
-        assert len(script.read_text().splitlines()) < 45, script

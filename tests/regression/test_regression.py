@@ -21,15 +21,15 @@ from oddlens.regression.histograms import Densities, Scale, covered
 from oddlens.regression.network import Regressor
 from oddlens.regression.population import Populations, level, tilted
 from oddlens.regression.targets import ANY, FRACTION, Targets, truth, written
-from oddlens.results.figures.regression import draw_regression
-from oddlens.results.tables.result_files import write_result
-from oddlens.results.tables.fractions import LENSES, drawn, fractions_table
-from oddlens.results.tables.regression import judged, regression_table
 from oddlens.results.tables.dataset_scores import DatasetScores
-from oddlens.results.tables.triage import ALONE, ODD, triage_table
+from oddlens.results.tables.fractions import LENSES, draw_populations, fractions_table
+from oddlens.results.tables.regression import accuracy, regression_table
+from oddlens.results.tables.result_files import write_result
+from oddlens.results.tables.triage import ANOMALOUS_FRACTION, CLASSIFIER_ALONE, triage_table
 from oddlens.schema.config_errors import ConfigError
 from oddlens.stages.estimate import estimate, load
 from oddlens.stages.regress import learn, parted
+from oddlens.stages.regression_figures import regression_figures
 from oddlens.training.objectives import Batch
 
 common = hypothesis_settings(deadline=None, derandomize=True, database=None, max_examples=50)
@@ -90,7 +90,7 @@ def test_a_histogram_is_the_exact_posterior_of_a_gaussian():
 def test_who_knows_the_prior_alone_scores_nothing_and_has_its_width():
     number, densities, *_ = gaussian()
     prior = Densities(densities.scale, np.full_like(densities.probability, 1 / BINS))
-    made = judged(prior, number)
+    made = accuracy(prior, number)
     assert made["log_score"] == pytest.approx(0, abs=1e-9)
     assert made["width68"] == pytest.approx(1)
     assert made["r2"] == pytest.approx(0, abs=0.01)
@@ -100,9 +100,9 @@ def test_who_knows_the_prior_alone_scores_nothing_and_has_its_width():
 def test_who_is_too_sure_covers_too_little():
     number, densities, *_ = gaussian()
     sharp = densities.probability**4
-    made = judged(Densities(densities.scale, sharp / sharp.sum(axis=1, keepdims=True)), number)
+    made = accuracy(Densities(densities.scale, sharp / sharp.sum(axis=1, keepdims=True)), number)
     assert made["coverage68_high"] < 0.68
-    assert made["log_score"] < judged(densities, number)["log_score"]
+    assert made["log_score"] < accuracy(densities, number)["log_score"]
 
 
 def test_probabilities_must_fit_their_scale():
@@ -405,17 +405,17 @@ def test_a_populations_posterior_covers_and_is_not_drawn_to_the_prior():
     for line in found.itertuples():
         assert line.coverage68 == pytest.approx(0.68, abs=0.075)
         assert line.coverage95 == pytest.approx(0.95, abs=0.04)
-        assert line.rmse == pytest.approx(line.deviation, rel=0.15)
+        assert line.rmse == pytest.approx(line.posterior_std, rel=0.15)
     last = found.iloc[-1]
     # Of a hundred lenses the exact posterior is normal: N(mean, (1 + noise^2) / 100), cut at the ends of its prior.
-    assert last["deviation"] == pytest.approx(np.sqrt((1 + 1.5**2) / 100), rel=0.12)
+    assert last["posterior_std"] == pytest.approx(np.sqrt((1 + 1.5**2) / 100), rel=0.12)
     assert last["slope"] > 0.85
     assert last["slope_of_means"] == pytest.approx(1 / (1 + 1.5**2), abs=0.05)
     assert last["rmse"] < last["rmse_of_means"]
 
 
 def test_levels_of_populations_are_uniform():
-    made = drawn(normal_estimates(), "cdm")
+    made = draw_populations(normal_estimates(), "cdm")
     assert stats.kstest(level(made.posterior[2], made.means, made.truth), "uniform").pvalue > 0.005
 
 
@@ -436,13 +436,13 @@ def flagged(knows, detects, count=200):
     models = {"contaminant": ["none"], "contamination": [0.0], "detector": ["dcae"], "seed": [1], "status": ["ok"]}
     scored = DatasetScores("toys", "smooth", images, pd.DataFrame(models), score[None])
     found = triage_table(estimates, scored, {"dcae": {"role": "detector"}})
-    return found.set_index(["detector", "type", "flagged"])
+    return found.set_index(["detector", "type", "flagged_fraction"])
 
 
 def test_who_knows_everything_is_pure_and_complete():
     found = flagged(knows=True, detects=True)
-    for who in (ALONE, "dcae"):
-        line = found.loc[who, "cdm", ODD]
+    for who in (CLASSIFIER_ALONE, "dcae"):
+        line = found.loc[who, "cdm", ANOMALOUS_FRACTION]
         assert line["purity"] == pytest.approx(1)
         assert line["completeness"] == pytest.approx(1)
     assert found.loc["dcae", "cdm", 0.05]["completeness"] == pytest.approx(0.5, abs=0.05)
@@ -456,7 +456,7 @@ def test_a_blind_detector_finds_what_it_flags():
 
 
 def test_a_blind_classifier_halves_what_a_good_detector_flags():
-    line = flagged(knows=False, detects=True).loc["dcae", "vortex", ODD]
+    line = flagged(knows=False, detects=True).loc["dcae", "vortex", ANOMALOUS_FRACTION]
     assert line["purity"] == pytest.approx(0.5, abs=0.08)
     assert line["completeness"] == pytest.approx(0.5, abs=0.1)
 
@@ -470,7 +470,7 @@ def test_tables_and_figures_are_made_of_what_the_stages_write(stages, tmp_path):
     triage = pd.DataFrame(flagged(True, True).reset_index()).assign(row="whole")
     write_result(tmp_path / "triage.csv", triage)
     outputs = {name: tmp_path / f"{name}.png" for name in ("estimates", "calibration", "fractions", "triage")}
-    draw_regression(outputs, dataset="toys", estimates=[folder / "estimates.h5"], triage=tmp_path / "triage.csv")
+    regression_figures(outputs, dataset="toys", estimates=[folder / "estimates.h5"], triage=tmp_path / "triage.csv")
     assert all(path.stat().st_size > 5000 for path in outputs.values())
 
 

@@ -12,14 +12,14 @@ from bs4 import BeautifulSoup
 import made_up
 from conftest import ROOT
 from oddlens.provenance import environment, records
-from oddlens.results.figures.style import said, save
+from oddlens.results.figures.style import message_figure, save
 from oddlens.results.pages import studies
 from oddlens.results.pages.pieces import change
 from oddlens.results.pages.real import real_lenses
-from oddlens.results.tables import conventions
 from oddlens.results.tables.follow_up import COLUMNS as FOLLOWED
 from oddlens.results.tables.fractions import COLUMNS as FRACTIONS
 from oddlens.results.tables.regression import COLUMNS as REGRESSION
+from oddlens.results.tables.result_files import write_result
 from oddlens.results.tables.triage import COLUMNS as TRIAGE
 from oddlens.stages import paper
 
@@ -44,7 +44,7 @@ def pictures(folder, datasets, *names):
     for dataset in datasets:
         (folder / "figures" / dataset).mkdir(parents=True)
         for name in names:
-            save(said(name), folder / "figures" / dataset / f"{name}.png")
+            save(message_figure(name), folder / "figures" / dataset / f"{name}.png")
 
 
 def regression_tables(folder):
@@ -63,7 +63,7 @@ def regression_tables(folder):
     for name, (found, columns) in lines.items():
         table = pd.DataFrame(found).reindex(columns=columns)
         numbers = table.columns[table.isna().all()]
-        conventions.write(folder / "tables" / f"{name}.csv", table.assign(**dict.fromkeys(numbers, 0.5)))
+        write_result(folder / "tables" / f"{name}.csv", table.assign(**dict.fromkeys(numbers, 0.5)))
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def test_studies_stand_side_by_side_where_their_worlds_are_the_same(results, tmp
     shutil.copytree(results / "whole", tmp_path / "again")
     shutil.copytree(results / "whole", tmp_path / "whole")
     summary = pd.read_csv(tmp_path / "again/tables/summary.csv")
-    conventions.write(tmp_path / "again/tables/summary.csv", summary.assign(auc=0.1234))
+    write_result(tmp_path / "again/tables/summary.csv", summary.assign(auc=0.1234))
     config = yaml.safe_load((tmp_path / "again/config.yaml").read_text())
     config["datasets"]["model_b"]["camera"] = {"exposure_s": 10}
     (tmp_path / "again/config.yaml").write_text(yaml.safe_dump(config))
@@ -242,7 +242,7 @@ def test_controls_that_see_are_a_limit(results, tmp_path):
     shutil.copytree(results / "whole", tmp_path / "whole")
     path = tmp_path / "whole/tables/summary.csv"
     summary = pd.read_csv(path)
-    conventions.write(path, summary.assign(auc=summary["auc"].mask(summary["detector"] == "random", 0.7)))
+    write_result(path, summary.assign(auc=summary["auc"].mask(summary["detector"] == "random", 0.7)))
     assert "Controls that see. random on model_a has 0.700" in words(written(tmp_path, tmp_path / "paper.html"))
 
 
@@ -291,7 +291,7 @@ def test_what_no_study_has_is_left_out_and_named(results, page, tmp_path):
     for path in folder.glob("tables/*.csv"):
         path.unlink()
     clean = summary[summary["training"].isin(["clean", "labelled"]) & (summary["detector"] != "good")]
-    conventions.write(folder / "tables/summary.csv", clean)
+    write_result(folder / "tables/summary.csv", clean)
     for name in ("figures", "follow_up", "real", "logs"):
         shutil.rmtree(folder / name)
     least = written(tmp_path, tmp_path / "paper.html")

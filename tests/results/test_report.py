@@ -12,16 +12,19 @@ import made_up
 from conftest import ROOT
 from oddlens.config.study import parse_study
 from oddlens.results.figures import style
-from oddlens.results.figures.curves import contamination_curves, loss_curves, population_curves
-from oddlens.results.figures.noise import draw_noise, noise_curves
-from oddlens.results.figures.ranks import critical_differences, draw_ranks
+from oddlens.results.figures.contamination import contamination_curves
+from oddlens.results.figures.losses import loss_curves
+from oddlens.results.figures.noise import noise_curves
+from oddlens.results.figures.population import population_curves
+from oddlens.results.figures.ranks import critical_differences
 from oddlens.results.pages.contamination import remedies
 from oddlens.results.pages.detection import controls
 from oddlens.results.pages.images import SHOWN, lenses_words, many
 from oddlens.results.pages.published import reproductions
 from oddlens.results.tables.follow_up import COLUMNS as FOLLOWED
-from oddlens.stages.figures import draw, leaders
+from oddlens.stages.figures import best_of_families, draw_figures
 from oddlens.stages.report import report
+from oddlens.stages.study_figures import study_figures
 
 FIGURES = [
     "roc",
@@ -31,9 +34,9 @@ FIGURES = [
     "ablations",
     "selection",
     "gallery",
-    "masses",
-    "codes",
-    "drawn",
+    "mass_sensitivity",
+    "embeddings",
+    "samples",
     "losses",
 ]
 CUTS = {
@@ -62,9 +65,10 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
     for dataset in made["scores"]:
         drawn[dataset] = {name: folder / f"{dataset}-{name}.png" for name in FIGURES}
         inputs = {kind: made[kind][dataset] for kind in ("scores", "examples", "losses")}
-        draw(drawn[dataset], dataset=dataset, smooth="smooth", rows=made_up.entries(rows), tables=outputs, **inputs)
-    draw_ranks(folder / "ranks.png", ranks=outputs["ranks"], wilcoxon=outputs["wilcoxon"])
-    draw_noise(folder / "noise.png", noise=outputs["noise"], rows=made_up.entries(rows))
+        inputs |= {"rows": made_up.entries(rows), "tables": outputs}
+        draw_figures(drawn[dataset], dataset=dataset, smooth="smooth", **inputs)
+    tables = {name: outputs[name] for name in ("ranks", "wilcoxon", "noise")}
+    study_figures({name: folder / f"{name}.png" for name in ("ranks", "noise")}, rows=made_up.entries(rows), **tables)
     real = made_up.real_tables(folder, folder / "ranks.png")
     closer = dict.fromkeys(FOLLOWED, 1.0) | {"id": "model_a/test/cdm/7", "class": "cdm", "log_bayes": 31.4}
     pd.DataFrame([closer | {"calls": 12345, "scan_log_odds": np.nan}]).to_csv(folder / "closer.csv")
@@ -183,7 +187,7 @@ def test_the_loss_figure_has_a_line_for_every_training_set_and_seed(tmp_path):
 def test_every_row_has_a_look_and_detectors_differ():
     rows = {f"{name}{tail}": {"role": "detector"} for name in "abcdefg" for tail in ("", "_published", "_trim")}
     rows |= {"pca": {"role": "control"}, "top": {"role": "upper_bound"}, "knn": {"role": "reference"}}
-    look = style.looks(rows)
+    look = style.line_styles(rows)
     assert set(look) == set(rows)
     for members in style.families(name for name, row in rows.items() if row["role"] == "detector").values():
         assert len({(look[row]["color"], look[row]["ls"]) for row in members}) == len(members)
@@ -191,7 +195,7 @@ def test_every_row_has_a_look_and_detectors_differ():
 
 def test_the_best_of_each_family_leads(whole):
     summary = pd.read_csv(whole[2]["summary"])
-    assert leaders(summary, made_up.entries()) == ["good", "dcae"]
+    assert best_of_families(summary, made_up.entries()) == ["good", "dcae"]
 
 
 def test_ranks_that_nothing_tells_apart_are_joined(whole):

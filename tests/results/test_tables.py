@@ -9,17 +9,22 @@ import pytest
 from scipy import stats
 
 import made_up
-from oddlens.config.settings import Dataset
+from oddlens.config.dataset import Dataset
 from oddlens.files.artefacts import DamagedFile, write_table
-from oddlens.results.tables import conventions, population
+from oddlens.results.tables import columns, population, score_files
 from oddlens.results.tables.bins import bins_table
 from oddlens.results.tables.contamination import break_point
-from oddlens.results.tables.false_alarm_probabilities import MOST_ANOMALOUS, claims, false_alarm_probabilities_table
+from oddlens.results.tables.dataset_scores import DatasetScores
+from oddlens.results.tables.false_alarm_probabilities import (
+    N_MOST_ANOMALOUS,
+    false_alarm_probabilities,
+    false_alarm_probabilities_table,
+)
 from oddlens.results.tables.false_alarms import false_alarms_table
 from oddlens.results.tables.noise import median_signal, noise_table
 from oddlens.results.tables.published import PUBLISHED, published_table
 from oddlens.results.tables.ranks import ranks_table, wilcoxon_table
-from oddlens.results.tables.scored import Scored
+from oddlens.results.tables.result_files import write_result
 from oddlens.statistics import metrics
 from oddlens.statistics.false_alarm import false_alarm
 
@@ -39,7 +44,7 @@ def read(made, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scored(made):
-    return Scored.read(made["scores"]["model_b"].values(), "smooth")
+    return DatasetScores.read(made["scores"]["model_b"].values(), "smooth")
 
 
 def column(scored, row, training_set, seed):
@@ -127,23 +132,23 @@ def test_near_fractions_keep_columns_of_their_own(read):
 
     summary = read["summary"].query("contaminant != 'labelled'")
     near = summary[summary["contaminant"] == "cdm"].assign(contamination=0.025)
-    both = pd.concat([summary, near]).assign(training=conventions.training_labels)
+    both = pd.concat([summary, near]).assign(training=columns.training_labels)
     assert {"model_a | cdm 20% | all", "model_a | cdm 2.5% | all"} <= set(comparison_table(both).columns)
 
 
 def test_scores_of_other_images_are_refused(made, tmp_path):
     first = made["scores"]["model_a"]["good"]
-    table, about = conventions.read_scores(first)
+    table, about = score_files.read_scores(first)
     write_table(tmp_path / "other.csv", table.iloc[::-1], **about)
     with pytest.raises(DamagedFile, match="not those of the other detectors"):
-        Scored.read([first, tmp_path / "other.csv"], "smooth")
-    with pytest.raises(DamagedFile, match="holds 'scores' where pixels"):
-        conventions.read_pixels(first)
+        DatasetScores.read([first, tmp_path / "other.csv"], "smooth")
+    with pytest.raises(DamagedFile, match=r"'scores'.*'pixels'"):
+        score_files.read_pixel_aucs(first)
 
 
 def test_models_are_the_columns_that_name_no_image(made):
-    table, _ = conventions.read_scores(made["scores"]["model_a"]["good"])
-    assert conventions.models(table) == [
+    table, _ = score_files.read_scores(made["scores"]["model_a"]["good"])
+    assert score_files.model_columns(table) == [
         f"{training_set}/{seed}" for training_set in made_up.TRAINING_SETS for seed in (1, 2, 3)
     ]
 
@@ -183,7 +188,7 @@ def test_candidates_are_chosen_by_probes_and_judged_by_test_images(read):
     assert set(found["detector"]) == set(made_up.ROWS)
     assert not found.loc[found["sweep"].isna(), ["chosen", "best"]].to_numpy().any()
     tried = found[found["sweep"] == "tried"]
-    for mark, by in (("chosen", "probe_auc"), ("best", "auc")):
+    for mark, by in (("chosen", "pseudo_anomaly_auc"), ("best", "auc")):
         marked = tried[tried[mark]]
         most = tried.groupby(["dataset", "contaminant", "contamination"])[by].max()
         assert marked[by].tolist() == most.reindex(list(marked[most.index.names].itertuples(index=False))).tolist()
@@ -196,7 +201,7 @@ def test_candidates_are_chosen_by_probes_and_judged_by_test_images(read):
     assert found.set_index(list(auc.index.names))["auc"].equals(
         auc.reindex(found.set_index(list(auc.index.names)).index)
     )
-    assert (found["probe_low"] <= found["probe_auc"]).all()
+    assert (found["pseudo_anomaly_auc_low"] <= found["pseudo_anomaly_auc"]).all()
 
 
 def test_ablations_stand_beside_their_base(read):
@@ -276,8 +281,8 @@ def alarming():
     ).reset_index(drop=True)
     clean = rng.random(len(images)) + (images["class"] == "cdm") * 0.5
     names = [("none", 0.0, "row", 1, "ok"), ("cdm", 0.1, "row", 1, "ok"), ("cdm", 0.2, "row", 1, "diverged")]
-    models = pd.DataFrame(names, columns=[*conventions.MODEL, "status"])
-    return Scored("a", "smooth", images, models, np.stack([clean, clean / 2, np.full(len(images), np.nan)]))
+    models = pd.DataFrame(names, columns=[*columns.MODEL, "status"])
+    return DatasetScores("a", "smooth", images, models, np.stack([clean, clean / 2, np.full(len(images), np.nan)]))
 
 
 def test_alarms_at_ones_own_threshold_and_at_one_that_was_carried():
@@ -296,15 +301,15 @@ def test_alarms_at_ones_own_threshold_and_at_one_that_was_carried():
 
 def test_smooth_test_images_keep_what_is_claimed():
     scored = alarming()
-    found = false_alarm_probabilities_table(scored, claims(scored))
+    found = false_alarm_probabilities_table(scored, false_alarm_probabilities(scored))
     assert list(found["contaminant"]) == ["none"]
     line = found.iloc[0]
     for claim in (20, 100):
         assert line[f"realised_{claim}_low"] < 1 / claim < line[f"realised_{claim}_high"]
     normal, validation = (scored.values[0, scored.positions("smooth", pool)] for pool in ("test", "validation"))
     assert line["ks_p"] == pytest.approx(stats.ks_2samp(normal, validation, method="asymp").pvalue)
-    assert line["odd_beyond"] == pytest.approx(0.5, abs=0.05)  # those above 1, where no smooth score is
-    assert line["odd_median"] < 0.05
+    assert line["anomalous_below_1000"] == pytest.approx(0.5, abs=0.05)  # those above 1, where no smooth score is
+    assert line["anomalous_median"] < 0.05
 
 
 def test_the_oddest_images_have_names_and_the_medians_of_seeds(read, scored):
@@ -313,7 +318,7 @@ def test_the_oddest_images_have_names_and_the_medians_of_seeds(read, scored):
     assert set(map(tuple, odd[["dataset", "detector"]].to_numpy())) == set(
         product(("model_a", "model_b"), made_up.ROWS)
     )
-    assert (rows.size() == MOST_ANOMALOUS).all()
+    assert (rows.size() == N_MOST_ANOMALOUS).all()
     assert rows["false_alarm_probability"].apply(lambda chance: chance.is_monotonic_increasing).all()
     first = odd.query("dataset == 'model_b' and detector == 'good' and rank == 1").iloc[0]
     assert first["id"] == f"model_b/test/{first['class']}/{first['index']}"
@@ -327,13 +332,14 @@ def test_the_oddest_images_have_names_and_the_medians_of_seeds(read, scored):
 
 def test_models_that_diverged_claim_nothing(read):
     scored = alarming()
-    lost = Scored("a", "smooth", scored.images, scored.models.assign(status="diverged"), scored.values)
-    assert false_alarm_probabilities_table(lost, claims(lost)).iloc[0][["ks", "realised_20", "odd_median"]].isna().all()
-    assert not read["false_alarm_probabilities"].duplicated(["dataset", *conventions.MODEL]).any()
+    lost = DatasetScores("a", "smooth", scored.images, scored.models.assign(status="diverged"), scored.values)
+    line = false_alarm_probabilities_table(lost, false_alarm_probabilities(lost)).iloc[0]
+    assert line[["ks", "realised_20", "anomalous_median"]].isna().all()
+    assert not read["false_alarm_probabilities"].duplicated(["dataset", *columns.MODEL]).any()
 
 
 def test_bins_of_the_lens_pair_twins_and_bins_of_the_substructure_do_not(made, scored):
-    truth = conventions.read_truth(made["truths"]["model_b"])
+    truth = score_files.read_truth(made["truths"]["model_b"])
     found = bins_table(scored, truth)
     mine = found.query("detector == 'good' and anomaly == 'cdm'").set_index(["truth", "bin"])
     assert (mine["n_anomalous"] == 20).all()
@@ -351,11 +357,11 @@ def test_bins_of_the_lens_pair_twins_and_bins_of_the_substructure_do_not(made, s
 
 def test_noise_is_that_of_the_median_smooth_lens(made, read):
     noise, summary = read["noise"], read["summary"]
-    assert set(noise["like"]) == {"model_a"}
+    assert set(noise["exposure_series"]) == {"model_a"}
     for dataset, found in noise.groupby("dataset"):
-        truth = conventions.read_truth(made["truths"][dataset]).query("pool == 'test' and `class` == 'smooth'")
+        truth = score_files.read_truth(made["truths"][dataset]).query("pool == 'test' and `class` == 'smooth'")
         assert found["peak_signal_to_noise"].unique() == pytest.approx(truth["peak_signal_to_noise"].median(), rel=1e-5)
-    home = summary[summary["contaminant"].isin(conventions.HOME)].reset_index(drop=True)
+    home = summary[summary["contaminant"].isin(columns.UNCONTAMINATED)].reset_index(drop=True)
     pd.testing.assert_frame_equal(noise[["dataset", "detector", "auc"]], home[["dataset", "detector", "auc"]])
     assert noise_table(summary, {}, {}).empty
     odd_too = pd.DataFrame({"pool": ["test", "test", "validation"], "class": ["smooth", "cdm", "smooth"]})
@@ -363,7 +369,7 @@ def test_noise_is_that_of_the_median_smooth_lens(made, read):
 
 
 def test_a_truth_that_is_the_same_as_another_has_no_bins_of_its_own(made, scored):
-    truth = conventions.read_truth(made["truths"]["model_b"])
+    truth = score_files.read_truth(made["truths"]["model_b"])
     truth["heaviest_mass_msun"] = truth["substructure_mass_msun"]
     assert "heaviest_mass_msun" not in set(bins_table(scored, truth)["truth"])
 
@@ -408,9 +414,9 @@ def populated(shift):
     parts = shifted(np.random.default_rng(3), shift=shift * percent, of_lens=0.5, validation=2000, test=2000, seeds=1)
     good, blind = (np.concatenate([parts[0][0], parts[2][0], odd[0]]) for odd in (parts[1], parts[2] - 0.01))
     names = [("none", 0.0, "good", 1, "ok"), ("none", 0.0, "blind", 1, "ok"), ("cdm", 0.1, "good", 1, "ok")]
-    models = pd.DataFrame(names, columns=[*conventions.MODEL, "status"])
+    models = pd.DataFrame(names, columns=[*columns.MODEL, "status"])
     truth = images.assign(substructure_fraction=np.r_[np.zeros(4000), percent / 100])
-    return Scored("a", "smooth", images, models, np.stack([good, blind, good])), truth
+    return DatasetScores("a", "smooth", images, models, np.stack([good, blind, good])), truth
 
 
 def test_lenses_for_a_detection_are_those_of_a_known_shift():
@@ -418,7 +424,7 @@ def test_lenses_for_a_detection_are_those_of_a_known_shift():
     for bin, row in found.loc["good"].iterrows():
         assert (row["median"], row["n_anomalous"], row["n_validation"]) == (bin / 100, 500, 2000)
         assert row["lenses_low"] < (3 / (0.4 * bin)) ** 2 < row["lenses_high"]
-    assert found.loc[("good", 4), "beyond"] > 0.02
+    assert found.loc[("good", 4), "saturated_fraction"] > 0.02
     assert np.isinf(found.loc["blind", ["lenses", "lenses_high"]].to_numpy()).all()
     assert found.index.is_unique  # models of contaminated training have no part
 
@@ -432,7 +438,7 @@ def test_a_fraction_that_does_not_vary_is_one_bin():
 
 
 def test_pixels_are_collected_with_their_names(read):
-    pixels = read["pixels"]
+    pixels = read["anomaly_maps"]
     assert set(pixels["detector"]) == {"good", "dcae", "dcae_published", "good_mse", "tried_01", "tried_02"}
     assert set(pixels["anomaly"]) == {"cdm", "vortex"}
     assert set(zip(pixels["contaminant"], pixels["contamination"], strict=True)) == {
@@ -440,24 +446,24 @@ def test_pixels_are_collected_with_their_names(read):
         ("cdm", 0.2),
         ("mixed", 0.05),
     }
-    assert not pixels.duplicated(["dataset", *conventions.MODEL, "anomaly"]).any()
+    assert not pixels.duplicated(["dataset", *columns.MODEL, "anomaly"]).any()
 
 
 def test_findings_are_held_against_truth(read, made):
     findings = read["findings"]
     assert set(findings["detector"]) == {"good"}
-    assert not findings.duplicated(["dataset", *conventions.MODEL, "pool", "class"]).any()
+    assert not findings.duplicated(["dataset", *columns.MODEL, "pool", "class"]).any()
     line = findings.query("dataset == 'model_a' and seed == 1 and contaminant == 'none' and pool == 'test'")
     line = line.set_index("class").loc["cdm"]
-    known = conventions.read_truth(made["truths"]["model_a"]).query("pool == 'test' and `class` == 'cdm'")
+    known = score_files.read_truth(made["truths"]["model_a"]).query("pool == 'test' and `class` == 'cdm'")
     sure = (known.index % 5 > 1) & (known.index % 3 > 0)
-    assert (line["images"], line["sure"]) == (len(known), sure.sum())
+    assert (line["images"], line["detections"]) == (len(known), sure.sum())
     assert (line["doubtful"], line["at_bounds"]) == ((known.index % 3 == 0).sum(), (known.index % 7 == 1).sum())
     assert line["offset_arcsec"] == pytest.approx(0.4)
     assert (line["auc_odds"], line["auc_chi_square"]) == (1.0, 0.5)
     assert 0 < line["auc_significance"] < 1
     assert np.isnan(line["auc_evidence"])
-    assert line["least_msun"] == pytest.approx(0.004 / 2e-12)
+    assert line["min_detectable_msun"] == pytest.approx(0.004 / 2e-12)
     ratio = (0.02 / 2e-12 / known["heaviest_mass_msun"])[sure]
     assert line["mass_ratio"] == pytest.approx(ratio.median(), rel=1e-4)
     assert findings.query("`class` == 'smooth'")["offset_arcsec"].isna().all()
@@ -465,19 +471,19 @@ def test_findings_are_held_against_truth(read, made):
 
 def test_starts_of_fits_are_listed(read):
     starts = read["fit_convergence"]
-    assert list(starts.columns[:4]) == ["dataset", "detector", "start", "class"]
+    assert list(starts.columns[:4]) == ["dataset", "detector", "initial_parameters", "class"]
     assert len(starts) == 6
     assert (starts["images"] - starts["reached"] == 5).all()
 
 
 def test_flagged_images_are_counted(read):
-    from oddlens.results.tables.findings import flagged
+    from oddlens.results.tables.findings import flagged_counts
 
-    counted = flagged(read["findings"])
+    counted = flagged_counts(read["findings"])
     assert [(c["dataset"], c["detector"]) for c in counted] == [("model_a", "good"), ("model_b", "good")]
     assert counted[0]["doubtful"] == pytest.approx(counted[0]["images"] / 3, rel=0.02)
     assert counted[0]["at_bounds"] == pytest.approx(counted[0]["images"] / 7, rel=0.05)
-    assert flagged(read["findings"].assign(doubtful=0.0, at_bounds=np.nan)) == []
+    assert flagged_counts(read["findings"].assign(doubtful=0.0, at_bounds=np.nan)) == []
 
 
 def test_published_figures_stand_beside_both_of_our_rows(read):
@@ -516,14 +522,14 @@ def test_published_data_sets_are_those_that_a_config_may_name():
 
 
 def test_what_is_not_known_is_empty_and_rounding_is_not_written(tmp_path):
-    conventions.write(tmp_path / "t.csv", pd.DataFrame({"a": [-3e-17, 0.1234567, np.nan], "b": ["x", "y", "z"]}))
+    write_result(tmp_path / "t.csv", pd.DataFrame({"a": [-3e-17, 0.1234567, np.nan], "b": ["x", "y", "z"]}))
     assert (tmp_path / "t.csv").read_text() == "a,b\n0,x\n0.123457,y\n,z\n"
 
 
 def test_scores_that_are_all_alike_raise_no_alarm():
     scored = alarming()
     found = false_alarms_table(
-        Scored("a", "smooth", scored.images, scored.models.iloc[:1], np.ones_like(scored.values[:1]))
+        DatasetScores("a", "smooth", scored.images, scored.models.iloc[:1], np.ones_like(scored.values[:1]))
     )
     assert (found[["false_alarms", "tpr"]] == 0).all().all()
 
@@ -532,4 +538,4 @@ def test_scores_that_are_all_alike_raise_no_alarm():
 def test_labels_of_no_rows_are_text_too(text):
     # Where strings are Arrow's, a column of floats or objects cannot be added to one of text, however empty both are.
     rows = pd.DataFrame({"contaminant": pd.Series(dtype=text), "contamination": pd.Series(dtype=float)})
-    assert conventions.training_labels(rows).dtype == "str"
+    assert columns.training_labels(rows).dtype == "str"

@@ -19,6 +19,7 @@ from conftest import ROOT
 from oddlens.config.study import parse_study
 from oddlens.data import shards
 from oddlens.detectors.interface import loading
+from oddlens.detectors.interface.model_files import save_model
 from oddlens.files.artefacts import write_table
 from oddlens.lensing.simulation import Simulation
 from oddlens.observations import empirical_noise, frames, lens_index
@@ -281,7 +282,7 @@ def study(tmp_path_factory):
         for seed in (1, 2):
             model = loading.detector(name).build(16, **keys)
             model.fit(made["validation", "smooth"].images, seed=seed)
-            model.save(study / "models" / "toy" / name / f"seed-{seed}" / "none-0.safetensors", **about, seed=seed)
+            save_model(model, study / "models" / "toy" / name / f"seed-{seed}" / "none-0.safetensors", **about, seed=seed)
             scores[f"none-0/{seed}"] = model.score(everything)
         path = study / "scores" / "toy" / f"{name}.csv"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -364,7 +365,7 @@ def test_what_is_bad_is_told_and_the_rest_is_scored(tmp_path, study, oddlens_com
 def test_a_model_of_another_geometry_is_told_and_the_others_go_on(tmp_path, study, oddlens_command):
     other = shutil.copytree(study, tmp_path / "other")
     model = loading.detector("flux").build(8)
-    model.save(other / "models/toy/flux/seed-1/none-0.safetensors", diverged=None, input="images", seed=1)
+    save_model(model, other / "models/toy/flux/seed-1/none-0.safetensors", diverged=None, input="images", seed=1)
     assert oddlens_command("real", write_lens(tmp_path / "lens", PIXSCALE=SCALE), "--study", other).status == 1
     table = pd.read_csv(other / "real/lens/toy.csv")
     (problem,) = table["problem"].dropna()
@@ -420,8 +421,8 @@ def ranked(values, claimed):
 def test_a_claimed_lens_is_ranked_by_objects(mine, rank, p):
     """Five images of three others: an object with many bands counts once."""
     line = ranked({"mine": [mine], "a": [3.0, 7.0, 2.0], "b": [1.0], "c": [3.0]}, ["mine"]).iloc[0]
-    assert (int(line["rank"]), line["lenses"], line["p"], line["least_p"]) == (rank, 4, p, 0.25)
-    assert f"n = 4 real lenses, p = {p:.2g}" in line["words"]
+    assert (int(line["rank"]), line["lenses"], line["p"], line["min_p"]) == (rank, 4, p, 0.25)
+    assert f"n = 4 real lenses, p = {p:.2g}" in line["summary"]
 
 
 def test_ties_do_not_flatter():
@@ -431,7 +432,7 @@ def test_ties_do_not_flatter():
 
 def test_two_claims_are_permuted_together():
     line = ranked({"x": [9.0], "y": [8.0], "a": [3.0], "b": [1.0]}, ["x", "y"]).iloc[0]
-    assert line["p"] == pytest.approx(1 / 6) == line["least_p"]
+    assert line["p"] == pytest.approx(1 / 6) == line["min_p"]
 
 
 def test_without_a_claim_nothing_is_ranked():

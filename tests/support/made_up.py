@@ -7,8 +7,9 @@ from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY
 from oddlens.data.splits import IDENTITY
 from oddlens.data.training_sets import parse_training_set
 from oddlens.files.artefacts import write_arrays, write_table
-from oddlens.results.tables.result_files import write_result
+from oddlens.results.tables.columns import TABLES
 from oddlens.results.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
+from oddlens.results.tables.result_files import write_result
 from oddlens.statistics import metrics
 from oddlens.statistics.sample_quality import MEASURES
 
@@ -154,7 +155,7 @@ def study(
             table = pd.DataFrame(drawn, columns=["training_set", "seed", *MEASURES])
             write_table(place / f"{row}-samples.csv", table, kind="samples", **about)
             lines = [("network", cls, images, images - 2, images - 5, 3, 9.5) for cls in CLASSES]
-            names = ["start", "class", "images", "converged", "reached", "missed", "steps"]
+            names = ["initial_parameters", "class", "images", "converged", "reached", "missed", "steps"]
             write_table(
                 place / f"{row}-fit_convergence.csv",
                 pd.DataFrame(lines, columns=names),
@@ -179,37 +180,15 @@ def study(
     return made
 
 
-TABLES = [
-    "auc",
-    "summary",
-    "comparison",
-    "pairs",
-    "ranks",
-    "wilcoxon",
-    "bins",
-    "false_alarms",
-    "contamination",
-    "ablations",
-]
-TABLES += [
-    "false_alarm_probabilities",
-    "findings",
-    "noise",
-    "most_anomalous",
-    "pixels",
-    "population",
-    "published",
-    "samples",
-    "selection",
-]
-TABLES += ["fit_convergence"]
+NOT_MADE_UP = {"regression", "fractions", "triage", "real", "real_noise", "real_claims"}
+"""Tables that need a section of the config."""
 
 
 def aggregated(folder, made, rows=ROWS):
     """The result tables of a study that was made up, as paths; its data sets count as alike but for their exposure."""
     from oddlens.stages.aggregate import aggregate
 
-    outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES}
+    outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES if name not in NOT_MADE_UP}
     of = {
         kind: {d: list(paths.values()) for d, paths in made[kind].items()}
         for kind in ("scores", "findings", "pixels", "samples")
@@ -217,7 +196,7 @@ def aggregated(folder, made, rows=ROWS):
     aggregate(
         outputs,
         truths=made["truths"],
-        starts=[paths[row] for paths in made["fit_convergence"].values() for row in paths if row == "good"],
+        fit_convergence=[paths[row] for paths in made["fit_convergence"].values() for row in paths if row == "good"],
         rows=entries(rows),
         reproduces={d: d for d in made["truths"]},
         exposures=dict.fromkeys(made["truths"], next(iter(made["truths"]))),

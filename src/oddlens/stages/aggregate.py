@@ -1,16 +1,18 @@
-"""All result tables of a study, from its score tables."""
+"""Compute all result tables of a study from its score files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pandas as pd
 
-from oddlens.results.tables import conventions
+from oddlens.results.tables.anomaly_maps import anomaly_maps_table
 from oddlens.results.tables.auc import auc_table, comparison_table, summary_table
 from oddlens.results.tables.bins import bins_table
+from oddlens.results.tables.columns import ALL
 from oddlens.results.tables.contamination import contamination_table
+from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.false_alarm_probabilities import (
-    claims,
+    false_alarm_probabilities,
     false_alarm_probabilities_table,
     most_anomalous_table,
 )
@@ -19,79 +21,91 @@ from oddlens.results.tables.findings import findings_table
 from oddlens.results.tables.fit_convergence import fit_convergence_table
 from oddlens.results.tables.noise import median_signal, noise_table
 from oddlens.results.tables.pairs import ablation_table, pairs_table
-from oddlens.results.tables.pixels import pixels_table
 from oddlens.results.tables.population import population_table
 from oddlens.results.tables.published import published_table
 from oddlens.results.tables.ranks import ranks_table, wilcoxon_table
+from oddlens.results.tables.result_files import write_result
 from oddlens.results.tables.samples import samples_table
-from oddlens.results.tables.scored import Scored
+from oddlens.results.tables.score_files import read_truth
 from oddlens.results.tables.selection import selection_table
+
+Files = Iterable[str | Path]
 
 
 def aggregate(
     outputs: Mapping[str, str | Path],
     *,
-    scores: Mapping[str, Sequence[str | Path]],
+    scores: Mapping[str, Files],
     truths: Mapping[str, str | Path],
-    findings: Mapping[str, Sequence[str | Path]],
-    pixels: Mapping[str, Sequence[str | Path]],
-    samples: Mapping[str, Sequence[str | Path]],
-    starts: Sequence[str | Path],
+    findings: Mapping[str, Files],
+    pixels: Mapping[str, Files],
+    samples: Mapping[str, Files],
+    fit_convergence: Files,
     rows: Mapping[str, Mapping],
     reproduces: Mapping[str, str],
     exposures: Mapping[str, str],
     smooth: str,
 ) -> None:
-    """Write all tables; each is described where it is made, in `oddlens.tables`. Inputs are by data set.
+    """Write the tables of `oddlens.results.tables`.
 
     Args:
-        rows: of each detector row its `role`, and the row it `ablates` or the `sweep` it is of, if any.
-        reproduces: of each data set the published one that it is held against.
-        exposures: of data sets that differ from others in their exposure alone, the first of these.
+        outputs: the paths of the tables, by name.
+        scores: for each data set the score files of all rows.
+        truths: for each data set the simulation parameters of its images.
+        findings: for each data set the findings of all rows.
+        pixels: for each data set the pixel AUCs of all rows.
+        samples: for each data set the sample quality of all rows.
+        fit_convergence: the files of `oddlens.stages.fit_convergence`.
+        rows: for each row its `role`, and the row that it `ablates` or the `sweep` it belongs to, if any.
+        reproduces: for each data set the published data set with which it is compared.
+        exposures: for data sets that differ from others in their exposure only, the first of these.
+        smooth: the normal class.
     """
     parts: dict[str, list[pd.DataFrame]] = {}
     signal: dict[str, float] = {}
     for dataset, paths in scores.items():
-        truth = conventions.read_truth(truths[dataset])
+        truth = read_truth(truths[dataset])
         signal[dataset] = median_signal(truth, smooth)
-        for name, table in _of_dataset(Scored.read(paths, smooth), truth, rows):
+        for name, table in _dataset_tables(DatasetScores.read(paths, smooth), truth, rows):
             parts.setdefault(name, []).append(table)
         parts.setdefault("findings", []).append(findings_table(findings[dataset], truth, smooth))
-    made = {name: _joined(found) for name, found in parts.items()}
-    summary = made["summary"]
-    made |= {
+    tables = {name: _joined(of_name) for name, of_name in parts.items()}
+    summary = tables["summary"]
+    tables |= {
         "comparison": comparison_table(summary),
         "published": published_table(summary, reproduces),
         "noise": noise_table(summary, signal, exposures),
         "ranks": ranks_table(summary),
         "wilcoxon": wilcoxon_table(summary),
-        "pixels": pixels_table(path for paths in pixels.values() for path in paths),
-        "fit_convergence": fit_convergence_table(starts),
+        "anomaly_maps": anomaly_maps_table(path for paths in pixels.values() for path in paths),
+        "fit_convergence": fit_convergence_table(fit_convergence),
         "samples": samples_table(path for paths in samples.values() for path in paths),
     }
     for name, path in outputs.items():
-        conventions.write(path, made[name])
+        write_result(path, tables[name])
 
 
-def _of_dataset(scored: Scored, truth: pd.DataFrame, rows: Mapping[str, Mapping]):
-    """The tables of one data set by name, in pieces."""
-    for block in scored.blocks():
-        auc = auc_table(scored, block)
+def _dataset_tables(
+    scores: DatasetScores, truth: pd.DataFrame, rows: Mapping[str, Mapping]
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The tables of one data set by name. A table may come in several parts."""
+    for aucs in scores.aucs_by_anomaly():
+        auc = auc_table(scores, aucs)
         yield "auc", auc
-        yield "summary", summary_table(block, auc, rows)
-        yield "pairs", pairs_table(block, rows)
-        yield "ablations", ablation_table(block, rows)
-        yield "contamination", contamination_table(block)
-        if block.anomaly == conventions.ALL:
-            yield "selection", selection_table(scored, block, rows)
-    yield "bins", bins_table(scored, truth)
-    yield "population", population_table(scored, truth)
-    yield "false_alarms", false_alarms_table(scored)
-    claimed = claims(scored)
-    yield "false_alarm_probabilities", false_alarm_probabilities_table(scored, claimed)
-    yield "most_anomalous", most_anomalous_table(scored, claimed)
+        yield "summary", summary_table(aucs, auc, rows)
+        yield "pairs", pairs_table(aucs, rows)
+        yield "ablations", ablation_table(aucs, rows)
+        yield "contamination", contamination_table(aucs)
+        if aucs.anomaly == ALL:
+            yield "selection", selection_table(scores, aucs, rows)
+    yield "bins", bins_table(scores, truth)
+    yield "population", population_table(scores, truth)
+    yield "false_alarms", false_alarms_table(scores)
+    probabilities = false_alarm_probabilities(scores)
+    yield "false_alarm_probabilities", false_alarm_probabilities_table(scores, probabilities)
+    yield "most_anomalous", most_anomalous_table(scores, probabilities)
 
 
-def _joined(found: list[pd.DataFrame]) -> pd.DataFrame:
-    """One below the other; empty ones have no types of their own to bring."""
-    return pd.concat([table for table in found if len(table)] or found[:1], ignore_index=True)
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Tables one below the other. Empty tables are left out, because their columns have no types."""
+    return pd.concat([table for table in parts if len(table)] or parts[:1], ignore_index=True)

@@ -1,4 +1,4 @@
-"""All figures of one data set."""
+"""Draw all figures of one data set."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -6,18 +6,22 @@ from pathlib import Path
 import pandas as pd
 
 from oddlens.results.figures.ablations import ablation_dots
-from oddlens.results.figures.codes import code_panels
-from oddlens.results.figures.curves import bin_curves, contamination_curves, loss_curves, population_curves, roc_curves
-from oddlens.results.figures.drawn import drawn_images
+from oddlens.results.figures.bins import bin_curves
+from oddlens.results.figures.contamination import contamination_curves
+from oddlens.results.figures.embeddings import embedding_panels
 from oddlens.results.figures.gallery import gallery
-from oddlens.results.figures.masses import mass_panels
+from oddlens.results.figures.losses import loss_curves
+from oddlens.results.figures.mass_sensitivity import mass_sensitivity_panels
+from oddlens.results.figures.population import population_curves
+from oddlens.results.figures.roc import roc_curves
+from oddlens.results.figures.samples import sample_panels
 from oddlens.results.figures.selection import selection_dots
-from oddlens.results.figures.style import STYLE, families, plt, save
+from oddlens.results.figures.style import families, save_figures
 from oddlens.results.tables.auc import ranking
-from oddlens.results.tables.scored import Scored
+from oddlens.results.tables.dataset_scores import DatasetScores
 
 
-def draw(
+def draw_figures(
     outputs: Mapping[str, str | Path],
     *,
     dataset: str,
@@ -31,37 +35,44 @@ def draw(
     """Draw those figures that `outputs` names.
 
     Args:
-        rows: of each detector row its `role`.
+        outputs: the paths of the figures, by name.
+        dataset: the name of the data set.
+        smooth: the normal class.
+        rows: for each detector row its `role`.
         tables: the result tables `auc`, `summary`, `bins`, `population`, `ablations` and `selection`.
-        scores: by row, as are `examples`, and `losses` where a row has models of its own.
+        scores: the score file of each row.
+        examples: the file of examples of each row.
+        losses: the loss files of each row that has models of its own.
     """
-    read = {name: pd.read_csv(path) for name, path in tables.items()}
-    auc, summary, bins, population, ablations, selection = (
-        read[name][read[name]["dataset"] == dataset]
-        for name in ("auc", "summary", "bins", "population", "ablations", "selection")
-    )
-    best = leaders(summary, rows)
+    every = {name: pd.read_csv(path) for name, path in tables.items()}
+    read = {name: table[table["dataset"] == dataset] for name, table in every.items()}
+    summary = read["summary"]
+    best = best_of_families(summary, rows)
     shown = {row: examples[row] for row in best}
-    figures = {
-        "roc": lambda: roc_curves(Scored.read(scores.values(), smooth), summary, rows, f"{dataset}: clean training"),
-        "contamination": lambda: contamination_curves(auc, summary, rows, f"{dataset}: contaminated training"),
-        "bins": lambda: bin_curves(bins, best, rows, f"{dataset}: what makes a lens easy"),
-        "population": lambda: population_curves(population, best, rows, f"{dataset}: how many lenses tell"),
-        "ablations": lambda: ablation_dots(ablations, f"{dataset}: what each idea is worth"),
-        "selection": lambda: selection_dots(selection, rows, f"{dataset}: choosing without labels"),
-        "gallery": lambda: gallery(shown, f"{dataset}: where detectors look"),
-        "masses": lambda: mass_panels(shown, f"{dataset}: where masses are, and where they would be seen"),
-        "codes": lambda: code_panels(shown, f"{dataset}: codes of test images"),
-        "drawn": lambda: drawn_images(shown, f"{dataset}: what models draw of themselves"),
-        "losses": lambda: loss_curves(losses, f"{dataset}: training"),
+    makers = {
+        "roc": lambda: roc_curves(
+            DatasetScores.read(scores.values(), smooth), summary, rows, f"{dataset}: ROC curves after clean training"
+        ),
+        "contamination": lambda: contamination_curves(
+            read["auc"], summary, rows, f"{dataset}: AUC after contaminated training"
+        ),
+        "bins": lambda: bin_curves(read["bins"], best, rows, f"{dataset}: AUC by properties of lens and substructure"),
+        "population": lambda: population_curves(
+            read["population"], best, rows, f"{dataset}: lenses needed to detect a population"
+        ),
+        "ablations": lambda: ablation_dots(read["ablations"], f"{dataset}: ablations"),
+        "selection": lambda: selection_dots(read["selection"], rows, f"{dataset}: model selection without labels"),
+        "gallery": lambda: gallery(shown, f"{dataset}: reconstructions and anomaly maps"),
+        "mass_sensitivity": lambda: mass_sensitivity_panels(shown, f"{dataset}: residuals and mass sensitivity"),
+        "embeddings": lambda: embedding_panels(shown, f"{dataset}: embeddings of test images"),
+        "samples": lambda: sample_panels(shown, f"{dataset}: images sampled from generative models"),
+        "losses": lambda: loss_curves(losses, f"{dataset}: training losses"),
     }
-    with plt.rc_context(STYLE):
-        for name, path in outputs.items():
-            save(figures[name](), path)
+    save_figures(outputs, makers)
 
 
-def leaders(summary: pd.DataFrame, rows: Mapping[str, Mapping]) -> list[str]:
-    """The best row of each family of detectors, best first; of other rows, if the study has no detectors."""
+def best_of_families(summary: pd.DataFrame, rows: Mapping[str, Mapping]) -> list[str]:
+    """The best row of each family of detectors, best first; of all rows, if the study has no detectors."""
     order = ranking(summary)
-    known = [row for row in order if rows[row]["role"] == "detector"] or order
-    return [members[0] for members in families(known).values()]
+    detectors = [row for row in order if rows[row]["role"] == "detector"] or order
+    return [members[0] for members in families(detectors).values()]

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from oddlens.results.figures.noise import draw_noise
-from oddlens.results.figures.ranks import draw_ranks
+import pandas as pd
+
+from oddlens.results.figures.noise import noise_curves
+from oddlens.results.figures.ranks import critical_differences
+from oddlens.results.figures.style import save_figures
 
 
 def study_figures(
@@ -15,12 +18,17 @@ def study_figures(
     noise: str | Path,
     rows: Mapping[str, Mapping],
 ) -> None:
-    """Draw the critical-difference diagram (`ranks`) and the AUC against noise (`noise`).
+    """Draw those figures that `outputs` names: the critical-difference diagram `ranks`, the AUC against `noise`.
 
     Args:
-        outputs: the paths of the two figures, by name.
+        outputs: the paths of the figures, by name.
         ranks: the result table `ranks.csv`; `wilcoxon` and `noise` likewise.
-        rows: of each detector row its `role`.
+        wilcoxon: see `ranks`.
+        noise: see `ranks`.
+        rows: for each detector row its `role`.
     """
-    draw_ranks(outputs["ranks"], ranks=ranks, wilcoxon=wilcoxon)
-    draw_noise(outputs["noise"], noise=noise, rows=rows)
+    makers = {
+        "ranks": lambda: critical_differences(pd.read_csv(ranks), pd.read_csv(wilcoxon)),
+        "noise": lambda: noise_curves(pd.read_csv(noise), rows),
+    }
+    save_figures(outputs, makers)

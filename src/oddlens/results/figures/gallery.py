@@ -1,4 +1,4 @@
-"""Where detectors look: images, what is rebuilt of them, and anomaly maps beside the true difference."""
+"""Images of twins, with reconstructions, residuals and anomaly maps of the best detectors."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,30 +8,32 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from oddlens.files.artefacts import read_arrays
-from oddlens.results.figures.style import DIFFERENCES, IMAGES, MAPS, plt
+from oddlens.results.figures.style import DIFFERENCE_CMAP, IMAGE_CMAP, MAP_CMAP, plt
 
-SHOWN = 3
-"""Detectors whose reconstructions and maps are shown."""
+MAX_ROWS = 3
+"""The rows whose reconstructions and anomaly maps are shown."""
 
 
 def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
-    """Odd twins and how they truly differ from the smooth ones, beside what the first few detectors make of them.
+    """Smooth images, their anomalous twins and the true difference, then the output of the best rows for the twins.
 
-    `examples` are by row, best first; of those without reconstructions and maps nothing can be shown.
+    Args:
+        examples: the file of examples of each row, best first. Rows with neither reconstructions nor anomaly maps are
+            left out.
+        title: of the figure.
     """
     loaded = {row: read_arrays(path) for row, path in examples.items()}
     arrays, about = next(iter(loaded.values()))
     images, classes = arrays["images"], about["classes"].split(",")  # [class, example, pixels, pixels]
-    truth = arrays["truth"]
-    able = {row: a for row, (a, _) in loaded.items() if {"reconstructions", "maps"} & set(a)}
-    able = dict(list(able.items())[:SHOWN])
-    pairs = [(c, k) for k in range(images.shape[1]) for c in range(1, len(classes))]
-    panels = [_panels(images, truth, able, c, k) for c, k in pairs]
+    able = {row: a for row, (a, _) in loaded.items() if {"reconstructions", "anomaly_maps"} & set(a)}
+    able = dict(list(able.items())[:MAX_ROWS])
+    examples_shown = [(c, k) for k in range(images.shape[1]) for c in range(1, len(classes))]
+    panels = [_panels(images, arrays["truth"], able, c, k) for c, k in examples_shown]
     columns = list(panels[0])
-    size = (1.3 * len(columns), 1.38 * len(pairs) + 0.5)
-    figure, axes = plt.subplots(len(pairs), len(columns), figsize=size, squeeze=False)
-    for line, (c, k), found in zip(axes, pairs, panels, strict=True):
-        for axis, (panel, look) in zip(line, found.values(), strict=True):
+    size = (1.3 * len(columns), 1.38 * len(examples_shown) + 0.5)
+    figure, axes = plt.subplots(len(examples_shown), len(columns), figsize=size, squeeze=False)
+    for line, (c, k), of_line in zip(axes, examples_shown, panels, strict=True):
+        for axis, (panel, look) in zip(line, of_line.values(), strict=True):
             axis.imshow(panel, **look)
             axis.set(xticks=[], yticks=[])
         line[0].set_ylabel(f"{classes[c]}, {k}")
@@ -43,20 +45,23 @@ def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
 
 
 def _panels(images: np.ndarray, truth: np.ndarray, able: Mapping[str, Mapping], c: int, k: int) -> dict[str, tuple]:
-    """The panels of example k of class c by their titles: pixels, and how they are shown."""
-    odd, peak = images[c, k], float(images[0, k].max())
-    plain = {"cmap": IMAGES, "vmin": 0, "vmax": peak}
-    found: dict[str, tuple] = {"smooth": (images[0, k], plain), "odd twin": (odd, plain)}
-    found["true\ndifference"] = (truth[c, k], _signed(float(np.abs(truth[c, k]).max())))
+    """The panels of example k of class c by their titles: pixels, and keywords of `imshow`."""
+    anomalous, peak = images[c, k], float(images[0, k].max())
+    plain = {"cmap": IMAGE_CMAP, "vmin": 0, "vmax": peak}
+    panels: dict[str, tuple] = {"smooth": (images[0, k], plain), "anomalous\ntwin": (anomalous, plain)}
+    panels["true\ndifference"] = (truth[c, k], _signed(float(np.abs(truth[c, k]).max())))
     for row, arrays in able.items():
-        if "maps" in arrays:
-            low, high = np.quantile(arrays["maps"][c, k], [0.01, 0.995])
-            found[f"{row}\nanomaly map"] = (arrays["maps"][c, k], {"cmap": MAPS, "vmin": low, "vmax": high})
+        if "anomaly_maps" in arrays:
+            low, high = np.quantile(arrays["anomaly_maps"][c, k], [0.01, 0.995])
+            panels[f"{row}\nanomaly map"] = (
+                arrays["anomaly_maps"][c, k],
+                {"cmap": MAP_CMAP, "vmin": low, "vmax": high},
+            )
         if "reconstructions" in arrays:
-            found[f"{row}\nrebuilt"] = (arrays["reconstructions"][c, k], plain)
-            found[f"{row}\nleft over"] = (odd - arrays["reconstructions"][c, k], _signed(peak / 4))
-    return found
+            panels[f"{row}\nreconstruction"] = (arrays["reconstructions"][c, k], plain)
+            panels[f"{row}\nresidual"] = (anomalous - arrays["reconstructions"][c, k], _signed(peak / 4))
+    return panels
 
 
 def _signed(span: float) -> dict[str, Any]:
-    return {"cmap": DIFFERENCES, "vmin": -span, "vmax": span}
+    return {"cmap": DIFFERENCE_CMAP, "vmin": -span, "vmax": span}

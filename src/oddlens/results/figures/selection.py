@@ -1,55 +1,61 @@
-"""Could a detector have been chosen without labels? Its AUC on pseudo_anomalies beside that on test images."""
+"""Model selection without labels: the AUC of pseudo-anomalies against that of all anomalies."""
 
-from collections.abc import Mapping
 from itertools import cycle
+from typing import Any
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from oddlens.results.figures.style import FAINT, looks, plt
-from oddlens.results.tables.conventions import HOME, VARIANTS
+from oddlens.results.figures.style import FAINT, Rows, line_styles, palette, plt
+from oddlens.results.tables.columns import UNCONTAMINATED, VARIANTS
+from oddlens.results.tables.selection import PSEUDO_AUC
 
 
-def selection_dots(selection: pd.DataFrame, rows: Mapping[str, Mapping], title: str) -> Figure:
-    """A dot for each row after clean training; of each sweep the candidate that was chosen and the best are marked."""
-    found = selection[selection["contaminant"].isin(HOME)].sort_values("auc", ascending=False, kind="stable")
-    colours = {row: look["color"] for row, look in looks(rows).items()}
-    marks = _marks(rows)
+def selection_dots(selection: pd.DataFrame, rows: Rows, title: str) -> Figure:
+    """A dot for each row after clean training. Of each sweep the selected and the best candidate are marked."""
+    table = selection[selection["contaminant"].isin(UNCONTAMINATED)]
+    table = table.sort_values("auc", ascending=False, kind="stable")
+    colours = {row: style["color"] for row, style in line_styles(rows).items()}
+    markers = _markers(rows)
     figure, axis = plt.subplots(figsize=(6.4, 4.6))
     axis.axvline(0.5, **FAINT)
     axis.axhline(0.5, **FAINT)
-    shades = plt.get_cmap("Dark2").colors  # type: ignore[attr-defined]
-    sweeps = dict(zip(sorted(found["sweep"].dropna().unique()), shades * len(found), strict=False))
-    for line in found.to_dict("records"):
-        name, x, y = line["detector"], line["probe_auc"], line["auc"]
-        version = rows[name]["role"] in VARIANTS
-        colour = sweeps.get(line["sweep"], colours.get(name, "0.7"))
-        across, along = (
-            [[x - line["probe_low"]], [line["probe_high"] - x]],
-            [[y - line["auc_low"]], [line["auc_high"] - y]],
-        )
-        axis.errorbar(x, y, along, across, fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.5)
-        axis.plot(x, y, marks[name], color=colour, ms=3 if version else 6, label=None if version else name)
-        for mark, shape, size in (("chosen", "s", 10), ("best", "D", 8)):
-            if line[mark]:
-                axis.plot(x, y, shape, ms=size, mec=colour, mfc="none")
+    names = sorted(table["sweep"].dropna().unique())
+    sweeps = dict(zip(names, list(palette("Dark2")) * len(table), strict=False))
+    for line in table.to_dict("records"):
+        row = line["detector"]
+        colour = sweeps.get(line["sweep"], colours.get(row, "0.7"))
+        _draw_row(axis, line, markers[row], colour, variant=rows[row]["role"] in VARIANTS)
     for name, colour in sweeps.items():
         axis.plot([], [], "o", ms=3, color=colour, label=f"{name}: candidates")
     if sweeps:
-        axis.plot([], [], "s", ms=8, mec="0.3", mfc="none", label="chosen without labels")
-        axis.plot([], [], "D", ms=7, mec="0.3", mfc="none", label="chosen with labels")
-    if len(found):
+        axis.plot([], [], "s", ms=8, mec="0.3", mfc="none", label="selected without labels")
+        axis.plot([], [], "D", ms=7, mec="0.3", mfc="none", label="selected with labels")
+    if len(table):
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
-    axis.set(xlabel="AUC of pseudo_anomalies, without labels", ylabel="AUC of all anomalies", title=title)
+    axis.set(xlabel="AUC of pseudo-anomalies (no labels)", ylabel="AUC of all anomalies", title=title)
     figure.tight_layout()
     return figure
 
 
-def _marks(rows: Mapping[str, Mapping]) -> dict[str, str]:
-    """Dots, which differ by their colour; rows of a role whose rows have one colour get a shape each."""
-    found = dict.fromkeys(rows, "o")
+def _draw_row(axis: Axes, line: dict[Any, Any], marker: str, colour: Any, variant: bool) -> None:
+    """The dot of one row with its intervals, and the marks of a sweep's candidate."""
+    (x, x_low, x_high), (y, y_low, y_high) = (
+        [line[c] for c in of] for of in (PSEUDO_AUC, ["auc", "auc_low", "auc_high"])
+    )
+    bars = {"xerr": [[x - x_low], [x_high - x]], "yerr": [[y - y_low], [y_high - y]]}
+    axis.errorbar(x, y, **bars, fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.5)
+    axis.plot(x, y, marker, color=colour, ms=3 if variant else 6, label=None if variant else line["detector"])
+    for mark, shape, size in (("chosen", "s", 10), ("best", "D", 8)):
+        if line[mark]:
+            axis.plot(x, y, shape, ms=size, mec=colour, mfc="none")
+
+
+def _markers(rows: Rows) -> dict[str, str]:
+    """Dots for detectors, which differ in colour. Rows of a role with a single colour differ in their marker."""
+    markers = dict.fromkeys(rows, "o")
     for role in ("upper_bound", "reference", "control"):
-        found |= dict(
-            zip((row for row, entry in rows.items() if entry["role"] == role), cycle("^vPX*<>"), strict=False)
-        )
-    return found
+        of_role = (row for row, entry in rows.items() if entry["role"] == role)
+        markers |= dict(zip(of_role, cycle("^vPX*<>"), strict=False))
+    return markers

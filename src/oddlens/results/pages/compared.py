@@ -7,7 +7,8 @@ import pandas as pd
 
 from oddlens.results.pages.detection import both_ways
 from oddlens.results.pages.studies import Study
-from oddlens.results.tables.conventions import ALL, ALPHA
+from oddlens.results.tables.columns import ALL
+from oddlens.results.tables.thresholds import SIGNIFICANCE_LEVEL
 
 MOST = 6
 """So many studies stand side by side; a page has no room for more."""
@@ -70,7 +71,9 @@ def _equals(study: Study, best: Mapping[str, Any], others: set[str]) -> list[str
         return []
     chosen = pairs[(pairs["dataset"] == best["dataset"]) & (pairs["training"] == "clean") & (pairs["anomaly"] == ALL)]
     both = both_ways(chosen)
-    return [b for b in both.loc[(both["a"] == best["detector"]) & (both["p_holm"] > ALPHA), "b"] if b in others]
+    return [
+        b for b in both.loc[(both["a"] == best["detector"]) & (both["p_holm"] > SIGNIFICANCE_LEVEL), "b"] if b in others
+    ]
 
 
 def beside_published(studies: Sequence[Study]) -> dict[str, Any] | None:

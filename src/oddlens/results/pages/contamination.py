@@ -9,7 +9,8 @@ from oddlens.data.training_sets import LABELLED, MIXED
 from oddlens.results.pages.detection import both_ways, ranked
 from oddlens.results.pages.pieces import html, pivoted, uncertain
 from oddlens.results.tables.auc import ranking
-from oddlens.results.tables.conventions import ALL, ALPHA, BLIND, HOME, VARIANTS, training_labels
+from oddlens.results.tables.columns import ALL, UNCONTAMINATED, VARIANTS, training_labels
+from oddlens.results.tables.thresholds import CHANCE_MARGIN, SIGNIFICANCE_LEVEL
 
 EXAMPLE = 0.1
 """The contaminated fraction that the text speaks of, or the nearest that a study has."""
@@ -20,7 +21,7 @@ def contaminated(summary: pd.DataFrame) -> str | None:
     chosen = summary[
         (summary["anomaly"] == ALL) & (summary["contaminant"] != LABELLED) & ~summary["role"].isin(VARIANTS)
     ]
-    if chosen["contaminant"].isin(HOME).all():
+    if chosen["contaminant"].isin(UNCONTAMINATED).all():
         return None
     order = {row: k for k, row in enumerate(ranking(summary))}
     chosen = chosen.sort_values("detector", key=lambda column: column.map(order), kind="stable")
@@ -47,14 +48,14 @@ def example(summary: pd.DataFrame) -> dict | None:
     """One contaminated training set of a data set: who is best after it, and who lost least and most of those that
     see."""
     chosen = summary[
-        (summary["anomaly"] == ALL) & (summary["role"] == "detector") & ~summary["contaminant"].isin(HOME)
+        (summary["anomaly"] == ALL) & (summary["role"] == "detector") & ~summary["contaminant"].isin(UNCONTAMINATED)
     ].dropna(subset=["auc", "change"])
     if not len(chosen):
         return None
     mixed = chosen[chosen["contaminant"] == MIXED] if (chosen["contaminant"] == MIXED).any() else chosen
     fraction = min(mixed["contamination"].unique(), key=lambda p: abs(p - EXAMPLE))
     there = mixed[mixed["contamination"] == fraction].drop_duplicates("detector")
-    seeing = there[there["auc"] - there["change"] > 0.5 + BLIND].sort_values("change", kind="stable")
+    seeing = there[there["auc"] - there["change"] > 0.5 + CHANCE_MARGIN].sort_values("change", kind="stable")
     best = there.loc[there["auc"].idxmax()].to_dict()
     return best | {
         "seeing": len(seeing),
@@ -84,7 +85,7 @@ def remedied(pairs: pd.DataFrame, study: dict[str, Any], trainings: Iterable[str
         return None
     found = pd.concat(named).assign(row=lambda t: t["a"] + " over " + t["b"])
     cells = uncertain(found["difference"], found, ("low", "high"), ("seed_low", "seed_high"))
-    found["cell"] = cells.where(found["p_holm"] > ALPHA, cells + " *")
+    found["cell"] = cells.where(found["p_holm"] > SIGNIFICANCE_LEVEL, cells + " *")
     order = {training: k for k, training in enumerate(trainings)}
     return html(pivoted(found.sort_values("training", key=lambda t: t.map(order)), ["row"], "training", "cell"))
 

@@ -7,8 +7,8 @@ import pandas as pd
 
 from oddlens.results.pages.detection import ranked
 from oddlens.results.pages.pieces import html, p_words, pivoted
-from oddlens.results.tables.conventions import HOME
-from oddlens.results.tables.false_alarm_probabilities import CLAIMS
+from oddlens.results.tables.columns import UNCONTAMINATED
+from oddlens.results.tables.false_alarm_probabilities import ONE_IN
 from oddlens.results.tables.false_alarms import LENSES
 from oddlens.results.tables.findings import FLAGS, SCORES
 from oddlens.statistics.false_alarm import one_in
@@ -20,11 +20,11 @@ SHOWN = 10
 def calibration(chances: pd.DataFrame, summary: pd.DataFrame) -> str | None:
     """What became of claimed false-alarm probabilities, means over seeds; the detectors, best first."""
     found = chances.dropna(subset="ks").groupby("detector")
-    means, odd, least_p = found.mean(numeric_only=True), found["odd_median"].median(), found["ks_p"].min()
-    shown = pd.DataFrame({f"1 in {claim:,} is": means[f"realised_{claim}"].map(one_in) for claim in CLAIMS})
+    means, odd, least_p = found.mean(numeric_only=True), found["anomalous_median"].median(), found["ks_p"].min()
+    shown = pd.DataFrame({f"1 in {claim:,} is": means[f"realised_{claim}"].map(one_in) for claim in ONE_IN})
     shown = shown.assign(**{"distance (KS)": means["ks"], "least p": p_words(least_p)})
     shown["median odd lens"] = odd.map(one_in)
-    shown[f"odd lenses beyond 1 in {CLAIMS[-1]:,}"] = means["odd_beyond"].map("{:.0%}".format)
+    shown[f"odd lenses beyond 1 in {ONE_IN[-1]:,}"] = means["anomalous_below_1000"].map("{:.0%}".format)
     shown = shown.loc[[row for row in ranked(summary) if row in shown.index]]
     return html(shown.rename_axis("row").reset_index())
 
@@ -62,7 +62,7 @@ def many(lenses: float) -> str:
 
 def pixels(table: pd.DataFrame) -> str | None:
     """Pixel AUCs after clean training, means over seeds: a line per row, a column per data set and anomaly."""
-    clean = table[table["contaminant"].isin(HOME)].dropna(subset="pixel_auc")
+    clean = table[table["contaminant"].isin(UNCONTAMINATED)].dropna(subset="pixel_auc")
     keys = ["dataset", "detector", "anomaly"]
     means = clean.groupby(keys, sort=False)[["pixel_auc", "pixel_auc_low", "pixel_auc_high"]].mean().reset_index()
     if not len(means):
@@ -76,15 +76,15 @@ def pixels(table: pd.DataFrame) -> str | None:
 
 def findings(table: pd.DataFrame) -> str | None:
     """What is found in test images after clean training, means over seeds."""
-    clean = table[table["contaminant"].isin(HOME) & (table["pool"] == "test")]
+    clean = table[table["contaminant"].isin(UNCONTAMINATED) & (table["pool"] == "test")]
     means = clean.groupby(["detector", "class"], sort=False).mean(numeric_only=True).reset_index()
-    counted = ["images", *FLAGS, "sure"]
+    counted = ["images", *FLAGS, "detections"]
     counts = {name: [f"{n:.0f}" if n == n else "" for n in means[name]] for name in counted}
-    least = [f"{mass:.1e}" if mass == mass else "" for mass in means["least_msun"]]
+    least = [f"{mass:.1e}" if mass == mass else "" for mass in means["min_detectable_msun"]]
     shown = means.assign(**counts, least=least)
     aucs = {f"AUC {name.replace('_', '-')}": means[f"auc_{name}"] for name in SCORES}
     shown = shown.assign(**{name: [f"{a:.3f}" if a == a else "" for a in auc] for name, auc in aucs.items()})
-    shown = shown[["detector", "class", "images", *FLAGS, "chi_square", *aucs, "least", "sure"]].assign(
+    shown = shown[["detector", "class", "images", *FLAGS, "chi_square", *aucs, "least", "detections"]].assign(
         offset=[f"{offset:.2f}″" if offset == offset else "" for offset in means["offset_arcsec"]],
         mass=[
             f"{mid:.2g} ({low:.2g}–{high:.2g})" if mid == mid else ""
@@ -92,11 +92,11 @@ def findings(table: pd.DataFrame) -> str | None:
         ],
     )
     names = {"detector": "row", "at_bounds": "at bounds", "chi_square": "χ² per pixel", "least": "least mass [M☉]"}
-    names |= {"sure": "5 σ", "offset": "from the heaviest", "mass": "mass over the heaviest’s"}
+    names |= {"detections": "5 σ", "offset": "from the heaviest", "mass": "mass over the heaviest’s"}
     return html(shown.rename(columns=names))
 
 
 def starts(table: pd.DataFrame) -> str | None:
     """How many fits without the truth end where those from the truth do."""
-    shown = table[["detector", "start", "class", "images", "converged", "reached", "missed", "steps"]]
+    shown = table[["detector", "initial_parameters", "class", "images", "converged", "reached", "missed", "steps"]]
     return html(shown.rename(columns={"detector": "row", "steps": "steps (median)"}))

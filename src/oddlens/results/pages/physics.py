@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from oddlens.results.pages.studies import Study, first
-from oddlens.results.tables.conventions import HOME
+from oddlens.results.tables.columns import UNCONTAMINATED
 
 LEAST = 3
 """A study of fewer data sets says nothing of what is added to a simulation."""
@@ -71,7 +71,9 @@ def masses(studies: Sequence[Study]) -> dict[str, Any] | None:
         found = study.table("findings")
         if found is None:
             continue
-        known = found[found["contaminant"].isin(HOME) & (found["pool"] == "test")].dropna(subset="offset_arcsec")
+        known = found[found["contaminant"].isin(UNCONTAMINATED) & (found["pool"] == "test")].dropna(
+            subset="offset_arcsec"
+        )
         known = known[known["detector"].map(study.fits_lenses).astype(bool)]
         if len(known):
             means = known.groupby(["dataset", "detector", "class"], sort=False).mean(numeric_only=True).reset_index()
@@ -86,5 +88,5 @@ def arrivals(studies: Sequence[Study]) -> dict[str, Any] | None:
         return None
     table = study.table("fit_convergence")
     assert table is not None
-    sums = table.groupby("start", sort=False)[["images", "reached", "missed"]].sum().reset_index()
+    sums = table.groupby("initial_parameters", sort=False)[["images", "reached", "missed"]].sum().reset_index()
     return {"study": study, "lines": sums.to_dict("records")}

@@ -69,8 +69,8 @@ def _percentiles(scored: pd.DataFrame) -> pd.DataFrame:
 
 
 def _claims(claims: pd.DataFrame) -> pd.DataFrame:
-    shown = claims[["detector", "claimed", "rank", "lenses", "p", "least_p"]]
-    return shown.rename(columns={"detector": "row", "lenses": "of n lenses", "least_p": "least p that n allows"})
+    shown = claims[["detector", "claimed", "rank", "lenses", "p", "min_p"]]
+    return shown.rename(columns={"detector": "row", "lenses": "of n lenses", "min_p": "least p that n allows"})
 
 
 def _noise(noise: pd.DataFrame) -> pd.DataFrame:

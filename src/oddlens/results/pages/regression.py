@@ -7,7 +7,7 @@ import pandas as pd
 
 from oddlens.regression.targets import DARK, FRACTION, written
 from oddlens.results.pages.pieces import each, html, interval, pivoted, uncertain
-from oddlens.results.tables.regression import PARTS
+from oddlens.results.tables.regression import INTERVALS
 
 LENGTHS = ("log10_vortex_length_arcsec", "log10_axion_mass_1e22_ev")
 """Numbers that have a published neighbour: a vortex is as long as its axion is light."""
@@ -20,7 +20,7 @@ def regressed(datasets: Iterable[str], read: Mapping[str, pd.DataFrame]) -> dict
         "estimates": each(datasets, read["regression"], _estimates),
         "fractions": each(datasets, read["fractions"], _fractions),
         "triage": each(datasets, read["triage"], _triage),
-        "odd": read["triage"]["odd"].iloc[0],
+        "odd": read["triage"]["anomalous_fraction"].iloc[0],
         "lengths": lengths.to_dict("records"),
     }
 
@@ -78,7 +78,7 @@ def _fractions(found: pd.DataFrame) -> str | None:
     """What samples of populations tell of their mean substructure fraction."""
     fine = {
         "rmse": "RMSE",
-        "deviation": "claimed",
+        "posterior_std": "claimed",
         "spread": "of all populations",
         "rmse_of_means": "mean of estimates",
     }
@@ -92,7 +92,7 @@ def _fractions(found: pd.DataFrame) -> str | None:
 def _coverages(found: pd.DataFrame) -> dict[str, pd.Series]:
     """How often intervals hold the truth, with intervals of their own."""
     made = {}
-    for part in PARTS:
+    for part in INTERVALS:
         span = interval(found, f"coverage{part}_low", f"coverage{part}_high", "{:.2f}".format)
         made[f"in {part} %"] = found[f"coverage{part}"].map("{:.3f}".format) + " (" + span + ")"
     return made
@@ -100,7 +100,7 @@ def _coverages(found: pd.DataFrame) -> dict[str, pd.Series]:
 
 def _triage(found: pd.DataFrame) -> str | None:
     """Purity and completeness where as many lenses are flagged as are odd."""
-    here = found[found["flagged"] == found["odd"]]
+    here = found[found["flagged_fraction"] == found["anomalous_fraction"]]
     here = here.assign(cell=[f"{p:.2f} / {c:.2f}" for p, c in zip(here["purity"], here["completeness"], strict=True)])
     wide = pivoted(here.rename(columns={"detector": "flagged by"}), ["row", "flagged by"], "type", "cell")
     return html(wide)

@@ -5,13 +5,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from oddlens.files.artefacts import replacing
+from oddlens.files.artefacts import atomic_write
 
 
 def page(path: str | Path, template: str, **facts: Any) -> None:
     """Write the page that a template of this folder makes of facts."""
     written = rendered(template, **facts)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(written)
 
 

@@ -15,8 +15,8 @@ from oddlens.files.artefacts import DamagedFile
 from oddlens.provenance import environment, records
 from oddlens.results.pages.pieces import embedded
 from oddlens.results.tables.bins import COLUMNS as BINS
-from oddlens.results.tables.contamination import COLUMNS as CONTAMINATION
 from oddlens.results.tables.columns import ALL, UNCONTAMINATED
+from oddlens.results.tables.contamination import COLUMNS as CONTAMINATION
 from oddlens.results.tables.false_alarm_probabilities import COLUMNS as CHANCES
 from oddlens.results.tables.false_alarms import COLUMNS as ALARMS
 from oddlens.results.tables.findings import COLUMNS as FINDINGS
@@ -55,8 +55,8 @@ COLUMNS = {
 }
 """The columns that tables must have, beside others."""
 WORDS = {"dataset", "training", "contaminant", "detector", "role", "anomaly", "status", "a", "b", "reproduces"}
-WORDS |= {"published", "calibration", "verdict", "class", "pool", "row", "target", "type", "start", "lens", "object"}
-WORDS |= {"claimed", "frame", "problem", "rank", "words", "id", "truth", "source"}
+WORDS |= {"published", "calibration", "verdict", "class", "pool", "row", "target", "type", "initial_parameters", "lens", "object"}
+WORDS |= {"claimed", "frame", "problem", "rank", "summary", "id", "truth", "source"}
 """The columns that hold words. All others hold numbers."""
 
 

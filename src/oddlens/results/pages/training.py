@@ -6,12 +6,12 @@ from typing import Any
 import pandas as pd
 
 from oddlens.results.pages.pieces import html
-from oddlens.results.tables.conventions import HOME, TRAINING, training_labels
+from oddlens.results.tables.columns import TRAINING_SET, UNCONTAMINATED, training_labels
 
 
 def samples(table: pd.DataFrame) -> str | None:
     """Distances of drawn images from real ones after each training, means over seeds; in brackets what chance does."""
-    keys = [*TRAINING, "detector"]
+    keys = [*TRAINING_SET, "detector"]
     means = table.groupby(keys, sort=False).mean(numeric_only=True).reset_index()
     shown = pd.DataFrame({"row": means["detector"], "training": training_labels(means)})
     for name, words in (("sliced_wasserstein", "sliced Wasserstein"), ("frechet", "Fréchet"), ("variety", "variety")):
@@ -30,7 +30,7 @@ def collapsed(samples: pd.DataFrame) -> list[str]:
 def selection(table: pd.DataFrame, rows: Mapping[str, Mapping]) -> str | None:
     """What each sweep would have chosen after each training, without labels and with them."""
     lines = []
-    for (sweep, *_), found in table.dropna(subset="sweep").groupby(["sweep", *TRAINING], sort=False):
+    for (sweep, *_), found in table.dropna(subset="sweep").groupby(["sweep", *TRAINING_SET], sort=False):
         chosen, best = (found[found[mark]].iloc[0] for mark in ("chosen", "best"))
         lines.append(
             {
@@ -53,8 +53,8 @@ def _words(settings: Mapping[str, Any]) -> str:
 
 def agreement(selection: pd.DataFrame) -> dict[str, tuple[int, float]]:
     """How many rows of each data set were trained cleanly, and Spearman's correlation of both AUCs over them."""
-    clean = selection[selection["contaminant"].isin(HOME)].dropna(subset=["probe_auc", "auc"])
-    every = {name: (len(t), t["probe_auc"].corr(t["auc"], "spearman")) for name, t in clean.groupby("dataset")}
+    clean = selection[selection["contaminant"].isin(UNCONTAMINATED)].dropna(subset=["pseudo_anomaly_auc", "auc"])
+    every = {name: (len(t), t["pseudo_anomaly_auc"].corr(t["auc"], "spearman")) for name, t in clean.groupby("dataset")}
     return {str(name): (count, found) for name, (count, found) in every.items() if count > 2 and found == found}
 
 

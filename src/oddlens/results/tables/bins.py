@@ -1,50 +1,54 @@
-"""Which lenses are easy: the AUC against what the simulator knows of them."""
+"""The AUC as a function of the properties of lens and substructure."""
 
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 
-from oddlens.results.tables.scored import Scored
+from oddlens.results.tables.dataset_scores import DatasetScores
 
-BINS = 4
+N_BINS = 4
 OF_LENS = {"peak_signal_to_noise": "peak signal-to-noise", "einstein_radius_arcsec": "Einstein radius [arcsec]"}
-"""Truths that a smooth lens has too. A bin is a bin of lenses: its odd images against their own smooth twins, so that
-no bin gains from normal images that are brighter or wider than its own."""
+"""Properties that a smooth lens has, too. The anomalous images of a bin are compared with their own smooth twins, so
+that a bin does not gain from normal images that are fainter or smaller than its own."""
 OF_SUBSTRUCTURE = {
     "substructure_mass_msun": "mass in substructure [M☉]",
     "heaviest_mass_msun": "heaviest subhalo [M☉]",
     "vortex_length_arcsec": "vortex length [arcsec]",
 }
-"""Truths of the substructure alone: whatever is in the odd images of a bin, they hide among all smooth lenses."""
+"""Properties of the substructure. The anomalous images of each bin are compared with all smooth lenses."""
 COLUMNS = ["dataset", "detector", "anomaly", "truth", "bin", "lowest", "median", "highest", "n_normal", "n_anomalous"]
 COLUMNS += ["auc", "auc_low", "auc_high"]
 
 
-def bins_table(scored: Scored, truth: pd.DataFrame) -> pd.DataFrame:
-    """`bins.csv`: mean AUC over seeds by quantiles of the truth, after clean (or labelled) training.
+def bins_table(scores: DatasetScores, truth: pd.DataFrame) -> pd.DataFrame:
+    """`bins.csv`: mean AUC over seeds in quantile bins of each property, after clean (or labelled) training.
 
-    Only for truths that vary within a class, and once for those that are the same: a vortex is its own heaviest piece.
-    Intervals are over test images.
+    Properties that do not vary within a class are left out, and so are properties that equal an earlier one: the
+    heaviest substructure of a vortex is the vortex itself. Intervals are over test images.
+
+    Args:
+        scores: of all models of a data set.
+        truth: the simulation parameters of its images, by `read_truth`.
     """
-    truth = scored.images.merge(truth, how="left")
+    truth = scores.images.merge(truth, how="left")
     parts = []
-    for anomaly in scored.anomalies[:-1]:
-        odd, seen = scored.positions(anomaly), list[np.ndarray]()
+    for anomaly in scores.anomalies[:-1]:
+        anomalous, earlier = scores.positions(anomaly), list[np.ndarray]()
         for name in (name for name in (*OF_SUBSTRUCTURE, *OF_LENS) if name in truth):
-            values = truth[name].to_numpy(float)[scored.twins(odd) if name in OF_LENS else odd]
-            if np.isfinite(values).all() and np.ptp(values) > 0 and not any(np.array_equal(values, s) for s in seen):
-                parts += [part.assign(truth=name) for part in _bins(scored, anomaly, values, name in OF_LENS)]
-                seen.append(values)
+            values = truth[name].to_numpy(float)[scores.twins(anomalous) if name in OF_LENS else anomalous]
+            if np.isfinite(values).all() and np.ptp(values) > 0 and not any(np.array_equal(values, e) for e in earlier):
+                parts += [part.assign(truth=name) for part in _bins(scores, anomaly, values, name in OF_LENS)]
+                earlier.append(values)
     return pd.concat(parts)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
 
-def binned(values: np.ndarray) -> Iterator[tuple[dict[str, float], np.ndarray]]:
-    """Odd images in bins of equal numbers by their `values` [n]: what to say of each bin, and which are in it, [n].
+def quantile_bins(values: np.ndarray) -> Iterator[tuple[dict[str, float], np.ndarray]]:
+    """Bins of equal numbers of images by their `values` [n]: the columns that describe a bin, and its mask, [n].
 
-    There are fewer bins where many values are the same, and none of a single image.
+    There are fewer bins where many values are equal. Bins of a single image are left out.
     """
-    code = np.searchsorted(np.quantile(values, np.arange(1, BINS) / BINS), values)
+    code = np.searchsorted(np.quantile(values, np.arange(1, N_BINS) / N_BINS), values)
     for k in np.unique(code):
         inside = code == k
         if inside.sum() > 1:
@@ -53,10 +57,10 @@ def binned(values: np.ndarray) -> Iterator[tuple[dict[str, float], np.ndarray]]:
             yield about, inside
 
 
-def _bins(scored: Scored, anomaly: str, values: np.ndarray, of_lens: bool) -> Iterator[pd.DataFrame]:
-    """The AUCs of each bin of the odd images, by their `values`."""
-    odd, normal = scored.positions(anomaly), scored.positions(scored.smooth)
-    for about, inside in binned(values):
-        against = scored.twins(odd[inside]) if of_lens else normal
-        table = scored.block(anomaly, scored.at_home, odd[inside], against).rows.table()
-        yield table.assign(n_normal=len(against), **about)
+def _bins(scores: DatasetScores, anomaly: str, values: np.ndarray, of_lens: bool) -> Iterator[pd.DataFrame]:
+    """The AUCs of each bin of the anomalous images by their `values`."""
+    anomalous, smooth = scores.positions(anomaly), scores.positions(scores.smooth)
+    for about, inside in quantile_bins(values):
+        normal = scores.twins(anomalous[inside]) if of_lens else smooth
+        table = scores.aucs(anomaly, scores.uncontaminated, anomalous[inside], normal).seed_means.table()
+        yield table.assign(n_normal=len(normal), **about)

@@ -1,4 +1,4 @@
-"""What a closer look at an image leaves (`oddlens.stages.follow_up`): the columns of its table."""
+"""The columns of the table of `oddlens.stages.follow_up`."""
 
 SCANNED = {
     "odds": "scan_log_odds",
@@ -6,7 +6,7 @@ SCANNED = {
     "y_arcsec": "scan_y_arcsec",
     "x_arcsec": "scan_x_arcsec",
 }
-"""What a scan found, by the names that it has in the table."""
+"""Columns of the findings of a linear scan, by the names of the findings."""
 COLUMNS = ["dataset", "detector", "rank", "id", "class", "false_alarm_probability"]
 COLUMNS += [f"log_evidence_{lens}{end}" for lens in ("smooth", "with_mass") for end in ("", "_error")]
 COLUMNS += ["log_bayes", "log_bayes_error", "chi_square_smooth", "chi_square_with_mass", "pixels"]

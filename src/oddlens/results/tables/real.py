@@ -1,6 +1,6 @@
-"""Real lenses side by side: where those with a claimed substructure rank, and what real noise does to detectors.
+"""Real lenses: the ranks of those with a claimed substructure, and the effect of real noise on detectors.
 
-Nobody knows which real lens has no substructure, so nothing here is an AUC of real lenses.
+It is unknown which real lenses have no substructure, so that there is no AUC of real lenses.
 """
 
 from collections.abc import Iterable
@@ -11,12 +11,13 @@ import pandas as pd
 from scipy import stats
 
 SCORE_COLUMNS = ["lens", "object", "claimed", "dataset", "detector", "seed"]
-SCORE_COLUMNS += ["score", "percentile", "false_alarm_probability", "deviations", "problem"]
-"""`deviations`: the score less the mean of simulated smooth lenses, in their standard deviations. Findings follow."""
+SCORE_COLUMNS += ["score", "percentile", "false_alarm_probability", "standardised_score", "problem"]
+"""`standardised_score`: the score minus the mean of simulated smooth lenses, in their standard deviations. Findings
+follow."""
 NOISE_COLUMNS = ["dataset", "frame", "detector", "seed", "images", "tiles", "noise_ratio"]
 NOISE_COLUMNS += ["auc_simulated", "auc_simulated_low", "auc_simulated_high", "auc_real", "auc_real_low"]
 NOISE_COLUMNS += ["auc_real_high", "change", "change_low", "change_high", "shift", "problem"]
-CLAIM_COLUMNS = ["dataset", "detector", "claimed", "rank", "lenses", "p", "least_p", "words"]
+CLAIM_COLUMNS = ["dataset", "detector", "claimed", "rank", "lenses", "p", "min_p", "summary"]
 
 
 def joined(paths: Iterable[Path | str]) -> pd.DataFrame:
@@ -24,54 +25,55 @@ def joined(paths: Iterable[Path | str]) -> pd.DataFrame:
     return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
 
 
-def problem_lines(scored: pd.DataFrame) -> list[str]:
-    """What could not be scored, a line each: a lens by any model of a data set, or any lens by a model."""
+def problem_lines(scores: pd.DataFrame) -> list[str]:
+    """A line for each lens that no model of a data set could score, and for each model that could score no lens."""
     lines = []
-    for _, line in scored.dropna(subset="problem").iterrows():
-        who = line["lens"] if pd.isna(line["detector"]) else f"{line['detector']}, seed {line['seed']:.0f}"
-        lines.append(f"{who} on {line['dataset']}: {line['problem']}")
+    for _, line in scores.dropna(subset="problem").iterrows():
+        name = line["lens"] if pd.isna(line["detector"]) else f"{line['detector']}, seed {line['seed']:.0f}"
+        lines.append(f"{name} on {line['dataset']}: {line['problem']}")
     return lines
 
 
-def claims_table(scored: pd.DataFrame) -> pd.DataFrame:
-    """`real_claims.csv`: for each row how the claimed lenses rank among all real ones, highest score first.
+def claims_table(scores: pd.DataFrame) -> pd.DataFrame:
+    """`real_claims.csv`: for each row the ranks of the claimed lenses among all real lenses, highest score first.
 
-    An object has one value, the mean of `deviations` over its bands and over seeds, as its bands are not independent.
-    `p` is that of the exact permutation (Mann-Whitney) test: among all ways of claiming as many of the lenses, the part
-    with ranks as high or higher. `least_p` is the least that so few lenses can give. Empty if there is no claim, or
-    nothing else.
+    Each object has one value, the mean of `standardised_score` over its bands and over seeds, because its bands are
+    not independent. `p` is that of the exact permutation (Mann-Whitney) test: the fraction of all choices of as many
+    claimed lenses that rank as high or higher. `min_p` is the smallest p possible with so few lenses. The table is
+    empty if no lens, or every lens, is claimed.
+
+    Args:
+        scores: the table `real`.
     """
-    found = scored.dropna(subset="deviations")
-    values = found.groupby(["dataset", "detector", "object"], sort=False).agg(
-        value=("deviations", "mean"), claimed=("claimed", "max")
+    known = scores.dropna(subset="standardised_score")
+    values = known.groupby(["dataset", "detector", "object"], sort=False).agg(
+        value=("standardised_score", "mean"), claimed=("claimed", "max")
     )
     lines = []
-    for (dataset, detector), lenses in values.groupby(level=[0, 1], sort=False):
+    for names, lenses in values.groupby(level=[0, 1], sort=False):
         claimed = lenses["claimed"] > 0
-        if claimed.all() or not claimed.any():
-            continue
-        ranks = lenses["value"].rank(ascending=False, method="max").astype(int)  # ties do not flatter
-        n, k = len(lenses), int(claimed.sum())
-        test = stats.mannwhitneyu(
-            -ranks[claimed], -ranks[~claimed], alternative="greater", method="exact" if ranks.is_unique else "auto"
-        )
-        p = float(ranks[claimed].item() / n) if k == 1 else float(test.pvalue)
-        names = [str(name) for name in lenses.index.get_level_values("object")[claimed]]
-        at = ", ".join(f"{name} ranks {rank}" for name, rank in zip(names, ranks[claimed], strict=True))
-        words = (
-            f"{detector} on {dataset}: {at} of n = {n} real lenses, p = {p:.2g}; with so few no p below "
-            f"{1 / comb(n, k):.2g} is possible"
-        )
-        lines.append(
-            {
-                "dataset": dataset,
-                "detector": detector,
-                "claimed": ", ".join(names),
-                "rank": " ".join(map(str, ranks[claimed])),
-                "lenses": n,
-                "p": p,
-                "least_p": 1 / comb(n, k),
-                "words": words,
-            }
-        )
+        if claimed.any() and not claimed.all():
+            ranks = lenses["value"].rank(ascending=False, method="max").astype(int)  # ties do not improve a rank
+            objects = [str(name) for name in lenses.index.get_level_values("object")]
+            lines.append(_claim(*names, ranks.set_axis(objects), claimed.to_numpy()))
     return pd.DataFrame(lines, columns=CLAIM_COLUMNS)
+
+
+def _claim(dataset: str, detector: str, ranks: pd.Series, claimed) -> dict:
+    """A line of `real_claims.csv`: `ranks` by object, and which of them are claimed."""
+    n, k = len(ranks), int(claimed.sum())
+    method = "exact" if ranks.is_unique else "auto"
+    test = stats.mannwhitneyu(-ranks[claimed], -ranks[~claimed], alternative="greater", method=method)
+    p, min_p = float(ranks[claimed].item() / n) if k == 1 else float(test.pvalue), 1 / comb(n, k)
+    found = ", ".join(f"{name} ranks {rank}" for name, rank in ranks[claimed].items())
+    return {
+        "dataset": dataset,
+        "detector": detector,
+        "claimed": ", ".join(ranks.index[claimed]),
+        "rank": " ".join(map(str, ranks[claimed])),
+        "lenses": n,
+        "p": p,
+        "min_p": min_p,
+        "summary": f"{detector} on {dataset}: {found} of n = {n} real lenses, p = {p:.2g}; with so few no p below "
+        f"{min_p:.2g} is possible",
+    }

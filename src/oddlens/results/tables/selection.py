@@ -1,34 +1,37 @@
-"""Choosing a detector without labels: by how well it finds pseudo_anomalies, and what the labels say of the choice."""
+"""Model selection without labels, by pseudo-anomalies, and its comparison with a selection by labels."""
 
 from collections.abc import Mapping
 
 import pandas as pd
 
 from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY
-from oddlens.results.tables.conventions import ROW, TRAINING
-from oddlens.results.tables.scored import Block, Scored
+from oddlens.results.tables.columns import ROW, TRAINING_SET
+from oddlens.results.tables.correlated_aucs import CorrelatedAUCs
+from oddlens.results.tables.dataset_scores import DatasetScores
 
-COLUMNS = ["dataset", *ROW, "sweep", "probe_auc", "probe_low", "probe_high", "auc", "auc_low", "auc_high"]
-COLUMNS += ["chosen", "best"]
+PSEUDO_AUC = ["pseudo_anomaly_auc", "pseudo_anomaly_auc_low", "pseudo_anomaly_auc_high"]
+COLUMNS = ["dataset", *ROW, "sweep", *PSEUDO_AUC, "auc", "auc_low", "auc_high", "chosen", "best"]
 
 
-def selection_table(scored: Scored, found: Block, rows: Mapping[str, Mapping]) -> pd.DataFrame:
-    """`selection.csv`: for each row and training set the AUC of pseudo_anomalies, and that of all anomalies beside it.
+def selection_table(scores: DatasetScores, aucs: CorrelatedAUCs, rows: Mapping[str, Mapping]) -> pd.DataFrame:
+    """`selection.csv`: for each row and training set the AUC of pseudo-anomalies and that of all anomalies.
 
-    Pseudo-anomalies are validation images with a weak deflection (`oddlens.data.pseudo_anomalies`), held against the same images
-    without it; no
-    test image has a part in that. Within each sweep the candidate of the highest pseudo-anomaly AUC is `chosen`; `best` is the
-    one that labels would have chosen. Means over seeds, intervals over images.
+    Pseudo-anomalies are validation images with a weak deflection (`oddlens.data.pseudo_anomalies`), compared with the
+    same images without it; they use no test image and no label. Within each sweep the candidate with the highest AUC of
+    pseudo-anomalies is `chosen`, and `best` is the candidate with the highest AUC of all anomalies. Values are means
+    over seeds, intervals are over images.
 
     Args:
-        found: the AUCs of all anomalies.
+        scores: of all models of a data set.
+        aucs: of all models against all anomalies.
+        rows: the `sweep` to which each row belongs, if any.
     """
-    names = {"auc": "probe_auc", "auc_low": "probe_low", "auc_high": "probe_high"}
-    validation = [scored.positions(cls, "validation") for cls in (PSEUDO_ANOMALY, scored.smooth)]
-    table = scored.block(PSEUDO_ANOMALY, odd=validation[0], normal=validation[1]).rows.table().rename(columns=names)
-    table = table.drop(columns="anomaly").merge(found.rows.table().drop(columns="anomaly"))
+    perturbed, unperturbed = (scores.positions(cls, "validation") for cls in (PSEUDO_ANOMALY, scores.smooth))
+    table = scores.aucs(PSEUDO_ANOMALY, anomalous=perturbed, normal=unperturbed).seed_means.table()
+    table = table.rename(columns=dict(zip(["auc", "auc_low", "auc_high"], PSEUDO_AUC, strict=True)))
+    table = table.drop(columns="anomaly").merge(aucs.seed_means.table().drop(columns="anomaly"))
     table["sweep"] = table["detector"].map(lambda row: rows[row].get("sweep"))
-    for mark, by in (("chosen", "probe_auc"), ("best", "auc")):
-        most = table.groupby(["sweep", *TRAINING])[by].transform("max")
-        table[mark] = (table[by] == most) & table["sweep"].notna()
+    for mark, by in (("chosen", PSEUDO_AUC[0]), ("best", "auc")):
+        highest = table.groupby(["sweep", *TRAINING_SET])[by].transform("max")
+        table[mark] = (table[by] == highest) & table["sweep"].notna()
     return table[COLUMNS]
