@@ -3,24 +3,21 @@
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.stages.score import score
+    from oddlens.stages.score import ResidualShards, ScorePaths, score
 
+    files, params = snakemake.input, snakemake.params
     score(
-        snakemake.input.models,
-        snakemake.input.shards,
-        scores_path=snakemake.output.scores,
-        findings_path=snakemake.output.findings,
-        pixels_path=snakemake.output.pixels,
-        samples_path=snakemake.output.samples,
-        examples_path=snakemake.output.examples,
+        ScorePaths(**dict(snakemake.output.items())),
+        model_paths=files.models,
+        shard_paths=files.shards,
+        residuals=ResidualShards(params.input, files.residual_inputs, files.fitting_model)
+        if files.fitting_model
+        else None,
         row=snakemake.wildcards.detector,
-        trained=snakemake.params.trained,
-        input=snakemake.params.input,
-        residual_paths=snakemake.input.residual_inputs,
-        fitting_model_path=snakemake.input.fitting_model or None,
-        scoring=snakemake.params.scoring,
+        trained=params.trained,
+        scoring=params.scoring,
         dataset=snakemake.wildcards.dataset,
-        smooth=snakemake.params.smooth,
-        seed=snakemake.params.seed,
+        smooth=params.smooth,
+        seed=params.seed,
         threads=snakemake.threads,
     )

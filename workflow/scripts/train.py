@@ -3,16 +3,13 @@
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.stages.train import train
+    from oddlens.stages.train import TrainedRow, train
 
     names, params = snakemake.wildcards, snakemake.params
     train(
         dict(zip(params.training_sets, snakemake.output.models, strict=True)),
         snakemake.output.losses,
-        row=names.detector,
-        **params.row,
-        simulation=params.simulation,
-        labels=params.labels,
+        row=TrainedRow(names.detector, **params.row, labels=params.labels, simulation=params.simulation),
         dataset=names.dataset,
         shard_paths=snakemake.input.shards,
         split_path=snakemake.input.splits,

@@ -1,7 +1,8 @@
 """Adversarial autoencoder: reconstruction error of an autoencoder whose codes a discriminator draws to a normal prior.
 
-After Alexander et al. 2020 (arXiv:2008.12731) and Makhzani et al. 2015 (arXiv:1511.05644). Each batch serves three steps:
-encoder and decoder lower the misfit; the discriminator learns to separate codes from samples of the prior, `prior_scale`
+After Alexander et al. 2020 (arXiv:2008.12731) and Makhzani et al. 2015 (arXiv:1511.05644). Each batch serves three
+steps: encoder and decoder lower the misfit; the discriminator learns to separate codes from samples of the prior,
+`prior_scale`
 * N(0, 1); the encoder learns to deceive the discriminator.
 """
 

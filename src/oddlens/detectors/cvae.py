@@ -1,13 +1,13 @@
 """Variational autoencoder: reconstruction error of images under a model with normal codes.
 
-After Alexander et al. 2020 (arXiv:2008.12731), whose networks are convolutional; Kingma & Welling 2013 (arXiv:1312.6114).
-The loss of an image is
+After Alexander et al. 2020 (arXiv:2008.12731), whose networks are convolutional; Kingma & Welling 2013
+(arXiv:1312.6114). The loss of an image is
 
     misfit / 2 + w KL(N(mean, deviation^2) || N(0, 1))        summed over pixels, and over the code; divided by pixels
 
-with the misfit in units of the noise, so that w = 1 is the evidence bound. w is 0 in the first `warm_up` of the training
-and then rises linearly to `kl_weight` over the next `rise`. (The paper gives the first fifth and no shape; its code adds a
-mean squared error to a summed KL, in which w = 1 would suppress all differences between reconstructions.)
+with the misfit in units of the noise, so that w = 1 is the evidence bound. w is 0 in the first `warm_up` of the
+training and then rises linearly to `kl_weight` over the next `rise`. (The paper gives the first fifth and no shape; its
+code adds a mean squared error to a summed KL, in which w = 1 would suppress all differences between reconstructions.)
 """
 
 from typing import Annotated, Any

@@ -5,10 +5,10 @@ The objective max I(X; Z) - beta H(Z) of `blocks/information.py` on the codes of
 
     misfit(x') / 2 + information (beta * reference(Z') - I(Z', Z''))
 
-with the misfit summed over pixels in units of the noise, so that all terms are in nats; all are divided by the number of
-pixels. If views have added noise (`noise` among the augmentations), the decoder reconstructs the image without it. If
-some anomalies are known, `label_loss` says how they are used: their codes have to be far from normal codes (`codes`; see
-`blocks/information.py`), their misfit L per pixel has to be large, which adds 1 / L (`images`), or `both`.
+with the misfit summed over pixels in units of the noise, so that all terms are in nats; all are divided by the number
+of pixels. If views have added noise (`noise` among the augmentations), the decoder reconstructs the image without it.
+If some anomalies are known, `label_loss` says how they are used: their codes have to be far from normal codes (`codes`;
+see `blocks/information.py`), their misfit L per pixel has to be large, which adds 1 / L (`images`), or `both`.
 """
 
 from typing import Any, Literal

@@ -1,8 +1,8 @@
 """Chi-square of an image against its true smooth model, which only the simulator knows.
 
-The residual of an anomalous image against its noise-free smooth twin contains substructure and noise alone. A detector that
-has to find the smooth lens itself cannot reach a higher AUC with chi-square. `score: matched` smooths the residuals with
-the point-spread function, as other detectors do (see `blocks/residuals.py`).
+The residual of an anomalous image against its noise-free smooth twin contains substructure and noise alone. A detector
+that has to find the smooth lens itself cannot reach a higher AUC with chi-square. `score: matched` smooths the
+residuals with the point-spread function, as other detectors do (see `blocks/residuals.py`).
 """
 
 from typing import Literal

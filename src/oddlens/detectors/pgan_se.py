@@ -1,23 +1,24 @@
 """GAN with a simultaneous encoder: reconstruction error of a generator of lenses and its inverse.
 
-A generator G and a critic D are trained against each other as in Arjovsky et al. 2017. An encoder E learns to invert G from
-the first step on, after Berg et al. 2019 (arXiv:1905.11034) and, in the latent space, ClusterGAN (Mukherjee et al. 2019,
-arXiv:1809.03627). With codes z from the prior, and distances over all coordinates of an image, the losses are
+A generator G and a critic D are trained against each other as in Arjovsky et al. 2017. An encoder E learns to invert G
+from the first step on, after Berg et al. 2019 (arXiv:1905.11034) and, in the latent space, ClusterGAN (Mukherjee et al.
+2019, arXiv:1809.03627). With codes z from the prior, and distances over all coordinates of an image, the losses are
 
     D:      E D(G(z)) - E D(x) + 10 E (|grad D(x^)| - 1)^2 + 0.001 E D(x)^2       `adversary: wgan_gp`
     G, E:   -E D(G(z)) + cycle_weight E |G(z) - G(E(G(z)))| + real_weight E (x - G(E(x)))^2 / noise^2
 
 (Gulrajani et al. 2017, arXiv:1704.00028; x^ lies between a real and a generated image.) The cycle is in coordinates of
-the networks, the misfit in units of the noise at full size. With `joint: false`, the second and third term of the second
-line train E alone, as in the published code. `adversary: saturating` are the losses of Goodfellow et al. 2014: D minimises
--E log s(D(x)) - E log(1 - s(D(G(z)))) with the logistic function s, and G maximises it. Without an adversary (`none`) the
-model is an autoencoder, the control that shows what the adversary contributes.
+the networks, the misfit in units of the noise at full size. With `joint: false`, the second and third term of the
+second line train E alone, as in the published code. `adversary: saturating` are the losses of Goodfellow et al. 2014: D
+minimises -E log s(D(x)) - E log(1 - s(D(G(z)))) with the logistic function s, and G maximises it. Without an adversary
+(`none`) the model is an autoencoder, the control that shows what the adversary contributes.
 
-`network: growing` are the networks of Karras et al. 2018 (arXiv:1710.10196), which grow with the image level by level, and
-E with them; `components` are dense networks between principal components, which do not grow.
+`network: growing` are the networks of Karras et al. 2018 (arXiv:1710.10196), which grow with the image level by level,
+and E with them; `components` are dense networks between principal components, which do not grow.
 
-The camera is known. With `noise: camera`, G generates images without noise, and noise is added before D and E see them (as
-in AmbientGAN, Bora et al. 2018): one unit of white noise in each pixel, as all images are in units of their noise. With
+The camera is known. With `noise: camera`, G generates images without noise, and noise is added before D and E see them
+(as in AmbientGAN, Bora et al. 2018): one unit of white noise in each pixel, as all images are in units of their noise.
+With
 `noise: generated`, G has to generate the noise as well. Scores are those of autoencoders, of D and of the codes.
 """
 
@@ -68,8 +69,8 @@ class PGANSE(ReconstructionDetector, Samples, KeepsTrainingSnapshots):
         critic_rate: the learning rate of D.
         average: the decay of the running averages with each step.
         score: that of autoencoders; `features`, the mean difference of x and G(E(x)) in the last features of D that do
-            not depend on other images; `norm`, |E(x)|; or `combined`, the sum of both and `matched`, each standardised by
-            its mean and scatter over training images.
+            not depend on other images; `norm`, |E(x)|; or `combined`, the sum of both and `matched`, each standardised
+            by its mean and scatter over training images.
     """
 
     moments: Tensor

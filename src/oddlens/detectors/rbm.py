@@ -1,7 +1,7 @@
 """Restricted Boltzmann machine: the free energy of an image under a learned energy.
 
-After Alexander et al. 2020 (arXiv:2008.12731): visible units v, hidden units h, and weights W between the two layers only.
-With a_j = c_j + (v W)_j, the sum of exp(-energy) over the hidden units gives the free energy
+After Alexander et al. 2020 (arXiv:2008.12731): visible units v, hidden units h, and weights W between the two layers
+only. With a_j = c_j + (v W)_j, the sum of exp(-energy) over the hidden units gives the free energy
 
     F(v) = sum_i l_i (v_i - b_i)^2 / 2 - sum_j phi(a_j)       `visible: gaussian`, with precision l_i
     F(v) = -sum_i b_i v_i              - sum_j phi(a_j)       `visible: bernoulli`, pixels over the brightest
@@ -9,23 +9,24 @@ With a_j = c_j + (v W)_j, the sum of exp(-energy) over the hidden units gives th
     phi(a) = log(1 + e^a)       `units: binary`
     phi(a) = max(a, 0)^2 / 2    `units: rectified`: h >= 0 with the energy h^2 / 2 - a h, at its most probable value
 
-`loss: contrastive_divergence` is F of an image minus F of a sample some Gibbs steps away (Hinton 2002). If weights start
-from N(0, 1), as in the paper, hidden units end up saturated and equal for all images. Small initial weights avoid this,
-but pixels that are sampled as 0 or 1 do not resolve the noise. `loss: score_matching` needs no samples: the gradient of F
-has to lead from an image with added noise back to the image. The loss is |v + s e - grad F(v + s e) - v|^2 with e from
-N(0, 1), and its minimum is F = -s^2 log p (Vincent 2011; Swersky et al. 2011). s falls from `first_noise` to
-`last_noise`, so that large structures are learned before details.
+`loss: contrastive_divergence` is F of an image minus F of a sample some Gibbs steps away (Hinton 2002). If weights
+start from N(0, 1), as in the paper, hidden units end up saturated and equal for all images. Small initial weights avoid
+this, but pixels that are sampled as 0 or 1 do not resolve the noise. `loss: score_matching` needs no samples: the
+gradient of F has to lead from an image with added noise back to the image. The loss is |v + s e - grad F(v + s e) -
+v|^2 with e from N(0, 1), and its minimum is F = -s^2 log p (Vincent 2011; Swersky et al. 2011). s falls from
+`first_noise` to `last_noise`, so that large structures are learned before details.
 
-Gaussian units are principal components of images whose noise is the same in all pixels (`stabilised`, Anscombe 1948) and
-which are smoothed with the point-spread function (`matched`), as sharper features are noise.
+Gaussian units are principal components of images whose noise is the same in all pixels (`stabilised`, Anscombe 1948)
+and which are smoothed with the point-spread function (`matched`), as sharper features are noise.
 
 One step down, r(v) = v - grad F(v), is the mean-field reconstruction if all l_i = 1. The score is F(v) - F(r(v)), the
-decrease of the free energy in this step (`descent`); |v - r(v)|^2 (`error`); or F(v) (`energy`). The last is worse: lenses
-differ by hundreds of standard deviations of the noise, and small errors of F along these directions exceed the differences
-in all others. `relative` compares the descent with the one expected for such visible units (`blocks/expectation.py`).
+decrease of the free energy in this step (`descent`); |v - r(v)|^2 (`error`); or F(v) (`energy`). The last is worse:
+lenses differ by hundreds of standard deviations of the noise, and small errors of F along these directions exceed the
+differences in all others. `relative` compares the descent with the one expected for such visible units
+(`blocks/expectation.py`).
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
@@ -143,7 +144,11 @@ class RBM(Detector, Reconstructs, MapsAnomalies):
         name = "score matching" if self.score_matching else "contrastive divergence"
         objectives = [Objective(name, (self.machine,), self._loss, self.learning_rate, weight_decay=self.weight_decay)]
         if self.expectation:
-            settings = {"share": EXPECTATION_SHARE, "learning_rate": self.learning_rate, "optimiser": "muon"}
+            settings: dict[str, Any] = {
+                "share": EXPECTATION_SHARE,
+                "learning_rate": self.learning_rate,
+                "optimiser": "muon",
+            }
             objectives.append(self.expectation.objective(self._codes_and_descents, **settings))
         return objectives
 

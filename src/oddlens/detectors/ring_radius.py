@@ -7,7 +7,8 @@ from oddlens.detectors.interface.base import Detector
 
 
 class RingRadius(Detector):
-    """The mean distance of the light from the centre of the image, in pixels; each pixel is weighted by its brightness."""
+    """The mean distance of the light from the centre of the image, in pixels; each pixel is weighted by its
+    brightness."""
 
     role = "control"
 

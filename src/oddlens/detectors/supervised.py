@@ -1,10 +1,10 @@
 """A ResNet-18 that learns from the labels of its training images.
 
-He et al. 2015 (arXiv:1512.03385) for small images (first convolution 3 x 3, no pooling after it), built of torchvision's
-blocks. It learns from all anomalies of the contaminant pool, or as many as its row's `labels` say, and as many smooth
-lenses. Substructure changes a bright ring by a few percent, so the network needs very many images. With `residual: true`
-an autoencoder of the smooth training images is trained first, and the ResNet gets its residuals as a second channel (as
-the error maps of Alexander et al. 2020, arXiv:2008.12731).
+He et al. 2015 (arXiv:1512.03385) for small images (first convolution 3 x 3, no pooling after it), built of
+torchvision's blocks. It learns from all anomalies of the contaminant pool, or as many as its row's `labels` say, and as
+many smooth lenses. Substructure changes a bright ring by a few percent, so the network needs very many images. With
+`residual: true` an autoencoder of the smooth training images is trained first, and the ResNet gets its residuals as a
+second channel (as the error maps of Alexander et al. 2020, arXiv:2008.12731).
 """
 
 import torch

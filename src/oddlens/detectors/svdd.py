@@ -1,9 +1,9 @@
 """Deep one-class description: the distance of a code from the centre of the codes of normal images.
 
-After Deep SVDD (Ruff et al. 2018): a network brings the codes z of all images near to a fixed point c, the mean code of the
-network before training. A constant network would be the best solution, so the network has no biases. The objective
-max I(X; Z) - beta H(Z) of `blocks/information.py`, inspired by Ye et al. 2020 (arXiv:2012.04837), excludes this solution,
-as codes have to contain information about their images. With a reference density about c the loss is
+After Deep SVDD (Ruff et al. 2018): a network brings the codes z of all images near to a fixed point c, the mean code of
+the network before training. A constant network would be the best solution, so the network has no biases. The objective
+max I(X; Z) - beta H(Z) of `blocks/information.py`, inspired by Ye et al. 2020 (arXiv:2012.04837), excludes this
+solution, as codes have to contain information about their images. With a reference density about c the loss is
 
     beta reference(z - c) - information I(X; Z)
 
@@ -38,8 +38,8 @@ class SVDD(Detector, Embeds):
         width, depth: of the dense network, as in `blocks.networks.residual_network`.
         information: the weight of I(X; Z).
         critic, temperature, bound, reference, beta, augmentations, repulsion: see `blocks.information`.
-        label_weight: the weight of the loss of known anomalies: their codes have to be far from the centre (inverse square
-            of their distance, Ruff et al. 2020) and from normal codes.
+        label_weight: the weight of the loss of known anomalies: their codes have to be far from the centre (inverse
+            square of their distance, Ruff et al. 2020) and from normal codes.
         score: see `Information.score`.
         symmetric: average the score over all eight orientations of an image.
     """

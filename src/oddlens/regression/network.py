@@ -26,8 +26,8 @@ TEMPERATURE_BOUNDS = (0.3, 10.0)
 class Regressor(Detector):
     """Histograms of `bins` bins each. The last histogram is that of the class; its first bin is the smooth class.
 
-    Labels are [n, histograms]: the bin of the true value, NaN for an image without such a number. The probability of the
-    class would be an anomaly score, so the network is a detector with labels; it takes part in no comparison.
+    Labels are [n, histograms]: the bin of the true value, NaN for an image without such a number. The probability of
+    the class would be an anomaly score, so the network is a detector with labels; it takes part in no comparison.
 
     Args:
         bins: of each histogram.

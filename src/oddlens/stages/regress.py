@@ -1,9 +1,6 @@
-"""Learn to estimate, from labelled images of the training pools: shards to a model. The loop is that of all models."""
+"""Train the network of the regression on labelled images of the training pools: shards to a model."""
 
-import hashlib
-import json
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,11 +11,18 @@ import pandas as pd
 from oddlens.data import shards
 from oddlens.data.randomness import torch_seed
 from oddlens.data.training_sets import LABELLED
-from oddlens.detectors.interface.base import Camera, Detector
+from oddlens.detectors.interface.base import Detector
+from oddlens.detectors.interface.fitting import (
+    Recipe,
+    TrainingData,
+    digest,
+    fit_or_keep,
+    known_camera,
+    remove_checkpoints,
+)
 from oddlens.regression.network import Regressor
 from oddlens.regression.targets import Targets
-from oddlens.stages.train import CAMERA, clear_checkpoints, digest, trained
-from oddlens.training.loop import Diverged, pick_device
+from oddlens.training.objectives import Diverged
 
 
 def learn(
@@ -40,65 +44,58 @@ def learn(
     """Train, calibrate and save one model.
 
     Args:
-        shard_paths: of the training pools; the first class that they hold is the smooth one.
-        images: of each class, at most.
-        held_out: the part of these that is not trained on, and calibrates.
+        shard_paths: of the training pools. The first class in them is the smooth one.
+        images: the largest number of images of each class.
+        held_out: the fraction of these that is not trained on; it calibrates the model.
         bins: of each number.
         settings: of the network.
 
     Raises:
         Diverged: a loss is no longer finite.
     """
-    own_seed = torch_seed(seed, "regress", dataset, row)
     with TemporaryDirectory() as scratch:
         pool = shards.read_all(shard_paths, scratch)
-        rows, held = parted(pool.table, images, held_out)
+        rows, held = split_rows(pool.table, images, held_out)
         targets = Targets.of(pool.table.loc[rows], bins)
         labels = targets.labels(pool.table)
-        about: dict[str, Any] = {
+
+        def calibrate(model: Detector) -> None:
+            assert isinstance(model, Regressor)
+            model.calibrate(pool.images, held, labels[held])
+
+        description = {
             "row": row,
             "dataset": dataset,
             "training_set": LABELLED,
             "seed": seed,
             "input": input,
             "targets": targets.plain(),
-            "training": {k: v for k, v in training.items() if k != "checkpoint_s"},  # it changes no result
             "source": source,
-            "images": digest(pool.images, np.concatenate([rows, held])),
+            "calibration_images": digest(pool.images, held) if len(held) else None,
         }
-        recipe = json.dumps([about, dict(settings), own_seed], sort_keys=True)
-        about["recipe"] = hashlib.sha256(recipe.encode()).hexdigest()
-
-        def calibrate(model: Detector) -> None:
-            assert isinstance(model, Regressor)
-            model.calibrate(pool.images, held, labels[held])
-
-        made = trained(
-            Path(path),
-            about,
-            partial(Regressor.build, pool.images.shape[-1], seed=own_seed, bins=targets.bins, **settings),
-            calibrate,
-            images=pool.images,
-            rows=rows,
-            labels=labels[rows],
-            camera=Camera(*pool.table.loc[rows, CAMERA].median()),
-            seed=own_seed,
-            training=training,
-            device=pick_device(device),
+        recipe = Recipe(
+            Regressor,
+            {"bins": targets.bins, **settings},
+            training,
+            torch_seed(seed, "regress", dataset, row),
+            TrainingData(pool.images, rows, known_camera(pool.table.loc[rows]), labels[rows]),
+            description,
+            finish=calibrate,
         )
-    if made["diverged"]:
-        Path(path).unlink()  # there is nothing to estimate with
-        raise Diverged(f"regression.{row} on {dataset}: {made['diverged']}")
-    clear_checkpoints(Path(path))
+        about = fit_or_keep(Path(path), recipe, device)
+    if about["diverged"]:
+        Path(path).unlink()  # a diverged network estimates nothing
+        raise Diverged(f"regression.{row} on {dataset}: {about['diverged']}")
+    remove_checkpoints(Path(path))
 
 
-def parted(table: pd.DataFrame, images: int, held_out: float) -> tuple[np.ndarray, np.ndarray]:
-    """The rows to learn from and those held out: the first images of each class, and of these the last."""
-    learnt: list[np.ndarray] = []
+def split_rows(table: pd.DataFrame, images: int, held_out: float) -> tuple[np.ndarray, np.ndarray]:
+    """The rows to train on and those held out: of the first images of each class, the last are held out."""
+    training: list[np.ndarray] = []
     held: list[np.ndarray] = []
     for _, rows in table.groupby("class", sort=False).indices.items():
         chosen = np.asarray(rows)[:images]
         count = len(chosen) - round(held_out * len(chosen))
-        learnt.append(chosen[:count])
+        training.append(chosen[:count])
         held.append(chosen[count:])
-    return np.concatenate(learnt), np.concatenate(held)
+    return np.concatenate(training), np.concatenate(held)

@@ -1,4 +1,4 @@
-"""What is true of the test and validation images, as a table: shards to columns, without pixels."""
+"""Collect the truth of the test and validation images: shards to a table without pixels."""
 
 from pathlib import Path
 
@@ -9,6 +9,6 @@ from oddlens.files.artefacts import write_table
 
 
 def truth(path: str | Path, shard_paths: list[str], dataset: str) -> None:
-    """Write one row for each image: `pool`, `class`, `index`, and the truth of the shards."""
+    """Write a line for each image: `pool`, `class`, `index`, and the truth in the shards."""
     tables = [shards.read(shard).table for shard in shard_paths]
     write_table(path, pd.concat(tables, ignore_index=True).fillna(0), kind="truth", dataset=dataset)

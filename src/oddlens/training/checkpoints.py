@@ -25,7 +25,8 @@ MODEL, WITHIN = "model/", "within/"
 
 @dataclass(frozen=True)
 class Position:
-    """The position of a training: complete epochs, complete steps of the next epoch, and the state within that epoch."""
+    """The position of a training: complete epochs, complete steps of the next epoch, and the state within that
+    epoch."""
 
     epoch: int = 0
     step: int = 0

@@ -40,9 +40,7 @@ class TrainingImages:
     ):
         self.device = torch.device(device)
         self.scale = torch.ones((), device=self.device)
-        self.known_anomalies = (
-            None if known_anomalies is None else TrainingImages(array, known_anomalies, None, device)
-        )
+        self.known_anomalies = None if known_anomalies is None else TrainingImages(array, known_anomalies, None, device)
         self.labels = None if labels is None else torch.as_tensor(labels, dtype=torch.float32, device=self.device)
         self._pool, self._rows = torch.from_numpy(array), torch.as_tensor(rows)
         if self.device.type == "cuda":

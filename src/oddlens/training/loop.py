@@ -1,8 +1,8 @@
 """The training loop of all models: epochs, steps, checkpoints with resume, progress.
 
 The loop knows a model only by its objectives. All random numbers of an epoch come from generators that are seeded by
-(seed, epoch) and whose states a checkpoint holds. A resumed training therefore repeats the uninterrupted one bit for bit
-on one machine and device type, even if it was interrupted within an epoch.
+(seed, epoch) and whose states a checkpoint holds. A resumed training therefore repeats the uninterrupted one bit for
+bit on one machine and device type, even if it was interrupted within an epoch.
 """
 
 import bisect
@@ -87,8 +87,9 @@ class Schedule:
 class Trainer:
     """Trains a model on images.
 
-    Each batch serves all objectives of the current stage in turn: the loss of an objective, the gradient with respect to
-    its own networks, and a step of its optimisers. The last n mod batch_size images of an epoch's order are left out.
+    Each batch serves all objectives of the current stage in turn: the loss of an objective, the gradient with respect
+    to its own networks, and a step of its optimisers. The last n mod batch_size images of an epoch's order are left
+    out.
 
     Args:
         checkpoint: the file that the training is resumed from, if it holds a checkpoint of this very training.
@@ -167,8 +168,8 @@ class Trainer:
                     self.checkpoints.save(self.history, Position(epoch, k + 1, _state(generator, sums)))
         if not self.ranks_images:
             raise ValueError(
-                f"training.robust: {self.settings.robust} ranks images by their losses, and no loss of this model is one "
-                "of single images: set training.robust: none or refine"
+                f"training.robust: {self.settings.robust} ranks images by their losses, and no loss of this model is "
+                "one of single images: set training.robust: none or refine"
             )
         means = {o.name: total / self.steps for o, total in zip(objectives, sums.tolist(), strict=True)}
         for name, losses in self.history.items():

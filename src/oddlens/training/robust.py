@@ -8,10 +8,10 @@ The images of a batch are ranked by their losses. The assumed fraction with the 
     refine      is part of `Detector.fit`: after a first training the most anomalous images are left out, and a second
                 training starts from the beginning
 
-If L is the loss as a normal image, 1 / L is the loss as an anomaly (Qiu et al., appendix), so ranking by their difference
-is ranking by L. The unit of L matters: where an autoencoder reconstructs images to the noise, L is about 1, the soft mean
-has no slope, and the image is ignored; the hard loss pushes it away. The losses of the first epochs do not rank images
-reliably, so these epochs use all images.
+If L is the loss as a normal image, 1 / L is the loss as an anomaly (Qiu et al., appendix), so ranking by their
+difference is ranking by L. The unit of L matters: where an autoencoder reconstructs images to the noise, L is about 1,
+the soft mean has no slope, and the image is ignored; the hard loss pushes it away. The losses of the first epochs do
+not rank images reliably, so these epochs use all images.
 """
 
 import torch
@@ -40,8 +40,8 @@ def mean_loss(losses: Tensor, robust: str, fraction: float, epoch: int) -> Tenso
         raise ValueError(f"training.robust: {robust!r} is none of none, trim, refine, loe_hard, loe_soft")
     if not (losses.detach() > 0).all():
         raise ValueError(
-            f"training.robust: {robust} needs a positive loss, and the loss of this model has negative values: use trim "
-            "or refine"
+            f"training.robust: {robust} needs a positive loss, and the loss of this model has negative values: use "
+            "trim or refine"
         )
     exposed = 1 / anomalous if robust == "loe_hard" else 0.5 * anomalous + 0.5 / anomalous
     return torch.cat([normal, exposed]).mean()

@@ -1,7 +1,7 @@
 """The eight symmetries of lensing on a square grid: quarter turns and flips.
 
-Lensing and the priors have no preferred direction, so a turned or flipped lens is equally probable. Lensing is symmetric
-under all rotations, but other angles would have to interpolate between pixels, which blurs the noise.
+Lensing and the priors have no preferred direction, so a turned or flipped lens is equally probable. Lensing is
+symmetric under all rotations, but other angles would have to interpolate between pixels, which blurs the noise.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,7 +26,8 @@ def undo(images: Tensor, k: int) -> Tensor:
 
 
 def augmented(images: Tensor) -> Tensor:
-    """A batch, an eighth of it under each symmetry. Batches have a random order, so each image gets a random symmetry."""
+    """A batch, an eighth of it under each symmetry. Batches have a random order, so each image gets a random
+    symmetry."""
     return torch.cat([act(part, k) for k, part in enumerate(images.tensor_split(N_SYMMETRIES))])
 
 

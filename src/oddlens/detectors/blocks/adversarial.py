@@ -45,7 +45,8 @@ class CodePrior:
         return torch.cat([outputs[:, :-N_CLASSES], outputs[:, -N_CLASSES:].softmax(dim=1)], dim=1)
 
     def cycle_loss(self, codes: Tensor, outputs: Tensor) -> Tensor:
-        """The loss between codes and the outputs of an encoder: squared error, and cross-entropy of the one-hot part."""
+        """The loss between codes and the outputs of an encoder: squared error, and cross-entropy of the one-hot
+        part."""
         numbers = self.latent - N_CLASSES * self.clustered
         loss = (codes - outputs)[:, :numbers].square().mean() / self.scale**2
         if self.clustered:

@@ -40,8 +40,8 @@ class Autoencoder(nn.Module):
         outputs = outputs or latent
         if network == "components":
             dense = ComponentCoordinates(pixels)
-            encoder = residual_network(dense.count, outputs, width, depth)
-            return cls(dense, encoder, residual_network(latent, dense.count, width, depth))
+            dense_encoder = residual_network(dense.count, outputs, width, depth)
+            return cls(dense, dense_encoder, residual_network(latent, dense.count, width, depth))
         if network == "published":
             return cls(UpToOne(), *published_networks(pixels, latent, outputs))
         strided = {"channels": width // 16, "hidden": width}

@@ -12,15 +12,15 @@ from oddlens.training.symmetries import augmented
 N_ITERATIONS = 8
 """Of subspace iteration."""
 N_EXTRA_DIRECTIONS = 20
-"""Directions that the iteration follows beyond the components asked for. With these numbers, 200 components miss 1e-5 of
-the variance that they could hold."""
+"""Directions that the iteration follows beyond the components asked for. With these numbers, 200 components miss 1e-5
+of the variance that they could hold."""
 
 
 class PrincipalComponents(nn.Module):
     """The leading principal components of the training images, turned and flipped if `symmetric`.
 
-    Subspace iteration (Halko et al. 2011, arXiv:0909.4061, algorithm 4.4) reads the images in batches and never stores the
-    covariance of their pixels, which takes 4 GB for 150 x 150 pixels.
+    Subspace iteration (Halko et al. 2011, arXiv:0909.4061, algorithm 4.4) reads the images in batches and never stores
+    the covariance of their pixels, which takes 4 GB for 150 x 150 pixels.
     """
 
     mean: Tensor

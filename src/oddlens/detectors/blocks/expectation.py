@@ -1,9 +1,9 @@
 """The misfit that is expected of a normal lens, as a function of its code.
 
-Reconstruction errors depend on more than dark matter: those of bright, small sources near a caustic are larger than those
-of faint, wide ones. A small network learns the distribution of the logarithm of the misfit of training images with a given
-code. The score of an image is the distance of its misfit from the middle of this distribution, in units of the scale. The
-distribution is Student's t. Its wide tails contain anomalous training images without moving the middle.
+Reconstruction errors depend on more than dark matter: those of bright, small sources near a caustic are larger than
+those of faint, wide ones. A small network learns the distribution of the logarithm of the misfit of training images
+with a given code. The score of an image is the distance of its misfit from the middle of this distribution, in units of
+the scale. The distribution is Student's t. Its wide tails contain anomalous training images without moving the middle.
 """
 
 from collections.abc import Callable

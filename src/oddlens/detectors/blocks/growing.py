@@ -1,8 +1,8 @@
 """Generator and discriminator that grow with the image, after Karras et al. 2018 (arXiv:1710.10196).
 
-Level k works at 4 * 2^k pixels a side. A new level is faded in: its image has the weight `alpha`, that of the level below
-has 1 - alpha. Weights are drawn from N(0, 1) and multiplied by gain / sqrt(inputs) when they are used (equalised learning
-rate). Level k has `maps(k)` feature maps.
+Level k works at 4 * 2^k pixels a side. A new level is faded in: its image has the weight `alpha`, that of the level
+below has 1 - alpha. Weights are drawn from N(0, 1) and multiplied by gain / sqrt(inputs) when they are used (equalised
+learning rate). Level k has `maps(k)` feature maps.
 """
 
 import itertools
@@ -26,7 +26,9 @@ def n_levels(pixels: int) -> int:
         ValueError: `pixels` is no power of two, or less than 8.
     """
     if pixels < 2 * MIN_PIXELS or pixels & (pixels - 1):
-        raise ValueError(f"a growing network takes images of 8, 16, 32, 64, ... pixels, not {pixels}: set camera.pixels")
+        raise ValueError(
+            f"a growing network takes images of 8, 16, 32, 64, ... pixels, not {pixels}: set camera.pixels"
+        )
     return (pixels // MIN_PIXELS).bit_length()
 
 
@@ -103,7 +105,8 @@ def convolutions(*maps: int, norm: bool) -> nn.Sequential:
 
 
 class Maps:
-    """The number of feature maps of a level: `base` over 2, 4, 8, ... and at most `most` (8192 and 512 as published)."""
+    """The number of feature maps of a level: `base` over 2, 4, 8, ... and at most `most` (8192 and 512 as
+    published)."""
 
     def __init__(self, base: int = 8192, most: int = 512):
         self.base, self.most = base, most

@@ -14,8 +14,8 @@ image i is -I_i + beta * reference(Z_i). The mean over the batch of I_i is
     jsd       -softplus(-S_ii) - mean_{j != i} softplus(S_ij)    at most 2 (JS divergence - log 2), which rises with I
 
 If some anomalies are known, the codes of normal images have to be far from their codes Z_a: the cross entropy of normal
-codes under a density about anomalous ones has to be large. This term has no upper bound of its own. With d_i the mean over
-anomalous codes of reference(Z_i - Z_a), for each number of the code, it is bounded in one of two ways:
+codes under a density about anomalous ones has to be large. This term has no upper bound of its own. With d_i the mean
+over anomalous codes of reference(Z_i - Z_a), for each number of the code, it is bounded in one of two ways:
 
     repulsion: inverse    1 / d_i             (as Ruff et al. 2020, arXiv:1906.02694)
     repulsion: margin     max(0, 1 - d_i)
@@ -58,7 +58,9 @@ def information_bound(scores: Tensor, bound: Bound) -> Tensor:
     """
     count = len(scores)
     if count < 2:
-        raise ValueError("the bound of the information compares the images of a batch, and this one has 1: batch_size >= 2")
+        raise ValueError(
+            "the bound of the information compares the images of a batch, and this one has 1: batch_size >= 2"
+        )
     pair = scores.diagonal()
     if bound == "infonce":
         return pair - scores.logsumexp(dim=1) + math.log(count)
@@ -82,8 +84,8 @@ def repulsion_loss(codes: Tensor, anomalous: Tensor, reference: Reference, repul
 class Critic(nn.Module):
     """Scores f(z, z') of codes, [n, latent] and [m, latent] to [n, m].
 
-    `cosine`, of the angle between them; `bilinear`, z W z'; `separable`, g(z) h(z') with two networks; `concat`, a network
-    of both.
+    `cosine`, of the angle between them; `bilinear`, z W z'; `separable`, g(z) h(z') with two networks; `concat`, a
+    network of both.
     """
 
     def __init__(self, kind: CriticKind, latent: int):
@@ -112,7 +114,8 @@ class Critic(nn.Module):
 
 
 def moved(images: Tensor, augmentations: list[Augmentation], generator: torch.Generator) -> Tensor:
-    """Images [n, 1, h, h] after random turns and flips, which are symmetries of lensing, and shifts by up to a pixel."""
+    """Images [n, 1, h, h] after random turns and flips, which are symmetries of lensing, and shifts by up to a
+    pixel."""
 
     def random(low: int, high: int) -> Tensor:
         return torch.randint(low, high, (len(images),), generator=generator, device=images.device)
@@ -195,8 +198,8 @@ class Information(nn.Module):
         """The mean score [n] of images over some orientations.
 
         `norm`, the reference term of the code; `centre`, its squared distance from the centre; `knn`, the mean distance
-        to the nearest stored codes; `critic`, minus the critic's score of two views: neighbouring orientations or, if the
-        augmentations have no turns or flips, an image with and without added noise.
+        to the nearest stored codes; `critic`, minus the critic's score of two views: neighbouring orientations or, if
+        the augmentations have no turns or flips, an image with and without added noise.
         """
         codes = [encode(images).float() for images in oriented]
         if name == "critic":

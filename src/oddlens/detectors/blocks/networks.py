@@ -5,8 +5,8 @@ from torch import Tensor, nn
 MIN_SIDE = 8
 """Strided convolutions halve an image until its side has at most this many pixels; dense layers follow."""
 ORIGINAL_PIXELS = 100
-"""Images with at least so many pixels a side get the published networks as printed; for smaller ones, kernels and strides
-are smaller."""
+"""Images with at least so many pixels a side get the published networks as printed; for smaller ones, kernels and
+strides are smaller."""
 
 
 class ResidualBlock(nn.Module):
@@ -85,8 +85,9 @@ class ConvolutionalDecoder(nn.Module):
 def published_networks(pixels: int, latent: int, outputs: int) -> tuple[nn.Module, nn.Module]:
     """Encoder and decoder of Alexander et al. 2020: three convolutions and a dense layer, and their mirror image.
 
-    At 150 x 150 pixels kernels are 7 wide and strides 3, which gives 64 maps of 9 x 9. On images of less than 100 pixels
-    kernels are 3 and strides 2, which gives 6 x 6 for images of 32 x 32: about the same part of a lens for each kernel.
+    At 150 x 150 pixels kernels are 7 wide and strides 3, which gives 64 maps of 9 x 9. On images of less than 100
+    pixels kernels are 3 and strides 2, which gives 6 x 6 for images of 32 x 32: about the same part of a lens for each
+    kernel.
 
     Raises:
         ValueError: the images are smaller than 9 x 9 pixels.

@@ -33,8 +33,9 @@ class ReconstructionDetector(Detector, Reconstructs, MapsAnomalies, Embeds):
         stabilised: normalise each pixel by its own noise. If false, all pixels are normalised by the noise of the mean
             pixel, and the misfit is the plain squared error in another unit.
         expectation: also learn the expected misfit of lenses of each code (`blocks.expectation`).
-        score: `relative` to the expected misfit; the `expected` misfit alone, a control; or the misfit itself: `matched`
-            smooths residuals with the point-spread function (see `squared`), as `relative` does, and `error` does not.
+        score: `relative` to the expected misfit; the `expected` misfit alone, a control; or the misfit itself:
+            `matched` smooths residuals with the point-spread function (see `squared`), as `relative` does, and `error`
+            does not.
         symmetric: average the reconstructions of an image in all eight orientations.
         optimiser, learning_rate, schedule, weight_decay: of the autoencoder.
     """
@@ -143,7 +144,8 @@ class ReconstructionDetector(Detector, Reconstructs, MapsAnomalies, Embeds):
 
     @final
     def decode_samples(self, codes: Tensor, noise: torch.Generator | None) -> Tensor:
-        """Scaled images decoded from codes [n, latent]; with the noise of the camera, if there is a generator for it."""
+        """Scaled images decoded from codes [n, latent]; with the noise of the camera, if there is a generator for
+        it."""
         images = self.autoencoder.decode(codes)
         if noise is not None:
             images = images + torch.randn(images.shape, generator=noise, device=images.device)

@@ -2,8 +2,8 @@
 
 A detector writes a constructor whose keyword-only arguments are its settings in the config, `objectives` (what is
 trained) and `anomaly_score`, and, if it needs them, `prepare` and `conclude`. It inherits further abilities from
-`oddlens.detectors.interface.capabilities`. Methods marked `final` are written once, here, and never overridden. A detector
-never sees a label, unless it is an upper bound that declares so in `needs`.
+`oddlens.detectors.interface.capabilities`. Methods marked `final` are written once, here, and never overridden. A
+detector never sees a label, unless it is an upper bound that declares so in `needs`.
 """
 
 import copy
@@ -39,8 +39,8 @@ class Detector(ImageModule, ABC):
     scoring: ClassVar[tuple[str, ...]] = ()
     """Settings that only the score depends on. Rows of a config that differ in no others share their models."""
     findings: ClassVar[tuple[str, ...]] = ()
-    """Names of what `anomaly_score` returns beside the score. `doubtful` is 1 if the score says nothing about the image;
-    `at_bounds` is 1 if only a lens outside the simulation's range fits the image."""
+    """Names of what `anomaly_score` returns beside the score. `doubtful` is 1 if the score says nothing about the
+    image; `at_bounds` is 1 if only a lens outside the simulation's range fits the image."""
     settings: dict[str, Any]
     simulation: dict[str, Any] | None
 

@@ -1,7 +1,7 @@
 """What some detectors can do beside scoring.
 
-A detector inherits a capability next to `Detector` and implements its abstract method on scaled tensors. The public method
-on NumPy arrays is written here and never overridden. Callers ask `isinstance(model, Reconstructs)`.
+A detector inherits a capability next to `Detector` and implements its abstract method on scaled tensors. The public
+method on NumPy arrays is written here and never overridden. Callers ask `isinstance(model, Reconstructs)`.
 """
 
 from abc import ABC, abstractmethod
@@ -14,8 +14,8 @@ from torch import Tensor
 from oddlens.detectors.interface.image_module import ImageModule, generator
 
 RESIDUAL_INPUTS = ("residual", "scan")
-"""What other detectors can take instead of images: the residuals of the best smooth lens in units of their noise, and the
-significance of a mass at each position."""
+"""What other detectors can take instead of images: the residuals of the best smooth lens in units of their noise, and
+the significance of a mass at each position."""
 
 
 class Reconstructs(ImageModule, ABC):

@@ -1,7 +1,7 @@
 """A PyTorch module on square images of a known camera: units, noise and batches.
 
-NumPy arrays [n, pixels, pixels] in electrons / s / pixel are outside; inside, images are tensors [n, 1, pixels, pixels] in
-units of `scale`.
+NumPy arrays [n, pixels, pixels] in electrons / s / pixel are outside; inside, images are tensors [n, 1, pixels, pixels]
+in units of `scale`.
 """
 
 import math
@@ -21,7 +21,8 @@ SAMPLE_SIZE = 2000
 """Training images that units are measured on, and images that are checked at once."""
 SIGMA_PER_FWHM = 1 / math.sqrt(8 * math.log(2))
 MIN_NOISE = 1e-3
-"""The least standard deviation of the noise, in units of `scale`. Images without noise are treated as if they had it."""
+"""The least standard deviation of the noise, in units of `scale`. Images without noise are treated as if they had
+it."""
 MAX_SCALE_RATIO = 100
 """Images whose median peak differs by more than this factor from `scale` are in other units and are refused."""
 
@@ -29,8 +30,8 @@ MAX_SCALE_RATIO = 100
 class KnownCamera(NamedTuple):
     """What an observer knows of the camera, in the units of the images.
 
-    A pixel of expected brightness m has the noise variance gain * m + background. The noise of subtracted lens light and
-    correlations between the noise of neighbouring pixels are not included.
+    A pixel of expected brightness m has the noise variance gain * m + background. The noise of subtracted lens light
+    and correlations between the noise of neighbouring pixels are not included.
     """
 
     gain: float = 0.0
@@ -109,7 +110,7 @@ class ImageModule(nn.Module):
         scale = pixels.kthvalue(len(pixels) - max(1, len(pixels) // 1000) + 1).values
         if not scale > 0:
             raise ValueError(
-                f"the brightest training pixels have the value {scale:g}; it must be positive: are these images of light?"
+                f"the brightest training pixels are {scale:g}; they must be positive: are these images of light?"
             )
         images.set_scale(scale)
         values = {
@@ -148,7 +149,8 @@ class ImageModule(nn.Module):
         """The rows; all by default.
 
         Raises:
-            ValueError: the images are not of the shape, type or unit of this module, or have pixels that are not finite.
+            ValueError: the images are not of the shape, type or unit of this module, or have pixels that are not
+            finite.
         """
         if images.ndim != 3 or images.shape[1:] != (self.pixels, self.pixels):
             raise ValueError(f"images have shape {images.shape}; this detector takes (n, {self.pixels}, {self.pixels})")

@@ -40,8 +40,8 @@ def load(path: Path | str, **scoring: Any) -> tuple[Detector, dict[str, Any]]:
     kind = detector(header["detector"])
     if unknown := scoring.keys() - set(kind.scoring):
         raise ValueError(
-            f"the training of {header['detector']} depends on {sorted(unknown)}: these settings cannot be changed for a "
-            f"saved model. Settings that can: {', '.join(kind.scoring) or 'none'}"
+            f"the training of {header['detector']} depends on {sorted(unknown)}: these cannot be changed for a saved "
+            f"model. Settings that can: {', '.join(kind.scoring) or 'none'}"
         )
     model = kind.build(header["pixels"], simulation=header.get("simulation"), **header["settings"] | scoring)
     model.load_state_dict(tensors)
