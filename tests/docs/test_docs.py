@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args, get_origin
 
 import pytest
 import yaml
@@ -15,6 +15,8 @@ from conftest import ROOT
 from oddlens.config import detector_registry
 from oddlens.config.dataset import Dataset, ImageCounts
 from oddlens.config.merging import laid_over
+from oddlens.config.presets import preset_names
+from oddlens.config.regression import Regression
 from oddlens.config.study import Study, parse_study
 from oddlens.config.training import Training
 from oddlens.lensing import substructure_classes
@@ -130,19 +132,58 @@ def wanted():
 
 
 def test_every_key_is_on_the_page_of_the_config():
-    told = documented()
-    assert not {key for key in wanted() if key not in told and not any(found.startswith(f"{key}.") for found in told)}
+    found = documented()
+    assert not {key for key in wanted() if key not in found and not any(other.startswith(f"{key}.") for other in found)}
+
+
+def table_below(heading):
+    """The rows below a heading: for each key its default as written, and its row."""
+    section = re.search(rf"^{re.escape(heading)}$(.*?)(?=^##|\Z)", CONFIG, re.MULTILINE | re.DOTALL).group(1)
+    for names, meaning, defaults, values in re.findall(r"^\| (`.*?) \|(.*?)\|(.*?)\|(.*?)\|$", section, re.MULTILINE):
+        keys = re.findall(r"`([\w.]+)`", names)
+        written = re.findall(r"`([^`]+)`|([^\s,`]+)", defaults)
+        assert len(written) == len(keys), names
+        yield from (
+            (key, ("".join(default), meaning + defaults + values)) for key, default in zip(keys, written, strict=True)
+        )
+
+
+def must_be_documented(model, rows, leave_out=()):
+    """Every key of a section is in a table, with its default and all values that it may have."""
+    for name, field in model.model_fields.items():
+        if name in leave_out:
+            continue
+        default, row = rows[name]
+        assert default == "–" if field.default is None else yaml.safe_load(default) == field.default, name
+        assert {choice for choice in choices(field.annotation) if f"`{choice}`" not in row} <= set(
+            default.strip("[]").split(", ")
+        ), name
+
+
+def choices(annotation):
+    """The words that a field may have, itself or in a list."""
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+    else:
+        for inner in get_args(annotation):
+            yield from choices(inner)
 
 
 @pytest.mark.parametrize("name", detector_registry.detectors())
-def test_every_key_of_a_detector_is_in_its_row(name):
-    rows = re.findall(r"^\| (`.*?) \| (.*) \|$", CONFIG.split("Their keys:")[1], re.MULTILINE)
-    told = {
-        detector: " ".join(said for named, said in rows if f"`{detector}`" in named)
-        for detector in detector_registry.detectors()
-    }
-    said = told[name] + " ".join(told[other] for other in re.findall(r"those of `(\w+)`", told[name]))
-    assert set(detector_registry.detector_settings(name).model_fields) <= set(re.findall(r"`(\w+)`", said))
+def test_every_setting_of_a_detector_is_documented_with_its_default_and_its_values(name):
+    headings = [line for line in CONFIG.splitlines() if line.startswith("### Settings of ") and f"`{name}`" in line]
+    rows = {key: entry for heading in dict.fromkeys(headings) for key, entry in table_below(heading)}
+    must_be_documented(detector_registry.detector_settings(name), rows)
+
+
+def test_training_and_regression_are_documented_with_their_defaults_and_values():
+    must_be_documented(Training, dict(table_below("## `training`")))
+    must_be_documented(Regression, dict(table_below("## `regression.<row>`")), leave_out=("training",))
+
+
+def test_every_preset_is_on_the_page_of_the_config():
+    section = CONFIG.split("### Presets")[1].split("\n## ")[0]
+    assert set(re.findall(r"`(\w+)`", section)) >= set(preset_names())
 
 
 # --- what a page asks its reader to do -------------------------------------------------------------------------------
