@@ -33,7 +33,7 @@ def test_null_removes_what_a_preset_gives(config):
     assert study.datasets["model_a"].classes == ["smooth", "cdm"]
 
 
-def test_a_preset_that_builds_on_itself_is_told(config, tmp_path, monkeypatch):
+def test_a_preset_that_builds_on_itself_is_refused(config, tmp_path, monkeypatch):
     monkeypatch.setattr(presets, "PRESETS", tmp_path)
     (tmp_path / "one.yaml").write_text("preset: two")
     (tmp_path / "two.yaml").write_text("preset: one")

@@ -193,7 +193,7 @@ def test_presets_that_build_on_each_other_are_refused(tmp_path, monkeypatch):
         preset_simulation("one")
 
 
-def test_an_unknown_preset_in_a_list_is_told_with_the_nearest():
+def test_an_unknown_preset_in_a_list_is_refused_with_the_nearest():
     with pytest.raises(ConfigError, match=r"unknown preset 'eucild'.*Did you mean 'euclid'\?"):
         preset_simulation("model_a", "eucild")
 

@@ -170,3 +170,39 @@ def test_all_errors_are_reported_at_once(config):
 )
 def test_only_rows_that_score_images_alone_are_published(config, publish, words):
     assert words in refused(config | {"publish": publish})
+
+
+def test_errors_between_sections_are_reported_at_once(config):
+    config["contamination"]["images"] = 9500
+    config["detectors"]["few"] = {"like": "flux", "labels": {"cdm": 5}}
+    config |= {"publish": {"model_x": ["aea"]}, "follow_up": {"model_a": {"row": "lensfti"}}}
+    message = refused(config)
+    places = ["contamination.images", "detectors.few.labels", "follow_up.model_a.row", "publish", "publish.model_x"]
+    assert {line.split(":")[0].split(" ")[0] for line in message.splitlines()} == set(places)
+
+
+def test_errors_of_data_sets_and_rows_are_reported_at_once(config):
+    config["datasets"]["model_a"]["preset"] = "modle_a"
+    config["detectors"] |= {"a": {"detector": "dcae", "latnt": 3, "wdith": 4}, "b": {"detector": "dcea"}}
+    message = refused(config)
+    for place in ("datasets.model_a.preset: ", "detectors.a.latnt: ", "detectors.a.wdith: ", "detectors.b: "):
+        assert any(line.startswith(place) for line in message.splitlines()), message
+
+
+@pytest.mark.parametrize(
+    ("path", "renamed"),
+    [
+        ("starts", "fit_convergence"),
+        ("follow", "follow_up"),
+        ("detectors.lensfit.cells", "source_pixels"),
+        ("detectors.lensfit.cell_scatter", "source_pixel_scatter"),
+        ("detectors.infonce.told", "label_loss"),
+    ],
+)
+def test_a_key_of_an_earlier_version_is_refused_with_its_name_now(config, path, renamed):
+    *parents, key = path.split(".")
+    section = config
+    for parent in parents:
+        section = section[parent]
+    section[key] = 3
+    assert refused(config) == f"{path}: this key was renamed to '{renamed}'"
