@@ -89,6 +89,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = root.parse_args(argv)
     try:
         sys.exit(COMMANDS[arguments.command].run(arguments))
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ModuleNotFoundError) as error:
         print(f"oddlens {arguments.command}: {error}", file=sys.stderr)
         sys.exit(2)

@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     model = published_models.load(arguments.model)
     companions = {kind: getattr(arguments, kind) for kind in COMPANIONS}
     entries = []
-    reading = {"dataset": arguments.dataset, "pixel_scale_arcsec": arguments.pixel_scale, "others": companions}
+    reading = {"dataset": arguments.dataset, "pixel_scale_arcsec": arguments.pixel_scale, "companions": companions}
     for entry in score_files(model, arguments.image, **reading):
         if entry.problem:
             problem = entry.problem if entry.label in entry.problem else f"{entry.label}: {entry.problem}"
@@ -83,7 +83,7 @@ def table(scored: Sequence["ScoredImage"]) -> str:
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
     notes = [f"{entry.label}: {entry.note}" for entry in scored if entry.note]
     if notes:
-        from oddlens.observations.frames import CAUTION
+        from oddlens.observations.matching import CAUTION
 
         notes = ["", *notes, "", CAUTION]
     return "\n".join([*rows, *notes])

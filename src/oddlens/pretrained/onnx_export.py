@@ -48,13 +48,13 @@ def write(path: Path, model: PublishedModel) -> str:
     """Write a model; returns a line to print.
 
     Raises:
-        ImportError: if a package is missing.
+        ModuleNotFoundError: if a package is missing.
         ValueError: if the detector cannot be written as ONNX.
     """
     try:
         import onnxscript  # noqa: F401  torch.onnx imports it, but its error does not say what to install
-    except ImportError as error:
-        raise ImportError(f"{error}: ONNX export needs `pip install {' '.join(REQUIRED)}`") from error
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(f"{error}: ONNX export needs `pip install {' '.join(REQUIRED)}`") from error
     images = torch.rand(3, model.pixels, model.pixels) * float(model.detector.scale)
     try:
         with warnings.catch_warnings(), torch.no_grad():
