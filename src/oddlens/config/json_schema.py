@@ -103,7 +103,7 @@ def _value(field: FieldInfo) -> Schema:
     for kind in kinds:
         if issubclass(kind, Section) and kind is not Distribution:
             return _reference(DEFINED[kind]) if kind in DEFINED else _section(kind)
-    annotation = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    annotation: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     schema = _with_priors(TypeAdapter(annotation).json_schema())
     default = None if field.default_factory else field.default
     return schema if field.is_required() or default is None else schema | {"default": default}
@@ -241,8 +241,8 @@ def _key_descriptions(model: type[Section]) -> dict[str, str]:
     found = {}
     for kind in reversed(model.__mro__):
         if issubclass(kind, Section) and kind is not Section:
-            body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0].body
-            for node, after in itertools.pairwise(body):
+            (section,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+            for node, after in itertools.pairwise(getattr(section, "body", [])):
                 match node, after:
                     case ast.AnnAssign(target=ast.Name(id=key)), ast.Expr(value=ast.Constant(value=str(words))):
                         found[key] = " ".join(words.split())
