@@ -1,4 +1,4 @@
-"""What leaves oddlens: FITS and PNG files of a data set, one image drawn again by its name, and the preview."""
+"""Exported data sets (FITS, PNG), single images by their names, and the preview."""
 
 import json
 import warnings
@@ -98,21 +98,21 @@ def exported(shard_paths, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def odd_shard(shard_paths):
+def anomalous_shard(shard_paths):
     return next(s for s in map(shards.read, shard_paths["test"]) if s.attributes["class"] == "cdm")
 
 
 # --- FITS ------------------------------------------------------------------------------------------------------------
 
 
-def test_an_exported_image_comes_back_upright_and_to_scale(exported, odd_shard):
+def test_an_exported_image_comes_back_upright_and_to_scale(exported, anomalous_shard):
     frame = frames.read_frame(exported / "fits/test/cdm/000002.fits")
-    np.testing.assert_array_equal(frame.image.astype(np.float32), odd_shard.images[2])
+    np.testing.assert_array_equal(frame.image.astype(np.float32), anomalous_shard.images[2])
     assert frame.pixel_scale_arcsec == 0.4
     assert not frame.masked.any()
 
 
-def test_the_scale_is_also_told_without_our_keyword(exported, tmp_path):
+def test_the_pixel_scale_is_also_in_the_wcs(exported, tmp_path):
     with fits.open(exported / "fits/test/cdm/000002.fits") as units:
         header = units[0].header.copy()
         del header["PIXSCALE"]
@@ -122,7 +122,7 @@ def test_the_scale_is_also_told_without_our_keyword(exported, tmp_path):
     assert WCS(header).pixel_to_world_values(0, 15) == pytest.approx((-3 / 3600, 3 / 3600))
 
 
-def test_the_header_holds_identity_and_all_digits_of_the_truth(exported, odd_shard):
+def test_the_header_holds_identity_and_parameters_with_all_digits(exported, anomalous_shard):
     header = fits.getheader(exported / "fits/test/cdm/000003.fits")
     assert [header[name] for name in ("DATASET", "POOL", "CLASS", "INDEX", "SEED")] == [
         "model_a",
@@ -132,40 +132,42 @@ def test_the_header_holds_identity_and_all_digits_of_the_truth(exported, odd_sha
         2020,
     ]
     assert header["BUNIT"] == "electron/s"
-    truth = odd_shard.one("truth", 3)
+    truth = anomalous_shard.one("truth", 3)
     assert len(truth) > 20
     assert {name: header[name] for name in truth} == truth
 
 
-def test_units_hold_noise_psf_and_subhalos(exported, odd_shard):
+def test_units_hold_noise_psf_and_subhalos(exported, anomalous_shard):
     path = exported / "fits/test/cdm/000001.fits"
     with fits.open(path) as units:
         assert [unit.name for unit in units] == ["PRIMARY", "NOISE", "PSF", "SUBSTRUCTURE"]
-        np.testing.assert_array_equal(units["PSF"].data[::-1], odd_shard.arrays["psf"])
+        np.testing.assert_array_equal(units["PSF"].data[::-1], anomalous_shard.arrays["psf"])
         table = units["SUBSTRUCTURE"].data
-        used = odd_shard.arrays["substructure/subhalo_area"][1] > 0
+        used = anomalous_shard.arrays["substructure/subhalo_area"][1] > 0
         for column in ("subhalo_area", "subhalo_x_arcsec", "subhalo_y_arcsec"):
-            np.testing.assert_array_equal(table[column], odd_shard.arrays[f"substructure/{column}"][1][used])
+            np.testing.assert_array_equal(table[column], anomalous_shard.arrays[f"substructure/{column}"][1][used])
         assert "estimated" in str(units[0].header["COMMENT"])
 
 
-def test_checksums_hold_and_equal_contents_are_equal_files(exported, odd_shard, tmp_path):
+def test_checksums_hold_and_equal_contents_are_equal_files(exported, anomalous_shard, tmp_path):
     path = exported / "fits/test/cdm/000001.fits"
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fits.open(path, checksum=True).close()
-    camera = export.Camera.model_validate(json.loads(odd_shard.attributes["simulation"])["camera"])
-    fits_files.write(tmp_path / "again.fits", export.observation(odd_shard, 1, camera, odd_shard.arrays["psf"]))
+    camera = export.Camera.model_validate(json.loads(anomalous_shard.attributes["simulation"])["camera"])
+    fits_files.write(
+        tmp_path / "again.fits", export.observation(anomalous_shard, 1, camera, anomalous_shard.arrays["psf"])
+    )
     assert (tmp_path / "again.fits").read_bytes() == path.read_bytes()
 
 
-def test_what_a_header_cannot_hold_is_refused(tmp_path):
-    seen = fits_files.Observation(np.zeros((8, 8)), 0.1, {}, {"flux": np.nan})
+def test_values_that_a_header_cannot_hold_are_refused(tmp_path):
+    observation = fits_files.Observation(np.zeros((8, 8)), 0.1, {}, {"flux": np.nan})
     with pytest.raises(ValueError, match="flux is nan"):
-        fits_files.write(tmp_path / "x.fits", seen)
+        fits_files.write(tmp_path / "x.fits", observation)
 
 
-def test_the_estimated_noise_is_the_true_one_but_for_noise(config):
+def test_the_estimated_noise_map_agrees_with_the_true_one(config):
     """Of model C: lens light is subtracted again, and each image has a PSF of its own."""
     images, rays = config["datasets"]["model_a"]["images"], {"error_sigma": None, "over_sampling": 4}
     config["datasets"] = {"one": {"preset": "model_c", "images": images, "camera": rays}}
@@ -181,7 +183,7 @@ def test_the_estimated_noise_is_the_true_one_but_for_noise(config):
 # --- PNG -------------------------------------------------------------------------------------------------------------
 
 
-def test_folders_are_those_that_libraries_read(exported):
+def test_folders_have_the_layout_of_libraries(exported):
     found = {p.relative_to(exported / "png").as_posix(): p for p in (exported / "png").glob("*/*")}
     assert {name: len(list(p.glob("*.png"))) for name, p in found.items()} == WANTED
     assert (exported / "png/test/vortex/000003.png").is_file()
@@ -189,7 +191,7 @@ def test_folders_are_those_that_libraries_read(exported):
     assert not list(exported.parent.glob(".*"))
 
 
-def test_all_greys_are_on_one_scale_of_the_training_images(exported, shard_paths, odd_shard):
+def test_all_pngs_have_the_grey_scale_of_the_training_images(exported, shard_paths, anomalous_shard):
     scale = export.greys(shard_paths["train"])
     with Image.open(exported / "png/test/cdm/000002.png") as png:
         assert png.mode == "L"
@@ -197,11 +199,11 @@ def test_all_greys_are_on_one_scale_of_the_training_images(exported, shard_paths
     inside = (greys > 0) & (greys < 255)
     assert inside.mean() > 0.5
     back = scale.black + greys * scale.step
-    assert np.abs(back - odd_shard.images[2])[inside].max() <= 0.501 * scale.step
+    assert np.abs(back - anomalous_shard.images[2])[inside].max() <= 0.501 * scale.step
     assert f"{scale.step:.9g}" in (exported / "README.txt").read_text()
 
 
-def test_an_export_that_fails_leaves_nothing_and_the_one_before_alone(tmp_path):
+def test_a_failed_export_leaves_the_previous_one(tmp_path):
     folder = tmp_path / "model_a"
     folder.mkdir()
     (folder / "before").touch()
@@ -211,7 +213,7 @@ def test_an_export_that_fails_leaves_nothing_and_the_one_before_alone(tmp_path):
     assert [p.name for p in tmp_path.rglob("*")] == ["model_a", "before"]
 
 
-# --- one image by its name -------------------------------------------------------------------------------------------
+# --- single images ---------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -221,14 +223,14 @@ def image_command(oddlens_command, monkeypatch, tmp_path):
     return lambda name, config: oddlens_command("image", name, "--configfile", config, "--out", tmp_path / "image.fits")
 
 
-def test_an_image_drawn_alone_is_the_one_in_the_shard(tiny, odd_shard):
+def test_a_single_image_equals_the_one_in_the_shard(tiny, anomalous_shard):
     seen = image.observation(tiny, "model_a", "test", "cdm", 2)
-    np.testing.assert_array_equal(seen.image, odd_shard.images[2])
+    np.testing.assert_array_equal(seen.image, anomalous_shard.images[2])
     assert seen.image.dtype == np.float32
-    assert dict(seen.truth) == odd_shard.one("truth", 2)
+    assert dict(seen.truth) == anomalous_shard.one("truth", 2)
 
 
-def test_an_image_comes_with_what_only_a_simulator_knows(config_path, tiny, shard_paths, tmp_path, image_command):
+def test_an_image_has_its_truth_twin_and_convergence(config_path, tiny, shard_paths, tmp_path, image_command):
     path = tmp_path / "image.fits"
     out = image_command("model_a/test/vortex/1", config_path).out
     assert "vortex_length_arcsec" in out
@@ -283,7 +285,7 @@ def test_a_wrong_name_is_an_error_of_one_line(name, words, config_path, tmp_path
 
 @pytest.mark.parametrize(
     ("written", "words"),
-    [(None, "No such file"), ("a: [", "is no YAML"), ("- 1", "must map keys"), ("sed: 3", "Did you mean 'seed'?")],
+    [(None, "No such file"), ("a: [", "is not YAML"), ("- 1", "must map keys"), ("sed: 3", "Did you mean 'seed'?")],
 )
 def test_a_wrong_config_is_an_error(written, words, tmp_path, image_command):
     if written is not None:
@@ -306,7 +308,7 @@ def test_configs_are_laid_over_each_other_as_snakemake_does_it():
 # --- preview ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_preview_has_a_row_for_smooth_and_two_for_each_odd_class(shard_paths, tmp_path):
+def test_a_preview_is_drawn_and_reproducible(shard_paths, tmp_path):
     paths = sorted(shard_paths["test"], key=lambda p: p.parent.name != SMOOTH)
     preview.preview(tmp_path / "preview.png", paths, dataset="model_a", smooth=SMOOTH)
     with Image.open(tmp_path / "preview.png") as png:
@@ -316,6 +318,6 @@ def test_a_preview_has_a_row_for_smooth_and_two_for_each_odd_class(shard_paths, 
     assert (tmp_path / "preview.png").read_bytes() == before
 
 
-def test_a_preview_tells_the_main_truth(odd_shard):
-    text = preview.words(odd_shard, 0, SMOOTH)
-    assert text.startswith(f"{100 * odd_shard.arrays['truth/substructure_fraction'][0]:.1f} %, $10^{{")
+def test_labels_of_a_preview_have_the_substructure_fraction(anomalous_shard):
+    text = preview.label(anomalous_shard, 0, SMOOTH)
+    assert text.startswith(f"{100 * anomalous_shard.arrays['truth/substructure_fraction'][0]:.1f} %, $10^{{")

@@ -14,7 +14,7 @@ CONFIG = Path("config/config.yaml")
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `oddlens image`."""
     parser.add_argument("id", help="DATASET/POOL/CLASS/INDEX, as in model_a/test/vortex/17")
-    parser.add_argument("--configfile", type=Path, nargs="+", default=[], help=f"override {CONFIG} (if there is one), in order")
+    parser.add_argument("--configfile", type=Path, nargs="+", default=[], help=f"override {CONFIG}, in order")
     parser.add_argument("--out", type=Path, help="default: results/STUDY/images/ID.fits, with dashes in the ID")
 
 
@@ -22,6 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the image and print its truth."""
     from oddlens.stages.image import write_image
 
+    # Without a checkout, the files given are the whole config.
     base = [CONFIG] if CONFIG.is_file() or not arguments.configfile else []
     print(write_image(arguments.id, [*base, *arguments.configfile], arguments.out))
     return 0
