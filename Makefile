@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Some containers forbid Python to write bytecode. Each job would then compile all its imports, which takes seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: study report check test tests fast-tests test-slurm torture setup smoke docs lint style workflow-lint types lock envs export real-lenses bench bench-train bench-fit bench-score bench-gpu clean
+.PHONY: study report check test tests fast-tests test-slurm torture setup smoke docs lint style workflow-lint types lock envs export real-lenses bench bench-train bench-fit bench-score bench-jobs bench-gpu clean
 
 # In a terminal a progress bar; without one Snakemake's own lines. The logs of jobs are in results/<study>/logs.
 SNAKEMAKE = snakemake --cores $(CORES) $$([ -t 2 ] && echo --logger study)
@@ -20,7 +20,7 @@ smoke: setup        ## run the same workflow on 16 x 16 pixels: results/smoke/re
 	@python workflow/unlock.py
 	@$(SNAKEMAKE) --configfile tests/config.yaml
 
-report: setup       ## the final report of all studies, results/paper.html and a PDF; make report [STUDIES="default physics"]
+report: setup       ## the final report of all studies, results/final_report.html and a PDF; make report [STUDIES="default physics"]
 	@oddlens report $(STUDIES)
 
 check: setup        ## lint, types and the fast tests: under two minutes on two cores
@@ -102,6 +102,9 @@ bench-fit: setup    ## images per second of a fit of physics, beside what its op
 
 bench-score: setup  ## images per second that autoencoders score, and how soon the command starts: two minutes
 	@python -W ignore benchmarks/score.py
+
+bench-jobs: setup   ## time, cores and memory of the jobs of a study that has run: make bench-jobs [STUDY=default]
+	@python benchmarks/jobs.py results/$(or $(STUDY),default)
 
 bench-gpu: setup    ## simulation, training and fits on a GPU, and whether it agrees with the CPU
 	@python -W ignore benchmarks/gpu.py

@@ -1,12 +1,9 @@
-"""What the jobs of a study cost: a table of each rule's time, cores and memory.
-
-    python -m oddlens.provenance.benchmarks results/default
+"""The cost of the jobs of a study: a table of each rule's time, cores and memory (`benchmarks/jobs.py` prints it).
 
 Snakemake measures the jobs of the rules that have a `benchmark`, and writes one line a job below `benchmarks/`.
 """
 
 import csv
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from statistics import median
@@ -59,17 +56,3 @@ def table(jobs: Iterable[tuple[str, Sequence[Measured]]]) -> str:
             f"| {cores:.2g} | {memory:.2g} |"
         )
     return "\n".join(lines)
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Print the table of a study."""
-    if len(arguments) != 1:
-        sys.exit("name the folder of a study: python -m oddlens.provenance.benchmarks results/default")
-    try:
-        print(table(read(Path(arguments[0])).items()))
-    except ValueError as error:
-        sys.exit(str(error))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
