@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from oddlens.config import detector_registry
-from oddlens.detectors.blocks.information import CLOSEST, Critic, Information, information, posed, reference, repelled
+from oddlens.detectors.blocks.information import (
+    MIN_DISTANCE,
+    Critic,
+    Information,
+    information_bound,
+    moved,
+    reference_term,
+    repulsion_loss,
+)
 from oddlens.schema.config_errors import ConfigError, validated
 from oddlens.training.symmetries import N_SYMMETRIES, act
 
@@ -29,7 +37,7 @@ def log_ratio(x, y):
 
 def mean_bound(bound, shift=0.0, batch=200, batches=100):
     scores = (log_ratio(*pairs(batch, seed)) + shift for seed in range(batches))
-    return torch.stack([information(s, bound).mean() for s in scores]).mean().item()
+    return torch.stack([information_bound(s, bound).mean() for s in scores]).mean().item()
 
 
 def test_with_the_best_critic_infonce_is_nearly_the_information():
@@ -59,13 +67,13 @@ def test_with_the_best_critic_jsd_is_the_jensen_shannon_divergence():
 def test_a_worse_critic_never_bounds_higher(bound):
     best = 1.0 if bound == "nwj" else 0.0
     for factor in (0.3, 0.7, 1.3):
-        scores = [information(factor * log_ratio(*pairs(200, seed)) + best, bound).mean() for seed in range(50)]
+        scores = [information_bound(factor * log_ratio(*pairs(200, seed)) + best, bound).mean() for seed in range(50)]
         assert torch.stack(scores).mean().item() < mean_bound(bound, shift=best)
 
 
 def test_infonce_saturates_at_the_logarithm_of_the_batch():
     certain = 1e3 * torch.eye(16)
-    torch.testing.assert_close(information(certain, "infonce"), torch.full((16,), math.log(16)))
+    torch.testing.assert_close(information_bound(certain, "infonce"), torch.full((16,), math.log(16)))
 
 
 @pytest.mark.parametrize("bound", ["nwj", "jsd"])
@@ -75,12 +83,12 @@ def test_the_others_are_all_others(bound):
     what = (lambda s: torch.exp(s - 1)) if bound == "nwj" else torch.nn.functional.softplus
     pair = scores.diagonal() if bound == "nwj" else -torch.nn.functional.softplus(-scores.diagonal())
     expected = pair - torch.stack([what(torch.stack(row)).mean() for row in others])
-    torch.testing.assert_close(information(scores, bound), expected)
+    torch.testing.assert_close(information_bound(scores, bound), expected)
 
 
 def test_a_batch_of_one_is_refused():
     with pytest.raises(ValueError, match="batch_size >= 2"):
-        information(torch.zeros(1, 1), "infonce")
+        information_bound(torch.zeros(1, 1), "infonce")
 
 
 @pytest.mark.parametrize("kind", ["cosine", "bilinear", "separable", "concat"])
@@ -105,46 +113,50 @@ def test_a_critic_learns_what_two_codes_share(kind):
         (a, b), (c, d), (e, _), (_, f) = (pairs(128, 4 * seed + k) for k in range(4))
         return torch.stack([a, c, e], 1).float(), torch.stack([b, d, f], 1).float()
 
-    told = []
+    bounds = []
     for step in range(300):
-        loss = -information(critic(*codes(step)) / 0.5, "infonce").mean()
-        told.append(-loss.item())
+        loss = -information_bound(critic(*codes(step)) / 0.5, "infonce").mean()
+        bounds.append(-loss.item())
         if optimiser:
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    found = sum(told[-50:]) / 50
+    found = sum(bounds[-50:]) / 50
     assert found < 2 * TRUE + 0.05
     assert found > (0.2 if kind == "cosine" else 0.6) * 2 * TRUE
 
 
 def test_references_are_those_of_normal_and_laplace():
     codes = torch.tensor([[3.0, -4.0]])
-    assert reference(codes, "normal").item() == 25
-    assert reference(codes, "laplace").item() == 7
+    assert reference_term(codes, "normal").item() == 25
+    assert reference_term(codes, "laplace").item() == 7
 
 
-def test_codes_lose_by_the_distance_to_odd_ones():
-    codes, odd = torch.tensor([[0.0, 0.0], [3.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
+def test_codes_lose_by_the_distance_to_those_of_known_anomalies():
+    codes, anomalous = torch.tensor([[0.0, 0.0], [3.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 2.0]])
     # Squared distances (1 + 4) / 2 and (4 + 13) / 2, absolute ones (1 + 2) / 2 and (2 + 5) / 2; by number of the code.
-    torch.testing.assert_close(repelled(codes, odd, "normal", "inverse"), 2 / torch.tensor([2.5, 8.5]))
-    torch.testing.assert_close(repelled(codes, odd, "laplace", "inverse"), 2 / torch.tensor([1.5, 3.5]))
-    torch.testing.assert_close(repelled(codes, odd, "laplace", "margin"), torch.tensor([0.25, 0.0]))
-    assert repelled(codes, codes[:1], "normal", "inverse")[0].item() == pytest.approx(1 / CLOSEST), "never infinite"
+    torch.testing.assert_close(repulsion_loss(codes, anomalous, "normal", "inverse"), 2 / torch.tensor([2.5, 8.5]))
+    torch.testing.assert_close(repulsion_loss(codes, anomalous, "laplace", "inverse"), 2 / torch.tensor([1.5, 3.5]))
+    torch.testing.assert_close(repulsion_loss(codes, anomalous, "laplace", "margin"), torch.tensor([0.25, 0.0]))
+    assert repulsion_loss(codes, codes[:1], "normal", "inverse")[0].item() == pytest.approx(1 / MIN_DISTANCE), (
+        "never infinite"
+    )
 
 
-def test_poses_are_symmetries_or_shifts_of_the_image():
+def test_augmentations_are_symmetries_or_shifts_of_the_image():
     rng = torch.Generator().manual_seed(0)
     images = torch.randn(200, 1, 6, 6)
-    turned = posed(images, ["turns", "flips"], rng)
-    found = {next(k for k in range(N_SYMMETRIES) if torch.equal(act(a, k), b)) for a, b in zip(images, turned, strict=True)}
+    turned = moved(images, ["turns", "flips"], rng)
+    found = {
+        next(k for k in range(N_SYMMETRIES) if torch.equal(act(a, k), b)) for a, b in zip(images, turned, strict=True)
+    }
     assert found == set(range(N_SYMMETRIES))
-    assert torch.equal(posed(images, [], rng), images)
-    moved = posed(images, ["shifts"], rng)
-    assert moved.shape == images.shape
+    assert torch.equal(moved(images, [], rng), images)
+    shifted = moved(images, ["shifts"], rng)
+    assert shifted.shape == images.shape
     by = {
         (i, j)
-        for a, b in zip(images[:, 0], moved[:, 0], strict=True)
+        for a, b in zip(images[:, 0], shifted[:, 0], strict=True)
         for i in (-1, 0, 1)
         for j in (-1, 0, 1)
         if torch.equal(b[1:-1, 1:-1], a.roll((i, j), (0, 1))[1:-1, 1:-1])
@@ -162,11 +174,11 @@ def test_views_differ_by_unit_noise_if_they_are_to():
         "beta": 1.0,
         "repulsion": "inverse",
     }
-    clean, seen = Information(8, 3, **how, augmentations=["noise"]).views(torch.zeros(500, 1, 8, 8), rng)
+    clean, noisy = Information(8, 3, **how, augmentations=["noise"]).views(torch.zeros(500, 1, 8, 8), rng)
     assert clean.abs().max() == 0
-    assert seen.std().item() == pytest.approx(1, abs=0.02)
-    clean, seen = Information(8, 3, **how, augmentations=["turns"]).views(torch.zeros(5, 1, 8, 8), rng)
-    assert seen is clean
+    assert noisy.std().item() == pytest.approx(1, abs=0.02)
+    clean, noisy = Information(8, 3, **how, augmentations=["turns"]).views(torch.zeros(5, 1, 8, 8), rng)
+    assert noisy is clean
 
 
 @pytest.mark.parametrize("detector", ["infonce", "svdd"])

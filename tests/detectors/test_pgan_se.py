@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from oddlens.detectors.interface import loading
-from oddlens.detectors.interface.base import Camera
-from oddlens.training.loop import Batch
+from oddlens.detectors.interface.image_module import KnownCamera
+from oddlens.training.objectives import Batch
 
 PIXELS, COUNT = 8, 6
 TRAINING = {"epochs": 2, "batch_size": 16}
@@ -26,7 +26,7 @@ def images(count=64, seed=0):
 def fitted(**settings):
     small = {"latent": 3, "width": 16, "depth": 1}
     model = loading.detector("pgan_se").build(PIXELS, seed=1, **small | settings)
-    history = model.fit(images(), seed=1, training=TRAINING, camera=Camera(0.0, 0.03**2, 2.0))
+    history = model.fit(images(), seed=1, training=TRAINING, camera=KnownCamera(0.0, 0.03**2, 2.0))
     return model, history
 
 
@@ -44,9 +44,9 @@ def linear():
     """A model whose three networks are linear, its batch, and what they make of it; without noise of the camera."""
 
     def made(**settings):
-        model, _ = fitted(noise="drawn", **settings)
+        model, _ = fitted(noise="generated", **settings)
         rng = torch.Generator().manual_seed(3)
-        real = model.autoencoder.coordinates(model.seen(torch.from_numpy(images(COUNT, 5))[:, None] / model.scale))
+        real = model.autoencoder.coordinates(model.normalise(torch.from_numpy(images(COUNT, 5))[:, None] / model.scale))
         count = real.shape[1]
         model.critic = Linear(torch.randn((count, 1), generator=rng) / math.sqrt(count) * 1.7)
         model.generator = Linear(torch.randn((3, count), generator=rng))
@@ -54,7 +54,7 @@ def linear():
         batch = Batch(
             torch.from_numpy(images(COUNT, 5))[:, None] / model.scale, None, torch.Generator().manual_seed(7), 0.5, None
         )
-        codes = model.prior(COUNT, torch.Generator().manual_seed(7))
+        codes = model.prior.sample(COUNT, torch.Generator().manual_seed(7))
         return model, batch, real, codes, codes @ model.generator.matrix
 
     return made
@@ -65,20 +65,20 @@ def test_the_critic_of_wasserstein_is_held_to_slope_one_and_near_zero(linear):
     slope = model.critic.matrix
     wanted = (drawn @ slope).mean() - (real @ slope).mean()
     wanted += 10 * (slope.norm() - 1) ** 2 + 1e-3 * (real @ slope).square().mean()
-    torch.testing.assert_close(model._criticism(batch), wanted)
+    torch.testing.assert_close(model._critic_loss(batch), wanted)
 
 
 def test_the_generator_wants_what_the_critic_takes_for_real(linear):
     model, batch, _, _, drawn = linear()
-    torch.testing.assert_close(model._generation(batch), -(drawn @ model.critic.matrix).mean())
+    torch.testing.assert_close(model._generator_loss(batch), -(drawn @ model.critic.matrix).mean())
 
 
-def test_the_saturating_game_is_one_of_log_probabilities(linear):
+def test_the_saturating_losses_are_log_probabilities(linear):
     model, batch, real, _, drawn = linear(adversary="saturating")
     of_real, of_fake = (torch.sigmoid(x @ model.critic.matrix) for x in (real, drawn))
-    torch.testing.assert_close(model._criticism(batch), -(of_real.log() + (1 - of_fake).log()).mean())
+    torch.testing.assert_close(model._critic_loss(batch), -(of_real.log() + (1 - of_fake).log()).mean())
     batch.generator.manual_seed(7)
-    torch.testing.assert_close(model._generation(batch), (1 - of_fake).log().mean())
+    torch.testing.assert_close(model._generator_loss(batch), (1 - of_fake).log().mean())
 
 
 @pytest.mark.parametrize("cycle", ["image", "latent", "both"])
@@ -90,7 +90,7 @@ def test_codes_and_images_come_back_at_their_price(linear, cycle, real_weight):
     wanted = wanted + 2.0 * (cycle != "image") * codes.square().mean() / 25
     unit = model.autoencoder.coordinates.unit
     wanted = wanted + (real_weight * (real * unit).square().mean(dim=1) if real_weight else 0)
-    found = model._inversion(batch)
+    found = model._encoder_loss(batch)
     assert found.shape == ((COUNT,) if real_weight else ())
     torch.testing.assert_close(found, wanted)
 
@@ -100,13 +100,13 @@ def test_an_encoder_that_inverts_the_generator_loses_what_that_cannot_draw(linea
     model.encoder.matrix = torch.linalg.pinv(model.generator.matrix)
     unit, there = model.autoencoder.coordinates.unit, model.encoder.matrix @ model.generator.matrix
     wanted = ((real - real @ there) * unit).square().mean(dim=1)
-    torch.testing.assert_close(model._inversion(batch), wanted, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(model._encoder_loss(batch), wanted, rtol=1e-3, atol=1e-4)
 
 
 def test_together_is_the_sum(linear):
     model, batch, *_ = linear()
     parts = []
-    for loss in (model._generation, model._inversion, model._both):
+    for loss in (model._generator_loss, model._encoder_loss, model._joint_loss):
         batch.generator.manual_seed(7)
         parts.append(loss(batch))
     torch.testing.assert_close(parts[0] + parts[1], parts[2])
@@ -115,7 +115,7 @@ def test_together_is_the_sum(linear):
 def test_what_scores_is_the_running_average():
     model, _ = fitted(average=0.75)
     before = [p.clone() for p in model.autoencoder.parameters()]
-    model._follow(None)
+    model._update_averages(None)
     now = [*model.encoder.parameters(), *model.generator.parameters()]
     for old, new, current in zip(before, model.autoencoder.parameters(), now, strict=True):
         torch.testing.assert_close(new, 0.75 * old + 0.25 * current)
@@ -144,15 +144,15 @@ def test_without_an_adversary_an_autoencoder_is_left():
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"encoder": "afterwards"}, "set joint: false"),
-        ({"adversary": "none", "score": "features"}, "with adversary: none there is none"),
-        ({"prior": "clustered", "latent": 10}, "latent: 10 leaves nothing"),
+        ({"adversary": "none", "score": "features"}, "adversary: none has none"),
+        ({"prior": "clustered", "latent": 10}, "latent > 10, not 10"),
     ],
 )
-def test_settings_that_contradict_each_other_are_refused(settings, told):
-    with pytest.raises(ValueError, match=told):
+def test_settings_that_contradict_each_other_are_refused(settings, message):
+    with pytest.raises(ValueError, match=message):
         loading.detector("pgan_se").build(PIXELS, **settings)
 
 

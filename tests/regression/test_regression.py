@@ -20,6 +20,7 @@ from oddlens.regression.estimates import Estimates
 from oddlens.regression.histograms import Densities, Scale, covered
 from oddlens.regression.network import Regressor
 from oddlens.regression.population import Populations, level, tilted
+from oddlens.regression.saved import load_regressor
 from oddlens.regression.targets import ANY, FRACTION, Targets, truth, written
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.fractions import LENSES, draw_populations, fractions_table
@@ -27,8 +28,8 @@ from oddlens.results.tables.regression import accuracy, regression_table
 from oddlens.results.tables.result_files import write_result
 from oddlens.results.tables.triage import ANOMALOUS_FRACTION, CLASSIFIER_ALONE, triage_table
 from oddlens.schema.config_errors import ConfigError
-from oddlens.stages.estimate import estimate, load
-from oddlens.stages.regress import learn, parted
+from oddlens.stages.estimate import estimate
+from oddlens.stages.regress import learn, split_rows
 from oddlens.stages.regression_figures import regression_figures
 from oddlens.training.objectives import Batch
 
@@ -167,7 +168,7 @@ def test_targets_are_plain_data_and_back():
 
 
 def test_the_last_images_of_each_class_are_held_out():
-    rows, held = parted(table(), images=20, held_out=0.25)
+    rows, held = split_rows(table(), images=20, held_out=0.25)
     assert table().loc[held, "index"].tolist() == [15, 16, 17, 18, 19] * 3
     assert len(rows) == 45
     assert not set(rows) & set(held)
@@ -211,7 +212,7 @@ def test_a_network_learns_the_exact_posterior():
     model.fit(images, rows=rows, labels=labels[rows], seed=1, camera=KnownCamera(0.0, 1.0), training=training)
     model.calibrate(images, held, labels[held])
     test, number, half, _ = toy(2000, seed=1)
-    first, second, cls = model.estimated(test)
+    first, second, cls = model.probabilities(test)
     _, exact, *_ = gaussian(bins=8)
     densities = Densities(scale, first)
     best = exact.score(gaussian(bins=8)[0]).mean()
@@ -243,17 +244,17 @@ def test_numbers_that_an_image_lacks_leave_the_loss():
 def test_equal_seeds_equal_estimates():
     images = toy(64, seed=3)[0]
     one, other, third = fitted(), fitted(), fitted(seed=2)
-    for a, b in zip(one.estimated(images), other.estimated(images), strict=True):
+    for a, b in zip(one.probabilities(images), other.probabilities(images), strict=True):
         assert (a == b).all()
-    assert (one.estimated(images)[0] != third.estimated(images)[0]).any()
+    assert (one.probabilities(images)[0] != third.probabilities(images)[0]).any()
 
 
 def test_estimates_do_not_depend_on_neighbours_nor_on_how_an_image_is_turned():
     images = toy(64, seed=3)[0]
     model = fitted(autoencoder=True)
-    every, alone = model.estimated(images), model.estimated(images[5:6])
+    every, alone = model.probabilities(images), model.probabilities(images[5:6])
     order = np.random.default_rng(0).permutation(64)
-    shuffled, turned = model.estimated(images[order]), model.estimated(np.rot90(images, 1, (1, 2)).copy())
+    shuffled, turned = model.probabilities(images[order]), model.probabilities(np.rot90(images, 1, (1, 2)).copy())
     for a, b, c, d in zip(every, alone, shuffled, turned, strict=True):
         assert (a[5] == b[0]).all()
         assert (a[order] == c).all()
@@ -272,7 +273,7 @@ def test_a_temperature_makes_what_is_too_sure_less_sure():
     model.calibrate(images, np.arange(300), labels)
     assert 0.3 < model.temperature[0].item() < 2
     assert sure.temperature[0].item() == pytest.approx(5 * model.temperature[0].item(), rel=0.02)
-    assert sure.estimated(images)[0] == pytest.approx(model.estimated(images)[0], abs=0.02)
+    assert sure.probabilities(images)[0] == pytest.approx(model.probabilities(images)[0], abs=0.02)
 
 
 # --- stages -------------------------------------------------------------------------------------------------------
@@ -317,10 +318,10 @@ def stages(tmp_path_factory):
 
 def test_a_model_is_saved_and_loaded(stages):
     folder, _paths = stages
-    model, targets = load(folder / "model.safetensors")
+    model, targets = load_regressor(folder / "model.safetensors")
     images = toy(9, seed=5)[0]
-    again, _ = load(folder / "model.safetensors")
-    assert all((a == b).all() for a, b in zip(model.estimated(images), again.estimated(images), strict=True))
+    again, _ = load_regressor(folder / "model.safetensors")
+    assert all((a == b).all() for a, b in zip(model.probabilities(images), again.probabilities(images), strict=True))
     assert (model.temperature != 1).any()
     assert (ANY, "shear_magnitude") in targets.scales
     assert not list(folder.glob(".*"))
@@ -478,19 +479,19 @@ def test_tables_and_figures_are_made_of_what_the_stages_write(stages, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("row", "told"),
+    ("row", "message"),
     [
         ({"bin": 8}, "regression.whole.bin: unknown key.*Did you mean 'bins'"),
         ({"bins": 1}, "regression.whole.bins.*greater than or equal to 2"),
         ({"held_out": 0.9}, "regression.whole.held_out.*less than or equal to 0.5"),
-        ({"images": 20}, "regression.whole.bins is 32, but of model_a it learns from 18 images"),
+        ({"images": 20}, "regression.whole.bins is 32, but of model_a it is trained on 18 images"),
         ({"input": "residuals"}, "regression.whole.input.*'images', 'residual' or 'scan'"),
         ({"training": {"robust": "trim"}}, "regression.whole.training.robust is trim: its labels are true"),
         (7, "regression.whole: must map names"),
     ],
 )
-def test_mistakes_in_the_config_are_told(config, row, told):
-    with pytest.raises(ConfigError, match=told):
+def test_errors_in_the_config_are_reported(config, row, message):
+    with pytest.raises(ConfigError, match=message):
         parse_study({**config, "regression": {"whole": row}})
 
 

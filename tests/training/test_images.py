@@ -8,17 +8,17 @@ from conftest import ROOT
 CODE = """
 import resource, sys
 import numpy as np, torch
-from oddlens import detectors
+from oddlens.detectors.interface import loading
 torch.set_num_threads(1)
-detectors.detector("dcae")
+loading.detector("dcae")
 count, pixels = int(sys.argv[2]), 64
 images = np.memmap(sys.argv[1], np.float32, "w+", shape=(count, pixels, pixels))
 rng = np.random.default_rng(0)
 some = rng.random((500, pixels, pixels), dtype=np.float32)
 for start in range(0, count, 500):
     images[start : start + 500] = some
-model = detectors.detector("dcae").build(pixels, network="published", latent=8)
-linear = detectors.detector("pca").build(pixels, components=2)
+model = loading.detector("dcae").build(pixels, network="published", latent=8)
+linear = loading.detector("pca").build(pixels, components=2)
 for each in (model, linear):
     each.fit(some, seed=1, training={"epochs": 1, "batch_size": 100})  # what PyTorch allocates once
 used = int(open("/proc/self/statm").read().split()[5]) * resource.getpagesize()

@@ -13,8 +13,10 @@ from torch import nn
 from conftest import ROOT
 from oddlens.files.tensors import read_tensors, write_tensors
 from oddlens.training import checkpoints
-from oddlens.training.images import Images
-from oddlens.training.loop import ODD, Objective, global_generators, train
+from oddlens.training.devices import global_generators
+from oddlens.training.images import TrainingImages
+from oddlens.training.loop import N_KNOWN_ANOMALIES, Trainer, TrainingSettings
+from oddlens.training.objectives import Objective
 from oddlens.training.robust import mean_loss
 
 
@@ -30,10 +32,16 @@ def line(**changes):
     return model, Objective("fit", (model,), changes.get("loss", loss), changes.get("rate", lambda p: 0.1))
 
 
+def train(model, objectives, images, *, seed=1, checkpoint=None, on_epoch=None, **settings):
+    """The history of a training."""
+    files = {"checkpoint": checkpoint, "on_epoch": on_epoch}
+    return Trainer(model, objectives, images, seed=seed, settings=TrainingSettings(**settings), **files).run()
+
+
 def data(count=64, factor=1.0):
     """Images of one pixel."""
     pixels = factor * np.random.default_rng(0).normal(size=(count, 1, 1)).astype(np.float32)
-    return Images(pixels, np.arange(count), None, "cpu")
+    return TrainingImages(pixels, np.arange(count), None, "cpu")
 
 
 def test_the_loop_minimises():
@@ -130,20 +138,21 @@ def test_labels_and_progress_reach_the_loss():
         return model(batch.images).square().mean()
 
     pixels = data()[slice(0, 64)].numpy()[:, 0]
-    images = Images(pixels, np.arange(64), pixels[:, 0, 0] > 0, "cpu")
+    images = TrainingImages(pixels, np.arange(64), pixels[:, 0, 0] > 0, "cpu")
     train(model, [Objective("fit", (model,), loss, lambda p: 0.1)], images, seed=1, epochs=2, batch_size=16)
     assert [p for _, p in seen] == [k / 8 for k in range(8)]
 
 
-def test_some_images_that_are_known_to_be_odd_go_with_every_batch():
+def test_every_batch_has_known_anomalies():
     pixels = np.arange(40, dtype=np.float32)[:, None, None]
-    images, seen, model = Images(pixels, np.arange(32), None, "cpu", odd=np.arange(32, 40)), set(), nn.Linear(1, 1)
-    images.measured(torch.tensor(2.0))
+    images = TrainingImages(pixels, np.arange(32), None, "cpu", known_anomalies=np.arange(32, 40))
+    seen, model = set(), nn.Linear(1, 1)
+    images.set_scale(torch.tensor(2.0))
 
     def loss(batch):
-        assert batch.odd.shape == (ODD, 1, 1, 1)
+        assert batch.known_anomalies.shape == (N_KNOWN_ANOMALIES, 1, 1, 1)
         assert batch.images.max() < 16
-        seen.update((2 * batch.odd).flatten().tolist())
+        seen.update((2 * batch.known_anomalies).flatten().tolist())
         return model(batch.images).square().mean()
 
     train(model, [Objective("fit", (model,), loss, lambda p: 0.1)], images, seed=1, epochs=4, batch_size=16)
@@ -155,12 +164,12 @@ def test_images_are_read_from_a_file_as_they_are_asked_for(tmp_path):
     mapped = np.memmap(tmp_path / "images", np.float32, "w+", shape=pixels.shape)
     mapped[:] = pixels
     rows = np.array([3, 40, 7, 9])
-    images = Images(mapped, rows, None, "cpu")
+    images = TrainingImages(mapped, rows, None, "cpu")
     assert images._pool.data_ptr() == mapped.ctypes.data  # no copy
     assert len(images) == 4
     assert np.array_equal(images[torch.tensor([1, 0])].numpy()[:, 0], pixels[[40, 3]])
     assert np.array_equal(torch.cat(list(images.batches(3))).numpy()[:, 0], pixels[rows])
-    assert np.array_equal(images.some(2).numpy()[:, 0], pixels[[3, 9]])
+    assert np.array_equal(images.evenly_spaced(2).numpy()[:, 0], pixels[[3, 9]])
     images.scale = torch.tensor(2.0)
     assert np.array_equal(images[slice(0, 2)].numpy()[:, 0], pixels[[3, 40]] / 2)
 
@@ -183,7 +192,7 @@ def test_the_worst_quarter_gets_what_each_way_gives_it(robust, expected):
 
 
 def test_exposure_refuses_losses_that_have_no_inverse():
-    with pytest.raises(ValueError, match=r"loe_soft inverts the loss.*use trim or refine"):
+    with pytest.raises(ValueError, match=r"loe_soft needs a positive loss.*use trim or refine"):
         mean_loss(torch.tensor([1.0, -1.0]), "loe_soft", 0.5, epoch=5)
 
 
@@ -217,6 +226,40 @@ def test_records_tell_epoch_losses_rate_and_time_left():
     train(model, [objective], data(), seed=1, epochs=2, batch_size=16, on_epoch=records.append)
     assert "epoch 2/2  fit " in str(records[-1])
     assert "images/s, 0s left" in str(records[-1])
+
+
+def test_robust_training_goes_on_in_a_stage_whose_loss_ranks_no_images(tmp_path):
+    """The first stage has shown that images can be ranked, and a resumed training may not see it again."""
+
+    def objectives(model):
+        def loss(batch):
+            return (model(batch.images) - 3 * batch.images).square().mean(dim=(1, 2, 3))
+
+        first = Objective("fit", (model,), loss, lambda p: 0.1)
+        return [first, Objective("mean", (model,), lambda batch: loss(batch).mean(), lambda p: 0.1, stage=1)]
+
+    def run(**files):
+        model, _ = line()
+        settings = {"epochs": 2, "batch_size": 16, "robust": "trim", "checkpoint_s": 0}
+        return train(model, objectives(model), data(), **settings, **files), model.weight.item()
+
+    def die(record):
+        if record.epoch == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(checkpoint=tmp_path / "c", on_epoch=die)
+    assert run(checkpoint=tmp_path / "c") == run()
+
+
+def test_robust_training_without_losses_of_images_is_refused():
+    model, objective = line(loss=lambda batch: model_loss(batch))
+
+    def model_loss(batch):
+        return model(batch.images).square().mean()
+
+    with pytest.raises(ValueError, match=r"training\.robust: trim"):
+        train(model, [objective], data(), epochs=2, batch_size=16, robust="trim")
 
 
 def test_a_checkpoint_of_the_last_epoch_trains_no_more(tmp_path):
@@ -296,9 +339,9 @@ SCORES = """
 import sys
 from pathlib import Path
 import numpy as np, torch
-from oddlens import detectors
+from oddlens.detectors.interface import loading
 torch.set_num_threads(1)
-model = detectors.detector("dcae").build(16, seed=1, latent=4, width=16, depth=1)
+model = loading.detector("dcae").build(16, seed=1, latent=4, width=16, depth=1)
 images = np.random.default_rng(0).random((64, 16, 16)).astype(np.float32)
 training = {"epochs": 40, "batch_size": 8, "checkpoint_s": 0}
 model.fit(images, seed=1, training=training, checkpoint=Path(sys.argv[1]) if sys.argv[1:] else None)

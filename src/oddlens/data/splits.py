@@ -77,7 +77,7 @@ def split(
         contaminated = anomalies[contaminant] if count else []
         if count > len(contaminated) or size - count > len(normal):
             raise ValueError(
-                f"{dataset} {training_set}: {size} images cannot be drawn from {len(normal)} + {len(contaminated)}"
+                f"{dataset} {training_set}: {size} images cannot be sampled from {len(normal)} + {len(contaminated)}"
             )
         members[training_set] = set(normal[: size - count] + contaminated[:count])
         if contaminant != LABELLED and (both := set(contaminated[:count]) & set(labels)):

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from oddlens.data.randomness import torch_seed
-from oddlens.detectors.interface.image_module import UNKNOWN_CAMERA, ImageModule, KnownCamera, generator
+from oddlens.detectors.interface.image_module import UNKNOWN_CAMERA, ImageModule, KnownCamera, seeded_generator
 from oddlens.files.progress import say
 from oddlens.training.devices import global_generators
 from oddlens.training.images import TrainingImages
@@ -125,14 +125,14 @@ class Detector(ImageModule, ABC):
             view = TrainingImages(images, rows[kept], kept_labels, device, known_anomalies)
             self._set_units(view, camera)
             with torch.no_grad():
-                self.prepare(view, generator(seed, "prepare", device))
+                self.prepare(view, seeded_generator(seed, "prepare", device))
             trainer = Trainer(
                 self, self.objectives(), view, seed=seed, settings=settings, checkpoint=checkpoint, on_epoch=on_epoch
             )
             history = trainer.run()
             with torch.no_grad():
                 self.eval()
-                self.conclude(view, generator(seed, "conclude", device))
+                self.conclude(view, seeded_generator(seed, "conclude", device))
             return history
 
         history = train(np.arange(len(rows)), checkpoint)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oddlens.detectors.interface.image_module import ImageModule, generator
+from oddlens.detectors.interface.image_module import ImageModule, seeded_generator
 
 RESIDUAL_INPUTS = ("residual", "scan")
 """What other detectors can take instead of images: the residuals of the best smooth lens in units of their noise, and
@@ -76,7 +76,7 @@ class Samples(ImageModule, ABC):
     def samples(self, count: int, seed: int) -> np.ndarray:
         """Generated images [count, pixels, pixels], with noise, in the unit of the training images."""
         self.eval()
-        sampled = self.sample(count, generator(seed, "imagine", self.scale.device))
+        sampled = self.sample(count, seeded_generator(seed, "imagine", self.scale.device))
         return (sampled[:, 0].float() * self.scale).cpu().numpy()
 
 

@@ -175,6 +175,6 @@ class ImageModule(nn.Module):
         return rows
 
 
-def generator(seed: int, name: str, device: str | torch.device) -> torch.Generator:
+def seeded_generator(seed: int, name: str, device: str | torch.device) -> torch.Generator:
     """A generator whose state is a function of the seed and a name."""
     return torch.Generator(device).manual_seed(torch_seed(seed, name))
