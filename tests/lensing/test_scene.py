@@ -412,7 +412,7 @@ def test_light_is_subtracted_where_there_is_a_model_of_it():
 )
 def test_substructure_heavier_than_its_lens_is_refused_by_name(cls, above):
     simulation = preset_simulation("model_a", "subhalo", above=above)
-    told = rf"^scenes/test/{cls}/\d+: the substructure \(.* solar masses\) weighs more than the lens \(1e\+12\)"
+    told = rf"^scenes/test/{cls}/\d+: the substructure \(.* solar masses\) is heavier than the lens \(1e\+12\)"
     with pytest.raises(ValueError, match=told) as caught:
         drawn(simulation, cls, 20)
     assert f"Lower the masses of substructure.{cls} or raise lens.mass_msun" in str(caught.value)
@@ -432,7 +432,7 @@ def test_a_number_that_is_not_finite_is_refused_by_name(monkeypatch):
         return truth(q, lens) | {"vortex_length_arcsec": np.where(np.arange(len(lens["area"])) == 2, np.nan, 1.0)}
 
     monkeypatch.setattr(substructure_classes.module("vortex"), "truth", broken)
-    with pytest.raises(ValueError, match="scenes/test/vortex/2: vortex_length_arcsec was drawn as nan"):
+    with pytest.raises(ValueError, match="scenes/test/vortex/2: vortex_length_arcsec is nan"):
         drawn("model_a", "vortex", 5)
 
 

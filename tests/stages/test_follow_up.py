@@ -11,7 +11,7 @@ from oddlens.config.study import parse_study
 from oddlens.data import shards
 from oddlens.files.artefacts import write_table
 from oddlens.lensing import evidence
-from oddlens.lensing.evidence import Fitted, LensFamily, Mass, Posterior, SoftMass, integrated
+from oddlens.lensing.evidence import LensFamily, MassPrior, ModelFit, Posterior, SoftenedPointMass, nested_sampling
 from oddlens.lensing.reference import al
 from oddlens.results.tables.follow_up import COLUMNS
 from oddlens.schema.config_errors import ConfigError
@@ -64,7 +64,7 @@ def gaussian(points, sigma=0.1):
 
 
 def test_the_evidence_of_a_normal_likelihood_is_its_closed_form():
-    found = integrated(gaussian, lambda cube: 10 * cube - 5, 4, live=200, seed=1)
+    found = nested_sampling(gaussian, lambda cube: 10 * cube - 5, 4, live=200, seed=1)
     assert found.error < 0.05
     assert abs(found.log_evidence - 4 * np.log(0.1 * np.sqrt(2 * np.pi) / 10)) < 4 * found.error
     assert found.quantiles(2) == pytest.approx(np.array([0.2, 0.3, 0.4]), abs=0.02)
@@ -74,12 +74,12 @@ def test_the_evidence_of_a_normal_likelihood_is_its_closed_form():
 def test_a_parameter_that_changes_nothing_costs_nothing_and_one_that_is_known_the_occam_factor():
     """Half a normal prior of deviation 1 for a strength that the data say is 0 within 0.1."""
     prior = lambda cube: np.column_stack([cube[:, 0], special.ndtri(0.5 + cube[:, 1] / 2)])  # noqa: E731
-    found = integrated(lambda p: -0.5 * (p[:, 1] / 0.1) ** 2, prior, 2, live=200, seed=1)
+    found = nested_sampling(lambda p: -0.5 * (p[:, 1] / 0.1) ** 2, prior, 2, live=200, seed=1)
     assert abs(found.log_evidence + 0.5 * np.log(1 + 1 / 0.1**2)) < 4 * found.error
 
 
 def test_equal_seeds_give_equal_evidences():
-    one, same, other = (integrated(gaussian, lambda cube: 2 * cube - 1, 2, live=100, seed=s) for s in (1, 1, 2))
+    one, same, other = (nested_sampling(gaussian, lambda cube: 2 * cube - 1, 2, live=100, seed=s) for s in (1, 1, 2))
     assert one.log_evidence == same.log_evidence != other.log_evidence
     assert np.array_equal(one.points, same.points)
 
@@ -89,39 +89,39 @@ def test_equal_seeds_give_equal_evidences():
 
 def test_the_mass_is_a_point_of_pyautolens_far_from_it():
     grid = al.Grid2DIrregular([(1.3, -0.4), (-0.7, 2.0), (0.1, 0.2)])
-    ours = SoftMass(y=0.4, x=-0.3, area=0.04, softening=1e-9).deflections_yx_2d_from(grid)
+    ours = SoftenedPointMass(y=0.4, x=-0.3, area=0.04, softening=1e-9).deflections_yx_2d_from(grid)
     theirs = al.mp.PointMass(centre=(0.4, -0.3), einstein_radius=0.2).deflections_yx_2d_from(grid)
     assert np.asarray(ours.array) == pytest.approx(np.asarray(theirs.array), rel=1e-9)
 
 
 def test_models_have_the_parameters_of_their_simulation(simulation):
-    family = LensFamily(simulation, Mass(), SEED)
+    family = LensFamily(simulation, MassPrior(), SEED)
     assert family.model(with_mass=False).prior_count == 9
     assert family.model(with_mass=True).prior_count == 12
     without = {"lens": {"multipole_3": None, "multipole_4": None, "light": None}, "source": {"clumps": None}}
     free = preset_simulation("model_c", above={**without, "camera": {"noise_correlation_pixels": None}})
-    assert LensFamily(free, Mass(), SEED).model(with_mass=False).prior_count == 12
+    assert LensFamily(free, MassPrior(), SEED).model(with_mass=False).prior_count == 12
 
 
 def test_a_world_beyond_the_models_is_refused():
-    with pytest.raises(ValueError, match=r"lens\.multipole_3, .*source\.clumps.*which these models have not"):
-        LensFamily(preset_simulation("model_c"), Mass(), SEED)
+    with pytest.raises(ValueError, match=r"lens\.multipole_3, .*source\.clumps.*which the fitted lens models lack"):
+        LensFamily(preset_simulation("model_c"), MassPrior(), SEED)
 
 
 def test_priors_are_wider_than_what_was_drawn_and_leave_room_where_the_world_is_fixed(simulation):
-    galaxies = LensFamily(simulation, Mass(), SEED).model(with_mass=True).galaxies
+    galaxies = LensFamily(simulation, MassPrior(), SEED).model(with_mass=True).galaxies
     radius, gamma = galaxies.lens.halo.einstein_radius, galaxies.lens.shear.gamma_1
-    assert radius.sigma == pytest.approx(evidence.WIDER * evidence.MOVED * radius.mean)
-    assert gamma.sigma == pytest.approx(evidence.WIDER * evidence.MOVED)
-    gamma = LensFamily(preset_simulation("model_a"), Mass(), SEED).model(with_mass=False).galaxies.lens.shear.gamma_1
-    assert gamma.sigma == pytest.approx(evidence.WIDER * 0.3 / np.sqrt(6), rel=0.1)  # magnitude to 0.3, any angle
+    assert radius.sigma == pytest.approx(evidence.PRIOR_WIDTH_FACTOR * evidence.MIN_SCATTER * radius.mean)
+    assert gamma.sigma == pytest.approx(evidence.PRIOR_WIDTH_FACTOR * evidence.MIN_SCATTER)
+    gamma = LensFamily(preset_simulation("model_a"), MassPrior(), SEED).model(with_mass=False).galaxies.lens.shear.gamma_1
+    assert gamma.sigma == pytest.approx(evidence.PRIOR_WIDTH_FACTOR * 0.3 / np.sqrt(6), rel=0.1)  # magnitude to 0.3, any angle
     assert (galaxies.lens.mass.y.lower_limit, galaxies.lens.mass.y.upper_limit) == (-2.4, 2.4)
 
 
 @pytest.mark.parametrize("cls", ["smooth", "subhalo"])
 def test_the_models_draw_what_the_simulator_drew(simulation, test_shards, cls):
     """At the true parameters: orientation, units, point-spread function and rays are those of the images."""
-    shard, family = test_shards[cls], LensFamily(simulation, Mass(), SEED)
+    shard, family = test_shards[cls], LensFamily(simulation, MassPrior(), SEED)
     observed, q = observation(shard, 1), {name: float(v) for name, v in shard.one("truth", 1).items()}
     shear, offset = 2 * np.deg2rad(q["shear_angle_deg"]), np.deg2rad(q["source_offset_angle_deg"])
     f, turn = (1 - q["source_axis_ratio"]) / (1 + q["source_axis_ratio"]), 2 * np.deg2rad(q["source_angle_deg"])
@@ -141,7 +141,7 @@ def test_the_models_draw_what_the_simulator_drew(simulation, test_shards, cls):
     }
     model = family.model(with_mass=cls != "smooth")
     point = np.array([[true[path[-1]] for path in model.paths]])
-    fit = Fitted(model, evidence.analysis(observed), Posterior(0, 0, 0, point, np.ones(1), np.zeros(1)))
+    fit = ModelFit(model, evidence.analysis(observed), Posterior(0, 0, 0, point, np.ones(1), np.zeros(1)))
     unit = 10 ** (0.4 * (q["zero_point_mag"] - 25)) * observed.pixel_scale_arcsec**2
     off = (fit.image - shard.arrays["noise_free"][1] / unit) / observed.sigma
     # A subhalo is no softened point: what they differ by is far below what leaving it out would change.
@@ -177,7 +177,7 @@ def looked_at(test_shards, tmp_path_factory):
     def at(rank):
         out = folder / "out" / str(rank)
         with pytest.MonkeyPatch.context() as quick:
-            quick.setattr(evidence, "MOVED", 0.02)
+            quick.setattr(evidence, "MIN_SCATTER", 0.02)
             quick.setattr(evidence, "EFFECTIVE", 300)
             follow_up(
                 out / "1.csv",

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from oddlens.config.dataset import Dataset
 from oddlens.config.detector_row import DetectorRow
-from oddlens.lensing.simulation import extras
+from oddlens.lensing.simulation import complexities
 from oddlens.schema.config_errors import nearest
 from oddlens.schema.section import Section
 
@@ -27,13 +27,13 @@ class FollowUp(Section):
 def follow_up_errors(
     follow_up: Mapping[str, FollowUp], datasets: Mapping[str, Dataset], rows: Mapping[str, DetectorRow]
 ) -> Iterator[str]:
-    """What is wrong with the follow-ups beside the other sections, one line each."""
+    """Conflicts between the follow-ups and the other sections, one line each."""
     for dataset, entry in follow_up.items():
         if entry.row not in rows:
             yield f"follow_up.{dataset}.row: unknown row '{entry.row}'. {nearest(entry.row, rows)}"
         if dataset not in datasets:
             yield f"follow_up: unknown data set '{dataset}'. {nearest(dataset, datasets)}"
-        elif beyond := extras(datasets[dataset]):
+        elif beyond := complexities(datasets[dataset]):
             yield (
                 f"follow_up.{dataset}: the data set has {', '.join(beyond)}, which the fitted lens models lack: "
                 "remove this follow-up"

@@ -1,7 +1,7 @@
-"""The simulation that a data set's images come from: the priors of its lenses, sources and dark matter, and its camera.
+"""Config sections of a simulation: the priors of lenses, sources and dark matter, and the camera.
 
-Sections that are left out (ellipticity, multipoles, lens light, clumps) are not there at all: nothing about a prior is
-decided here but the bounds that its values must keep.
+Optional sections (ellipticity, multipoles, lens light, clumps) switch a component off when they are left out. The
+module has no default priors; it only defines the bounds that the values of priors must keep.
 """
 
 from typing import Annotated, Any, Literal
@@ -18,121 +18,164 @@ class Shear(Section):
     """External shear."""
 
     magnitude: Annotated[Prior, within(0, 0.9)]
+    """Magnitude of the shear."""
     angle_deg: Prior
+    """Direction of the shear, in degrees, counter-clockwise from +x."""
 
 
 class Ellipticity(Section):
-    """Shape of the halo's isodensity contours."""
+    """Axis ratio and orientation of the halo's isodensity contours."""
 
     axis_ratio: Annotated[Prior, within(0.2, 1)]
+    """Minor over major axis."""
     angle_deg: Prior
+    """Direction of the major axis, in degrees, counter-clockwise from +x."""
 
 
 class Multipole(Section):
-    """Relative deviation of the halo's isodensity contours from an ellipse: r ~ 1 + strength cos(m (phi - angle))."""
+    """Multipole of order m of the halo's isodensity contours: r ~ 1 + strength cos(m (phi - angle))."""
 
     strength: Annotated[Prior, within(0, 0.2)]
+    """Relative deviation of the contours."""
     angle_deg: Prior
+    """Direction of a maximum, in degrees, counter-clockwise from +x."""
 
 
 class Sersic(Section):
-    """An elliptical Sersic profile; `intensity` is its surface brightness at the effective radius."""
+    """Elliptical Sersic profile; `intensity` is the surface brightness at the effective radius."""
 
     axis_ratio: Annotated[Prior, within(0.05, 1)]
+    """Minor over major axis."""
     angle_deg: Prior
+    """Direction of the major axis, in degrees, counter-clockwise from +x."""
     effective_radius_arcsec: Annotated[Prior, within(1e-3)]
+    """Effective radius, the geometric mean of both axes, in arcsec."""
     sersic_index: Annotated[Prior, within(0.3, 8)]
+    """Sersic index."""
     intensity_per_arcsec2: Annotated[Prior, within(0)]
+    """Surface brightness at the effective radius, in units of AB magnitude 25 per arcsec^2."""
 
 
 class Subtraction(Section):
-    """The model of the lens's light that is subtracted again: the light itself with another brightness and size."""
+    """Lens-light model that is subtracted from the image: the lens light with its brightness and size multiplied."""
 
     intensity_ratio: Annotated[Prior, within(0)]
+    """Brightness of the subtracted model over that of the light."""
     radius_ratio: Annotated[Prior, within(0.1, 10)]
+    """Effective radius of the subtracted model over that of the light."""
 
 
-class Light(Sersic):
-    """The light of the lens galaxy, at its centre."""
+class LightPriors(Sersic):
+    """Light of the lens galaxy, centred on the image."""
 
     subtraction: Subtraction | None = None
 
 
-class Lens(Section):
-    """A singular isothermal halo, centred on the image, with what disturbs it."""
+class LensPriors(Section):
+    """Singular isothermal halo, centred on the image, with multipoles, external shear and the light of its galaxy."""
 
     redshift: Annotated[Prior, within(1e-3)]
+    """Redshift of the lens, below that of the source."""
     mass_msun: Annotated[Prior, within(1e6)]
+    """Mass inside the Einstein radius, including substructure, in solar masses."""
     conserve_mass: bool = True
+    """Whether the mass of the substructure inside the Einstein radius is taken from the halo, or added to it."""
     ellipticity: Ellipticity | None = None
     multipole_3: Multipole | None = None
     multipole_4: Multipole | None = None
     shear: Shear
-    light: Light | None = None
+    light: LightPriors | None = None
 
 
 class Clumps(Section):
-    """Further Sersic components of the source; ratios are to its main one."""
+    """Further Sersic components of the source; ratios are relative to its main component."""
 
     number: Annotated[Prior, within(0, 20)]
+    """Number of components besides the main one."""
     offset_ratio: Annotated[Prior, within(0)]
+    """Distance from the centre of the source over its effective radius."""
     offset_angle_deg: Prior
+    """Direction of the offset, in degrees, counter-clockwise from +x."""
     radius_ratio: Annotated[Prior, within(1e-2)]
+    """Effective radius over that of the source."""
     intensity_ratio: Annotated[Prior, within(0)]
+    """Brightness over that of the source."""
     axis_ratio: Annotated[Prior, within(0.05, 1)]
+    """Minor over major axis."""
     angle_deg: Prior
+    """Direction of the major axis, in degrees, counter-clockwise from +x."""
     sersic_index: Annotated[Prior, within(0.3, 8)]
+    """Sersic index."""
 
 
-class Source(Sersic):
-    """The lensed galaxy."""
+class SourcePriors(Sersic):
+    """Source galaxy."""
 
     redshift: Annotated[Prior, within(1e-3)]
+    """Redshift of the source."""
     offset_arcsec: Annotated[Prior, within(0)]
+    """Distance from the centre of the lens, in arcsec."""
     offset_angle_deg: Prior
+    """Direction of the offset, in degrees, counter-clockwise from +x."""
     clumps: Clumps | None = None
 
 
 class Psf(Section):
-    """The point-spread function: a profile, its full width at half maximum, and the side of its kernel in pixels."""
+    """Point-spread function: its profile, its full width at half maximum, and the side of its kernel in pixels."""
 
     profile: Literal["airy", "gaussian", "moffat"]
+    """Profile of the point-spread function."""
     fwhm_arcsec: Annotated[Prior, within(1e-3)]
+    """Full width at half maximum, in arcsec."""
     moffat_beta: Annotated[Prior, within(1.01, 100)] | None = None
+    """Exponent of a Moffat profile."""
     pixels: Annotated[int, Field(ge=3, le=201)]
+    """Side of the kernel in pixels, an odd number."""
 
     @field_validator("pixels")
     @classmethod
-    def _odd(cls, value: int) -> int:
+    def _has_a_central_pixel(cls, value: int) -> int:
         if value % 2 == 0:
-            raise ValueError(f"{value} is even; the kernel needs a central pixel: take {value + 1}")
+            raise ValueError(f"{value} is even, and the kernel needs a central pixel: use {value + 1}")
         return value
 
     @model_validator(mode="after")
-    def _beta_is_of_moffat(self) -> "Psf":
+    def _beta_belongs_to_moffat(self) -> "Psf":
         if (self.profile == "moffat") != (self.moffat_beta is not None):
-            raise ValueError(f"moffat_beta goes with profile moffat, which needs it; the profile is {self.profile}")
+            raise ValueError(
+                f"moffat_beta goes with profile moffat and is required for it; the profile is {self.profile}"
+            )
         return self
 
 
 class Camera(Section):
-    """Pixels, rays, point-spread function, exposure, sky and noise."""
+    """Camera: pixels, rays per pixel, point-spread function, exposure, sky and noise."""
 
     pixels: Annotated[int, Field(ge=8, le=512)]
+    """Side of the square images in pixels."""
     pixel_scale_arcsec: PositiveFloat
+    """Side of a pixel, in arcsec."""
     over_sampling: Annotated[int, Field(ge=1, le=32)]
+    """Rays per pixel side, in all pixels."""
     error_sigma: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Pixels get more rays until the numerical error is about this fraction of their noise."""
     psf: Psf
     zero_point_mag: Prior
+    """AB magnitude of 1 electron / s."""
     exposure_s: Annotated[Prior, within(1e-3)]
+    """Exposure, in seconds. With the brightness it determines the noise."""
     sky_per_arcsec2: Annotated[Prior, within(0)]
+    """Sky brightness, in units of AB magnitude 25 per arcsec^2. It is subtracted; its noise stays."""
     read_noise_electrons: Annotated[Prior, within(0)] | None = None
+    """Read noise of the whole exposure, per pixel, in electrons."""
     noise: Literal["poisson", "none"]
+    """`poisson`, or `none`."""
     noise_correlation_pixels: Annotated[Prior, within(0, 10)] | None = None
+    """Standard deviation of the Gaussian that correlates the noise of neighbouring pixels, at equal variance."""
 
     @field_validator("psf")
     @classmethod
-    def _psf_is_seen(cls, psf: Psf, info: ValidationInfo) -> Psf:
+    def _psf_fits_its_kernel(cls, psf: Psf, info: ValidationInfo) -> Psf:
         scale = info.data.get("pixel_scale_arcsec")
         if scale and psf.fwhm_arcsec.support()[1] > psf.pixels * scale:
             raise ValueError(
@@ -143,10 +186,10 @@ class Camera(Section):
 
 
 class Simulation(Section):
-    """All that the look of an image depends on, besides its name."""
+    """Everything that determines an image, apart from its name."""
 
-    lens: Lens
-    source: Source
+    lens: LensPriors
+    source: SourcePriors
     substructure: dict[str, dict[str, Any]]
     camera: Camera
 
@@ -167,13 +210,13 @@ class Simulation(Section):
         furthest, nearest_source = self.lens.redshift.support()[1], self.source.redshift.support()[0]
         if furthest >= nearest_source:
             raise ValueError(
-                f"the lens may lie at redshift {furthest:g} and the source at {nearest_source:g}: "
+                f"the lens can be at redshift {furthest:g} and the source at {nearest_source:g}: "
                 "lens.redshift must stay below source.redshift"
             )
         return self
 
     def only(self, cls: str) -> "Simulation":
-        """The same simulation with the priors of one class alone: all that its images depend on."""
+        """The same simulation with the substructure priors of one class only, which determine its images."""
         return Simulation.model_construct(
             lens=self.lens,
             source=self.source,
@@ -182,8 +225,8 @@ class Simulation(Section):
         )
 
 
-def extras(simulation: Simulation) -> list[str]:
-    """What a simulation has beyond isothermal halos in a shear, Sersic sources and white noise."""
+def complexities(simulation: Simulation) -> list[str]:
+    """The keys of a simulation that go beyond isothermal halos in a shear, Sersic sources and white noise."""
     lens, camera = simulation.lens, simulation.camera
     has = {
         "lens.multipole_3": lens.multipole_3,

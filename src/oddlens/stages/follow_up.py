@@ -21,12 +21,12 @@ from oddlens.data.splits import IDENTITY
 from oddlens.files.artefacts import read_table
 from oddlens.files.progress import duration, say
 from oddlens.lensing import camera as cameras
-from oddlens.lensing.evidence import Fitted, LensFamily, Mass, Observed, fitted
+from oddlens.lensing.evidence import LensFamily, MassPrior, ModelFit, ObservedImage, fit_model
 from oddlens.lensing.simulation import Simulation
 from oddlens.observations import noise_map
 from oddlens.results.figures import style
-from oddlens.results.tables import conventions
 from oddlens.results.tables.follow_up import COLUMNS, SCANNED
+from oddlens.results.tables.result_files import write_result
 
 SPAN = 4.0
 """Of what is left over, in units of the noise."""
@@ -59,21 +59,21 @@ def follow_up(
         findings_path: of a row that scans, which the first model's `odds` are taken from; None if there is none.
         shard_paths: of the test images.
         live: points of the sampler.
-        mass: what is assumed of it; the keys of `evidence.Mass`.
+        mass: what is assumed of it; the keys of `evidence.MassPrior`.
         seed: the master seed.
     """
     oddest = pd.read_csv(most_anomalous_path)
     chosen = oddest[(oddest["dataset"] == dataset) & (oddest["detector"] == row) & (oddest["rank"] == rank)]
     if not len(chosen):
-        conventions.write(table_path, pd.DataFrame(columns=COLUMNS))
-        return style.save(style.said(f"{row} has no oddest images on {dataset}."), picture_path)
+        write_result(table_path, pd.DataFrame(columns=COLUMNS))
+        return style.save(style.message_figure(f"{row} has no oddest images on {dataset}."), picture_path)
     named: dict[str, Any] = {str(name): value for name, value in chosen.iloc[0].items()}
     shard, k = _shard_of(shard_paths, named["class"], int(named["index"]))
     observed = observation(shard, k)
-    family = LensFamily(Simulation.model_validate(json.loads(shard.attributes["simulation"])), Mass(**mass), seed)
+    family = LensFamily(Simulation.model_validate(json.loads(shard.attributes["simulation"])), MassPrior(**mass), seed)
 
-    def fit(odd: bool) -> Fitted:
-        made = fitted(
+    def fit(odd: bool) -> ModelFit:
+        made = fit_model(
             observed, family, with_mass=odd, live=live, seed=torch_seed(seed, "follow", named["id"], int(odd))
         )
         what, found = "with a mass" if odd else "smooth", made.posterior
@@ -88,7 +88,7 @@ def follow_up(
     line |= compared(observed, smooth, odd, float(truth["area_per_msun"])) | {"seconds": round(seconds, 1)}
     line |= {f"true_{name}": truth.get(f"heaviest_{name}", np.nan) for name in ("mass_msun", "y_arcsec", "x_arcsec")}
     line |= scanned(findings_path, named, float(truth["area_per_msun"])) if findings_path else {}
-    conventions.write(table_path, pd.DataFrame([line], columns=COLUMNS))
+    write_result(table_path, pd.DataFrame([line], columns=COLUMNS))
     with style.plt.rc_context(style.STYLE):
         style.save(picture(observed, smooth, odd, line), picture_path)
     say(f"{named['id']}: ln B {line['log_bayes']:.2f} +- {line['log_bayes_error']:.2f} in {duration(seconds)}")
@@ -102,7 +102,7 @@ def _shard_of(paths: list[str], cls: str, index: int) -> tuple[Shard, int]:
     raise ValueError(f"no shard has image {index} of {cls}")
 
 
-def observation(shard: Shard, k: int) -> Observed:
+def observation(shard: Shard, k: int) -> ObservedImage:
     """Image k of a shard as its observer has it, in flux / arcsec^2."""
     camera, truth = Simulation.model_validate(json.loads(shard.attributes["simulation"])).camera, shard.group("truth")
     psfs = cameras.psf_kernels(camera, truth)
@@ -110,10 +110,10 @@ def observation(shard: Shard, k: int) -> Observed:
     sigma = noise_map.noise_map(shard.images[k], {n: float(v) for n, v in shard.one("truth", k).items()}, camera, psf)
     scale = camera.pixel_scale_arcsec
     unit = cameras.electrons_per_flux(truth)[k] * scale**2
-    return Observed(shard.images[k] / unit, sigma / unit, psf, scale)
+    return ObservedImage(shard.images[k] / unit, sigma / unit, psf, scale)
 
 
-def compared(observed: Observed, smooth: Fitted, odd: Fitted, area_per_msun: float) -> dict[str, Any]:
+def compared(observed: ObservedImage, smooth: ModelFit, odd: ModelFit, area_per_msun: float) -> dict[str, Any]:
     """What two fits say, by the names of the table."""
     told: dict[str, Any] = {"pixels": observed.image.size, "calls": smooth.posterior.calls + odd.posterior.calls}
     for name, fit in (("smooth", smooth), ("with_mass", odd)):
@@ -138,12 +138,12 @@ def scanned(path: str | Path, named: Mapping[str, Any], area_per_msun: float) ->
     return told | {"scan_mass_msun": float(first["area_arcsec2"]) / area_per_msun}
 
 
-def picture(observed: Observed, smooth: Fitted, odd: Fitted, line: Mapping[str, Any]) -> Figure:
+def picture(observed: ObservedImage, smooth: ModelFit, odd: ModelFit, line: Mapping[str, Any]) -> Figure:
     """The image, the best lens of either model with what it leaves over, and where the mass may be."""
     half = len(observed.image) * observed.pixel_scale_arcsec / 2
     view: dict[str, Any] = {"extent": (-half, half, -half, half)}
-    light = {"cmap": style.IMAGES, "vmin": 0.0, "vmax": float(observed.image.max())}
-    left = {"cmap": style.DIFFERENCES, "vmin": -SPAN, "vmax": SPAN}
+    light = {"cmap": style.IMAGE_CMAP, "vmin": 0.0, "vmax": float(observed.image.max())}
+    left = {"cmap": style.DIFFERENCE_CMAP, "vmin": -SPAN, "vmax": SPAN}
     panels = [("observed", observed.image, light)]
     for name, fit in (("smooth", smooth), ("with a mass", odd)):
         over = (observed.image - fit.image) / observed.sigma
@@ -153,9 +153,9 @@ def picture(observed: Observed, smooth: Fitted, odd: Fitted, line: Mapping[str, 
         axis.imshow(image, **look, **view)
         axis.set_title(name, fontsize=8)
     points, weights = odd.posterior.points, odd.posterior.weights
-    y, x = (points[:, odd.place("mass", name)] for name in ("y", "x"))
+    y, x = (points[:, odd.index("mass", name)] for name in ("y", "x"))
     edges = np.linspace(-half, half, 1 + PLACES)
-    axes[-1].hist2d(x, y, bins=[edges, edges], weights=weights, cmap=style.MAPS)
+    axes[-1].hist2d(x, y, bins=[edges, edges], weights=weights, cmap=style.MAP_CMAP)
     axes[-1].contour(odd.image[::-1], [odd.image.max() / 3], colors="w", linewidths=0.5, **view)
     axes[-1].set_title("where the mass may be", fontsize=8)
     for axis in (axes[2], axes[-1]):

@@ -28,18 +28,26 @@ class Truncated(Section):
     """What makes truncated NFW halos of the point masses."""
 
     concentration: Annotated[Prior, within(1, 100)]
+    """r_200 / r_s before truncation."""
     truncation_scale_radii: Annotated[Prior, within(0.1, 1000)]
+    """Truncation radius over scale radius, r_t / r_s."""
 
 
 class Priors(Section):
     """How many subhalos (or which part of the lens's mass), where, how heavy, and how extended."""
 
     number: Annotated[Prior, within(0)] | None = None
+    """Number of subhalos. Give either this or `mass_fraction`."""
     mass_fraction: Annotated[Prior, within(0, 1)] | None = None
+    """Mean fraction of `lens.mass_msun` in subhalos. Their number is then Poisson-distributed."""
     radius_arcsec: Annotated[Prior, within(0)]
+    """Distance from the centre of the lens, in arcsec."""
     angle_deg: Prior
+    """Direction from the centre, in degrees, counter-clockwise from +x."""
     mass_msun: Annotated[Prior, within(0)]
+    """Total mass of each subhalo, in solar masses."""
     truncated_nfw: Truncated | None = None
+    """Truncated NFW halos instead of point masses."""
 
     @model_validator(mode="after")
     def _one_normalisation(self) -> "Priors":

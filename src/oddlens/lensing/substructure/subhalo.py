@@ -18,9 +18,13 @@ class Priors(Section):
     """Where the subhalo lies, how heavy it is in all, and where its density steepens."""
 
     radius_arcsec: Annotated[Prior, within(0)]
+    """Distance from the centre of the lens, in arcsec."""
     angle_deg: Prior
+    """Direction from the centre, in degrees, counter-clockwise from +x."""
     mass_msun: Annotated[Prior, within(0)]
+    """Total mass, in solar masses."""
     truncation_arcsec: Annotated[Prior, within(1e-3)]
+    """Radius at which the density steepens, in arcsec."""
 
 
 def uniforms(priors: Priors, heaviest_lens_msun: float) -> int:

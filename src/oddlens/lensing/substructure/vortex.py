@@ -30,13 +30,21 @@ class Priors(Section):
     """
 
     x_arcsec: Prior
+    """Centre of the line of mass along x, in arcsec."""
     y_arcsec: Prior
+    """Centre of the line of mass along y, in arcsec."""
     length_arcsec: Annotated[Prior, within(1e-3)] | None = None
+    """Full length. Give either this or `axion_mass_ev` and `length_at_1e22_ev_arcsec`."""
     axion_mass_ev: Annotated[Prior, within(1e-30)] | None = None
+    """Mass of the axion in eV: the length is `length_at_1e22_ev_arcsec` * 1e-22 eV / this."""
     length_at_1e22_ev_arcsec: Annotated[Prior, within(1e-3)] | None = None
+    """Length for an axion mass of 1e-22 eV, in arcsec."""
     angle_deg: Prior
+    """Direction of the line, in degrees, counter-clockwise from +x."""
     mass_fraction: Annotated[Prior, within(0, 1)]
+    """Fraction of `lens.mass_msun` in the vortex."""
     softening_arcsec: Annotated[Prior, within(1e-4)]
+    """Plummer softening across the line, in arcsec."""
 
     @model_validator(mode="after")
     def _one_length(self) -> "Priors":
