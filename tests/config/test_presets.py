@@ -31,7 +31,7 @@ def simulation(name):
     return preset_simulation(*(["model_a"] if names[0] in OVERLAYS else []), *names)
 
 
-def drawn(name, cls, count, pool="test"):
+def sampled(name, cls, count, pool="test"):
     return scene.draw_scenes(simulation(name), 7, "presets", pool, cls, np.arange(count))
 
 
@@ -104,21 +104,21 @@ def test_zero_point_and_width_are_those_of_the_comment(name):
     ("name", "electrons", "seconds"), [("lsst", 1588, 30), ("hst", 0.0755, 1)], ids=["Rubin's pipelines", "zodiacal"]
 )
 def test_the_sky_gives_the_electrons_that_the_observatory_counts(name, electrons, seconds):
-    lens = drawn(name, "smooth", 1).lens
+    lens = sampled(name, "smooth", 1).lens
     assert cameras.sky(simulation(name).camera, lens)[0] * seconds == pytest.approx(electrons, rel=0.015)
     assert f"{electrons} electrons" in header(name)
 
 
 @pytest.mark.parametrize(("name", "radius"), [("model_a", 1.66), ("deeplensesim_ii", 0.812), ("morphology_a", 1.2)])
 def test_the_einstein_radius_of_a_preset_is_the_one_it_states(name, radius):
-    np.testing.assert_allclose(drawn(name, "smooth", 3).lens["einstein_radius_arcsec"], radius, rtol=3e-3)
+    np.testing.assert_allclose(sampled(name, "smooth", 3).lens["einstein_radius_arcsec"], radius, rtol=3e-3)
     if name != "model_a":
         assert f"an Einstein radius of {radius} arcsec" in TEXT[name]
 
 
 def test_deeplensesim_has_no_noise_and_its_substructure_on_top():
     for cls in ("smooth", "cdm", "vortex"):
-        scenes, camera = drawn("deeplensesim_ii", cls, 4), simulation("deeplensesim_ii").camera
+        scenes, camera = sampled("deeplensesim_ii", cls, 4), simulation("deeplensesim_ii").camera
         np.testing.assert_array_equal(scenes.lens["halo_einstein_radius_arcsec"], scenes.lens["einstein_radius_arcsec"])
         made = simulate_images(
             simulation("deeplensesim_ii"), render.renderer(camera, cls), 7, "presets", "test", cls, np.arange(2)
@@ -128,18 +128,18 @@ def test_deeplensesim_has_no_noise_and_its_substructure_on_top():
 
 
 def test_vortices_of_deeplensesim_are_three_arcsec_long_and_less():
-    length = drawn("deeplensesim_ii", "vortex", 200).substructure["vortex_length_arcsec"]
+    length = sampled("deeplensesim_ii", "vortex", 200).substructure["vortex_length_arcsec"]
     assert 0.06 <= length.min() < 0.07
     assert 5 < length.max() <= 6
 
 
 def test_point_masses_of_morphology_a_hold_a_hundredth_of_the_lens():
-    np.testing.assert_allclose(drawn("morphology_a", "cdm", 2).truth["substructure_fraction"], 0.01, rtol=1e-3)
+    np.testing.assert_allclose(sampled("morphology_a", "cdm", 2).truth["substructure_fraction"], 0.01, rtol=1e-3)
 
 
 def test_steep_subhalos_hold_as_much_as_the_default_ones():
     flat, steep = (
-        drawn(name, "cdm", 1000).truth["substructure_fraction"].mean() for name in ("model_a", "steep_subhalos")
+        sampled(name, "cdm", 1000).truth["substructure_fraction"].mean() for name in ("model_a", "steep_subhalos")
     )
     assert steep == pytest.approx(flat, rel=0.05)
 
@@ -216,7 +216,7 @@ ALL = [*RAW, "model_c+hst+tnfw_subhalos+subhalo"]
 def test_images_in_float32_agree_with_pyautolens_in_float64(name, cls):
     if cls == "smooth" and name in OVERLAYS and name not in CAMERAS:
         name = "model_a"  # the overlay says nothing of it; its own images are those of model A
-    camera, scenes = small(simulation(name).camera), drawn(name, cls, 3)
+    camera, scenes = small(simulation(name).camera), sampled(name, cls, 3)
     rendered = render.renderer(camera, cls)(scenes)
     assert np.all(rendered["rays"] == 2)
     for k in range(3):
@@ -262,7 +262,7 @@ def uniform(camera, cls, scenes, k):
         rays_of = np.asarray(compiled(surface, cls)(p32, *grids.grid(count * rays, count * scale)), np.float64)
         return rays_of.reshape(count, rays, count, rays).mean(axis=(1, 3))
 
-    def seen(surface, cusp):
+    def observed(surface, cusp):
         image = means(surface, n, RAYS)
         if cusp is not None:
             centre = slice(n // 2 - 2, n // 2 + 2)
@@ -272,8 +272,8 @@ def uniform(camera, cls, scenes, k):
 
     light, modelled = "light_sersic_index" in scenes.lens, "subtraction_radius_ratio" in scenes.lens
     return {
-        "image": seen("brightness", "lens_light" if light else None),
-        "subtracted": seen("subtracted_light", "subtracted_light") if modelled else np.zeros((camera.pixels,) * 2),
+        "image": observed("brightness", "lens_light" if light else None),
+        "subtracted": observed("subtracted_light", "subtracted_light") if modelled else np.zeros((camera.pixels,) * 2),
     }
 
 
@@ -291,7 +291,10 @@ def numerical_errors(name, cls, count, adaptive=True):
     """The worst pixel of each image in units of its noise, with and without subtraction, and the rays."""
     camera = simulation(name).camera
     camera = camera.model_copy(update={"pixels": min(camera.pixels, 64)})
-    scenes, expected = drawn(name, cls, count), [uniform(camera, cls, drawn(name, cls, count), k) for k in range(count)]
+    scenes, expected = (
+        sampled(name, cls, count),
+        [uniform(camera, cls, sampled(name, cls, count), k) for k in range(count)],
+    )
     fine = {part: np.stack([e[part] for e in expected]) for part in expected[0]}
     q = scenes.lens
     read = q.get("read_noise_electrons", np.zeros(count))

@@ -87,10 +87,10 @@ def test_a_sweep_is_replaced_by_its_candidates(config):
     )
     assert varied(study, "every_01") == {"latent": 6, "optimiser": "muon"}
     assert varied(study, "dcae") == {}
-    drawn = [(rows[n].settings["beta"], rows[n].settings["critic"]) for n in rows if rows[n].sweep == "infonce"]
-    assert len(set(drawn)) == 3
+    sampled = [(rows[n].settings["beta"], rows[n].settings["critic"]) for n in rows if rows[n].sweep == "infonce"]
+    assert len(set(sampled)) == 3
     assert rows["infonce_02"].training.epochs == 2
-    assert parse_study(config).detectors == rows, "the draw is a function of names and seed"
+    assert parse_study(config).detectors == rows, "the sample is a function of names and seed"
     only = parse_study(config | {"only": ["infonce", "dcae"]})
     assert set(only.detectors) == {"dcae", "infonce_01", "infonce_02", "infonce_03"}
 

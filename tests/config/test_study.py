@@ -41,7 +41,7 @@ def test_a_valid_study_survives_a_round_trip_through_plain_data(config):
         ("training.precision", "float16", ["training.precision", "'float32' or 'bfloat16'", "'float16'"]),
         ("datasets.model_a.preset", "modle_a", ["datasets.model_a.preset", "Did you mean 'model_a'?"]),
         ("datasets.model_a.camera.pixel", 3, ["datasets.model_a.camera.pixel: unknown key", "Did you mean 'pixels'?"]),
-        ("datasets.model_a.camera.psf.pixels", 20, ["datasets.model_a.camera.psf.pixels", "20 is even", "take 21"]),
+        ("datasets.model_a.camera.psf.pixels", 20, ["datasets.model_a.camera.psf.pixels", "20 is even", "21"]),
         ("datasets.model_a.camera.psf.pixels", 1, ["camera.psf.pixels", "greater than or equal to 3", "1"]),
         ("datasets.model_a.camera.psf.fwhm_arcsec", 0, ["camera.psf.fwhm_arcsec", "[0, 0]", "allowed is [0.001, inf]"]),
         (

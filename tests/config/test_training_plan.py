@@ -48,7 +48,11 @@ def test_an_upper_bound_gets_as_many_smooth_images_as_anomalies(config):
     config["detectors"]["supervised_1k"] = {"like": "supervised", "labels": {"mixed": 500}}
     study = parse_study(config)
     assert labels_of(study, "supervised_1k", "model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
-    assert labels_of(study, "supervised", "model_a") == {"smooth": 0, "cdm": 0, "vortex": 0}  # the whole labelled set
+    assert labels_of(study, "supervised", "model_a") == {
+        "smooth": 0,
+        "cdm": 0,
+        "vortex": 0,
+    }  # the labelled training set as a whole
     assert labelled_counts(study, "model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
     assert training_sets_of(study, "supervised_1k") == training_sets_of(study, "supervised")
     assert model_row(study, "supervised_1k") == "supervised_1k"

@@ -64,7 +64,7 @@ def test_seeds_draw_other_images():
 
 
 def test_too_small_a_pool_is_refused():
-    with pytest.raises(ValueError, match=r"cdm-0\.5: 100 images cannot be drawn from 120 \+ 40"):
+    with pytest.raises(ValueError, match=r"cdm-0\.5: 100 images cannot be sampled from 120 \+ 40"):
         sampled(["cdm-0.5"])
 
 

@@ -1,4 +1,4 @@
-"""False-alarm probabilities: that smooth lenses keep what is claimed, far beyond the highest score that was seen."""
+"""False-alarm probabilities are realised by smooth lenses, far beyond the highest score of the calibration."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def test_few_scores_have_ranks_alone_and_ties_count_against_the_image():
     assert false_alarm([1e3], coarse) == 1 / 1001
 
 
-def test_it_falls_without_a_jump_and_never_to_nothing():
+def test_it_falls_without_a_jump_and_never_to_zero():
     smooth = np.random.default_rng(3).random(1000)  # that of an image beyond 1 would be 0
     scores = np.linspace(-0.5, 2, 5000)
     claimed = false_alarm(scores, smooth)
@@ -59,7 +59,7 @@ def test_the_unit_of_the_scores_does_not_matter():
     np.testing.assert_allclose(false_alarm(scores + 64, smooth + 64), false_alarm(scores, smooth), rtol=1e-6)
 
 
-def test_what_is_not_known_is_nan():
+def test_unknown_scores_give_nan():
     smooth = np.random.default_rng(5).normal(size=200)
     assert list(np.isnan(false_alarm([np.nan, 1.0], smooth))) == [True, False]
     assert np.isnan(false_alarm([1.0], np.append(smooth, np.nan))).all()

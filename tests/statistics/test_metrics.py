@@ -74,7 +74,7 @@ def test_rates_at_fixed_false_alarms_by_hand():
     assert found["tpr_at_fpr_05"] == 0.75
 
 
-def test_too_few_images_are_told():
+def test_too_few_images_are_refused():
     with pytest.raises(ValueError, match="got 1 normal and 3 anomalous"):
         auc_with_variance(np.ones(1), np.ones(3))
 
@@ -83,7 +83,7 @@ def test_too_few_images_are_told():
 
 
 def twins(lenses=60, models=3, classes=2, seed=0):
-    """Scores that odd images share in part with their smooth twin: normal [models, lenses], anomalous, and lenses."""
+    """Scores of twins, which share a part: normal [models, lenses], anomalous, and the lenses of each."""
     rng = np.random.default_rng(seed)
     lens = rng.normal(0, 1.5, lenses) + rng.normal(0, 0.5, (models, lenses))
     strength = np.linspace(0.3, 1.2, models)[:, None]
@@ -93,14 +93,14 @@ def twins(lenses=60, models=3, classes=2, seed=0):
 
 
 def bootstrapped(normal, anomalous, normal_lens, anomalous_lens, draws=1500):
-    """The covariance of AUCs when whole lenses are drawn again, with all their images."""
+    """The covariance of AUCs when lenses are resampled, each with all its images."""
     rng, found = np.random.default_rng(1), []
     lenses = np.unique(np.r_[normal_lens, anomalous_lens])
     of_normal = [np.flatnonzero(normal_lens == k) for k in lenses]
-    of_odd = [np.flatnonzero(anomalous_lens == k) for k in lenses]
+    of_anomalous = [np.flatnonzero(anomalous_lens == k) for k in lenses]
     for _ in range(draws):
-        drawn = rng.integers(0, len(lenses), len(lenses))
-        n, a = (np.concatenate([of[k] for k in drawn]) for of in (of_normal, of_odd))
+        resampled = rng.integers(0, len(lenses), len(lenses))
+        n, a = (np.concatenate([of[k] for k in resampled]) for of in (of_normal, of_anomalous))
         found.append(metrics.placements(normal[:, n], anomalous[:, a])[0].mean(axis=1))
     return np.cov(np.array(found).T)
 
@@ -118,17 +118,17 @@ def test_images_of_different_lenses_give_delongs_covariance():
 
 
 def test_complete_pairs_give_the_variance_of_the_sums_of_placements():
-    normal, anomalous, lens, odd_lens = twins(classes=1)
-    found = metrics.areas(normal, anomalous, lens, odd_lens)
+    normal, anomalous, lens, anomalous_lens = twins(classes=1)
+    found = metrics.areas(normal, anomalous, lens, anomalous_lens)
     v10, v01 = metrics.placements(normal, anomalous)
     np.testing.assert_allclose(found.covariance, np.cov(v10 + v01) / 60, rtol=1e-12)
 
 
-@pytest.mark.parametrize("missing", [0, 25], ids=["every lens has all its twins", "some lenses have no odd twin"])
+@pytest.mark.parametrize("missing", [0, 25], ids=["every lens has all its twins", "some lenses have no anomalous twin"])
 def test_the_covariance_is_that_of_a_bootstrap_over_lenses(missing):
-    normal, anomalous, lens, odd_lens = twins(lenses=150)
-    kept = np.arange(missing, len(odd_lens))
-    scores = normal, anomalous[:, kept], lens, odd_lens[kept]
+    normal, anomalous, lens, anomalous_lens = twins(lenses=150)
+    kept = np.arange(missing, len(anomalous_lens))
+    scores = normal, anomalous[:, kept], lens, anomalous_lens[kept]
     found, expected = metrics.areas(*scores).covariance, bootstrapped(*scores)
     scale = np.sqrt(np.outer(expected.diagonal(), expected.diagonal()))
     assert np.abs((found - expected) / scale).max() < 0.12
@@ -140,11 +140,11 @@ def test_intervals_of_twins_cover_the_truth_as_often_as_they_say():
     rng, hits, wide, trials = np.random.default_rng(0), 0, 0, 500
     for _ in range(trials):
         lens = rng.normal(0, np.sqrt(0.8), 80)
-        normal, odd = (lens + rng.normal(shift, np.sqrt(0.2), 80) for shift in (0, 0.8))
-        found = metrics.areas(normal[None], odd[None], np.arange(80), np.arange(80))
+        normal, anomalous = (lens + rng.normal(shift, np.sqrt(0.2), 80) for shift in (0, 0.8))
+        found = metrics.areas(normal[None], anomalous[None], np.arange(80), np.arange(80))
         low, high = metrics.interval(found.auc, found.variance)
         hits += low[0] <= truth <= high[0]
-        low, high = metrics.interval(*auc_with_variance(normal, odd))
+        low, high = metrics.interval(*auc_with_variance(normal, anomalous))
         wide += low <= truth <= high
     assert 0.92 < hits / trials < 0.98
     assert wide / trials > 0.99
@@ -152,14 +152,14 @@ def test_intervals_of_twins_cover_the_truth_as_often_as_they_say():
 
 @given(st.integers(0, 10**6))
 @hypothesis_settings(deadline=None, max_examples=30)
-def test_neither_the_order_of_images_nor_which_side_is_called_odd_matters(seed):
+def test_neither_the_order_of_images_nor_which_side_is_called_anomalous_matters(seed):
     rng = np.random.default_rng(seed)
     normal, anomalous = rng.integers(0, 9, (2, 12)).astype(float), rng.integers(0, 9, (2, 20)).astype(float)
-    lens, odd_lens = np.arange(12), rng.integers(0, 15, 20)
-    found = metrics.areas(normal, anomalous, lens, odd_lens)
+    lens, anomalous_lens = np.arange(12), rng.integers(0, 15, 20)
+    found = metrics.areas(normal, anomalous, lens, anomalous_lens)
     n, m = rng.permutation(12), rng.permutation(20)
-    shuffled = metrics.areas(normal[:, n], anomalous[:, m], lens[n], odd_lens[m])
-    swapped = metrics.areas(anomalous, normal, odd_lens, lens)
+    shuffled = metrics.areas(normal[:, n], anomalous[:, m], lens[n], anomalous_lens[m])
+    swapped = metrics.areas(anomalous, normal, anomalous_lens, lens)
     np.testing.assert_allclose(shuffled.auc, found.auc)
     np.testing.assert_allclose(shuffled.covariance, found.covariance, atol=1e-15)
     np.testing.assert_allclose(swapped.auc, 1 - found.auc)
@@ -167,8 +167,8 @@ def test_neither_the_order_of_images_nor_which_side_is_called_odd_matters(seed):
 
 
 def test_the_mean_over_seeds_has_the_variance_of_its_mean_placements():
-    normal, anomalous, lens, odd_lens = twins()
-    mean = metrics.areas(normal, anomalous, lens, odd_lens).combined(np.full((1, 3), 1 / 3))
+    normal, anomalous, lens, anomalous_lens = twins()
+    mean = metrics.areas(normal, anomalous, lens, anomalous_lens).combined(np.full((1, 3), 1 / 3))
     v10, v01 = (v.mean(axis=0) for v in metrics.placements(normal, anomalous))
     by_lens = v10.reshape(2, 60).mean(axis=0) + v01  # [classes, lenses] -> [lenses]
     assert mean.auc[0] == pytest.approx(v10.mean())
@@ -179,8 +179,8 @@ def test_the_mean_over_seeds_has_the_variance_of_its_mean_placements():
 
 
 def test_two_equal_detectors_do_not_differ_and_two_sure_ones_do():
-    normal, anomalous, lens, odd_lens = twins(models=1)
-    twice = metrics.areas(normal[[0, 0]], anomalous[[0, 0]], lens, odd_lens).combined(np.array([[1.0, -1.0]]))
+    normal, anomalous, lens, anomalous_lens = twins(models=1)
+    twice = metrics.areas(normal[[0, 0]], anomalous[[0, 0]], lens, anomalous_lens).combined(np.array([[1.0, -1.0]]))
     assert [float(x[0]) for x in metrics.difference(twice.auc, twice.variance)] == [0, 0, 1]
     assert metrics.difference(np.array([0.5]), np.array([0.0]))[2] == 0
 
@@ -189,8 +189,8 @@ def test_a_difference_is_found_by_chance_as_often_as_its_p_says():
     rng, p = np.random.default_rng(0), []
     for _ in range(400):
         lens = rng.normal(0, 1, 60)
-        normal, odd = (lens + shift + rng.normal(0, 1, (2, 60)) for shift in (0, 0.7))
-        found = metrics.areas(normal, odd, np.arange(60), np.arange(60)).combined(np.array([[1.0, -1.0]]))
+        normal, anomalous = (lens + shift + rng.normal(0, 1, (2, 60)) for shift in (0, 0.7))
+        found = metrics.areas(normal, anomalous, np.arange(60), np.arange(60)).combined(np.array([[1.0, -1.0]]))
         p.append(metrics.difference(found.auc, found.variance)[2][0])
     assert 0.02 < np.mean(np.array(p) < 0.05) < 0.085
     assert 0.14 < np.mean(np.array(p) < 0.2) < 0.26

@@ -1,4 +1,4 @@
-"""Distances of drawn images from real ones, against closed forms."""
+"""Distances of samples from real images, against closed forms."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def images(count, seed, scale=1.0, noise=0.1):
     return scale * np.tensordot(codes, patterns, 1) + rng.normal(0, noise, (count, 8, 8))
 
 
-def test_images_of_the_same_kind_are_as_far_as_chance_leaves_them():
+def test_images_of_the_same_kind_are_at_the_floor():
     found = compare_samples(images(2000, 1), images(1900, 2), images(2100, 3))
     assert sorted(found) == sorted(MEASURES)
     for name in ("sliced_wasserstein", "frechet", "variety"):
@@ -47,7 +47,7 @@ def test_images_of_the_same_kind_are_as_far_as_chance_leaves_them():
     assert found["sliced_wasserstein"] < 0.1 / np.sqrt(20)
 
 
-def test_narrower_and_collapsed_images_are_told():
+def test_narrower_and_collapsed_samples_are_detected():
     real, held_out = images(500, 2), images(500, 3)
     narrow = compare_samples(images(500, 1, scale=0.6), real, held_out)
     assert narrow["variety"] == pytest.approx(0.6, abs=0.03)

@@ -57,7 +57,7 @@ def counts_by_class(counts: Mapping[str, int], classes: list[str]) -> dict[str, 
 
 
 def contamination_errors(contamination: Contamination, datasets: Mapping[str, Dataset]) -> Iterator[str]:
-    """What is wrong with the training sets, one line each."""
+    """Conflicts between the training sets and the data sets, one line each."""
     images, fractions = contamination.images, [p for ps in contamination.fractions.values() for p in ps]
     empty = [p for p in fractions if round(p * images) < 1]
     if empty:

@@ -1,6 +1,6 @@
 """Descriptions of detectors and substructure classes: the first sentences of their files' docstrings.
 
-They stand apart from all other properties of a row, so that a changed docstring reruns no job but the report.
+They are separate from all other properties of a row, so that a changed docstring reruns the report only.
 """
 
 import ast

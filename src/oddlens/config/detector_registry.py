@@ -38,7 +38,7 @@ def role(name: str) -> str:
 
 
 def needs(name: str) -> str | None:
-    """What a detector needs beside images, `labels` or `truth`; see `Detector.needs`."""
+    """What a detector needs besides images, `labels` or `truth`; see `Detector.needs`."""
     return _attribute(name, "needs")
 
 
@@ -53,7 +53,7 @@ def fitting_detectors() -> list[str]:
 
 
 def takes_labels(name: str) -> bool:
-    """Whether a detector learns from labels: some, or all as an upper bound."""
+    """Whether a detector can be trained with labels: with some, or with all as an upper bound."""
     return _attribute(name, "semi_supervised") or needs(name) == "labels"
 
 

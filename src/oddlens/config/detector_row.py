@@ -47,7 +47,7 @@ class DetectorRow(Section):
 
     @property
     def needs(self) -> str | None:
-        """What the detector needs beside images: `labels` or `truth`."""
+        """What the detector needs besides images: `labels` or `truth`."""
         return detector_registry.needs(self.detector)
 
     @property
@@ -81,7 +81,7 @@ def fitting_row(rows: Mapping[str, DetectorRow]) -> str | None:
 def row_errors(
     rows: Mapping[str, DetectorRow], datasets: Mapping[str, Dataset], contamination: Contamination
 ) -> Iterator[str]:
-    """What is wrong with rows beside the other sections, one line each."""
+    """Conflicts between the rows and the other sections, one line each."""
     for name, row in rows.items():
         yield from _training_errors(name, row, datasets, contamination)
         if row.input != "images":
@@ -98,7 +98,7 @@ def row_errors(
 
 
 def input_errors(where: str, given: Input, rows: Mapping[str, DetectorRow]) -> Iterator[str]:
-    """What is wrong with an `input` other than images."""
+    """Conflicts of an `input` other than images."""
     if fitting_row(rows) is None:
         yield (
             f"{where}.input is {given}, and no row fits lenses: add one of "
@@ -112,7 +112,7 @@ def _training_errors(
     batch, images = row.training.batch_size, contamination.images
     if row.needs == "labels":
         if not all(dataset.images.contaminant for dataset in datasets.values()):
-            yield f"detectors.{name} learns from labels: every data set needs images.contaminant > 0"
+            yield f"detectors.{name} is trained with labels: every data set needs images.contaminant > 0"
     elif batch > images:
         yield (f"detectors.{name}.training.batch_size is {batch}, more than contamination.images = {images}: lower it")
 

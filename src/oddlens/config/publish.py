@@ -10,7 +10,7 @@ from oddlens.schema.config_errors import nearest
 def publish_errors(
     publish: Mapping[str, list[str]], datasets: Mapping[str, Dataset], rows: Mapping[str, DetectorRow]
 ) -> Iterator[str]:
-    """What is wrong with the section, one line each."""
+    """Conflicts between this section and the others, one line each."""
     for dataset, names in publish.items():
         if dataset not in datasets:
             yield f"publish: unknown data set '{dataset}'. {nearest(dataset, datasets)}"

@@ -8,12 +8,12 @@ from oddlens.schema.section import Section
 
 
 class RealLenses(Section):
-    """Real lenses to be scored (`oddlens.observations.lens_index`). A path alone stands for this section."""
+    """Real lenses to be scored (`oddlens.observations.lens_index`). A path alone is enough."""
 
     path: str
     """An index (CSV), a folder with an index or with data.fits, or a FITS file."""
     claimed: Annotated[list[str], Field(default_factory=list)]
-    """Lenses with a claimed substructure, beside those that the index marks."""
+    """Lenses with a claimed substructure, besides those that the index marks."""
     annulus_arcsec: Annotated[list[NonNegativeFloat], Field(min_length=2, max_length=2)] | None = None
     """Use only the pixels between these two radii, and fit no lens light."""
 

@@ -43,7 +43,7 @@ class Regression(Section):
 def regression_errors(
     regression: Mapping[str, Regression], datasets: Mapping[str, Dataset], rows: Mapping[str, DetectorRow]
 ) -> Iterator[str]:
-    """What is wrong with the rows of the regression beside the other sections, one line each."""
+    """Conflicts between the rows of the regression and the other sections, one line each."""
     for name, row in regression.items():
         where = f"regression.{name}"
         if row.input != "images":
@@ -52,7 +52,7 @@ def regression_errors(
             yield f"{where}.training.robust is {row.training.robust}: its labels are true, use none"
         for dataset, given in datasets.items():
             if not given.images.contaminant:
-                yield f"{where} learns from labels: datasets.{dataset}.images.contaminant must be > 0"
+                yield f"{where} is trained with labels: datasets.{dataset}.images.contaminant must be > 0"
                 continue
             fewest = min(row.images, given.images.train, given.images.contaminant)
             trained_on = fewest - round(row.held_out * fewest)

@@ -1,4 +1,4 @@
-"""A study: the whole config, validated."""
+"""A study: a validated config."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -115,7 +115,7 @@ def validated[S: Section](model: type[S], data: Any, where: str = "", extra: Ite
         model: the class of the section.
         data: the section as plain data.
         where: its place in the config, for messages.
-        extra: keys that are allowed beside those of the model, for suggestions.
+        extra: keys that are allowed besides those of the model, for suggestions.
 
     Raises:
         ConfigError: all errors found.
