@@ -5,14 +5,14 @@ from pathlib import Path
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.observations import lens_index
+    from oddlens.observations.lens_index import read_lenses
     from oddlens.stages.real import score_real
 
     params, outputs = snakemake.params, snakemake.output
     lenses = [
         lens
         for name, entry in params.lenses.items()
-        for lens in lens_index.lenses(
+        for lens in read_lenses(
             Path(entry["path"]), name, claimed=entry["claimed"], annulus_arcsec=entry["annulus_arcsec"]
         )
     ]
@@ -24,5 +24,5 @@ with job(snakemake):
         seeds=params.seeds,
         table_path=outputs.table,
         noise_path=outputs.noise,
-        pictures_path=outputs.images,
+        figures_path=outputs.images,
     )

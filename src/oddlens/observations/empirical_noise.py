@@ -1,8 +1,9 @@
-"""Real noise: what the outskirts of a frame look like on a data set's pixels, and images with such noise.
+"""Empirical noise: the real noise of a frame on the pixels of a data set, and simulated images with such noise.
 
-The whole frame is blurred and resampled as its lens is, so that what noise is correlated stays so. Tiles of it, off the
-lens and unmasked, are laid over each other by half with weights whose squares add up to one: the variance is that of
-the tiles everywhere, and so is, nearly, the correlation across seams.
+The frame's background is blurred and resampled like its lens, so its noise stays correlated. The noise of an image is
+composed of tiles: windows of the background, away from the lens, unmasked and without objects. Tiles overlap by half,
+with weights whose squares sum to one. The variance is then that of the tiles everywhere, and the correlation across the
+seams is nearly that of the background.
 """
 
 from dataclasses import dataclass
@@ -11,103 +12,119 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-from oddlens.observations import frames
-from oddlens.observations.frames import Frame, Target
+from oddlens.observations.matching import MatchedFrame
+from oddlens.observations.resampling import to_camera
+from oddlens.observations.target import Target
 
-OFF_LENS_ARCSEC = 3.0
-"""Outskirts begin at this distance from the lens."""
-WHOLE = 0.9
-"""A pixel counts if so much of what the point-spread function gathers into it was seen."""
+MIN_DISTANCE_ARCSEC = 3.0
+"""The background begins at this distance from the lens."""
+MIN_PSF_COVERAGE = 0.9
+"""A pixel is usable if at least this part of the light that the PSF gathers into it comes from usable frame pixels."""
 OBJECT_SIGMA = 5.0
-"""What stands out by more is an object and no noise."""
+"""Pixels that deviate by more standard deviations belong to objects, not to the noise."""
 TILE_FWHM = 2.0
-"""Tiles are about so many full widths of the data set's point-spread function wide."""
-ENOUGH = 15
-"""Noise from fewer tiles that do not overlap would be the same noise in all images."""
+"""Width of a tile, about, in units of the FWHM of the data set's PSF."""
+MIN_TILES = 15
+"""With fewer tiles that do not overlap, all images would have nearly the same noise."""
 
 
 @dataclass(frozen=True)
-class Noise:
-    """Noise of a frame, in the units and on the pixels of a data set."""
+class EmpiricalNoise:
+    """The noise of a frame in the units and on the pixels of a data set."""
 
     windows: np.ndarray
-    """All windows of a map, [h, w, side, side], a view."""
-    places: np.ndarray
-    """Which of them may be used, [n, 2]."""
-    independent: float
-    """How many of them do not overlap, about."""
+    """All windows of the background map, [h, w, side, side], a view."""
+    positions: np.ndarray
+    """Rows and columns of the windows that may be used as tiles, [n, 2]."""
+    independent_tiles: float
+    """The number of tiles that do not overlap, about."""
     variance: float
 
-    def draw(self, count: int, pixels: int, rng: np.random.Generator) -> np.ndarray:
-        """Noise for images, [count, pixels, pixels]; tiles are mirrored at random, not turned: columns stay columns."""
+    def sample(self, count: int, pixels: int, rng: np.random.Generator) -> np.ndarray:
+        """Noise of `count` images, [count, pixels, pixels].
+
+        Tiles are flipped at random but not rotated, so the columns of a detector stay columns.
+        """
         side = self.windows.shape[-1]
-        half, across = side // 2, -(-pixels // (side // 2)) + 1
+        half, tiles_across = side // 2, -(-pixels // (side // 2)) + 1
         weight = np.sin(np.pi * (np.arange(side) + 0.5) / side)
         weights = np.outer(weight, weight)
-        made = np.zeros((count, (across + 1) * half, (across + 1) * half))
-        for i, j in np.ndindex(across, across):
-            y, x = self.places[rng.integers(len(self.places), size=count)].T
-            chosen = self.windows[y, x]
+        noise = np.zeros((count, (tiles_across + 1) * half, (tiles_across + 1) * half))
+        for i, j in np.ndindex(tiles_across, tiles_across):
+            y, x = self.positions[rng.integers(len(self.positions), size=count)].T
+            tiles = self.windows[y, x]  # [count, side, side]
             for axis in (1, 2):
-                mirrored = rng.random(count) < 0.5
-                chosen[mirrored] = np.flip(chosen[mirrored], axis)
-            made[:, i * half : i * half + side, j * half : j * half + side] += weights * chosen
-        return made[:, half : half + pixels, half : half + pixels]
+                flipped = rng.random(count) < 0.5
+                tiles[flipped] = np.flip(tiles[flipped], axis)
+            noise[:, i * half : i * half + side, j * half : j * half + side] += weights * tiles
+        return noise[:, half : half + pixels, half : half + pixels]
 
 
-def noise_of(frame: Frame, light: np.ndarray, centre: tuple[int, int], target: Target, factor: float) -> Noise:
-    """The noise of a frame's outskirts.
-
-    Args:
-        light: of the lens, as it was subtracted, [h, w].
-        factor: what the frame's brightness was multiplied by.
+def measure_noise(matched: MatchedFrame, target: Target) -> EmpiricalNoise:
+    """The noise of the background of a frame that was matched to a data set.
 
     Raises:
-        ValueError: if the outskirts are too small.
+        ValueError: if the background has room for fewer than `MIN_TILES` tiles.
     """
     scale, fwhm = target.camera.pixel_scale_arcsec, float(target.camera.psf.fwhm_arcsec.quantile(np.array(0.5)))
     side = 2 * max(2, round(TILE_FWHM * fwhm / scale / 2))
-    half = max(max(c, n - 1 - c) for c, n in zip(centre, frame.image.shape, strict=True)) + 1
-    pixels = 2 * int(half * frame.pixel_scale_arcsec / scale) + target.camera.pixels % 2
-    camera = target.camera.model_copy(update={"pixels": max(pixels, side)})
-    usable = ~frame.masked & (np.hypot(*frame.offsets_arcsec(centre)) > OFF_LENS_ARCSEC)
-    seen, _ = frames.to_camera(frame, np.where(frame.masked, 0.0, frame.image - light), centre, camera)
-    share, _ = frames.to_camera(frame, usable.astype(float), centre, camera)
-    good = share > WHOLE * (scale / frame.pixel_scale_arcsec) ** 2
-    if good.sum() >= side**2:
-        middle = np.median(seen[good])
-        sigma = 1.4826 * np.median(np.abs(seen[good] - middle))
-        seen = seen - middle
-        core = good & (np.abs(seen) > OBJECT_SIGMA * sigma)
-        good &= ~ndimage.binary_propagation(core, mask=np.abs(seen) > 2 * sigma)
-    allowed = sliding_window_view(good, (side, side)).all(axis=(2, 3))
-    covered = np.zeros(good.shape, bool)
+    background, usable = _background(matched, target, side)
+    allowed = sliding_window_view(usable, (side, side)).all(axis=(2, 3))
+    covered = np.zeros(usable.shape, bool)
     for y, x in np.argwhere(allowed):
         covered[y : y + side, x : x + side] = True
     independent = covered.sum() / side**2
-    if independent < ENOUGH:
+    if independent < MIN_TILES:
         raise ValueError(
-            f'{frame.name}: beyond {OFF_LENS_ARCSEC:g}" from the lens there is empty sky for {independent:.0f} '
-            f'tiles of {side * scale:.2g}" that do not overlap; {ENOUGH} are needed'
+            f'{matched.frame.name}: the empty sky beyond {MIN_DISTANCE_ARCSEC:g}" from the lens has room for '
+            f'{independent:.0f} tiles of {side * scale:.2g}" that do not overlap; at least {MIN_TILES} are needed: '
+            "give a larger cut-out"
         )
-    sky = factor * (seen - seen[covered].mean())
-    return Noise(sliding_window_view(sky, (side, side)), np.argwhere(allowed), independent, float(sky[covered].var()))
+    sky = matched.brightness_factor * (background - background[covered].mean())
+    windows = sliding_window_view(sky, (side, side))
+    return EmpiricalNoise(windows, np.argwhere(allowed), independent, float(sky[covered].var()))
 
 
-def observed(noise_free: np.ndarray, exposure_s: np.ndarray, sky_variance: np.ndarray, noise: Noise, rng) -> np.ndarray:
-    """Simulated images with real noise, float32 [n, pixels, pixels].
+def _background(matched: MatchedFrame, target: Target, side: int) -> tuple[np.ndarray, np.ndarray]:
+    """The whole frame without lens light on the data set's pixels, and whether each pixel is usable background."""
+    frame, centre, scale = matched.frame, matched.centre, target.camera.pixel_scale_arcsec
+    half = max(max(c, n - 1 - c) for c, n in zip(centre, frame.image.shape, strict=True)) + 1
+    pixels = 2 * int(half * frame.pixel_scale_arcsec / scale) + target.camera.pixels % 2
+    camera = target.camera.model_copy(update={"pixels": max(pixels, side)})
+    far = ~frame.masked & (np.hypot(*frame.offsets_arcsec(centre)) > MIN_DISTANCE_ARCSEC)
+    background, _ = to_camera(frame, np.where(frame.masked, 0.0, frame.image - matched.lens_light), centre, camera)
+    coverage, _ = to_camera(frame, far.astype(float), centre, camera)
+    usable = coverage > MIN_PSF_COVERAGE * (scale / frame.pixel_scale_arcsec) ** 2
+    if usable.sum() >= side**2:
+        median = np.median(background[usable])
+        sigma = 1.4826 * np.median(np.abs(background[usable] - median))
+        background = background - median
+        objects = usable & (np.abs(background) > OBJECT_SIGMA * sigma)
+        usable &= ~ndimage.binary_propagation(objects, mask=np.abs(background) > 2 * sigma)
+    return background, usable
 
-    The light of the source has the data set's Poisson noise; in place of the sky's comes the frame's, and where that
-    is fainter than the data set's, as much white noise as is missing, as real lenses get it (`frames.match`).
+
+def add_noise(
+    noise_free: np.ndarray,
+    exposure_s: np.ndarray,
+    sky_variance: np.ndarray,
+    noise: EmpiricalNoise,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """Simulated images with empirical noise, float32 [n, pixels, pixels].
+
+    The source has the Poisson noise of the data set. The noise of the frame replaces that of the sky. Where the frame's
+    noise is fainter than that of the data set, white noise makes up the difference, as for real lenses
+    (`matching.match_brightness_and_noise`).
 
     Args:
         noise_free: [n, pixels, pixels], electrons / s.
         exposure_s: of each image, [n].
-        sky_variance: of the noise that each image would have where it is dark, [n].
+        sky_variance: variance of the noise of each image where it is dark, [n].
     """
     count, pixels = noise_free.shape[:2]
     exposure = np.reshape(exposure_s, (-1, 1, 1))
     light = rng.poisson(np.clip(noise_free, 0, None) * exposure) / exposure
     missing = np.sqrt(np.clip(sky_variance - noise.variance, 0, None)).reshape(-1, 1, 1)
     white = missing * rng.standard_normal(noise_free.shape)
-    return (light + noise.draw(count, pixels, rng) + white).astype(np.float32)
+    return (light + noise.sample(count, pixels, rng) + white).astype(np.float32)

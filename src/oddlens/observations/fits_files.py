@@ -1,7 +1,7 @@
-"""Images as FITS files. One that is written: pixels, noise, point-spread function, scale, and the truth in the header.
+"""FITS files: images are read from any file; an `Observation` is written with its noise, PSF and truth.
 
-FITS counts rows from the bottom, shards from the top: every map is turned over on its way, so that +y is up and +x is
-right in any viewer. Equal contents make equal files, and each unit carries its checksum.
+FITS counts rows from the bottom and shards from the top. Images are therefore flipped on reading and writing, so that
+in any viewer +y points up and +x to the right. Equal contents give equal files, and each HDU has its checksum.
 """
 
 import textwrap
@@ -14,14 +14,14 @@ import numpy as np
 from astropy.io import fits
 
 BUNIT = "electron/s"
-WITHOUT_UNIT = ("PSF", "KAPPADIF")
-"""Maps that are no images."""
-COMPANIONS = {"PSF": "psf", "NOISE": "noise", "ERR": "noise", "MASK": "mask"}
-"""Units that say something of a file's images, by the names that are common."""
-NO_IMAGES = {*COMPANIONS, "NOISEFREE", "TWIN", "KAPPADIF", "DQ", "WHT", "VAR"}
-"""Units that are not what a telescope saw."""
-LARGEST = 2048
-"""Pixels on a side that an image may have."""
+UNITLESS_MAPS = ("PSF", "KAPPADIF")
+"""Maps that are not in units of `BUNIT`."""
+COMPANION_EXTENSIONS = {"PSF": "psf", "NOISE": "noise", "ERR": "noise", "MASK": "mask"}
+"""Common names of extensions that belong to the images of the same file, and their kinds."""
+NON_SCIENCE_EXTENSIONS = {*COMPANION_EXTENSIONS, "NOISEFREE", "TWIN", "KAPPADIF", "DQ", "WHT", "VAR"}
+"""Extensions that are not observed images."""
+MAX_SIDE_PIXELS = 2048
+"""The longest side of an image that is read."""
 COMMENTS = {
     "NOISE": "standard deviation of the noise",
     "PSF": "point-spread function at the pixels' scale, sum 1",
@@ -35,101 +35,110 @@ COMMENTS = {
 
 @dataclass(frozen=True)
 class Observation:
-    """What goes into a file. Arrays have row 0 at the top; `maps` and `tables` become extensions of their names."""
+    """The content of a FITS file that is written. Row 0 of arrays is the top."""
 
     image: np.ndarray  # [pixels, pixels], electrons / s
     pixel_scale_arcsec: float
     identity: Mapping[str, str | int]  # dataset, pool, class, index, seed
-    truth: Mapping[str, float]  # units are in the names
+    truth: Mapping[str, float]
+    """Header cards; their names include the units."""
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
-    tables: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)  # columns of scalars or of [slots]
+    """Image extensions by name, [h, w]."""
+    tables: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
+    """Table extensions by name; columns are scalars or [slots]."""
     comments: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
-class Unit:
-    """Images of a FITS file that share a header; row 0 is the top."""
+class FitsImages:
+    """The images of one HDU of a FITS file. Row 0 is the top."""
 
-    name: str  # upper case; the primary one's may be empty
+    name: str
+    """In upper case; may be empty for the primary HDU."""
     images: np.ndarray  # [n, h, w], numbers of any type
     header: fits.Header
 
 
-def read(path: Path) -> list[Unit]:
-    """All images and cubes of images in a FITS file.
+def read(path: Path) -> list[FitsImages]:
+    """The images and cubes of images in a FITS file.
 
     Raises:
-        FileNotFoundError: if there is none.
-        ValueError: if it cannot be read, holds no image, or one that is too large.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if it cannot be read, has no image, or has one that is too large.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        # Headers that are not as the standard has them are warned of; what matters is an error.
+        # astropy warns of headers that deviate from the standard. Deviations that matter raise an error.
         with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as file:
-            units = [unit for unit in file if unit.is_image and len(unit.shape) in (2, 3) and 0 not in unit.shape]
-            sizes = [max(unit.shape[-2:]) for unit in units]
-            found = [
-                Unit(unit.name.upper(), np.flip(np.atleast_3d(unit.data.T).T, -2), unit.header)
-                for unit in units
-                if max(sizes) <= LARGEST
+            hdus = [hdu for hdu in file if hdu.is_image and len(hdu.shape) in (2, 3) and 0 not in hdu.shape]
+            sides = [max(hdu.shape[-2:]) for hdu in hdus]
+            images = [
+                FitsImages(hdu.name.upper(), np.flip(np.atleast_3d(hdu.data.T).T, -2), hdu.header)
+                for hdu in hdus
+                if max(sides) <= MAX_SIDE_PIXELS
             ]
-    except Exception as error:  # astropy raises whatever it stumbles over
+    except Exception as error:  # astropy raises errors of many types for damaged files
         raise ValueError(f"{path} cannot be read as FITS ({' '.join(str(error).split())})") from error
-    if not units:
-        raise ValueError(f"{path} holds no image of two dimensions")
-    if not found:
-        raise ValueError(
-            f"{path} has an image of {max(sizes)} pixels on a side; {LARGEST} are the most: cut the lens out, some "
-            "10 arcsec around it"
-        )
-    return found
+    if not hdus:
+        raise ValueError(f"{path} has no two-dimensional image: give a file with one")
+    if not images:
+        raise ValueError(too_large(path, max(sides)))
+    return images
 
 
-def write(path: Path | str, seen: Observation) -> None:
-    """Write the file, over what is there."""
-    units: list = [fits.PrimaryHDU(np.flipud(seen.image), header=_header(seen))]
-    for name, array in seen.maps.items():
-        header = _grid(array.shape, seen.pixel_scale_arcsec)
-        if name not in WITHOUT_UNIT:
+def too_large(path: Path, side: int) -> str:
+    """The error message for an image with too many pixels."""
+    return (
+        f"{path} has an image of {side} pixels on a side; at most {MAX_SIDE_PIXELS} are allowed: cut out about "
+        "10 arcsec around the lens"
+    )
+
+
+def write(path: Path | str, observation: Observation) -> None:
+    """Write a FITS file; an existing file is overwritten."""
+    hdus: list = [fits.PrimaryHDU(np.flipud(observation.image), header=_primary_header(observation))]
+    for name, array in observation.maps.items():
+        header = _grid_header(array.shape, observation.pixel_scale_arcsec)
+        if name not in UNITLESS_MAPS:
             header["BUNIT"] = BUNIT
-        units.append(fits.ImageHDU(np.flipud(array), header=header, name=name))
-    units += [_table(name, columns) for name, columns in seen.tables.items() if columns]
-    whole = fits.HDUList(units)
-    whole.update_extend()
-    for unit in whole:
-        if unit.name in COMMENTS:
-            unit.header["COMMENT"] = COMMENTS[unit.name]
-        unit.add_checksum(when="checksum")  # a comment instead of the time of day
-    whole.writeto(path, overwrite=True)
+        hdus.append(fits.ImageHDU(np.flipud(array), header=header, name=name))
+    hdus += [_table(name, columns) for name, columns in observation.tables.items() if columns]
+    file = fits.HDUList(hdus)
+    file.update_extend()
+    for hdu in file:
+        if hdu.name in COMMENTS:
+            hdu.header["COMMENT"] = COMMENTS[hdu.name]
+        hdu.add_checksum(when="checksum")  # the comment replaces the time of day
+    file.writeto(path, overwrite=True)
 
 
-def _header(seen: Observation) -> fits.Header:
-    header = _grid(seen.image.shape, seen.pixel_scale_arcsec)
+def _primary_header(observation: Observation) -> fits.Header:
+    header = _grid_header(observation.image.shape, observation.pixel_scale_arcsec)
     header["BUNIT"] = (BUNIT, "per pixel, sky subtracted")
-    for name, value in seen.identity.items():
+    for name, value in observation.identity.items():
         header[name.upper()] = value
-    for name, number in seen.truth.items():
+    for name, number in observation.truth.items():
         header.append(_card(name, float(number)), end=True)
-    for comment in seen.comments:
+    for comment in observation.comments:
         for line in textwrap.wrap(comment, 72):
             header["COMMENT"] = line
     return header
 
 
 def _card(name: str, value: float) -> fits.Card:
-    """A long-named card with all digits of its value; astropy's own would round it to sixteen.
+    """A long-named card with all digits of its value; astropy rounds to sixteen.
 
     Raises:
-        ValueError: if the value is not finite, for which FITS headers have no words.
+        ValueError: if the value is not finite, which FITS headers cannot represent.
     """
     if not np.isfinite(value):
-        raise ValueError(f"{name} is {value}, which a FITS header cannot hold")
+        raise ValueError(f"{name} is {value}, which a FITS header cannot hold: only finite numbers are allowed")
     return fits.Card.fromstring(f"HIERARCH {name} = {repr(value).upper()}")
 
 
-def _grid(shape: tuple[int, ...], pixel_scale_arcsec: float) -> fits.Header:
-    """The scale, and coordinates as plain offsets from the middle, in degrees; x grows to the right, y upwards."""
+def _grid_header(shape: tuple[int, ...], pixel_scale_arcsec: float) -> fits.Header:
+    """The pixel scale, and linear coordinates in degrees from the middle; x grows to the right, y upwards."""
     header = fits.Header()
     header["PIXSCALE"] = (pixel_scale_arcsec, "arcsec per pixel")
     for axis, name, pixels in ((1, "XOFFSET", shape[1]), (2, "YOFFSET", shape[0])):
@@ -142,11 +151,11 @@ def _grid(shape: tuple[int, ...], pixel_scale_arcsec: float) -> fits.Header:
 
 
 def _table(name: str, columns: Mapping[str, np.ndarray]) -> fits.BinTableHDU:
-    """A row for each slot that weighs or shines; empty ones stay out."""
+    """One row for each used slot; slots without mass and light are left out."""
     slots = {column: np.atleast_1d(np.asarray(values, np.float64)) for column, values in columns.items()}
     used = np.ones(len(next(iter(slots.values()))), bool)
     for column, values in slots.items():
         if column.endswith(("_area", "_intensity_per_arcsec2")):
             used &= values > 0
-    made = [fits.Column(name=column, format="D", array=values[used]) for column, values in slots.items()]
-    return fits.BinTableHDU.from_columns(made, name=name)
+    fits_columns = [fits.Column(name=column, format="D", array=values[used]) for column, values in slots.items()]
+    return fits.BinTableHDU.from_columns(fits_columns, name=name)

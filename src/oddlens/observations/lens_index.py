@@ -1,8 +1,13 @@
-"""Which real lenses there are: a frame, a folder with one, or a CSV that describes many, a row an image.
+"""The real lenses at a path: one image, a folder with one image, or a CSV index with one row for each image.
 
-The CSV's columns, of which `name`, `pixel_scale_arcsec` and `data` are needed: `band`; `data`, `noise`, `psf`, `mask`
-and `lens_light`, paths relative to the CSV, where `path#NAME` means an extension of a FITS file or a data set of an
-HDF5 file; `claim` (or `claimed`), which marks a lens in which somebody claims substructure. Others are passed over.
+The index needs the columns `name`, `pixel_scale_arcsec` and `data`. Optional columns are
+
+band                             distinguishes images of one object
+noise, psf, mask, lens_light     images that belong to `data`
+claim (or claimed)               marks a lens for which somebody claims substructure
+
+Paths are relative to the index. `path#NAME` is an extension of a FITS file or a data set of an HDF5 file. Other columns
+are ignored.
 """
 
 import csv
@@ -15,81 +20,85 @@ from pathlib import Path
 
 from oddlens.schema.config_errors import nearest
 
-INDEX = "index.csv"
-"""The index of a folder."""
-NEEDED = ("name", "pixel_scale_arcsec", "data")
-FILES = ("data", "noise", "psf", "mask", "lens_light")
-CLAIM = ("claim", "claimed")
+INDEX_NAME = "index.csv"
+"""The name of the index of a folder."""
+REQUIRED_COLUMNS = ("name", "pixel_scale_arcsec", "data")
+FILE_COLUMNS = ("data", "noise", "psf", "mask", "lens_light")
+CLAIM_COLUMNS = ("claim", "claimed")
 NO_CLAIM = ("", "0", "false", "no", "none", "n")
-MOST_BYTES = 1_000_000
-"""An index has at most so many."""
+"""Values of the claim columns, in lower case, that claim nothing."""
+MAX_BYTES = 1_000_000
+"""The largest index that is read."""
+MAX_PIXEL_SCALE_ARCSEC = 10
 
 
 @dataclass(frozen=True)
-class Lens:
-    """An image of a real lens."""
+class LensEntry:
+    """One image of a real lens."""
 
     object: str
-    """What it shows; images of one object are not independent."""
+    """The lens. Images of one lens are not independent."""
     paths: Mapping[str, str]
-    """By the names of `FILES`, `path` or `path#NAME`; of a lens that no index describes, its frame or folder alone."""
+    """`path` or `path#NAME` by the names of `FILE_COLUMNS`. Without an index: the image or its folder, as `data`."""
     band: str = ""
     label: str = ""
-    """The object, and the band where there are several of it; no other image has it."""
+    """A unique name of the image: the object, and the band if there are several images of the object."""
     pixel_scale_arcsec: float | None = None
     claimed: bool = False
+    """Whether somebody claims substructure in this lens."""
     indexed: bool = True
     annulus_arcsec: tuple[float, float] | None = None
-    """If given, what lies nearer to the lens or farther off is left out, and no lens light is fitted."""
+    """Inner and outer radius. If given, pixels outside this annulus are ignored, and no lens light is fitted."""
     problem: str = ""
+    """The error in its row of the index."""
 
     @property
     def slug(self) -> str:
-        """The label as a file's name."""
+        """The label as the name of a file."""
         return re.sub(r"[^A-Za-z0-9+-]+", "_", self.label).strip("_") or "lens"
 
 
-def lenses(
+def read_lenses(
     path: Path,
     name: str,
     *,
     claimed: Sequence[str] = (),
     annulus_arcsec: tuple[float, float] | None = None,
     pixel_scale_arcsec: float | None = None,
-) -> list[Lens]:
-    """The images of lenses at a path: those of an index, or one; not yet told apart.
+) -> list[LensEntry]:
+    """The images of lenses at a path: all images of an index, or a single image. Their labels are not unique yet.
 
     Args:
-        name: of a lens that no index names.
-        claimed: names of objects with a claimed substructure, beside those that the index marks.
-        pixel_scale_arcsec: of a lens that no index describes.
+        name: of the object, if there is no index.
+        claimed: objects with a claimed substructure, in addition to those that the index marks.
+        annulus_arcsec: see `LensEntry`.
+        pixel_scale_arcsec: of the image, if there is no index.
 
     Raises:
-        FileNotFoundError, ValueError: if an index cannot be read, or `claimed` names what is not there. What is wrong
-            with a row is its `problem`.
+        FileNotFoundError, ValueError: if the index cannot be read, or if no object has a name in `claimed`. An error in
+            one row of the index is the `problem` of its entry instead.
     """
     index = _index(path)
-    alone = Lens(name, {"data": str(path)}, pixel_scale_arcsec=pixel_scale_arcsec, indexed=False)
-    found = list(_rows(index)) if index else [alone]
-    known = sorted({lens.object for lens in found})
+    single = LensEntry(name, {"data": str(path)}, pixel_scale_arcsec=pixel_scale_arcsec, indexed=False)
+    entries = list(_rows(index)) if index else [single]
+    known = sorted({entry.object for entry in entries})
     for claim in claimed:
         if claim not in known:
-            raise ValueError(
-                f"{path}: '{claim}' is said to be claimed, but no lens has that name. {nearest(claim, known)}"
-            )
+            raise ValueError(f"{path}: no lens has the claimed name '{claim}'. {nearest(claim, known)}")
     return [
-        replace(lens, claimed=lens.claimed or lens.object in claimed, annulus_arcsec=annulus_arcsec) for lens in found
+        replace(entry, claimed=entry.claimed or entry.object in claimed, annulus_arcsec=annulus_arcsec)
+        for entry in entries
     ]
 
 
-def files(path: Path) -> list[Path]:
-    """The files behind the lenses at a path, as far as they are there; the path itself in any case."""
+def input_files(path: Path) -> list[Path]:
+    """The index or the image at a path, and the existing files that the index names."""
     index = _index(path)
     if index is None:
         return [path / "data.fits" if path.is_dir() else path]
     try:
-        named = [file_of(reference) for lens in _rows(index) for reference in lens.paths.values()]
-    except (OSError, ValueError):  # the job tells
+        named = [file_of(reference) for entry in _rows(index) for reference in entry.paths.values()]
+    except (OSError, ValueError):  # the job that reads the index reports the error
         named = []
     return [index, *dict.fromkeys(file for file in named if file.is_file())]
 
@@ -99,61 +108,70 @@ def file_of(reference: str) -> Path:
     return Path(reference if Path(reference).is_file() else reference.rpartition("#")[0] or reference)
 
 
-def told_apart(found: Iterable[Lens]) -> list[Lens]:
-    """The same with labels, and so names of files, that differ: by the band, and if that is not enough by a number."""
-    found = list(found)
-    counts = Counter(lens.object for lens in found)
-    found = [replace(e, label=f"{e.object} {e.band}".strip() if counts[e.object] > 1 else e.object) for e in found]
-    seen: set[str] = set()
-    for k, lens in enumerate(found):
-        numbered = (replace(lens, label=f"{lens.label} ({number})") for number in itertools.count(2))
-        found[k] = next(e for e in itertools.chain([lens], numbered) if e.slug.lower() not in seen)
-        seen.add(found[k].slug.lower())
-    return found
+def with_unique_labels(entries: Iterable[LensEntry]) -> list[LensEntry]:
+    """The entries with labels whose slugs differ: the object, the band if needed, and a number if still needed."""
+    entries = list(entries)
+    counts = Counter(entry.object for entry in entries)
+    labelled = [replace(e, label=f"{e.object} {e.band}".strip() if counts[e.object] > 1 else e.object) for e in entries]
+    used: set[str] = set()
+    for k, entry in enumerate(labelled):
+        numbered = (replace(entry, label=f"{entry.label} ({number})") for number in itertools.count(2))
+        labelled[k] = next(e for e in itertools.chain([entry], numbered) if e.slug.lower() not in used)
+        used.add(labelled[k].slug.lower())
+    return labelled
 
 
 def _index(path: Path) -> Path | None:
-    """The index that a path is, or that is in it."""
+    """The index at a path: the file itself or the index of a folder; None if there is none."""
     if path.suffix.lower() == ".csv":
         return path
-    return path / INDEX if (path / INDEX).is_file() else None
+    return path / INDEX_NAME if (path / INDEX_NAME).is_file() else None
 
 
-def _rows(index: Path) -> Iterator[Lens]:
+def _rows(index: Path) -> Iterator[LensEntry]:
+    columns, rows = _read_csv(index)
+    for number, row in enumerate(rows, 2):
+        yield _entry(index, number, {column: (row[column] or "").strip() for column in columns})
+
+
+def _read_csv(index: Path) -> tuple[list[str], list[dict[str, str]]]:
     if not index.is_file():
         raise FileNotFoundError(f"there is no file {index}")
-    if index.stat().st_size > MOST_BYTES:
-        raise ValueError(f"{index} has more than {MOST_BYTES:,} bytes: an index has a short line for each image")
+    if index.stat().st_size > MAX_BYTES:
+        raise ValueError(f"{index} has more than {MAX_BYTES:,} bytes: an index has one short line for each image")
     try:
         with index.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file, restkey="")
             columns, rows = list(reader.fieldnames or []), list(reader)
     except (csv.Error, UnicodeDecodeError) as error:
         raise ValueError(f"{index} cannot be read as CSV ({error})") from error
-    if missing := [column for column in NEEDED if column not in columns]:
+    if missing := [column for column in REQUIRED_COLUMNS if column not in columns]:
         raise ValueError(f"{index} has no column '{missing[0]}'. {nearest(missing[0], columns)}")
     if not rows:
-        raise ValueError(f"{index} describes no lens: it has a header and no row")
-    for number, row in enumerate(rows, 2):
-        cells = {column: (row[column] or "").strip() for column in columns}
-        name = " ".join("".join(c if c.isprintable() else " " for c in cells["name"]).split())
-        band = "".join(c for c in cells.get("band", "") if c.isprintable())
-        scale, problem = _scale(cells["pixel_scale_arcsec"]), ""
-        if not name or not cells["data"]:
-            problem = f"{index}, line {number}: '{NEEDED[0] if not name else NEEDED[2]}' is empty"
-        elif scale is None:
-            problem = (
-                f"{index}, line {number}: pixel_scale_arcsec is '{cells['pixel_scale_arcsec'][:40]}': it must be a "
-                "number above 0 and below 10 arcsec"
-            )
-        yield Lens(
-            object=name or f"line {number}",
-            paths={kind: str(index.parent / cells[kind]) for kind in FILES if cells.get(kind)},
-            band=band,
-            pixel_scale_arcsec=scale,
-            claimed=any(cells.get(column, "").lower() not in NO_CLAIM for column in CLAIM),
-            problem=problem,
+        raise ValueError(f"{index} has a header but no rows: add one row for each image")
+    return columns, rows
+
+
+def _entry(index: Path, number: int, values: Mapping[str, str]) -> LensEntry:
+    """The entry of one line of an index."""
+    name = " ".join("".join(c if c.isprintable() else " " for c in values["name"]).split())
+    band = "".join(c for c in values.get("band", "") if c.isprintable())
+    scale, problem = _scale(values["pixel_scale_arcsec"]), ""
+    if not name or not values["data"]:
+        problem = f"{index}, line {number}: '{REQUIRED_COLUMNS[0] if not name else REQUIRED_COLUMNS[2]}' is empty"
+    elif scale is None:
+        problem = (
+            f"{index}, line {number}: pixel_scale_arcsec is '{values['pixel_scale_arcsec'][:40]}': it must be a number "
+            f"above 0 and below {MAX_PIXEL_SCALE_ARCSEC} arcsec"
         )
+    return LensEntry(
+        object=name or f"line {number}",
+        paths={kind: str(index.parent / values[kind]) for kind in FILE_COLUMNS if values.get(kind)},
+        band=band,
+        pixel_scale_arcsec=scale,
+        claimed=any(values.get(column, "").lower() not in NO_CLAIM for column in CLAIM_COLUMNS),
+        problem=problem,
+    )
 
 
 def _scale(text: str) -> float | None:
@@ -161,4 +179,4 @@ def _scale(text: str) -> float | None:
         scale = float(text)
     except ValueError:
         return None
-    return scale if 0 < scale < 10 else None
+    return scale if 0 < scale < MAX_PIXEL_SCALE_ARCSEC else None

@@ -9,7 +9,7 @@ import numpy as np
 
 from oddlens.detectors.interface.image_module import MAX_SCALE_RATIO
 from oddlens.observations import image_files
-from oddlens.observations.image_files import SAME_SCALE, SCALE_STANDS, Stack
+from oddlens.observations.image_files import SCALE_HELP, SCALE_TOLERANCE, ImageStack
 from oddlens.pretrained.published_models import PublishedModel
 
 BATCH_SIZE = 2048
@@ -48,7 +48,7 @@ def score_files(model: PublishedModel, paths: Sequence[Path], **reading: Any) ->
     yield from _scored(model, batch)
 
 
-def _prepared(model: PublishedModel, stack: Stack) -> Iterator[ScoredImage]:
+def _prepared(model: PublishedModel, stack: ImageStack) -> Iterator[ScoredImage]:
     """The images of a stack in the geometry of the model, unchanged if they have it already.
 
     Raises:
@@ -59,18 +59,22 @@ def _prepared(model: PublishedModel, stack: Stack) -> Iterator[ScoredImage]:
     if scale is None and not same_shape:
         raise ValueError(
             f"{shape[0]} x {shape[1]} pixels of unknown scale, and {model.name} takes {model.pixels} x {model.pixels} "
-            f'of {wanted:g}". {SCALE_STANDS}'
+            f'of {wanted:g}". {SCALE_HELP}'
         )
-    same_geometry = same_shape and (scale is None or abs(scale / wanted - 1) <= SAME_SCALE)
+    same_geometry = same_shape and (scale is None or abs(scale / wanted - 1) <= SCALE_TOLERANCE)
     for label, image in zip(stack.labels, stack.images, strict=True):
         note = ""
         try:
             if scale is None or same_geometry:
                 image = np.asarray(image, np.float32)
             else:
-                from oddlens.observations import frames  # imports astropy.modeling, which only real frames need
+                # They import astropy.modeling, which only real frames need.
+                from oddlens.observations.frames import make_frame
+                from oddlens.observations.matching import match_frame
 
-                image, note = frames.bring(frames.frame_of(label, image, scale, **stack.beside), model.target)
+                frame = make_frame(label, image, scale, **stack.companions)
+                matched = match_frame(frame, model.target)
+                image, note = matched.image, matched.description
             _check(model, image)
             yield ScoredImage(label, image, note)
         except (ValueError, RuntimeError) as error:  # RuntimeError: a fit of the lens light failed

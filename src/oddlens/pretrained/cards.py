@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oddlens.data.training_sets import LABELLED, parse_training_set
-from oddlens.observations.frames import CAUTION
+from oddlens.observations.matching import CAUTION
 from oddlens.provenance.environment import describe_commit
 from oddlens.statistics.false_alarm import EXTRAPOLATION
 

@@ -22,7 +22,7 @@ from oddlens.files.packaged import packaged
 from oddlens.statistics.false_alarm import false_alarm
 
 if TYPE_CHECKING:
-    from oddlens.observations.frames import Target
+    from oddlens.observations.target import Target
 
 FOLDER = packaged("pretrained", "models")
 """The models of the project."""
@@ -53,7 +53,7 @@ class PublishedModel:
     @cached_property
     def target(self) -> "Target":
         """Geometry, brightness and noise to which real frames are brought."""
-        from oddlens.observations.frames import Target  # imports astropy.modeling, which only real frames need
+        from oddlens.observations.target import Target
 
         return Target.model_validate(self.card["target"])
 

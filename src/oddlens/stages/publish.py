@@ -19,7 +19,7 @@ from oddlens.detectors.interface.model_files import read_model
 from oddlens.files.artefacts import atomic_write, read_arrays
 from oddlens.files.progress import say
 from oddlens.files.tensors import write_tensors
-from oddlens.observations.frames import Target
+from oddlens.observations.target import Target
 from oddlens.pretrained import cards
 from oddlens.pretrained.published_models import TOLERANCE, PublishedModel, digest
 from oddlens.results.tables.score_files import read_scores
@@ -124,7 +124,7 @@ def _card(
         "master_seed": publication.seed,
         "training_images": int(splits.read(files.split)[about["training_set"]].sum()),
         "simulation": json.loads(validation[0].attributes["simulation"]),
-        "target": Target.of(validation).plain(),
+        "target": Target.from_shards(validation).plain(),
         "measured": _measured(files, publication, about),
     }
 

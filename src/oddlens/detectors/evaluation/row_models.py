@@ -1,0 +1,89 @@
+"""The trained models of a row, with their scores of simulated images as a reference for other images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from oddlens.detectors.interface import loading
+from oddlens.detectors.interface.base import Detector
+from oddlens.detectors.interface.capabilities import RESIDUAL_INPUTS, ProvidesResiduals
+from oddlens.files.artefacts import read_table
+from oddlens.lensing.substructure_classes import SMOOTH
+from oddlens.statistics import metrics
+from oddlens.training.devices import pick_device
+
+
+@dataclass(frozen=True)
+class RowModel:
+    """A trained model of a row, and its scores of simulated images."""
+
+    row: str
+    seed: int
+    model: Detector
+    fitter: ProvidesResiduals | None
+    """The model that makes the residual inputs; None if the row takes images."""
+    residual_input: int
+    """The position of the row's input in `RESIDUAL_INPUTS`."""
+    smooth_scores: np.ndarray
+    """Scores of smooth validation images, [n]."""
+    test_scores: pd.DataFrame
+    """Scores of test images: `class`, `index`, `score`."""
+
+    def scores_and_findings(self, images: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Scores and findings of images [n, pixels, pixels]."""
+        inputs = self.fitter.residual_inputs(images)[:, self.residual_input] if self.fitter else images
+        return self.model.scores_and_findings(inputs)
+
+    def auc(self) -> float:
+        """The AUC of all anomalies among the test images against the smooth ones."""
+        smooth = self.test_scores["class"] == SMOOTH
+        normal, anomalous = (self.test_scores[chosen]["score"].to_numpy(float) for chosen in (smooth, ~smooth))
+        return float(metrics.placements(normal, anomalous)[0].mean())
+
+    def scores_of(self, classes: Sequence[str], index: np.ndarray) -> np.ndarray:
+        """The scores of test images with the same indices in each class, [classes, n]."""
+        scores = self.test_scores.set_index(["class", "index"])["score"]
+        return scores.loc[pd.MultiIndex.from_product([classes, index])].to_numpy(float).reshape(len(classes), -1)
+
+
+def load_row_model(
+    study: Path, dataset: str, rows: Mapping[str, Mapping[str, Any]], row: str, *, seed: int, fitting_seed: int
+) -> RowModel:
+    """Load a trained model of a row from a study.
+
+    Args:
+        rows: see `oddlens.config.comparison.scorers`.
+        fitting_seed: the seed of the model that makes residual inputs.
+
+    Raises:
+        OSError: if the model or its scores do not exist.
+        ValueError: if a file is damaged, or the training of the model diverged.
+        KeyError: if the table of scores lacks the model.
+        RuntimeError: if the tensors of the model do not fit the detector.
+    """
+    recipe = rows[row]
+    fitter, residual_input = None, 0
+    if recipe["input"] != "images":
+        fitter = _load(study, dataset, rows[recipe["fitting_row"]], fitting_seed)
+        residual_input = RESIDUAL_INPUTS.index(recipe["input"])
+        assert isinstance(fitter, ProvidesResiduals)
+    model = _load(study, dataset, recipe, seed, **recipe["scoring"])
+    scores, _ = read_table(study / "scores" / dataset / f"{row}.csv", "scores")
+    scores = scores.assign(score=scores[f"{recipe['training_set']}/{seed}"])
+    smooth = scores[(scores["pool"] == "validation") & (scores["class"] == SMOOTH)]["score"].to_numpy(float)
+    return RowModel(row, seed, model, fitter, residual_input, smooth, scores[scores["pool"] == "test"])
+
+
+def _load(study: Path, dataset: str, recipe: Mapping[str, Any], seed: int, **scoring: Any) -> Detector:
+    folder = study / "models" / dataset / recipe["trained"] / f"seed-{seed}"
+    path = folder / f"{recipe['training_set']}.safetensors"
+    if not path.is_file():
+        raise FileNotFoundError(f"{study} has no trained models for '{dataset}': run `make study` first ({path})")
+    model, about = loading.load(path, **scoring)
+    if about["diverged"]:
+        raise ValueError(about["diverged"])
+    return model.to(pick_device("auto"))

@@ -1,0 +1,48 @@
+"""Real lenses that are matched to a data set."""
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from oddlens.files.progress import say
+from oddlens.observations.frames import read_lens
+from oddlens.observations.lens_index import LensEntry
+from oddlens.observations.matching import MatchedFrame, match_frame
+from oddlens.observations.target import Target
+
+
+@dataclass(frozen=True)
+class RealLens:
+    """An image of a real lens, matched to a data set."""
+
+    entry: LensEntry
+    matched: MatchedFrame
+
+    @property
+    def label(self) -> str:
+        """The unique name of the image."""
+        return self.entry.label
+
+
+def match_lenses(entries: Iterable[LensEntry], target: Target) -> tuple[list[RealLens], list[tuple[LensEntry, str]]]:
+    """Read the images of lenses and match them to a data set.
+
+    Returns the lenses, and the entries that cannot be used, each with its error as one line.
+    """
+    lenses: list[RealLens] = []
+    failures: list[tuple[LensEntry, str]] = []
+    for entry in entries:
+        try:
+            matched = match_frame(read_lens(entry), target)
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: the fit of the lens light failed
+            failures.append((entry, one_line(error)))
+            say(f"{entry.label} cannot be scored: {one_line(error)}")
+        else:
+            lenses.append(RealLens(entry, matched))
+            say(f"{entry.label}: {matched.description}")
+    return lenses, failures
+
+
+def one_line(error: BaseException) -> str:
+    """The message of an error as one line; PyTorch lists every tensor that does not fit."""
+    return textwrap.shorten(str(error), 300, placeholder=" ...") or type(error).__name__

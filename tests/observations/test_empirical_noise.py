@@ -1,0 +1,53 @@
+"""Empirical noise: variance, correlation, and frames that are too small."""
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import ndimage
+
+from oddlens.observations.empirical_noise import EmpiricalNoise, add_noise, measure_noise
+from oddlens.observations.matching import MatchedFrame
+from oddlens.observations.resampling import to_camera
+from oddlens.observations.simulated_set import SimulatedSet
+from toy_lenses import toy_frame, toy_lens, write_toy_study
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return write_toy_study(tmp_path_factory.mktemp("results") / "tiny")
+
+
+def matched_frame(frame, light, centre, factor):
+    return MatchedFrame(frame, centre, light, np.zeros((16, 16), np.float32), factor, 0.0, "")
+
+
+def test_sampled_noise_keeps_variance_and_correlation():
+    rng = np.random.default_rng(0)
+    sky = ndimage.gaussian_filter(rng.standard_normal((200, 200)), 1.0)
+    windows = sliding_window_view(sky, (12, 12))
+    noise = EmpiricalNoise(windows, np.argwhere(np.ones(windows.shape[:2], bool)), 250, float(sky.var()))
+    sampled = noise.sample(400, 32, rng)
+    assert sampled.shape == (400, 32, 32)
+    assert sampled.var() == pytest.approx(sky.var(), rel=0.05)
+    by_column = sampled.var(axis=(0, 1))
+    assert by_column.max() / by_column.min() < 1.25  # no seams
+    near = [np.mean(a[..., 1:] * a[..., :-1]) / a.var() for a in (sampled, sky)]
+    assert near[0] == pytest.approx(near[1], abs=0.05)
+
+
+def test_small_frames_have_no_empirical_noise(study):
+    toy = SimulatedSet.read(study, "toy")
+    light, ring, noise = toy_lens()
+    with pytest.raises(ValueError, match="0 tiles"):
+        measure_noise(matched_frame(toy_frame(light + ring + noise), light, (80, 80), 1.0), toy.target)
+
+
+def test_the_noise_of_a_wide_frame_has_its_variance(study):
+    toy, rng = SimulatedSet.read(study, "toy"), np.random.default_rng(1)
+    frame = toy_frame(rng.normal(0, 0.3, (321, 321)), sigma=0.3)
+    noise = measure_noise(matched_frame(frame, np.zeros((321, 321)), (160, 160), 2.0), toy.target)
+    _, variance = to_camera(frame, frame.image, (160, 160), toy.target.camera)
+    assert noise.variance == pytest.approx(4 * variance.mean(), rel=0.25)
+    clean = np.full((3, 16, 16), 5.0)
+    noisy = add_noise(clean, np.full(3, 1e9), np.zeros(3), noise, rng)
+    assert (noisy - clean).var() == pytest.approx(noise.variance, rel=0.5)

@@ -1,0 +1,87 @@
+"""Reading of frames: masks, noise, PSF and pixel scale."""
+
+import numpy as np
+import pytest
+from astropy.io import fits
+
+from conftest import ROOT
+from oddlens.observations.frames import lens_centre, read_frame, read_lens
+from oddlens.observations.lens_index import read_lenses, with_unique_labels
+from toy_lenses import SCALE, toy_frame, toy_lens, write_lens
+
+LENSES = ROOT.parent / "shared" / "data" / "real-lenses"
+
+
+def test_the_lens_centre_may_be_off_the_middle():
+    light, ring, _ = toy_lens()
+    assert lens_centre(toy_frame(np.roll(light + ring, (4, -6), axis=(0, 1)))) == (84, 74)
+
+
+def test_a_folder_is_read_with_its_companion_files(tmp_path):
+    folder = write_lens(tmp_path / "lens", PIXSCALE=SCALE)
+    frame = read_frame(folder)
+    assert (frame.name, frame.pixel_scale_arcsec) == ("lens", SCALE)
+    assert frame.psf.sum() == pytest.approx(1)
+    assert (frame.sigma == 0.01).all()
+    light, ring, noise = toy_lens()
+    np.testing.assert_array_equal(frame.image, light + ring + noise)  # row 0 of a FITS file is the bottom
+    np.testing.assert_array_equal(read_frame(folder / "data.fits").image, frame.image)
+
+
+def test_noise_is_measured_where_no_map_is_given(tmp_path):
+    frame = read_frame(write_lens(tmp_path / "lens", noise_map=False, psf=False, CDELT1=-SCALE / 3600))
+    assert frame.psf is None
+    assert frame.pixel_scale_arcsec == pytest.approx(SCALE)
+    assert np.median(frame.sigma) == pytest.approx(0.01, rel=0.2)
+
+
+def test_nan_and_mask_are_masked(tmp_path):
+    folder = write_lens(tmp_path / "lens", PIXSCALE=SCALE)
+    with fits.open(folder / "data.fits", mode="update") as file:
+        file[0].data[0, 0] = np.nan
+    mask = np.zeros((161, 161))
+    mask[-1, -1] = 1
+    fits.PrimaryHDU(mask).writeto(folder / "mask_extra_galaxies.fits")
+    frame = read_frame(folder)
+    assert set(zip(*np.nonzero(frame.masked), strict=True)) == {(160, 0), (0, 160)}
+    assert np.isfinite(frame.image).all()
+
+
+def test_an_unknown_pixel_scale_is_an_error_that_says_how_to_give_it(tmp_path):
+    folder = write_lens(tmp_path / "lens")
+    with pytest.raises(ValueError, match=r"(?s)--pixel-scale.*PIXSCALE.*info\.json"):
+        read_frame(folder)
+    assert read_frame(folder, 0.07).pixel_scale_arcsec == 0.07
+    (folder / "info.json").write_text('{"pixel_scale": 0.06, "z": NaN}')
+    assert read_frame(folder).pixel_scale_arcsec == 0.06
+    fits.setval(folder / "data.fits", "PIXSCALE", value=0.03)
+    with pytest.raises(ValueError, match="disagree"):
+        read_frame(folder)
+
+
+def test_unsuitable_files_are_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        read_frame(tmp_path / "nowhere.fits")
+    (tmp_path / "text.fits").write_text("not FITS")
+    with pytest.raises(ValueError, match=r"text\.fits is not FITS"):
+        read_frame(tmp_path / "text.fits")
+    folder = write_lens(tmp_path / "lens", PIXSCALE=SCALE)
+    with pytest.raises(FileNotFoundError, match=r"no\.fits"):
+        read_frame(folder, psf=folder / "no.fits")
+    fits.PrimaryHDU(np.zeros((5, 5))).writeto(folder / "small.fits")
+    with pytest.raises(ValueError, match=r"\(161, 161\) pixels, the noise map \(5, 5\)"):
+        read_frame(folder, noise=folder / "small.fits")
+
+
+@pytest.mark.skipif(not LENSES.is_dir(), reason="the real lenses are not here")
+def test_frames_of_the_shared_lenses():
+    entries = {lens.label: lens for lens in with_unique_labels(read_lenses(LENSES, "shared"))}
+    assert len(entries) == 8
+    lenses = {label: read_lens(entry) for label, entry in entries.items()}
+    blue = lenses["SL2SJ0219-0829 F475X"]
+    assert blue.masked[[22, 12], [5, 70]].all(), "the cosmic rays"
+    assert not lenses["SL2SJ0219-0829 F600LP"].masked[12, 70]
+    assert np.median(blue.sigma) == pytest.approx(0.0067, rel=0.1)
+    floored = lenses["COSJ100024+015334 F277W"]
+    assert np.median(floored.sigma) == pytest.approx(0.0062, rel=0.15), "and not the floor of 0.02"
+    assert lenses["dolphin lens_system1"].psf.sum() == pytest.approx(1)
