@@ -19,9 +19,9 @@ from oddlens.files.artefacts import DamagedFile, write_arrays
 from oddlens.regression.estimates import Estimates
 from oddlens.regression.histograms import Densities, Scale, covered
 from oddlens.regression.network import Regressor
-from oddlens.regression.population import Populations, level, tilted
+from oddlens.regression.population import Populations, pit, tilted
 from oddlens.regression.saved import load_regressor
-from oddlens.regression.targets import ANY, FRACTION, Targets, truth, written
+from oddlens.regression.targets import ANY, FRACTION, Targets, column_name, truth
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.fractions import LENSES, draw_populations, fractions_table
 from oddlens.results.tables.regression import accuracy, regression_table
@@ -84,8 +84,8 @@ def test_a_histogram_is_the_exact_posterior_of_a_gaussian():
     for q in (0.16, 0.5, 0.84):
         assert densities.quantile(q)[inside] == pytest.approx(stats.norm.ppf(q, middle, width)[inside], abs=0.06)
     information = 0.5 * np.log(1 + 1 / NOISE**2)
-    assert densities.score(number).mean() == pytest.approx(information, abs=0.03)
-    assert stats.kstest(densities.level(number), "uniform").pvalue > 0.01
+    assert densities.log_score(number).mean() == pytest.approx(information, abs=0.03)
+    assert stats.kstest(densities.pit(number), "uniform").pvalue > 0.01
 
 
 def test_who_knows_the_prior_alone_scores_nothing_and_has_its_width():
@@ -156,8 +156,8 @@ def test_no_subhalo_has_no_logarithm_but_a_fraction():
     given.loc[60, [FRACTION, "heaviest_mass_msun"]] = 0.0
     assert np.isnan(truth(given, "cdm", "heaviest_mass_msun")[60])
     assert truth(given, "cdm", FRACTION)[60] == 0
-    assert written("heaviest_mass_msun") == "log10_heaviest_mass_msun"
-    assert written(FRACTION) == FRACTION
+    assert column_name("heaviest_mass_msun") == "log10_heaviest_mass_msun"
+    assert column_name(FRACTION) == FRACTION
 
 
 def test_targets_are_plain_data_and_back():
@@ -215,12 +215,12 @@ def test_a_network_learns_the_exact_posterior():
     first, second, cls = model.probabilities(test)
     _, exact, *_ = gaussian(bins=8)
     densities = Densities(scale, first)
-    best = exact.score(gaussian(bins=8)[0]).mean()
-    assert densities.score(number).mean() == pytest.approx(best, abs=0.1)
-    assert covered(densities.level(number), 0.68).mean() == pytest.approx(0.68, abs=0.05)
+    best = exact.log_score(gaussian(bins=8)[0]).mean()
+    assert densities.log_score(number).mean() == pytest.approx(best, abs=0.1)
+    assert covered(densities.pit(number), 0.68).mean() == pytest.approx(0.68, abs=0.05)
     # Nothing in the image tells of these: their densities are the prior's.
     there = np.isfinite(half)
-    assert np.abs(Densities(scale, second[there]).score(half[there]).mean()) < 0.05
+    assert np.abs(Densities(scale, second[there]).log_score(half[there]).mean()) < 0.05
     assert cls.mean(axis=0) == pytest.approx([0.5, 0.5], abs=0.05)
 
 
@@ -417,7 +417,7 @@ def test_a_populations_posterior_covers_and_is_not_drawn_to_the_prior():
 
 def test_levels_of_populations_are_uniform():
     made = draw_populations(normal_estimates(), "cdm")
-    assert stats.kstest(level(made.posterior[2], made.means, made.truth), "uniform").pvalue > 0.005
+    assert stats.kstest(pit(made.posterior[2], made.means, made.truth), "uniform").pvalue > 0.005
 
 
 # --- tables, flagged images, figures ----------------------------------------------------------------------------------

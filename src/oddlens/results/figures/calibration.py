@@ -25,7 +25,7 @@ def calibration_curves(estimates: Sequence[Estimates], title: str) -> Figure:
         smallest = 0
         for k, target in enumerate(of_row.numbers):
             densities, truth = of_row.of(target, class_shown(of_row, target))
-            level = densities.level(truth)
+            level = densities.pit(truth)
             inside = np.array([np.mean(np.abs(level - 0.5) <= p / 2) for p in PROBABILITIES])
             style = {"color": shades[k % 20], "ls": DASHES[k // 8 % 4], "lw": 1.2}
             axis.plot(PROBABILITIES, inside - PROBABILITIES, **style, label=target_label(target))

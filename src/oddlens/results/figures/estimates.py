@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from oddlens.regression.estimates import Estimates
-from oddlens.regression.targets import ANY, written
+from oddlens.regression.targets import ANY, column_name
 from oddlens.results.figures.style import FAINT, plt
 
 N_INTERVALS = 40
@@ -19,7 +19,7 @@ Target = tuple[str, str]
 
 def target_label(target: Target) -> str:
     """A parameter and, if it belongs to one class, the class."""
-    return written(target[1]) if target[0] == ANY else f"{written(target[1])}, {target[0]}"
+    return column_name(target[1]) if target[0] == ANY else f"{column_name(target[1])}, {target[0]}"
 
 
 def class_shown(estimates: Estimates, target: Target) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from oddlens.data.randomness import stream
 from oddlens.regression.estimates import Estimates
-from oddlens.regression.population import Populations, level, tilted
+from oddlens.regression.population import Populations, pit, tilted
 from oddlens.regression.targets import FRACTION
 from oddlens.results.tables.regression import INTERVALS, coverages
 
@@ -93,5 +93,5 @@ def fractions_table(estimates: Iterable[Estimates]) -> pd.DataFrame:
                     "rmse_of_means": np.sqrt(np.mean((naive - test.truth) ** 2)),
                     "slope_of_means": np.polyfit(test.truth, naive, 1)[0],
                 }
-                lines.append(line | coverages(level(posterior, test.means, test.truth)))
+                lines.append(line | coverages(pit(posterior, test.means, test.truth)))
     return pd.DataFrame(lines, columns=COLUMNS)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from oddlens.regression.estimates import Estimates
 from oddlens.regression.histograms import Densities, covered
-from oddlens.regression.targets import written
+from oddlens.regression.targets import column_name
 from oddlens.statistics import metrics
 
 INTERVALS = {"68": 0.68, "95": 0.95}
@@ -35,12 +35,12 @@ def _lines(estimates: Estimates) -> Iterator[dict]:
             densities, truth = estimates.of(target, cls)
             if len(truth) > 1:
                 about = {"dataset": estimates.dataset, "row": estimates.row}
-                yield about | {"target": written(target[1]), "class": cls} | accuracy(densities, truth)
+                yield about | {"target": column_name(target[1]), "class": cls} | accuracy(densities, truth)
 
 
 def accuracy(densities: Densities, truth: np.ndarray) -> dict[str, float]:
     """The columns of `regression.csv` for posterior densities of a parameter, [n], given its true values, [n]."""
-    error, score, level = densities.mean() - truth, densities.score(truth), densities.level(truth)
+    error, score, level = densities.mean() - truth, densities.log_score(truth), densities.pit(truth)
     spread = truth.std()
     low, high = (densities.quantile(q) for q in _ends(INTERVALS["68"]))
     prior_low, prior_high = densities.scale.value(np.array(_ends(INTERVALS["68"])))
