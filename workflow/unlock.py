@@ -1,6 +1,6 @@
-"""Take away the lock of a run that was killed: no Snakemake is at work in this folder any more.
+"""Remove the lock of a killed run, if no other Snakemake runs in this folder.
 
-Looks at this machine only, so it is for `make`, not for runs on a cluster's shared disk; there, `snakemake --unlock`.
+Only this machine is searched for one, so `make` uses this script. On a cluster's shared disk use `snakemake --unlock`.
 """
 
 import os
@@ -12,7 +12,7 @@ import psutil
 LOCKS = Path(".snakemake/locks")
 
 
-def at_work() -> bool:
+def another_run() -> bool:
     """Whether another Snakemake runs in the working directory."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     for process in psutil.process_iter(["pid", "cwd", "cmdline"]):
@@ -22,6 +22,6 @@ def at_work() -> bool:
     return False
 
 
-if LOCKS.is_dir() and any(LOCKS.iterdir()) and not at_work():
+if LOCKS.is_dir() and any(LOCKS.iterdir()) and not another_run():
     shutil.rmtree(LOCKS)
-    print("took away the lock that a killed run had left")
+    print("removed the lock of a killed run")

@@ -15,7 +15,7 @@ ON_SLURM = ["--profile", "slurm", "--slurm-status-command", "squeue", "--slurm-i
 """On the Slurm of tests/slurm/cluster.sh, which keeps no accounts: so squeue is asked, and soon."""
 ONE = [*SMOKE, "one.yaml"]
 """Of its two data sets the first alone, which is half the jobs."""
-NEEDED = ["Snakefile", "pyproject.toml", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
+NEEDED = ["pyproject.toml", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
 
 
 def fresh_copy(folder: Path) -> Path:

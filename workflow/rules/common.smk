@@ -164,7 +164,9 @@ def real_lens_files(wildcards):
         if Path(entry.path).is_relative_to(PUBLIC_LENSES):
             files += [public_lens_file(path) for path in ["index.csv", *PUBLIC_FILES]]
         else:
-            files += [local(str(file)) for file in lens_index.files(Path(entry.path))]
+            files += [
+                local(str(file)) for file in lens_index.input_files(Path(entry.path))
+            ]
     return files
 
 

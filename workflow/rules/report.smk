@@ -38,7 +38,7 @@ rule report:
         ),
         template=[
             project_file(f"src/oddlens/results/pages/{name}.html.j2")
-            for name in ["base", "macros", "report", "regression"]
+            for name in ["base", "macros", "explanations", "report", "regression"]
         ],
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")

@@ -8,8 +8,8 @@ PUBLIC_FILES = {
 }
 
 
-# Real lenses from public repositories. `update` keeps the files that are there; the job downloads those that are missing
-# or damaged.
+# Real lenses from public repositories. `update` keeps the files that are there; the job downloads those that are
+# missing or damaged.
 rule retrieve:
     input:
         index=project_file("config/real-lenses.csv"),

@@ -11,9 +11,9 @@ TRAINED_CLEAN = {
 } - TRAINED_ON_LABELS
 
 
-# One job trains a detector on all training sets of a replica: on small images starting a job takes longer than training.
-# `update` keeps finished models when a training set is added; the job trains only those whose recipe is new. With more
-# threads (`set-threads` in a profile) it trains as many models at once, on one GPU.
+# One job trains a detector on all training sets of a replica: for small images starting a job takes longer than
+# training. `update` keeps finished models when a training set is added; the job trains only those whose recipe is new.
+# With more threads (`set-threads` in a profile) it trains as many models at once, on one GPU.
 rule train:
     input:
         shards=lambda wildcards: shards(

@@ -1,7 +1,7 @@
 """The progress bar of `make study`: `snakemake --logger study`, which `make setup` puts on the import path.
 
-It is that of snakemake-logger-plugin-rich, with the number of jobs and the time left beside the bar, the rules that run
-now below it, and one line for a failed job, whose log the workflow shows at the end.
+It extends snakemake-logger-plugin-rich: the number of jobs and the time left stand beside the bar, the rules that run
+now below it, and a failed job takes one line, because the workflow shows the last lines of its log at the end.
 """
 
 import time
@@ -18,7 +18,7 @@ TOTAL = "Total Progress"
 
 
 class LogHandler(RichLogHandler):
-    """What Snakemake calls with its log records."""
+    """Receives Snakemake's log records."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -42,7 +42,7 @@ class TimeLeft(ProgressColumn):
     """The estimated time left, which `StudyEvents` sets."""
 
     def render(self, task: Task) -> Text:
-        """Words, or nothing where no job has finished."""
+        """The text of a bar; empty before the first job has finished."""
         return Text(task.fields.get("left", ""), style="dim")
 
 
@@ -55,7 +55,7 @@ class StudyEvents(EventHandler):
         self.seconds: dict[str, list[float]] = {}
 
     def handle_run_info(self, event_data: events.RunInfo, **kwargs) -> None:
-        """Start the bars; unlike the base class, which counts one job too many, with no job running."""
+        """Start the bars, with no running job; the base class starts them with one."""
         super().handle_run_info(event_data, **kwargs)
         for task in self.progress.tasks:
             self.progress.update(task.id, active=0)
@@ -91,7 +91,7 @@ class StudyEvents(EventHandler):
         self.progress_display.set_visible(rule, rule in running)
 
     def _estimate(self) -> None:
-        """Set the time left: the mean time of each rule's jobs, or of all, times its open jobs, over those at work."""
+        """Set the time left: open jobs times the mean time of their rule, or of all jobs, over the running jobs."""
         overall = mean(second for seconds in self.seconds.values() for second in seconds)
         work = sum(
             (counts["total"] - counts["completed"]) * mean(self.seconds.get(rule, [overall]))
