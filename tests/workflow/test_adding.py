@@ -1,4 +1,4 @@
-"""The detector and the class of dark matter that docs/adding.md shows keep their contracts."""
+"""The detector and the class of dark matter of docs/adding.md satisfy their contracts."""
 
 import os
 import shutil
@@ -10,11 +10,13 @@ from project import add_what_the_docs_add, fresh_copy
 
 
 def test_what_the_docs_add_keeps_the_contracts(tmp_path):
-    """In a copy of the project, by the commands that the page says."""
+    """In a copy of the project, with the contract tests that the page names."""
     folder = fresh_copy(tmp_path / "project")
     assert [path.name for path in add_what_the_docs_add(folder)] == ["bottleneck.py", "lump.py", "lump.yaml"]
-    for name in ("conftest.py", "test_detectors.py", "test_substructure_contract.py"):
-        shutil.copy(ROOT / "tests" / name, folder / "tests")
+    for name in ("conftest.py", "detectors/test_detectors.py", "lensing/test_substructure_contract.py"):
+        target = folder / "tests" / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / "tests" / name, target)
     shutil.copy(ROOT / "pyproject.toml", folder)
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests", "-k", "bottleneck or lump"],
@@ -26,5 +28,5 @@ def test_what_the_docs_add_keeps_the_contracts(tmp_path):
         check=False,
     )
     assert run.returncode == 0, run.stdout[-4000:]
-    told = run.stdout.splitlines()[-1]
-    assert int(told.split(" passed")[0].split()[-1]) > 20, told
+    summary = run.stdout.splitlines()[-1]
+    assert int(summary.split(" passed")[0].split()[-1]) > 20, summary
