@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # A Slurm of one node with two fake GPUs, for tests: Debian's packages, no systemd, no accounting.
 #   tests/slurm/cluster.sh start|stop|crash DAEMON|mend
-# It owns what lies in its folder and one link, /etc/slurm/slurm.conf: jobs lose SLURM_CONF on the way to their steps,
-# so that the configuration has to be where Slurm looks by itself.
+# It owns its folder and one link, /etc/slurm/slurm.conf: job steps do not inherit SLURM_CONF, so the configuration must
+# be in Slurm's default place.
 set -euo pipefail
 
 FOLDER=/run/oddlens-slurm
 LINK=/etc/slurm/slurm.conf
-export SLURM_CONF=$FOLDER/slurm.conf # whatever it was: nothing here may reach another cluster
-SOCKET=/run/munge/munge.socket.2 # where Slurm's programs look for munge
-DAEMONS="slurmd slurmctld munged" # in the order in which they stop
+export SLURM_CONF=$FOLDER/slurm.conf # overrides any other: nothing here may reach another cluster
+SOCKET=/run/munge/munge.socket.2     # where Slurm's programs expect munge
+DAEMONS="slurmd slurmctld munged"    # in the order in which they stop
 
 fail() {
   echo "$0: $1" >&2
@@ -22,7 +22,7 @@ node_is_up() { sinfo --noheader --states=idle,mixed,allocated --format=%G | grep
 
 no_jobs() { [ -z "$(squeue --noheader)" ]; }
 
-wait_until() { # seconds, what is awaited, a command
+wait_until() { # seconds, description, command
   local deadline=$((SECONDS + $1)) what=$2
   shift 2
   until "$@" >/dev/null 2>&1; do
@@ -37,13 +37,13 @@ check() {
     command -v $program >/dev/null || fail "no $program: apt-get install -y --no-install-recommends slurm-wlm munge"
   done
   [ ! -e $LINK ] && [ ! -L $LINK ] || [ "$(readlink $LINK)" = "$SLURM_CONF" ] ||
-    fail "$LINK is there and not made by this script, so it is left alone: use another machine, or a container"
+    fail "$LINK exists and was not made by this script, which does not change it: use another machine, or a container"
 }
 
 configure() {
   local name cpus memory
   name=$(hostname -s) cpus=$(nproc) memory=$(awk '/MemTotal/ {print int($2 / 1024 * 0.9)}' /proc/meminfo)
-  # Two device files stand for two GPUs: a mere count is refused for the name gpu.
+  # Two device files represent two GPUs: Slurm refuses a count without files for the name gpu.
   printf 'Name=gpu File=/dev/null\nName=gpu File=/dev/zero\n' >"$FOLDER/gres.conf"
   cat >"$SLURM_CONF" <<CONF
 ClusterName=oddlens
@@ -58,7 +58,7 @@ StateSaveLocation=$FOLDER/state
 SlurmdPidFile=$FOLDER/slurmd.pid
 SlurmdLogFile=$FOLDER/slurmd.log
 SlurmdSpoolDir=$FOLDER/spool
-# No cgroups: processes are followed by their parents, and memory is looked at every second.
+# No cgroups: processes are tracked by their parents, and memory is sampled every second.
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/linux
@@ -70,7 +70,7 @@ SelectTypeParameters=CR_Core_Memory
 SchedulerParameters=sched_interval=1,bf_interval=1,sched_min_interval=0
 KillWait=5
 EnforcePartLimits=ALL
-# squeue is asked for jobs that have ended.
+# squeue must report jobs that have ended.
 MinJobAge=86400
 GresTypes=gpu
 NodeName=$name NodeAddr=127.0.0.1 CPUs=$cpus RealMemory=$memory Gres=gpu:2
@@ -80,7 +80,7 @@ CONF
   ln -sfn "$SLURM_CONF" $LINK
 }
 
-start_munge() { # unless there is one
+start_munge() { # unless it runs
   munge -n 2>/dev/null | unmunge >/dev/null 2>&1 && return
   [ -s "$FOLDER/munge.key" ] || (umask 077 && head -c 1024 /dev/urandom >"$FOLDER/munge.key")
   install -d -m 0755 /run/munge
@@ -111,13 +111,13 @@ stop() {
   rm -rf "$FOLDER"
 }
 
-crash() { # a daemon dies, and is started again a little later with what it had saved
+crash() { # kill a daemon, and start it again a little later with its saved state
   kill -KILL "$(<"$FOLDER/${1:?which daemon?}.pid")"
   sleep 2
   "$1" -f "$SLURM_CONF"
 }
 
-mend() { # what an operator does: a controller that dies just after it started a job drains the node and holds the job
+mend() { # as an operator: a controller that dies just after it started a job drains the node and holds the job
   sinfo --noheader --states=drain,down --format=%n | xargs -rI{} scontrol update nodename={} state=resume
   squeue --noheader --states=pending --format='%A %r' | awk '/held/ {print $1}' | xargs -r scontrol release
 }

@@ -1,11 +1,11 @@
-"""A campaign of faults against the study on 16 x 16 pixels: is anything lost, is anything wrong accepted?
+"""A campaign of faults against the study on 16 x 16 pixels. Are results lost, or wrong files accepted?
 
-    python tests/torture/campaign.py                  all kinds of fault: what `make torture` runs, about 20 minutes
+    python tests/torture/campaign.py                  all kinds of fault, as `make torture`: about 20 minutes
     python tests/torture/campaign.py killed damaged   some of them
 
-Prints a line for each kind: faults tried, survived, lost. Survived is a fault after which the study ends byte-equal to
-one that was left alone, or a damaged file or config that is refused in plain words. `make test` and `make test-slurm`
-have a few faults of each kind.
+Prints a line for each kind: faults tried, survived and lost. A fault is survived if the study ends byte-equal to an
+undisturbed one, or if the damaged file or config is refused with a clear error. `make test` and `make test-slurm`
+contain a few faults of each kind.
 """
 
 import os
@@ -42,11 +42,11 @@ SEED = 20261126
 KILLS, ROUND, DAMAGES, CONFIGS, SLURM_FAULTS = 30, 10, 100, 100, 6
 KINDS = ["slurm", "killed", "full", "configs", "damaged"]
 FULL_KB = [200, 1500, 3000, 6000, 9000]
-"""Sizes of a disk on which a study has no room, and then more."""
+"""Sizes of a disk that is too small for the study, in increasing order."""
 
 
 class Tally(NamedTuple):
-    """What became of the faults of a kind."""
+    """The outcome of the faults of a kind."""
 
     tried: int
     survived: int
@@ -61,33 +61,33 @@ def copy(folder: Path) -> Path:
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
-    """Snakemake at work in a session of its own; a dead run's lock is taken away before."""
+    """A running Snakemake in a session of its own, after the lock of a killed run is removed."""
     subprocess.run([sys.executable, "workflow/unlock.py"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    with (folder / "told.log").open("a") as told:
+    with (folder / "output.log").open("a") as output:
         command = ["snakemake", *(arguments or ["--cores", "2"]), *CONFIG]
         return subprocess.Popen(
-            command, cwd=folder, env=environment(), stdout=told, stderr=subprocess.STDOUT, start_new_session=True
+            command, cwd=folder, env=environment(), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
         )
 
 
 def kill(run: subprocess.Popen) -> None:
-    """End a run and all its jobs at once, with no chance to tidy up."""
+    """Kill a run and all its jobs at once."""
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
 
 
-def made(folder: Path) -> dict[str, bytes]:
-    """What a study consists of, its records too; logs and Snakemake's own report tell times."""
+def results(folder: Path) -> dict[str, bytes]:
+    """The files of a study with its records; not those that hold times: logs, benchmarks, Snakemake's own report."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted((folder / RESULTS).rglob("*"))
-        if path.is_file() and path.suffix != ".log" and path.name != "workflow.html"
+        if path.is_file() and path.suffix not in (".log", ".tsv") and path.name != "workflow.html"
     }
 
 
 def faults_in(folder: Path, reference: dict[str, bytes]) -> list[str]:
-    """In what a study that has ended differs from the one that was left alone."""
-    found = made(folder)
+    """The differences of a finished study from the undisturbed one."""
+    found = results(folder)
     names = sorted(found.keys() | reference.keys())
     different = [name for name in names if found.get(name) != reference.get(name)]
     return different + verify([folder / RESULTS])[0][:-1]
@@ -97,7 +97,7 @@ def faults_in(folder: Path, reference: dict[str, bytes]) -> list[str]:
 
 
 def killed(folder: Path, reference: dict[str, bytes], rng: random.Random) -> Tally:
-    """Killed with -9 at random moments, all jobs too, and started again until it ends; then anew from the images."""
+    """Run and jobs killed with -9 at random moments, and started again until the study ends; repeated from the images."""
     tried, survived, words = 0, 0, ""
     copy(folder)
     while tried < KILLS:
@@ -116,7 +116,7 @@ def killed(folder: Path, reference: dict[str, bytes], rng: random.Random) -> Tal
 
 
 def _reader(path: Path) -> Callable | None:
-    """What refuses a damaged file by itself; all others are told by their records."""
+    """The function that must refuse a damaged file; None where only the records show the damage."""
     if path.suffix == ".h5":
         return read_arrays
     if path.suffix in (".safetensors", ".checkpoint"):
@@ -125,27 +125,27 @@ def _reader(path: Path) -> Callable | None:
 
 
 def damaged_files(folder: Path, rng: random.Random) -> Iterator[tuple[str, Tally]]:
-    """Bytes flipped, blanked, cut out or added, a hundred times for each kind: refused by readers, told by `verify`."""
-    a_checkpoint(folder / RESULTS / "models/model_a/dcae/seed-1/.none-0.checkpoint")  # a study at its end has none
+    """Bytes flipped, zeroed, removed or added, a hundred times for each kind: readers refuse, and `verify` reports."""
+    a_checkpoint(folder / RESULTS / "models/model_a/dcae/seed-1/.none-0.checkpoint")  # a finished study has none
     kinds: dict[str, list[Path]] = {}
     for path in sorted((folder / RESULTS).rglob("*")):
-        if path.is_file() and path.suffix != ".log" and path.name not in ("workflow.html", "config.yaml"):
-            place = path.relative_to(folder / RESULTS).parts[0]
-            kind = "checkpoints" if path.suffix == ".checkpoint" else "records" if path.suffix == ".json" else place
+        if path.is_file() and path.suffix not in (".log", ".tsv") and path.name not in ("workflow.html", "config.yaml"):
+            first = path.relative_to(folder / RESULTS).parts[0]
+            kind = "checkpoints" if path.suffix == ".checkpoint" else "records" if path.suffix == ".json" else first
             kinds.setdefault(f"{kind} {path.suffix}", []).append(path)
     for kind, paths in kinds.items():
         survived, words = 0, ""
         for batch in range(0, DAMAGES, len(paths)):
             chosen = paths[: DAMAGES - batch]
-            whole = {path: path.read_bytes() for path in chosen}
+            contents = {path: path.read_bytes() for path in chosen}
             for path in chosen:
-                path.write_bytes(damaged(whole[path], rng))
-            told = "\n".join(verify([folder / RESULTS])[0])
+                path.write_bytes(damaged(contents[path], rng))
+            problems = "\n".join(verify([folder / RESULTS])[0])
             for path in chosen:
-                fine = str(path) in told and _refused(path)
-                survived += fine
-                words = words or ("" if fine else f"{path} was accepted")
-                path.write_bytes(whole[path])
+                refused = str(path) in problems and _refused(path)
+                survived += refused
+                words = words or ("" if refused else f"{path} was accepted")
+                path.write_bytes(contents[path])
         yield f"damaged {kind}", Tally(DAMAGES, survived, words)
 
 
@@ -161,47 +161,48 @@ def _refused(path: Path) -> bool:
 
 
 def mistaken_configs(folder: Path, rng: random.Random) -> Tally:
-    """Configs with mistakes of all sorts: planned if they are none after all, else refused in words, by Snakemake."""
+    """Configs with random errors: Snakemake refuses them with a clear error, or plans them if they are valid."""
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    written: list[str] = []
-    while len(written) < CONFIGS:
+    configs: list[str] = []
+    while len(configs) < CONFIGS:
         try:
-            written.append(yaml.safe_dump(mistaken(default, rng), sort_keys=False))
-        except (yaml.YAMLError, ValueError, RecursionError):  # no YAML can say this
+            configs.append(yaml.safe_dump(mistaken(default, rng), sort_keys=False))
+        except (yaml.YAMLError, ValueError, RecursionError):  # YAML cannot represent it
             continue
     with ThreadPoolExecutor(2) as pool:
-        verdicts = pool.map(lambda k: _verdict(folder / str(k), written[k]), range(CONFIGS))
-        words = [told for told in verdicts if told]
-    return Tally(CONFIGS, CONFIGS - len(words), "; ".join(words[:3]))
+        problems = [
+            problem for problem in pool.map(lambda k: _problem(folder / str(k), configs[k]), range(CONFIGS)) if problem
+        ]
+    return Tally(CONFIGS, CONFIGS - len(problems), "; ".join(problems[:3]))
 
 
-def _verdict(folder: Path, config: str) -> str:
-    """What is wrong with what Snakemake says of a config; nothing, if all is well."""
+def _problem(folder: Path, config: str) -> str:
+    """The end of Snakemake's output if it neither plans a config nor refuses it with a clear error; else empty."""
     fresh_copy(folder)
     (folder / "config/config.yaml").write_text(config)
     command = ["snakemake", "-n", "-q"]
     run = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True, check=False)
-    said = run.stdout + run.stderr
-    fine = run.returncode == 0 or ("The config has mistakes:" in said and "Traceback" not in said)
+    output = run.stdout + run.stderr
+    clear = run.returncode == 0 or ("The config has errors:" in output and "Traceback" not in output)
     shutil.rmtree(folder)
-    return "" if fine else f"{said[-300:]} of {config[:300]}"
+    return "" if clear else f"{output[-300:]} of {config[:300]}"
 
 
 def full_disk(folder: Path, reference: dict[str, bytes], _: random.Random) -> Tally:
-    """On a disk that fills up, and has more room at each further try."""
+    """Runs on a disk that is full, and larger at each attempt."""
     copy(folder)
     disk = folder / "results"
     disk.mkdir()
     mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={FULL_KB[0]}k", "oddlens", disk], check=False)
     if mount.returncode:
-        return Tally(0, 0, "not tried: mounting a disk takes root")
+        return Tally(0, 0, "not tried: mounting a disk needs root")
     try:
         clear = 0
         for size in FULL_KB:
             subprocess.run(["mount", "-o", f"remount,size={size}k", disk], check=True)
-            (folder / "told.log").unlink(missing_ok=True)
-            code, told = start(folder).wait(), (folder / "told.log").read_text()
-            clear += code != 0 and "the disk is full" in told
+            (folder / "output.log").unlink(missing_ok=True)
+            code, output = start(folder).wait(), (folder / "output.log").read_text()
+            clear += code != 0 and "the disk is full" in output
         subprocess.run(["mount", "-o", "remount,size=1g", disk], check=True)
         code = start(folder).wait()
         wrong = [f"exit status {code}"] if code else faults_in(folder, reference)
@@ -211,9 +212,9 @@ def full_disk(folder: Path, reference: dict[str, bytes], _: random.Random) -> Ta
 
 
 def on_slurm(folder: Path, reference: dict[str, bytes], rng: random.Random) -> Tally:
-    """Jobs cancelled, slurmd and slurmctld killed and started again while a study runs on a Slurm of one node."""
+    """Jobs cancelled, slurmd and slurmctld killed and restarted, while a study runs on a Slurm of one node."""
     if subprocess.run([CLUSTER, "start"], stdout=subprocess.DEVNULL, check=False).returncode:
-        return Tally(0, 0, "not tried: there is no Slurm here")
+        return Tally(0, 0, "not tried: Slurm is not installed")
     try:
         copy(folder)
         run, tried = start(folder, *ON_SLURM, "--retries", "5"), 0
@@ -221,7 +222,7 @@ def on_slurm(folder: Path, reference: dict[str, bytes], rng: random.Random) -> T
         due = time.time() + rng.uniform(8, 20)
         while (code := run.poll()) is None:
             time.sleep(1)
-            subprocess.run([CLUSTER, "mend"], check=False)  # the controller may be away
+            subprocess.run([CLUSTER, "mend"], check=False)  # fails while the controller is down
             if tried < SLURM_FAULTS and time.time() > due:
                 faults[tried % len(faults)](rng)
                 tried, due = tried + 1, time.time() + rng.uniform(8, 20)
@@ -240,54 +241,61 @@ def cancel(rng: random.Random) -> None:
 
 
 def crash(daemon: str) -> None:
-    """Kill one of Slurm's daemons, and start it again a little later."""
+    """Kill a daemon of Slurm, and restart it a little later."""
     subprocess.run([CLUSTER, "crash", daemon], check=True)
 
 
 # --- the campaign --------------------------------------------------------------------------------------------------
 
 
-def main(kinds: list[str]) -> None:
-    """All faults, or those of some kinds, each with random moments of its own; exit status 1 if anything was lost."""
-    if strange := set(kinds) - set(KINDS):
-        sys.exit(f"no kind of fault: {', '.join(sorted(strange))}. There are {', '.join(KINDS)}")
-    lost = 0
+class Report:
+    """Prints one line for each kind of fault, and counts what was lost."""
 
-    def told(kind: str, tally: Tally, begin: float) -> None:
-        nonlocal lost
-        lost += tally.tried - tally.survived
+    def __init__(self) -> None:
+        self.lost = 0
+        print(f"{'fault':30} {'tried':>5} {'survived':>9} {'lost':>5} {'took':>8}", flush=True)
+
+    def line(self, kind: str, tally: Tally, begin: float) -> None:
+        """The line of one kind."""
+        self.lost += tally.tried - tally.survived
         counts = f"{tally.tried:5} {tally.survived:9} {tally.tried - tally.survived:5}"
         print(f"{kind:30} {counts} {time.time() - begin:6.0f} s  {tally.words}".rstrip(), flush=True)
 
-    print(f"{'fault':30} {'tried':>5} {'survived':>9} {'lost':>5} {'took':>8}", flush=True)
+
+def attempt(kind: str, scratch: Path, undisturbed: Path, reference: dict[str, bytes], report: Report) -> None:
+    """All faults of one kind, with a random generator of their own."""
+    begin, rng, folder = time.time(), random.Random(f"{SEED} {kind}"), scratch / kind
+    if kind == "damaged":
+        for part, tally in damaged_files(undisturbed, rng):
+            report.line(part, tally, begin)
+            begin = time.time()
+    elif kind == "configs":
+        report.line(kind, mistaken_configs(folder, rng), begin)
+    else:
+        faults = {"slurm": on_slurm, "killed": killed, "full": full_disk}[kind]
+        report.line(kind, faults(folder, reference, rng), begin)
+
+
+def main(kinds: list[str]) -> None:
+    """All kinds of fault, or some; exit status 1 if anything was lost."""
+    if unknown := set(kinds) - set(KINDS):
+        sys.exit(f"unknown kinds of fault: {', '.join(sorted(unknown))}. Known: {', '.join(KINDS)}")
+    report = Report()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        alone, begin = copy(Path(scratch, "alone")), time.time()
-        if start(alone).wait():
-            sys.exit(f"the study that was left alone failed:\n{(alone / 'told.log').read_text()[-3000:]}")
-        reference = made(alone)
-        told("(none: the study left alone)", Tally(0, 0), begin)
-
-        def tried(kind: str) -> None:
-            begin, rng, folder = time.time(), random.Random(f"{SEED} {kind}"), Path(scratch, kind)
-            if kind == "damaged":
-                for part, tally in damaged_files(alone, rng):
-                    told(part, tally, begin)
-                    begin = time.time()
-            elif kind == "configs":
-                told(kind, mistaken_configs(folder, rng), begin)
-            else:
-                told(
-                    kind, {"slurm": on_slurm, "killed": killed, "full": full_disk}[kind](folder, reference, rng), begin
-                )
-
+        undisturbed, begin = copy(Path(scratch, "undisturbed")), time.time()
+        if start(undisturbed).wait():
+            sys.exit(f"the undisturbed study failed:\n{(undisturbed / 'output.log').read_text()[-3000:]}")
+        reference = results(undisturbed)
+        report.line("(none: the undisturbed study)", Tally(0, 0), begin)
         chosen = [kind for kind in KINDS if kind in (kinds or KINDS)]
+        arguments = Path(scratch), undisturbed, reference, report
         with ThreadPoolExecutor(1) as pool:
-            beside = pool.submit(tried, chosen.pop(0)) if "slurm" in chosen else None  # it mostly waits
+            slurm = pool.submit(attempt, chosen.pop(0), *arguments) if "slurm" in chosen else None  # it mostly waits
             for kind in chosen:
-                tried(kind)
-            if beside:
-                beside.result()
-    sys.exit(lost > 0)
+                attempt(kind, *arguments)
+            if slurm:
+                slurm.result()
+    sys.exit(report.lost > 0)
 
 
 if __name__ == "__main__":

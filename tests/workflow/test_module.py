@@ -18,7 +18,7 @@ SPLITS = "results/smoke/splits/model_a/seed-1.csv"
 
 
 def of_another(folder, k, path, config):
-    """A project of somebody's, with the Snakefile of docs/module.md, word by word, and its config."""
+    """Another project, with a Snakefile of docs/module.md and its config."""
     text = re.findall(r"```python\n(.*?)```", (ROOT / "docs/module.md").read_text(), re.DOTALL)[k]
     for name, content in (("workflow/Snakefile", text), (path, yaml.safe_dump(config))):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def of_another(folder, k, path, config):
 
 
 def smoke():
-    """The whole config of a small study, as a module wants it."""
+    """The complete config of a small study, which a module needs."""
     default, over = (yaml.safe_load((ROOT / path).read_text()) for path in ("config/config.yaml", "tests/config.yaml"))
     return laid_over(laid_over(default, over), SMALL)
 
@@ -39,7 +39,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def plan(project):
-    """What the project itself would run."""
+    """The jobs that the project itself would run."""
     (project / "small.yaml").write_text(yaml.safe_dump(SMALL))
     jobs = planned(project, "--configfile", "tests/config.yaml", "small.yaml")
     return {rule: count for rule, count in jobs.items() if rule not in ("all", "total")}
@@ -58,20 +58,20 @@ def test_a_release_on_a_forge_is_used_as_a_module(tmp_path, monkeypatch, project
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     folder = of_another(tmp_path / "other", 0, "config/config.yaml", smoke())
     assert planned(folder).items() >= plan.items()
-    told = snakemake(folder, "--cores", "1", "--", SPLITS)
+    output = snakemake(folder, "--cores", "1", "--", SPLITS)
     assert (folder / SPLITS).exists()
-    assert not re.search(r"Cloning|Fetching", told), "no forge was asked"
+    assert not re.search(r"Cloning|Fetching", output), "no forge was asked"
     record = (folder / SPLITS.replace("splits", "logs/split").replace(".csv", ".json")).read_text()
     assert next((folder / ".snakemake/oddlens").iterdir()).name in record, "the record says which commit it was"
 
 
 def test_a_checkout_beside_another_project_is_used_as_a_module(project, plan):
-    """With rules renamed, results in a folder of their own, and a config that holds other things, too."""
+    """With renamed rules, results in a folder of their own, and a config with other keys."""
     config = {"lenses": {**smoke(), "real": {"ring": "ring.fits"}}, "mine": 1}
     folder = of_another(project.parent / "other", 1, "config.yaml", config)
     (folder / "ring.fits").touch()
-    told = planned(folder)
-    assert (told.pop("oddlens_real"), told.pop("oddlens_real_tables"), told.pop("all")) == (1, 1, 1)
-    assert {rule.removeprefix("oddlens_"): told[rule] for rule in told if rule != "total"} == plan
+    jobs = planned(folder)
+    assert (jobs.pop("oddlens_real"), jobs.pop("oddlens_real_tables"), jobs.pop("all")) == (1, 1, 1)
+    assert {rule.removeprefix("oddlens_"): count for rule, count in jobs.items() if rule != "total"} == plan
     snakemake(folder, "--cores", "1", "--", f"lenses/{SPLITS}")
     assert (folder / "lenses" / SPLITS).exists()

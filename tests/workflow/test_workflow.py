@@ -16,7 +16,7 @@ from conftest import ROOT
 from oddlens.data import shards
 from oddlens.files.tensors import read_tensors
 from oddlens.pretrained import published_models
-from oddlens.provenance import records
+from oddlens.provenance import benchmarks, records
 from oddlens.provenance.audit import verify
 from project import ONE, add_what_the_docs_add, environment, forget_all_but_images, fresh_copy, planned, snakemake
 from toy_lenses import SCALE, write_index, write_lens
@@ -42,9 +42,9 @@ TABLES += ["selection", "fit_convergence", "summary", "triage", "wilcoxon"]
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory):
-    """A copy of the project in which the small study has run once, and all that Snakemake said."""
+    """A copy of the project in which the small study has run once, with Snakemake's output."""
     folder = fresh_copy(tmp_path_factory.mktemp("project"))
-    (folder / "told.log").write_text(snakemake(folder, "--verbose", "--cores", "2", *ONE))
+    (folder / "output.log").write_text(snakemake(folder, "--verbose", "--cores", "2", *ONE))
     return folder
 
 
@@ -82,9 +82,16 @@ def test_every_file_is_as_the_record_of_its_job_says(study):
     assert f"torch {version('torch')}" in page  # which the job that writes the report does not load
 
 
+def test_each_simulation_training_and_scoring_job_is_measured(study):
+    measured = benchmarks.read(study / "results/smoke")
+    # pools and classes in shards; rows with models of their own, twice; all rows
+    assert {rule: len(jobs) for rule, jobs in measured.items()} == {"simulate": 8, "train": 20, "score": 11}
+    assert all(job.seconds > 0 for jobs in measured.values() for job in jobs)
+
+
 def test_jobs_are_selected_when_one_has_ended_and_not_all_the_time(study):
-    told = (study / "told.log").read_text()
-    assert 0 < told.count("Resources before job selection") <= told.count("Finished jobid") + 1
+    output = (study / "output.log").read_text()
+    assert 0 < output.count("Resources before job selection") <= output.count("Finished jobid") + 1
 
 
 def test_each_training_has_a_log_with_its_progress(study):
@@ -128,8 +135,8 @@ def test_wording_is_free(study, path, before, after):
 def test_an_edited_detector_is_trained_again_and_nothing_else(study):
     with edited(study / "src/oddlens/detectors/dcae.py", "self.norm(self", "self.norm(-self"):
         # The row that only scores in another way has no models of its own.
-        wanted = {"train": 2, "train_clean": 2, "score": 3, "aggregate": 1, "figures": 1, "noise": 1, "ranks": 1}
-        wanted |= {"tabulate": 1, "regression_figures": 1, "report": 1, "all": 1, "total": 15}
+        wanted = {"train": 2, "train_clean": 2, "score": 3, "aggregate": 1, "figures": 1, "study_figures": 1}
+        wanted |= {"tabulate": 1, "regression_figures": 1, "report": 1, "all": 1, "total": 14}
         assert planned(study, *ONE) == wanted
 
 
@@ -137,8 +144,8 @@ def test_an_edited_figure_trains_nothing(study):
     with edited(
         study / "src/oddlens/results/figures/style.py", "import matplotlib\n", "import matplotlib as matplotlib\n"
     ):
-        drawn = {"figures", "noise", "ranks", "preview", "regression_figures", "report"}
-        assert set(planned(study, *ONE)) == {*drawn, "all", "total"}
+        figures = {"figures", "study_figures", "preview", "regression_figures", "report"}
+        assert set(planned(study, *ONE)) == {*figures, "all", "total"}
 
 
 def test_another_training_of_one_row_leaves_the_others(study):
@@ -159,7 +166,7 @@ def test_a_model_is_published_when_the_config_asks(study):
     assert f"| vortex | {first:.3f} |" in (study / "pretrained/model_a/dcae.md").read_text()
 
 
-def test_a_real_lens_stands_among_simulated_ones_and_the_oddest_is_looked_at(study):
+def test_real_lenses_are_scored_and_the_most_anomalous_image_is_followed_up(study):
     write_lens(study / "lens", PIXSCALE=SCALE)
     write_index(study, "other,,0.05,lens/data.fits,,,,,", "lost,,0.05,nowhere.fits,,,,,")
     (study / "real.yaml").write_text(
@@ -172,19 +179,20 @@ def test_a_real_lens_stands_among_simulated_ones_and_the_oddest_is_looked_at(stu
     assert set(scored["lens"]) == {"ring", "other"}
     assert set(scored["dataset"]) == {"model_a"}
     assert {"lensfit", "dcae", "flux", "dcae_residual", "supervised"} <= set(scored["detector"])
-    assert "oracle" not in set(scored["detector"])  # who needs the truth
+    assert "oracle" not in set(scored["detector"])  # it needs the truth
     assert scored.query("detector == 'lensfit'")["doubtful"].isin([0, 1]).all()
-    assert list(table["problem"].dropna()) == ["there is no file nowhere.fits"]
+    (problem,) = table["problem"].dropna()
+    assert "nowhere.fits" in problem
     assert (study / "results/smoke/real/model_a/ring.png").stat().st_size > 1e4
     claims = pd.read_csv(study / "results/smoke/tables/real_claims.csv")
     assert set(claims["lenses"]) == {2}
     page = (study / "results/smoke/report.html").read_text()
-    assert "lost on model_a: there is no file nowhere.fits" in page
-    oddest = pd.read_csv(study / "results/smoke/tables/most_anomalous.csv").query("detector == 'lensfit'")
-    closer = pd.read_csv(study / "results/smoke/follow_up/model_a/1.csv")
-    assert closer["id"].tolist() == oddest["id"].head(1).tolist()
-    assert closer["log_bayes"].notna().all()
-    assert "looked at closely" in page
+    assert re.search(r"lost.*nowhere\.fits", page)
+    most_anomalous = pd.read_csv(study / "results/smoke/tables/most_anomalous.csv").query("detector == 'lensfit'")
+    follow_up = pd.read_csv(study / "results/smoke/follow_up/model_a/1.csv")
+    assert follow_up["id"].tolist() == most_anomalous["id"].head(1).tolist()
+    assert follow_up["log_bayes"].notna().all()
+    assert page.count(follow_up["id"].item()) > 1  # in the list of the most anomalous images, and above its fits
 
 
 def test_one_more_contamination_trains_only_what_is_new(study):
@@ -205,20 +213,22 @@ def test_a_damaged_shard_is_refused_with_its_path_and_made_again(tmp_path, study
     folder = tmp_path / "copy"
     shutil.copytree(study, folder, symlinks=True)
     shard = folder / "results/smoke/shards/model_a/test/cdm/000.h5"
-    whole = shard.read_bytes()
-    shard.write_bytes(whole[: len(whole) // 2])
+    content = shard.read_bytes()
+    shard.write_bytes(content[: len(content) // 2])
     scores = "results/smoke/scores/model_a/flux.csv"
-    told = snakemake(folder, "--cores", "2", *ONE, "--forcerun", "score", "--", scores, fails=True)
-    assert "test/cdm/000.h5 is damaged" in told
+    output = snakemake(folder, "--cores", "2", *ONE, "--forcerun", "score", "--", scores, fails=True)
+    end = output.partition("results/smoke/logs/score/model_a/flux.log\n  | ")[2]
+    assert "test/cdm/000.h5 is damaged" in end, "a failed run ends with the last lines of the log"
+    assert "run the same command again" in end
     shard.unlink()
     before = (study / scores).read_bytes()
     snakemake(folder, "--cores", "2", *ONE, "--", scores)
-    assert shard.read_bytes() == whole
+    assert shard.read_bytes() == content
     assert (folder / scores).read_bytes() == before
 
 
 def test_a_detector_and_a_class_of_dark_matter_are_files_of_their_own(study):
-    """Those of docs/adding.md, and the row that it says."""
+    """Those of docs/adding.md, with its row."""
     page = (ROOT / "docs/adding.md").read_text()
     row = re.search(r"`(bottleneck: .*?)`", page).group(1)
     (study / "new.yaml").write_text(
@@ -237,7 +247,7 @@ def test_a_detector_and_a_class_of_dark_matter_are_files_of_their_own(study):
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "message"),
     [
         (
             "trainig: {epochs: 3}",
@@ -247,17 +257,17 @@ def test_a_detector_and_a_class_of_dark_matter_are_files_of_their_own(study):
         ("training: {epochs: -1}", "training.epochs"),
     ],
 )
-def test_a_wrong_config_stops_before_the_first_job(study, written, told):
+def test_a_wrong_config_stops_before_the_first_job(study, written, message):
     (study / "wrong.yaml").write_text(written)
     output = snakemake(study, "--cores", "2", "--configfile", "wrong.yaml", fails=True)
-    assert told in output
+    assert message in output
     assert "Traceback" not in output
     assert "rule simulate" not in output
 
 
 @pytest.mark.parametrize("arguments", [["--cores", "8", "--use-conda"], ["--profile", "slurm"]])
 def test_a_fresh_copy_plans_with_conda_and_slurm(tmp_path, monkeypatch, arguments):
-    """Where there is no conda, what answers as it does stands in: no environment is made in a dry run."""
+    """Without conda with its stand-in: a dry run makes no environment."""
     folder = fresh_copy(tmp_path / "project")
     if not shutil.which("conda"):
         monkeypatch.setenv("PATH", str(ROOT / "tests/conda/bin"), prepend=os.pathsep)
@@ -268,25 +278,25 @@ def test_a_study_that_cannot_be_written_stops_before_the_first_job(tmp_path, rea
     folder = fresh_copy(tmp_path / "project")
     (folder / "results").symlink_to(read_only_disk)
     target = "results/smoke/splits/model_a/seed-1.csv"
-    told = snakemake(folder, "--cores", "2", *ONE, "--", target, fails=True)
-    assert "results/smoke/config.yaml cannot be written: " in told
-    assert "is on a read-only file system" in told
-    assert "Traceback" not in told
-    assert "rule split" not in told
+    output = snakemake(folder, "--cores", "2", *ONE, "--", target, fails=True)
+    assert "results/smoke/config.yaml cannot be written: " in output
+    assert "is on a read-only file system" in output
+    assert "Traceback" not in output
+    assert "rule split" not in output
 
 
 def test_the_example_of_a_sites_profile_plans(tmp_path):
-    """docs/cluster.md, word by word; a third attempt would need three days of the one that the partition allows."""
+    """That of docs/cluster.md. A third attempt would need three days where the partition allows one."""
     folder = fresh_copy(tmp_path / "project")
     page = (ROOT / "docs/cluster.md").read_text()
     (folder / "mysite").mkdir()
     (folder / "mysite/config.v9+.yaml").write_text(re.search(r"```yaml\n(.*?)```", page, re.DOTALL).group(1))
     profiles = ["--profile", "slurm", "--profile", "mysite"]
-    told = snakemake(folder, "-n", *profiles, "--attempt", "3", "--configfile", "tests/config.yaml")
-    training = re.search(r"^rule train:.*?resources: (.*?)$", told, re.MULTILINE | re.DOTALL).group(1)
+    output = snakemake(folder, "-n", *profiles, "--attempt", "3", "--configfile", "tests/config.yaml")
+    training = re.search(r"^rule train:.*?resources: (.*?)$", output, re.MULTILINE | re.DOTALL).group(1)
     wanted = {"slurm_partition=a100", "slurm_account=astro", "gpu_model=a100", "gpu=1", "runtime=1440"}
     assert wanted <= set(training.split(", "))
-    assert "Group job shards" in told
+    assert "Group job shards" in output
 
 
 def test_a_second_attempt_asks_for_twice_the_memory_and_time(tmp_path):
@@ -296,13 +306,13 @@ def test_a_second_attempt_asks_for_twice_the_memory_and_time(tmp_path):
     arguments = ["--configfile", "tests/config.yaml", "real.yaml", "--", "all", "results/smoke/export/model_a"]
     asked = {}
     for attempt in (1, 2):
-        told = snakemake(folder, "-n", "--cores", "2", "--attempt", str(attempt), *arguments)
-        jobs = re.findall(r"^rule (\w+):.*?^    resources: (.*?)$", told, re.MULTILINE | re.DOTALL)
+        output = snakemake(folder, "-n", "--cores", "2", "--attempt", str(attempt), *arguments)
+        jobs = re.findall(r"^rule (\w+):.*?^    resources: (.*?)$", output, re.MULTILINE | re.DOTALL)
         numbers = {rule: re.findall(r"(?:mem_mb|runtime)=(\d+)", resources) for rule, resources in jobs}
         asked[attempt] = {rule: sorted(map(int, found)) for rule, found in numbers.items() if found}
     rules = {
         "simulate",
-        "explain",
+        "residual_inputs",
         "train",
         "train_clean",
         "train_labelled",
@@ -317,14 +327,14 @@ def test_a_second_attempt_asks_for_twice_the_memory_and_time(tmp_path):
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_tables(study, tmp_path):
-    """Killed hard while training, with all its jobs; then started again; against a run that was left alone."""
+    """A run killed while training, with all its jobs, and started again; compared with an undisturbed run."""
     small = """
     contamination: {seeds: [1], fractions: {cdm: null}}
     only: [dcae]
     detectors: {dcae: {training: {epochs: 150, checkpoint_s: 0.05}}}
     """
     tables, recorded = {}, {}
-    for name in ("alone", "killed"):
+    for name in ("undisturbed", "killed"):
         folder = shutil.copytree(study, tmp_path / name, symlinks=True)
         forget_all_but_images(folder)
         (folder / "small.yaml").write_text(small)
@@ -356,8 +366,8 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(study, tmp_path):
         assert verify([folder / "results/smoke"])[1] == 0
         log = (folder / "results/smoke/logs/train/model_a/dcae/seed-1.log").read_text()
         first = re.findall(r"epoch (\d+)/225", log)  # the expectation takes half as many again
-        assert ("1" in first[:1]) == (name == "alone"), "the killed run did not go on from its checkpoint"
+        assert ("1" in first[:1]) == (name == "undisturbed"), "the killed run did not resume from its checkpoint"
         assert not list(folder.glob("results/**/.*.part"))
         assert not list(folder.glob("results/**/.*.checkpoint"))
-    assert tables["alone"] == tables["killed"]
-    assert recorded["alone"] == recorded["killed"], "equal inputs and outputs, and nothing of times"
+    assert tables["undisturbed"] == tables["killed"]
+    assert recorded["undisturbed"] == recorded["killed"], "equal inputs and outputs, and no times"
