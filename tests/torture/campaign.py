@@ -97,7 +97,7 @@ def faults_in(folder: Path, reference: dict[str, bytes]) -> list[str]:
 
 
 def killed(folder: Path, reference: dict[str, bytes], rng: random.Random) -> Tally:
-    """Run and jobs killed with -9 at random moments, and started again until the study ends; repeated from the images."""
+    """Kill run and jobs with -9 at random moments, and restart them until the study ends; repeat from the images."""
     tried, survived, words = 0, 0, ""
     copy(folder)
     while tried < KILLS:
