@@ -165,7 +165,7 @@ class LensFamily:
         self.simulation, self.mass = simulation, mass
         indices = np.arange(N_PRIOR_LENSES)
         scenes = scene.draw_scenes(simulation.only(SMOOTH), seed, "follow", "drawn", SMOOTH, indices)
-        self.tracers = [tracer(scenes, k, SMOOTH) for k in indices]
+        self.tracers = [tracer(scenes, k, SMOOTH) for k in range(N_PRIOR_LENSES)]
         self.redshifts = [float(np.mean(scenes.lens[f"{which}_redshift"])) for which in ("lens", "source")]
 
     def _normal(self, plane: int, part: str, name: str, component: int | None = None, positive: bool = False):

@@ -146,9 +146,9 @@ def ellipsoid_mass_in_circle(axis_ratio: np.ndarray) -> np.ndarray:
 def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls: str, indices: np.ndarray) -> Scenes:
     """The scenes of the images `indices` [n] of a class in a pool.
 
-    The mass inside the Einstein radius b of the whole lens is the same for every class; otherwise the radius of the ring
-    would reveal the class. (An isothermal halo has no finite total mass.) Inside b, in units of area (arcsec^2), a
-    sphere of Einstein radius b' has the mass b' b, an ellipsoid C b' b (`ellipsoid_mass_in_circle`), and the
+    The mass inside the Einstein radius b of the whole lens is the same for every class; otherwise the radius of the
+    ring would reveal the class. (An isothermal halo has no finite total mass.) Inside b, in units of area (arcsec^2),
+    a sphere of Einstein radius b' has the mass b' b, an ellipsoid C b' b (`ellipsoid_mass_in_circle`), and the
     substructure a(<b). So the halo gets b' = b - a(<b) / (C b). With `lens.conserve_mass: false` the substructure is
     added to the mass of the lens.
 

@@ -53,7 +53,7 @@ def fit_convergence(
     lines = []
     for shard in map(shards.read, shard_paths):
         scaled = torch.from_numpy(shard.images[:images, None]).to(model.scale) / model.scale
-        truth = torch.from_numpy(model.model.parameters_of(shard.group("truth"))[:images]).to(scaled)
+        truth = torch.from_numpy(model.model.parametrisation.of_scenes(shard.group("truth"))[:images]).to(scaled)
         parts = scaled.split(model.batch_size)
         from_truth = [model.fitted(part, [t]) for part, t in zip(parts, truth.split(len(parts[0])), strict=True)]
         for initial, kind in kinds.items():

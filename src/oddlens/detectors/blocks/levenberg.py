@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from oddlens.lensing.model import Drawn
+from oddlens.lensing.model import ModelImage
 
 START, LEAST, MOST = 1e-2, 1e-6, 1e4
 """Damping: in the beginning and in its bounds; beyond the last there is no way down."""
@@ -109,7 +109,7 @@ class Fit(NamedTuple):
         return Fit(*chosen)
 
 
-def fit(model: Callable[[Tensor], Drawn], data: Tensor, noise: Noise, prior: Prior, start: Tensor, steps: int) -> Fit:
+def fit(model: Callable[[Tensor], ModelImage], data: Tensor, noise: Noise, prior: Prior, start: Tensor, steps: int) -> Fit:
     """Fit images [n, pixels^2] from parameters [n, p].
 
     Lenses that are done stay in the batch, as the last bits of a product of matrices depend on its size and a score

@@ -38,7 +38,7 @@ from torch import Tensor, nn
 
 from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, linear
 from oddlens.lensing.grids import centres, grid
-from oddlens.lensing.model import Drawn, LensModel
+from oddlens.lensing.model import LensModel, ModelImage
 
 FINE = 4
 """Deflections of a place are means over so many points a pixel side."""
@@ -93,7 +93,7 @@ class Scan(nn.Module):
         heaviest_arcsec2: float = 0.1,
     ):
         super().__init__()
-        self.seen = model.seen  # the model itself would be saved twice
+        self.observe = model.observe  # the model itself would be saved twice
         self.places, self.heaviest = places, heaviest_arcsec2
         pixels = centres(model.pixels, model.pixels * model.camera.pixel_scale_arcsec) / half_width_arcsec
         where = torch.tensor(pixels, dtype=torch.float32)
@@ -120,7 +120,7 @@ class Scan(nn.Module):
         return F.grid_sample(places[:, None], onto, align_corners=True, padding_mode="zeros")[:, 0]
 
     def forward(
-        self, data: Tensor, fitted: Fit, drawn: Drawn, noise: Noise, prior: Prior, spread: float | None = None
+        self, data: Tensor, fitted: Fit, drawn: ModelImage, noise: Noise, prior: Prior, spread: float | None = None
     ) -> Scanned:
         """Scan what fits, and the images `drawn` of them, leave over of images [n, pixels^2].
 
@@ -132,8 +132,8 @@ class Scan(nn.Module):
         factor = torch.where((failed == 0)[:, None, None], factor, one)  # then the fit has failed, too
         step = torch.cholesky_solve(gradient[..., None], factor).to(rows.dtype)  # the little that is left to go
         left = torch.where(fitted.converged[:, None], left - (rows.mT @ step)[..., 0], 0.0)
-        pulled = (drawn.gradient[:, None] * self.deflections).sum(dim=2)  # [n, places^2, padded^2]
-        templates = noise.white(self.seen(pulled, rough=True) * noise.variance(drawn.image).rsqrt()[:, None])
+        pulled = (drawn.source_gradient[:, None] * self.deflections).sum(dim=2)  # [n, places^2, padded^2]
+        templates = noise.white(self.observe(pulled, approximate=True) * noise.variance(drawn.image).rsqrt()[:, None])
         along = (templates @ left[..., None])[..., 0]  # [n, places^2]
         shared = torch.linalg.solve_triangular(factor, (rows @ templates.mT).double(), upper=False).mT
         power = templates.double().square().sum(dim=2) - shared.square().sum(dim=2)

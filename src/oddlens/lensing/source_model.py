@@ -1,0 +1,144 @@
+"""Surface brightness of the source of the differentiable lens model, with its derivatives in closed form.
+
+The source is an elliptical Sersic profile, to which a square grid of Gaussians (source pixels) can be added, so that it
+can deviate from the profile. The grid moves and scales with the profile.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from oddlens.lensing import profiles
+
+SOURCE_PIXEL_WIDTH = 0.8
+"""Standard deviation of the Gaussian of a source pixel, in units of their spacing."""
+INDEX_STEP = 1e-3
+"""Relative step of the numerical derivative of b(n)."""
+
+Pair = tuple[Tensor, Tensor]
+"""(y, x)"""
+
+
+class SourceLight(NamedTuple):
+    """Light of n sources at the rays.
+
+    Attributes:
+        brightness: [n, rays, pixels].
+        gradient: of the brightness with respect to the position in the source plane.
+        derivatives: of the brightness with respect to the parameters of the profile.
+        pixel_light: the light of each source pixel at unit amplitude, averaged over image pixels, [n, source_pixels^2,
+            pixels].
+    """
+
+    brightness: Tensor
+    gradient: Pair
+    derivatives: list[Tensor]
+    pixel_light: Tensor
+
+
+class PixelGridLight(NamedTuple):
+    """Light of the grid of source pixels, in units of the brightness of the profile at its effective radius.
+
+    Attributes:
+        brightness: [n, rays, pixels].
+        gradient: with respect to the position in effective radii.
+        pixel_light: see `SourceLight`.
+    """
+
+    brightness: Tensor
+    gradient: Pair
+    pixel_light: Tensor
+
+
+@dataclass(frozen=True)
+class SourceModel:
+    """A Sersic profile, and source pixels if there are any.
+
+    Attributes:
+        index: the Sersic index, if it is no parameter.
+        softening_arcsec2: added to R^2, so that the profile has no cusp.
+        source_pixels: source pixels along a side of the grid.
+        extent: half width of the grid, in effective radii.
+    """
+
+    index: float
+    softening_arcsec2: float
+    source_pixels: int
+    extent: float
+
+    def light(
+        self, profile: Tensor, amplitudes: Tensor | None, beta: Pair, weights: Tensor, derivatives: bool
+    ) -> SourceLight:
+        """The light of sources at positions relative to their centres.
+
+        Args:
+            profile: parameters [n, 4 or 5]: h1, h2, log radius, log intensity, and log index if it is free.
+            amplitudes: of the source pixels, [n, source_pixels^2]; None: the profile without source pixels.
+            beta: positions, [n, rays, pixels] each.
+            weights: quadrature weights of the rays, [rays].
+            derivatives: whether to compute more than the brightness; the other fields have no meaning otherwise.
+        """
+        sersic = self._sersic(profile, beta, derivatives)
+        if amplitudes is None:
+            return sersic
+        (y, x), scale, intensity = beta, profile[:, 2, None, None].exp(), profile[:, 3, None, None].exp()
+        grid = self._pixel_grid(y / scale, x / scale, amplitudes, weights, derivatives)
+        light = sersic.brightness + intensity * grid.brightness
+        if not derivatives:
+            return SourceLight(light, (light, light), [], light)
+        by_y, by_x = (intensity / scale * part for part in grid.gradient)
+        gradient = (sersic.gradient[0] + by_y, sersic.gradient[1] + by_x)
+        by_h1, by_h2, by_log_radius, _, *by_log_index = sersic.derivatives
+        columns = [by_h1, by_h2, by_log_radius - y * by_y - x * by_x, light, *by_log_index]
+        return SourceLight(light, gradient, columns, intensity * grid.pixel_light)
+
+    def _sersic(self, profile: Tensor, beta: Pair, derivatives: bool) -> SourceLight:
+        """The light of the Sersic profile alone."""
+        y, x = beta
+        h1, h2, log_radius, log_intensity, *log_index = (p[:, None, None] for p in profile.unbind(dim=1))
+        n = log_index[0].exp() if log_index else torch.full_like(h1, self.index)
+        c, b = (1 + h1 * h1 + h2 * h2).sqrt(), profiles.sersic_b(n)
+        xx, yy, xy = x * x, y * y, 2 * x * y
+        rr, dd = xx + yy, xx - yy
+        squared = c * rr - h1 * dd - h2 * xy + self.softening_arcsec2
+        log = squared.log() - 2 * log_radius
+        power = (log * (0.5 / n)).exp()  # (R / R_e)^(1/n)
+        light = (log_intensity - b * (power - 1)).exp()
+        if not derivatives:
+            return SourceLight(light, (light, light), [], light)
+        by_log_radius = light * power * (b / n)
+        slope = by_log_radius / squared  # -2 d light / d R^2
+        gradient = (-slope * ((c + h1) * y - h2 * x), -slope * ((c - h1) * x - h2 * y))
+        columns = [-0.5 * slope * (h1 / c * rr - dd), -0.5 * slope * (h2 / c * rr - xy), by_log_radius, light]
+        if log_index:
+            upper, lower = (profiles.sersic_b(n * (1 + step)) for step in (INDEX_STEP, -INDEX_STEP))
+            by_log_n = (upper - lower) / (2 * INDEX_STEP)  # of b
+            columns.append(light * (0.5 * b * power * log / n - by_log_n * (power - 1)))
+        return SourceLight(light, gradient, columns, light.new_zeros(len(light), 0, light.shape[-1]))
+
+    def _pixel_grid(
+        self, y: Tensor, x: Tensor, amplitudes: Tensor, weights: Tensor, derivatives: bool
+    ) -> PixelGridLight:
+        """The light of the source pixels at positions in effective radii, [n, rays, pixels]."""
+        step = 2 * self.extent / (self.source_pixels - 1)
+        centres = torch.linspace(-self.extent, self.extent, self.source_pixels, dtype=y.dtype, device=y.device)[:, None]
+        width = SOURCE_PIXEL_WIDTH * step
+
+        def gaussians(t: Tensor) -> Pair:
+            offset = (t[:, :, None] - centres) / width  # [n, rays, source_pixels, pixels]
+            bell = (-0.5 * offset * offset).exp()
+            return bell, -offset / width * bell
+
+        (gy, dy), (gx, dx) = gaussians(y), gaussians(x)
+        a = amplitudes.view(-1, 1, self.source_pixels, self.source_pixels)
+        rows = a @ gx  # [n, rays, source_pixels, pixels]
+        brightness = (gy * rows).sum(dim=2)
+        if not derivatives:
+            return PixelGridLight(brightness, (brightness, brightness), brightness)
+        by_y, by_x = (dy * rows).sum(dim=2), (gy * (a @ dx)).sum(dim=2)
+        each = gy.new_zeros(len(gy), self.source_pixels, self.source_pixels, gy.shape[-1])
+        for ray, weight in enumerate(weights.tolist()):
+            each.addcmul_(gy[:, ray, :, None], gx[:, ray, None], value=weight)
+        return PixelGridLight(brightness, (by_y, by_x), each.flatten(1, 2))
