@@ -1,18 +1,17 @@
-"""Look closely at one of the oddest images: is a mass in its lens, and where, by PyAutoLens's own model fit?
+"""Fit one of the most anomalous images with PyAutoLens, with and without an additional mass, and compare the evidence.
 
-The image and its noise are what an observer would have (`oddlens.observations.noise_map`); `lensing/evidence.py` has
-the models.
+The image and its noise map are those of an observer (`oddlens.observations.noise_map`). The models and the sampler are
+in `oddlens.lensing.evidence`.
 """
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 
 from oddlens.data import shards
 from oddlens.data.randomness import torch_seed
@@ -25,22 +24,18 @@ from oddlens.lensing.evidence import LensFamily, MassPrior, ModelFit, ObservedIm
 from oddlens.lensing.simulation import Simulation
 from oddlens.observations import noise_map
 from oddlens.results.figures import style
+from oddlens.results.figures.follow_up import follow_up_figure
 from oddlens.results.tables.follow_up import COLUMNS, SCANNED
 from oddlens.results.tables.result_files import write_result
-
-SPAN = 4.0
-"""Of what is left over, in units of the noise."""
-PLACES = 24
-"""Bins along a side of the map of places."""
 
 
 def follow_up(
     table_path: str | Path,
-    picture_path: str | Path,
+    figure_path: str | Path,
     *,
     most_anomalous_path: str | Path,
     findings_path: str | Path | None,
-    shard_paths: list[str],
+    shard_paths: Sequence[str],
     dataset: str,
     row: str,
     rank: int,
@@ -48,62 +43,67 @@ def follow_up(
     mass: Mapping[str, float],
     seed: int,
 ) -> None:
-    """Write what both models say of the image at a `rank` among the oddest of a row, in one line, and draw it.
+    """Fit the image with a rank among the most anomalous images of a row. Write a table with one line, and a figure.
 
-    `log_bayes` is the difference of the log evidences, with a mass less without; masses and positions are medians with
-    16 to 84 % of the posterior; `true_*` is of the heaviest mass of the image. A row that has no oddest images, because
-    it diverged, leaves an empty table.
+    In the table, `log_bayes` is the log evidence with a mass minus that without. Masses and positions are medians with
+    the 16 and 84 % quantiles of the posterior. `true_*` is the heaviest mass of the image, and `scan_*` are findings of
+    a linear scan. A row without most anomalous images, because it diverged, gets an empty table.
 
     Args:
         most_anomalous_path: `tables/most_anomalous.csv`.
-        findings_path: of a row that scans, which the first model's `odds` are taken from; None if there is none.
+        findings_path: of the row, if it scans for masses; None otherwise.
         shard_paths: of the test images.
-        live: points of the sampler.
-        mass: what is assumed of it; the keys of `evidence.MassPrior`.
+        rank: 1 is the most anomalous.
+        live: number of live points of the sampler.
+        mass: the prior of the mass; the keys of `MassPrior`.
         seed: the master seed.
     """
-    oddest = pd.read_csv(most_anomalous_path)
-    chosen = oddest[(oddest["dataset"] == dataset) & (oddest["detector"] == row) & (oddest["rank"] == rank)]
-    if not len(chosen):
+    image = _most_anomalous(most_anomalous_path, dataset, row, rank)
+    if image is None:
         write_result(table_path, pd.DataFrame(columns=COLUMNS))
-        return style.save(style.message_figure(f"{row} has no oddest images on {dataset}."), picture_path)
-    named: dict[str, Any] = {str(name): value for name, value in chosen.iloc[0].items()}
-    shard, k = _shard_of(shard_paths, named["class"], int(named["index"]))
-    observed = observation(shard, k)
+        style.save(style.message_figure(f"{row} has no most anomalous images on {dataset}."), figure_path)
+        return
+    shard, k = _find_image(shard_paths, image["class"], int(image["index"]))
+    observed, truth = observe(shard, k), shard.one("truth", k)
     family = LensFamily(Simulation.model_validate(json.loads(shard.attributes["simulation"])), MassPrior(**mass), seed)
-
-    def fit(odd: bool) -> ModelFit:
-        made = fit_model(
-            observed, family, with_mass=odd, live=live, seed=torch_seed(seed, "follow", named["id"], int(odd))
-        )
-        what, found = "with a mass" if odd else "smooth", made.posterior
-        say(f"{named['id']}, {what}: ln Z {found.log_evidence:.2f} +- {found.error:.2f}, {found.calls:,} likelihoods")
-        return made
-
     began = time.perf_counter()
-    smooth, odd = fit(False), fit(True)
+    smooth, with_mass = (_fit(observed, family, image["id"], with_mass, live, seed) for with_mass in (False, True))
     seconds = time.perf_counter() - began
-    truth = shard.one("truth", k)
-    line = {name: named[name] for name in ("dataset", "detector", "rank", "id", "class", "false_alarm_probability")}
-    line |= compared(observed, smooth, odd, float(truth["area_per_msun"])) | {"seconds": round(seconds, 1)}
+    line = {name: image[name] for name in ("dataset", "detector", "rank", "id", "class", "false_alarm_probability")}
+    line |= compare_fits(observed, smooth, with_mass, float(truth["area_per_msun"])) | {"seconds": round(seconds, 1)}
     line |= {f"true_{name}": truth.get(f"heaviest_{name}", np.nan) for name in ("mass_msun", "y_arcsec", "x_arcsec")}
-    line |= scanned(findings_path, named, float(truth["area_per_msun"])) if findings_path else {}
+    line |= scan_findings(findings_path, image, float(truth["area_per_msun"])) if findings_path else {}
     write_result(table_path, pd.DataFrame([line], columns=COLUMNS))
     with style.plt.rc_context(style.STYLE):
-        style.save(picture(observed, smooth, odd, line), picture_path)
-    say(f"{named['id']}: ln B {line['log_bayes']:.2f} +- {line['log_bayes_error']:.2f} in {duration(seconds)}")
+        style.save(follow_up_figure(observed, smooth, with_mass, line), figure_path)
+    say(f"{image['id']}: ln B {line['log_bayes']:.2f} +- {line['log_bayes_error']:.2f} in {duration(seconds)}")
 
 
-def _shard_of(paths: list[str], cls: str, index: int) -> tuple[Shard, int]:
-    """The shard of an image, and the image's place in it."""
+def _most_anomalous(path: str | Path, dataset: str, row: str, rank: int) -> dict[str, Any] | None:
+    """The line of an image in `most_anomalous.csv`; None if there is none."""
+    table = pd.read_csv(path)
+    lines = table[(table["dataset"] == dataset) & (table["detector"] == row) & (table["rank"] == rank)]
+    return {str(name): value for name, value in lines.iloc[0].items()} if len(lines) else None
+
+
+def _find_image(paths: Sequence[str], cls: str, index: int) -> tuple[Shard, int]:
+    """The shard of an image, and the position of the image in it."""
     for shard in (shards.read(path) for path in paths if Path(path).parent.name == cls):
-        if len(found := np.flatnonzero(shard.arrays["index"] == index)):
-            return shard, int(found[0])
-    raise ValueError(f"no shard has image {index} of {cls}")
+        if len(positions := np.flatnonzero(shard.arrays["index"] == index)):
+            return shard, int(positions[0])
+    raise ValueError(f"no shard has image {index} of {cls}: simulate the data set again")
 
 
-def observation(shard: Shard, k: int) -> ObservedImage:
-    """Image k of a shard as its observer has it, in flux / arcsec^2."""
+def _fit(observed: ObservedImage, family: LensFamily, name: str, with_mass: bool, live: int, seed: int) -> ModelFit:
+    fit_seed = torch_seed(seed, "follow", name, int(with_mass))
+    fit = fit_model(observed, family, with_mass=with_mass, live=live, seed=fit_seed)
+    model, posterior = "with a mass" if with_mass else "smooth", fit.posterior
+    say(f"{name}, {model}: ln Z {posterior.log_evidence:.2f} +- {posterior.error:.2f}, {posterior.calls:,} likelihoods")
+    return fit
+
+
+def observe(shard: Shard, k: int) -> ObservedImage:
+    """Image k of a shard with its noise map and PSF, in flux / arcsec^2."""
     camera, truth = Simulation.model_validate(json.loads(shard.attributes["simulation"])).camera, shard.group("truth")
     psfs = cameras.psf_kernels(camera, truth)
     psf = psfs[k % len(psfs)]
@@ -113,57 +113,40 @@ def observation(shard: Shard, k: int) -> ObservedImage:
     return ObservedImage(shard.images[k] / unit, sigma / unit, psf, scale)
 
 
-def compared(observed: ObservedImage, smooth: ModelFit, odd: ModelFit, area_per_msun: float) -> dict[str, Any]:
-    """What two fits say, by the names of the table."""
-    told: dict[str, Any] = {"pixels": observed.image.size, "calls": smooth.posterior.calls + odd.posterior.calls}
-    for name, fit in (("smooth", smooth), ("with_mass", odd)):
-        told[f"log_evidence_{name}"] = fit.posterior.log_evidence
-        told[f"log_evidence_{name}_error"] = fit.posterior.error
-        told[f"chi_square_{name}"] = float(np.square((observed.image - fit.image) / observed.sigma).sum())
-    told["log_bayes"] = told["log_evidence_with_mass"] - told["log_evidence_smooth"]
-    told["log_bayes_error"] = float(np.hypot(told["log_evidence_with_mass_error"], told["log_evidence_smooth_error"]))
+def compare_fits(
+    observed: ObservedImage, smooth: ModelFit, with_mass: ModelFit, area_per_msun: float
+) -> dict[str, Any]:
+    """Evidence, chi-square, and the mass and its position, by the columns of the table.
+
+    Args:
+        area_per_msun: Einstein radius squared of a solar mass, arcsec^2.
+    """
+    columns: dict[str, Any] = {
+        "pixels": observed.image.size,
+        "calls": smooth.posterior.calls + with_mass.posterior.calls,
+    }
+    for name, fit in (("smooth", smooth), ("with_mass", with_mass)):
+        columns[f"log_evidence_{name}"] = fit.posterior.log_evidence
+        columns[f"log_evidence_{name}_error"] = fit.posterior.error
+        columns[f"chi_square_{name}"] = float(np.square((observed.image - fit.image) / observed.sigma).sum())
+    columns["log_bayes"] = columns["log_evidence_with_mass"] - columns["log_evidence_smooth"]
+    errors = columns["log_evidence_with_mass_error"], columns["log_evidence_smooth_error"]
+    columns["log_bayes_error"] = float(np.hypot(*errors))
     for name, parameter, unit in (("mass_msun", "area", area_per_msun), ("y_arcsec", "y", 1), ("x_arcsec", "x", 1)):
-        told[f"{name}_low"], told[name], told[f"{name}_high"] = odd.quantiles("mass", parameter) / unit
-    return told
+        low, median, high = with_mass.quantiles("mass", parameter) / unit
+        columns |= {f"{name}_low": low, name: median, f"{name}_high": high}
+    return columns
 
 
-def scanned(path: str | Path, named: Mapping[str, Any], area_per_msun: float) -> dict[str, float]:
-    """What the first model of a row that scans found in an image, by the names of the table."""
+def scan_findings(path: str | Path, image: Mapping[str, Any], area_per_msun: float) -> dict[str, float]:
+    """The findings of the first model of a row that scans for masses, by the columns of the table.
+
+    Empty if the row has no such findings.
+    """
     findings, _ = read_table(path, "findings")
-    found = findings[(findings[IDENTITY] == [named[name] for name in IDENTITY]).all(axis=1)]
-    if not len(found) or not {*SCANNED, "area_arcsec2"} <= set(found):
+    lines = findings[(findings[IDENTITY] == [image[name] for name in IDENTITY]).all(axis=1)]
+    if not len(lines) or not {*SCANNED, "area_arcsec2"} <= set(lines):
         return {}
-    first = found.iloc[0]
-    told = {name: float(first[column]) for column, name in SCANNED.items()}
-    return told | {"scan_mass_msun": float(first["area_arcsec2"]) / area_per_msun}
-
-
-def picture(observed: ObservedImage, smooth: ModelFit, odd: ModelFit, line: Mapping[str, Any]) -> Figure:
-    """The image, the best lens of either model with what it leaves over, and where the mass may be."""
-    half = len(observed.image) * observed.pixel_scale_arcsec / 2
-    view: dict[str, Any] = {"extent": (-half, half, -half, half)}
-    light = {"cmap": style.IMAGE_CMAP, "vmin": 0.0, "vmax": float(observed.image.max())}
-    left = {"cmap": style.DIFFERENCE_CMAP, "vmin": -SPAN, "vmax": SPAN}
-    panels = [("observed", observed.image, light)]
-    for name, fit in (("smooth", smooth), ("with a mass", odd)):
-        over = (observed.image - fit.image) / observed.sigma
-        panels += [(f"best, {name}", fit.image, light), (f"left over [σ], χ² {np.square(over).sum():.0f}", over, left)]
-    figure, axes = style.plt.subplots(1, len(panels) + 1, figsize=(2.05 * (len(panels) + 1), 2.5))
-    for axis, (name, image, look) in zip(axes, panels, strict=False):
-        axis.imshow(image, **look, **view)
-        axis.set_title(name, fontsize=8)
-    points, weights = odd.posterior.points, odd.posterior.weights
-    y, x = (points[:, odd.index("mass", name)] for name in ("y", "x"))
-    edges = np.linspace(-half, half, 1 + PLACES)
-    axes[-1].hist2d(x, y, bins=[edges, edges], weights=weights, cmap=style.MAP_CMAP)
-    axes[-1].contour(odd.image[::-1], [odd.image.max() / 3], colors="w", linewidths=0.5, **view)
-    axes[-1].set_title("where the mass may be", fontsize=8)
-    for axis in (axes[2], axes[-1]):
-        axis.plot(
-            line["true_x_arcsec"], line["true_y_arcsec"], "+", color="k" if axis is axes[2] else "c", ms=7, mew=0.8
-        )
-    for axis in axes:
-        axis.set(xticks=[], yticks=[], xlim=(-half, half), ylim=(-half, half), aspect="equal")
-    bayes = f"{line['log_bayes']:+.1f} ± {line['log_bayes_error']:.1f}".replace("-", "−")
-    figure.suptitle(f"{line['id']}: ln B = {bayes}", fontsize=10)
-    return figure
+    first = lines.iloc[0]
+    columns = {name: float(first[finding]) for finding, name in SCANNED.items()}
+    return columns | {"scan_mass_msun": float(first["area_arcsec2"]) / area_per_msun}
