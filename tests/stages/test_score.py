@@ -1,4 +1,7 @@
-"""From models and shards to tables: twins, anomaly maps, what diverged."""
+"""From models and shards to tables: twins, anomaly maps, models that diverged."""
+
+import importlib
+from dataclasses import fields
 
 import numpy as np
 import pandas as pd
@@ -6,11 +9,15 @@ import pytest
 import torch
 
 from oddlens.data import shards
+from oddlens.detectors.evaluation.examples import N_EXAMPLES
 from oddlens.detectors.interface import loading
-from oddlens.detectors.interface.base import NOTHING_KNOWN, Camera, Detector
+from oddlens.detectors.interface.capabilities import MapsAnomalies, ProvidesResiduals
+from oddlens.detectors.interface.image_module import UNKNOWN_CAMERA, KnownCamera
+from oddlens.detectors.interface.model_files import save_model
 from oddlens.files.artefacts import read_arrays, read_table
 from oddlens.stages import score, truth
 from oddlens.stages.residual_inputs import residual_inputs
+from oddlens.statistics.pixel_auc import pixel_aucs
 
 PIXELS, COUNT = 12, 8
 CLASSES = {"smooth": 0.0, "odd": 1.0}
@@ -47,23 +54,24 @@ def paths(tmp_path):
     return found
 
 
-def model(path, name="flux", training_set="none-0", seed=1, diverged=None, camera=NOTHING_KNOWN, **about):
+def model(path, name="flux", training_set="none-0", seed=1, diverged=None, camera=UNKNOWN_CAMERA, **about):
     made = loading.detector(name).build(PIXELS)
     made.fit(np.full((20, PIXELS, PIXELS), 5, np.float32), seed=seed, training={}, camera=camera)
-    made.save(path, **{"row": name, "dataset": "one"} | about, training_set=training_set, seed=seed, diverged=diverged)
+    save_model(
+        made, path, **{"row": name, "dataset": "one"} | about, training_set=training_set, seed=seed, diverged=diverged
+    )
     return str(path)
 
 
-def scored(tmp_path, models, paths, row="flux", trained=None, input="images", explained=(), explainer=None, **scoring):
-    names = {name: tmp_path / f"out-{name}" for name in ("scores", "findings", "pixels", "samples", "examples")}
+def scored(tmp_path, models, paths, row="flux", trained=None, residuals=None, **scoring):
+    """The scores, the pixel AUCs and the examples that the stage writes."""
+    outputs = score.ScorePaths(**{field.name: tmp_path / f"out-{field.name}" for field in fields(score.ScorePaths)})
     score.score(
-        models,
-        paths,
-        **{f"{n}_path": p for n, p in names.items()},
+        outputs,
+        model_paths=models,
+        shard_paths=paths,
+        residuals=residuals,
         row=row,
-        input=input,
-        residual_paths=list(explained),
-        fitting_model_path=explainer,
         trained=trained or row,
         scoring=scoring,
         dataset="one",
@@ -71,7 +79,7 @@ def scored(tmp_path, models, paths, row="flux", trained=None, input="images", ex
         seed=1,
         device="cpu",
     )
-    return read_table(names["scores"]), read_table(names["pixels"])[0], read_arrays(names["examples"])
+    return read_table(outputs.scores), read_table(outputs.pixels)[0], read_arrays(outputs.examples)
 
 
 def test_every_image_has_a_score_of_every_model(tmp_path, paths):
@@ -85,7 +93,7 @@ def test_every_image_has_a_score_of_every_model(tmp_path, paths):
     np.testing.assert_allclose(brighter, 36 / 144, rtol=1e-4)
 
 
-def test_the_oracle_is_told_the_smooth_twin(tmp_path, paths):
+def test_the_oracle_gets_the_smooth_twin(tmp_path, paths):
     (table, _), pixels, _ = scored(tmp_path, [model(tmp_path / "a", "oracle")], paths, row="oracle")
     test = table[table["pool"] == "test"]
     assert test.loc[test["class"] == "odd", "none-0/1"].min() > 5
@@ -95,7 +103,7 @@ def test_the_oracle_is_told_the_smooth_twin(tmp_path, paths):
     assert pixels["images"].item() == COUNT
 
 
-def test_what_diverged_has_no_scores_and_says_why(tmp_path, paths):
+def test_a_model_that_diverged_has_no_scores_and_a_reason(tmp_path, paths):
     models = [model(tmp_path / "a"), model(tmp_path / "b", seed=2, diverged="it became nan")]
     (table, about), pixels, _ = scored(tmp_path, models, paths)
     assert about["diverged"] == {"none-0/2": "it became nan"}
@@ -117,7 +125,10 @@ def test_examples_show_twins_and_their_true_difference(tmp_path, paths):
     _, _, (arrays, about) = scored(tmp_path, [model(tmp_path / "a")], paths)
     assert about["classes"] == "smooth,odd"
     assert (
-        arrays["images"].shape == arrays["truth"].shape == arrays["maps"].shape == (2, score.EXAMPLES, PIXELS, PIXELS)
+        arrays["images"].shape
+        == arrays["truth"].shape
+        == arrays["anomaly_maps"].shape
+        == (2, N_EXAMPLES, PIXELS, PIXELS)
     )
     assert not arrays["truth"][0].any()
     assert (arrays["truth"][1, :, :6, :6] == 1).all()
@@ -125,7 +136,7 @@ def test_examples_show_twins_and_their_true_difference(tmp_path, paths):
 
 
 def test_a_row_that_only_scores_in_another_way_takes_the_models_of_another(tmp_path, paths):
-    models = [model(tmp_path / "a", "oracle", camera=Camera(0.0, 0.01, 2.0))]
+    models = [model(tmp_path / "a", "oracle", camera=KnownCamera(0.0, 0.01, 2.0))]
     (matched, _), _, _ = scored(tmp_path, models, paths, row="oracle", score="matched")
     (plain, about), _, _ = scored(tmp_path, models, paths, row="oracle_plain", trained="oracle", score="error")
     assert about["detector"] == "oracle_plain"
@@ -134,7 +145,7 @@ def test_a_row_that_only_scores_in_another_way_takes_the_models_of_another(tmp_p
 
 
 def test_what_training_reads_cannot_be_changed_when_scoring(tmp_path, paths):
-    with pytest.raises(ValueError, match=r"pca reads \['components'\] when it is trained"):
+    with pytest.raises(ValueError, match=r"training of pca depends on \['components'\]"):
         scored(tmp_path, [model(tmp_path / "a", "pca")], paths, row="pca", components=3)
 
 
@@ -150,11 +161,11 @@ def test_pixel_aucs_are_those_of_each_image():
     maps, odd = rng.integers(0, 9, (5, 40)).astype(float), rng.random((5, 40)) < 0.3
     odd[3] = False
     expected = [roc_auc_score(o, m) for m, o in zip(maps, odd, strict=True) if o.any()]
-    np.testing.assert_allclose(score._pixel_auc(maps, odd), expected)
+    np.testing.assert_allclose(pixel_aucs(maps, odd), expected)
 
 
 def test_a_detector_without_maps_has_no_pixel_aucs(tmp_path, paths):
-    assert loading.detector("random").oddness is Detector.oddness
+    assert not issubclass(loading.detector("random"), MapsAnomalies)
     _, pixels, _ = scored(tmp_path, [model(tmp_path / "a", "random")], paths, row="random")
     assert list(pixels.columns) == ["training_set", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
     assert pixels.empty
@@ -162,10 +173,12 @@ def test_a_detector_without_maps_has_no_pixel_aucs(tmp_path, paths):
 
 def test_what_a_detector_finds_stands_beside_its_scores(tmp_path, paths, monkeypatch):
     flux = loading.detector("flux")
-    plain = flux.anomaly
+    plain = flux.anomaly_score
     monkeypatch.setattr(flux, "findings", ("doubtful", "twice"))
     monkeypatch.setattr(
-        flux, "anomaly", lambda self, i: torch.stack([plain(self, i), plain(self, i) * 0, 2 * plain(self, i)], dim=1)
+        flux,
+        "anomaly_score",
+        lambda self, i: torch.stack([plain(self, i), plain(self, i) * 0, 2 * plain(self, i)], dim=1),
     )
     (table, _), _, _ = scored(tmp_path, [model(tmp_path / "a"), model(tmp_path / "b", seed=2)], paths)
     found, about = read_table(tmp_path / "out-findings")
@@ -177,44 +190,44 @@ def test_what_a_detector_finds_stands_beside_its_scores(tmp_path, paths, monkeyp
     assert len(found) == 2 * len(table)
 
 
-class Explains:
-    """As if the smooth lens were known: half of an image is left over, and a quarter of it is the map."""
+class Halves(loading.detector("pca"), ProvidesResiduals):
+    """As if the smooth lens were known: the residual is half of an image, and the map a quarter of it."""
 
-    @staticmethod
-    def unexplained(self, images):
+    def residuals(self, images):
         return torch.cat([images / 2, images / 4], dim=1) * self.scale
 
 
-def test_a_row_may_see_what_another_leaves_over(tmp_path, paths, monkeypatch):
-    pca = loading.detector("pca")
-    monkeypatch.setattr(pca, "unexplained", Explains.unexplained, raising=False)
-    explainer, left = model(tmp_path / "fitting_row", "pca"), {"residual": [], "scan": []}
+def test_a_row_may_get_the_residuals_of_another(tmp_path, paths, monkeypatch):
+    fitting_model = model(tmp_path / "fitting_row", "pca")
+    monkeypatch.setattr(importlib.import_module("oddlens.detectors.pca"), "PCA", Halves)
+    monkeypatch.setattr(Halves, "__module__", "oddlens.detectors.pca")
+    inputs = {"residual": [], "scan": []}
     for k, path in enumerate(paths):
-        outputs = {name: str(tmp_path / f"{name}-{k}.h5") for name in left}
-        residual_inputs(explainer, path, outputs, device="cpu")
+        outputs = {name: str(tmp_path / f"{name}-{k}.h5") for name in inputs}
+        residual_inputs(fitting_model, path, outputs, device="cpu")
         for name, output in outputs.items():
-            left[name].append(output)
-    whole, half = shards.read(paths[2]), shards.read(left["residual"][2])
+            inputs[name].append(output)
+    whole, half = shards.read(paths[2]), shards.read(inputs["residual"][2])
     np.testing.assert_allclose(half.images, whole.images / 2, rtol=1e-6)
     np.testing.assert_array_equal(half.arrays["noise_free"], whole.arrays["noise_free"])
     known = half.group("truth")
     assert (known["noise_gain"] == 0).all()
     assert (known["noise_background"] == 1).all()
     assert (known["psf_fwhm_pixels"] == 2).all()
-    assert (shards.read(left["scan"][2]).group("truth")["psf_fwhm_pixels"] == 0).all()
+    assert (shards.read(inputs["scan"][2]).group("truth")["psf_fwhm_pixels"] == 0).all()
     assert half.attributes["units"] != whole.attributes["units"]
 
     models = [model(tmp_path / "a")]
     (plain, _), _, _ = scored(tmp_path, models, paths)
     for kind, part in (("residual", 2), ("scan", 4)):
-        seen = {"input": kind, "explained": left[kind], "fitting_row": explainer}
-        (table, _), _, (arrays, _) = scored(tmp_path, models, paths, **seen)
-        np.testing.assert_allclose(table["none-0/1"] * part, plain["none-0/1"], rtol=1e-5)  # pseudo_anomalies, too
-        assert arrays["images"].max() > 5, "what is shown are the images"
+        residuals = score.ResidualShards(kind, inputs[kind], fitting_model)
+        (table, _), _, (arrays, _) = scored(tmp_path, models, paths, residuals=residuals)
+        np.testing.assert_allclose(table["none-0/1"] * part, plain["none-0/1"], rtol=1e-5)  # pseudo-anomalies, too
+        assert arrays["images"].max() > 5, "the figures show the images"
 
 
-def test_what_explains_nothing_is_refused(tmp_path, paths):
-    with pytest.raises(ValueError, match="is of flux, which cannot say what it leaves over"):
+def test_a_model_without_residuals_is_refused(tmp_path, paths):
+    with pytest.raises(ValueError, match="model of flux, which provides no residuals"):
         residual_inputs(model(tmp_path / "a"), paths[0], {}, device="cpu")
 
 

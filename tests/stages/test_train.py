@@ -1,15 +1,18 @@
 """A job of training: several training sets of one detector, one after the other or side by side."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from oddlens.data import shards, splits
-from oddlens.detectors.interface.base import read_model
+from oddlens.detectors.interface.model_files import read_model
 from oddlens.files.artefacts import read_table
-from oddlens.provenance.environment import code, commit_in_words
-from oddlens.stages.train import train
+from oddlens.provenance.environment import code_version, describe_commit
+from oddlens.stages.train import TrainedRow, train
 
 PIXELS, COUNT = 12, 60
+SETTINGS = {"latent": 4, "width": 16, "depth": 1}
 TRAINING_SETS = ["none-0", "odd-0.1", "odd-0.2"]
 
 
@@ -30,13 +33,7 @@ def job(tmp_path):
     about = {"seed": 1, "replica": 1, "dataset": "one", "images": 40, "smooth": "smooth", "train": COUNT}
     splits.write(tmp_path / "splits.csv", splits.split(TRAINING_SETS, **about, contaminants={"odd": 20}, known={}))
     return {
-        "row": "dcae",
-        "detector": "dcae",
-        "settings": {"latent": 4, "width": 16, "depth": 1},
-        "simulation": None,
-        "training": {"epochs": 2, "batch_size": 16},
-        "input": "images",
-        "labels": {},
+        "row": TrainedRow("dcae", "dcae", SETTINGS, {"epochs": 2, "batch_size": 16}, "images", labels={}),
         "dataset": "one",
         "shard_paths": list(paths.values()),
         "split_path": str(tmp_path / "splits.csv"),
@@ -68,12 +65,12 @@ def test_a_second_job_keeps_what_it_finds_and_says_the_same_of_it(job, tmp_path,
     (tmp_path / "models" / "odd-0.1.safetensors").unlink()
     capfd.readouterr()
     assert run(job, tmp_path / "models") == before
-    assert capfd.readouterr().err.count("kept, nothing in its recipe has changed") == 2
+    assert capfd.readouterr().err.count("kept, its recipe has not changed") == 2
 
 
 def test_another_setting_trains_anew(job, tmp_path):
     before = run(job, tmp_path / "models")
-    after = run(job, tmp_path / "models", settings={"latent": 5, "width": 16, "depth": 1})
+    after = run(job, tmp_path / "models", row=replace(job["row"], settings=SETTINGS | {"latent": 5}))
     assert not {name for name in before if before[name] == after[name]}
 
 
@@ -84,5 +81,5 @@ def test_a_model_and_the_losses_say_what_made_them(job, tmp_path):
     table, head = read_table(tmp_path / "models" / "losses.csv", "losses")
     assert table["training_set"].unique().tolist() == TRAINING_SETS
     assert head["devices"] == [about["device"]]
-    assert about["code"] == code()
-    assert head["commits"] == [commit_in_words(about["code"])]
+    assert about["code"] == code_version()
+    assert head["commits"] == [describe_commit(about["code"])]

@@ -41,7 +41,7 @@ def fraction_panels(estimates: Sequence[Estimates], title: str) -> Figure:
 
 def _log_score(cls: str, estimates: Estimates) -> float:
     densities, truth = estimates.of((cls, FRACTION), cls)
-    return float(densities.score(truth).mean())
+    return float(densities.log_score(truth).mean())
 
 
 def _draw_diagonal(axis: Axes, test: PopulationTest) -> None:
