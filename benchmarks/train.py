@@ -1,9 +1,9 @@
-"""Images per second of training, ours and a plain loop's, beside each other: `python benchmarks/train.py`.
+"""Images per second of training, by this project and by a plain loop: `python benchmarks/train.py`.
 
-The plain loop is written as the published code trains (unsupervised-lensing, of arXiv:2008.12731): a DataLoader over a
-TensorDataset, float32, Adam, the loss read after each batch. Ours is `Detector.fit`. Network, images, batch and
-optimiser are equal; the loops take turns, an epoch each, and the median of their ratios counts. Accuracy is compared at
-the end: both errors on images that neither has seen. On a GPU its use is reported by PyTorch.
+The plain loop trains as the published code does (unsupervised-lensing, of arXiv:2008.12731): a DataLoader over a
+TensorDataset, float32, Adam, the loss read after each batch. It is compared with `Detector.fit`. Network, images, batch
+and optimiser are equal. The loops take turns, one epoch each, and the result is the median of their ratios. At the end
+the errors of both on new images are compared. On a GPU, PyTorch reports its utilisation.
 """
 
 import argparse
@@ -33,11 +33,11 @@ BATCH = 100
 
 
 def rings(count: int, pixels: int, seed: int) -> np.ndarray:
-    """Rings of varying radius, width and place, with noise: as large as lenses, and quick to make."""
+    """Rings of varying radius, width and position, with noise: as large as lenses, and fast to compute."""
     rng = np.random.default_rng(seed)
     y, x = (np.mgrid[:pixels, :pixels] - (pixels - 1) / 2) / pixels
-    place = rng.normal(0, 0.03, (2, count, 1, 1))
-    radius = np.hypot(y - place[0], x - place[1])
+    centre = rng.normal(0, 0.03, (2, count, 1, 1))
+    radius = np.hypot(y - centre[0], x - centre[1])
     ring = np.exp(
         -0.5 * ((radius - rng.uniform(0.2, 0.3, (count, 1, 1))) / rng.uniform(0.03, 0.06, (count, 1, 1))) ** 2
     )
@@ -45,12 +45,12 @@ def rings(count: int, pixels: int, seed: int) -> np.ndarray:
 
 
 def build(pixels: int) -> Detector:
-    """The published autoencoder; at 32 x 32 pixels its code shrinks with the image."""
+    """The published autoencoder. The code of small images is shorter."""
     return loading.detector("dcae").build(pixels, seed=1, latent=min(1000, pixels**2 // 22), **PUBLISHED)
 
 
 class Plain:
-    """The network of a detector in a loop as one writes it first."""
+    """The network of a detector in a plain training loop."""
 
     def __init__(self, images: np.ndarray, device: str, epochs: int):
         self.model, self.device = build(images.shape[-1]).to(device), device
@@ -77,15 +77,15 @@ class Plain:
 
     @torch.no_grad()
     def error(self, images: np.ndarray) -> float:
-        """Mean squared error on images."""
+        """The mean squared error on images."""
         batch = torch.from_numpy(images).unsqueeze(1).to(self.device)
-        drawn = self.model.autoencoder.decode(self.model.autoencoder.encode(batch))
-        return F.mse_loss(drawn, batch).item()
+        reconstructions = self.model.autoencoder.decode(self.model.autoencoder.encode(batch))
+        return F.mse_loss(reconstructions, batch).item()
 
 
 def compare(pixels: int, count: int, epochs: int, precision: str, device: str) -> None:
-    """Both loops on equal images, an epoch each in turn; the first is warm-up."""
-    images, unseen = rings(count, pixels, seed=1), rings(500, pixels, seed=2)
+    """Run both loops on equal images, one epoch each in turn; the first is a warm-up."""
+    images, new = rings(count, pixels, seed=1), rings(500, pixels, seed=2)
     plain, ours, rates = Plain(images, device, epochs), build(pixels), []
     last = time.perf_counter()
 
@@ -95,35 +95,35 @@ def compare(pixels: int, count: int, epochs: int, precision: str, device: str) -
         plain.epoch()
         last = time.perf_counter()
 
-    def used() -> float:
+    def utilisation() -> float:
         return torch.cuda.utilization() if device == "cuda" else float("nan")
 
     training = {"epochs": epochs, "batch_size": BATCH, "precision": precision}
     ours.fit(images, seed=1, device=device, training=training, on_epoch=after)
-    error = float(np.mean((ours.reconstructed(unseen) - unseen) ** 2))
+    error = float(np.mean((ours.reconstructions(new) - new) ** 2))
     mine, theirs = statistics.median(rates[1:]), statistics.median(plain.rates[1:])
     ratio = statistics.median(a / b for a, b in zip(rates[1:], plain.rates[1:], strict=True))
     print(
         f"| {pixels} x {pixels} | {precision} | {mine:,.0f}/s | {theirs:,.0f}/s | {ratio:.2f} | "
-        f"{error:.3e} | {plain.error(unseen):.3e} |" + (f" GPU {used():.0f} % busy" if device == "cuda" else ""),
+        f"{error:.3e} | {plain.error(new):.3e} |" + (f" GPU {utilisation():.0f} % busy" if device == "cuda" else ""),
         flush=True,
     )
 
 
 def main() -> None:
-    """Compare at the size of the default study and at that of the paper."""
+    """Compare at the image size of the default study and at that of the paper."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="few images: to see that it runs")
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
+    parser.add_argument("--quick", action="store_true", help="few images, to test that it runs")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    print(f"{device}, {given.threads} threads, PyTorch {torch.__version__}, batches of {BATCH}\n")
+    print(f"{device}, {arguments.threads} threads, PyTorch {torch.__version__}, batches of {BATCH}\n")
     columns = ("pixels", "precision", "ours", "plain loop, float32", "ratio", "our error", "its error")
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for pixels, count in ((32, 4000), (150, 1000)):
         for precision in ("float32", "auto"):
-            compare(pixels, 200 if given.quick else count, 3 if given.quick else 7, precision, device)
+            compare(pixels, 200 if arguments.quick else count, 3 if arguments.quick else 7, precision, device)
 
 
 if __name__ == "__main__":
