@@ -29,7 +29,7 @@ from oddlens.results.tables.result_files import write_result
 from oddlens.results.tables.triage import ANOMALOUS_FRACTION, CLASSIFIER_ALONE, triage_table
 from oddlens.schema.config_errors import ConfigError
 from oddlens.stages.estimate import estimate
-from oddlens.stages.regress import learn, split_rows
+from oddlens.stages.regress import RegressionRow, learn, split_rows
 from oddlens.stages.regression_figures import regression_figures
 from oddlens.training.objectives import Batch
 
@@ -298,11 +298,9 @@ def written_shards(folder, count=40):
 
 
 def learned(path, paths, **changes):
-    given = {
-        **{"row": "whole", "dataset": "toys", "input": "images", "images": 40, "held_out": 0.2, "bins": 4},
-        **{"settings": NETWORK, "seed": 1, "source": "abc", "device": "cpu"},
-        "training": {"epochs": 1, "batch_size": 16, "checkpoint_s": 30.0},
-    }
+    training = {"epochs": 1, "batch_size": 16, "checkpoint_s": 30.0}
+    row = RegressionRow("whole", "images", images=40, held_out=0.2, bins=4, settings=NETWORK, training=training)
+    given = {"row": row, "dataset": "toys", "seed": 1, "source": "abc", "device": "cpu"}
     learn(path, paths["train"], **given | changes)
 
 

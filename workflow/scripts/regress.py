@@ -3,15 +3,14 @@
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.stages.regress import learn
+    from oddlens.stages.regress import RegressionRow, learn
 
     names, params = snakemake.wildcards, snakemake.params
     learn(
         snakemake.output[0],
         snakemake.input,
-        row=names.estimator,
+        row=RegressionRow(names.estimator, **params.row),
         dataset=names.dataset,
-        **params.row,
         seed=params.seed,
         source=params.source,
     )

@@ -12,15 +12,11 @@ import torch.nn.functional as F
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
-from oddlens.detectors.blocks.resnet import INPUT_FACTOR, ResidualChannel, resnet18
-from oddlens.detectors.interface.base import Detector
-from oddlens.training.images import TrainingImages
-from oddlens.training.objectives import Batch, Objective
-from oddlens.training.schedules import cosine
+from oddlens.detectors.blocks.labelled_resnet import LabelledResNet
 from oddlens.training.symmetries import N_SYMMETRIES, act
 
 
-class Supervised(Detector):
+class Supervised(LabelledResNet):
     """One logit: anomalous or not.
 
     Args:
@@ -30,7 +26,7 @@ class Supervised(Detector):
     """
 
     role = "upper_bound"
-    needs = "labels"
+    loss_name = "cross-entropy"
 
     def __init__(
         self,
@@ -42,39 +38,24 @@ class Supervised(Detector):
         learning_rate: PositiveFloat = 1e-3,
         weight_decay: NonNegativeFloat = 1e-4,
     ):
-        super().__init__(pixels)
-        self.residual_channel = ResidualChannel(pixels) if residual else None
-        self.network = resnet18(2 if residual else 1, width, stride)
-        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        super().__init__(
+            pixels,
+            1,
+            width=width,
+            stride=stride,
+            residual=residual,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+        )
 
-    def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
-        """Learn the linear map of the autoencoder."""
-        if self.residual_channel:
-            self.residual_channel.learn(images.stabilised(self.stabilise), generator)
+    def label_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The binary cross-entropy."""
+        return F.binary_cross_entropy_with_logits(outputs[:, 0], labels, reduction="none")
 
-    def objectives(self) -> list[Objective]:
-        """The binary cross-entropy; with a residual channel, before it the misfit of smooth images."""
-        rate, decay = cosine(self.learning_rate), self.weight_decay
-        objectives = [Objective("cross-entropy", (self.network,), self._cross_entropy, rate, weight_decay=decay)]
-        if self.residual_channel:
-            networks = (self.residual_channel,)
-            objectives.insert(0, Objective("smooth", networks, self._misfit, cosine(4e-3), optimiser="muon"))
-        return objectives
-
-    def _misfit(self, batch: Batch) -> Tensor:
-        assert batch.labels is not None  # `fit` checks it
-        assert self.residual_channel
-        return self.residual_channel.misfit(self.stabilise(batch.images[batch.labels == 0]))
-
-    def _cross_entropy(self, batch: Batch) -> Tensor:
-        assert batch.labels is not None
-        return F.binary_cross_entropy_with_logits(self._logit(batch.images), batch.labels, reduction="none")
-
-    def _logit(self, images: Tensor) -> Tensor:
-        stabilised = self.stabilise(images)
-        inputs = self.residual_channel(stabilised) if self.residual_channel else INPUT_FACTOR * stabilised
-        return self.network(inputs)[:, 0].float()
+    def is_smooth(self, labels: Tensor) -> Tensor:
+        """Label 0."""
+        return labels == 0
 
     def anomaly_score(self, images: Tensor) -> Tensor:
         """The mean logit over the symmetries of lensing."""
-        return torch.stack([self._logit(act(images, k)) for k in range(N_SYMMETRIES)]).mean(dim=0)
+        return torch.stack([self.outputs(act(images, k))[:, 0] for k in range(N_SYMMETRIES)]).mean(dim=0)

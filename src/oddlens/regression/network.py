@@ -12,18 +12,15 @@ from scipy.special import log_softmax, softmax
 from torch import Tensor
 from torch.nn import functional as F
 
-from oddlens.detectors.blocks.resnet import INPUT_FACTOR, ResidualChannel, resnet18
-from oddlens.detectors.interface.base import Detector
-from oddlens.training.images import TrainingImages, total
-from oddlens.training.objectives import Batch, Objective
-from oddlens.training.schedules import cosine
+from oddlens.detectors.blocks.labelled_resnet import LabelledResNet
+from oddlens.training.images import total
 from oddlens.training.symmetries import N_SYMMETRIES, act
 
 TEMPERATURE_BOUNDS = (0.3, 10.0)
 """The least and largest temperature of a histogram."""
 
 
-class Regressor(Detector):
+class Regressor(LabelledResNet):
     """Histograms of `bins` bins each. The last histogram is that of the class; its first bin is the smooth class.
 
     Labels are [n, histograms]: the bin of the true value, NaN for an image without such a number. The probability of
@@ -35,7 +32,7 @@ class Regressor(Detector):
         autoencoder: add the residuals of an autoencoder as a second channel.
     """
 
-    needs = "labels"
+    loss_name = "histograms"
     temperature: Tensor
 
     def __init__(
@@ -49,46 +46,30 @@ class Regressor(Detector):
         learning_rate: PositiveFloat,
         weight_decay: NonNegativeFloat,
     ):
-        super().__init__(pixels)
-        self.bins, self.learning_rate, self.weight_decay = bins, learning_rate, weight_decay
-        self.residual_channel = ResidualChannel(pixels) if autoencoder else None
-        self.network = resnet18(2 if autoencoder else 1, width, stride, sum(bins))
+        super().__init__(
+            pixels,
+            sum(bins),
+            width=width,
+            stride=stride,
+            residual=autoencoder,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+        )
+        self.bins = bins
         self.register_buffer("temperature", torch.ones(len(bins)))
 
-    def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
-        """Learn the linear map of the autoencoder."""
-        if self.residual_channel:
-            self.residual_channel.learn(images.stabilised(self.stabilise), generator)
+    def label_loss(self, outputs: Tensor, labels: Tensor) -> Tensor:
+        """The sum of the cross-entropies of the histograms."""
+        parts = zip(outputs.split(self.bins, dim=1), labels.unbind(dim=1), strict=True)
+        return total(_histogram_loss(logits, label) for logits, label in parts)
 
-    def objectives(self) -> list[Objective]:
-        """The cross-entropies; with a residual channel, before them the misfit of smooth images."""
-        rate, decay = cosine(self.learning_rate), self.weight_decay
-        objectives = [Objective("histograms", (self.network,), self._cross_entropy, rate, weight_decay=decay)]
-        if self.residual_channel:
-            networks = (self.residual_channel,)
-            objectives.insert(0, Objective("smooth", networks, self._misfit, cosine(4e-3), optimiser="muon"))
-        return objectives
-
-    def _misfit(self, batch: Batch) -> Tensor:
-        assert batch.labels is not None  # `fit` checks it
-        assert self.residual_channel
-        return self.residual_channel.misfit(self.stabilise(batch.images[batch.labels[:, -1] == 0]))
-
-    def _cross_entropy(self, batch: Batch) -> Tensor:
-        assert batch.labels is not None
-        parts = self._logits(batch.images).split(self.bins, dim=1)
-        labels = batch.labels.unbind(dim=1)
-        return total(_histogram_loss(logits, label) for logits, label in zip(parts, labels, strict=True))
-
-    def _logits(self, images: Tensor) -> Tensor:
-        """[n, sum of bins]."""
-        stabilised = self.stabilise(images)
-        inputs = self.residual_channel(stabilised) if self.residual_channel else INPUT_FACTOR * stabilised
-        return self.network(inputs).float()
+    def is_smooth(self, labels: Tensor) -> Tensor:
+        """The first class of the last histogram."""
+        return labels[:, -1] == 0
 
     def _mean_logits(self, images: Tensor) -> Tensor:
         """The mean over the symmetries of lensing, [n, sum of bins]; no target changes under them."""
-        return total(self._logits(act(images, k)) for k in range(N_SYMMETRIES)) / N_SYMMETRIES
+        return total(self.outputs(act(images, k)) for k in range(N_SYMMETRIES)) / N_SYMMETRIES
 
     def anomaly_score(self, images: Tensor) -> Tensor:
         """The log odds of all classes but the smooth one, with the prior odds of the training images."""

@@ -1,6 +1,7 @@
 """Train the network of the regression on labelled images of the training pools: shards to a model."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,18 +26,33 @@ from oddlens.regression.targets import Targets
 from oddlens.training.objectives import Diverged
 
 
+@dataclass(frozen=True)
+class RegressionRow:
+    """A row of the regression in the config, as it is trained.
+
+    Args:
+        input: what the shards hold: images, or residual inputs.
+        images: the largest number of images of each class.
+        held_out: the fraction of these that is not trained on; it calibrates the model.
+        bins: of each number.
+        settings: of the network.
+    """
+
+    name: str
+    input: str
+    images: int
+    held_out: float
+    bins: int
+    settings: Mapping[str, Any]
+    training: Mapping[str, Any]
+
+
 def learn(
     path: str | Path,
     shard_paths: list[str],
     *,
-    row: str,
+    row: RegressionRow,
     dataset: str,
-    input: str,
-    images: int,
-    held_out: float,
-    bins: int,
-    settings: Mapping[str, Any],
-    training: Mapping[str, Any],
     seed: int,
     source: str,
     device: str = "auto",
@@ -45,18 +61,15 @@ def learn(
 
     Args:
         shard_paths: of the training pools. The first class in them is the smooth one.
-        images: the largest number of images of each class.
-        held_out: the fraction of these that is not trained on; it calibrates the model.
-        bins: of each number.
-        settings: of the network.
+        source: the fingerprint of the code, a part of the recipe.
 
     Raises:
         Diverged: a loss is no longer finite.
     """
     with TemporaryDirectory() as scratch:
         pool = shards.read_all(shard_paths, scratch)
-        rows, held = split_rows(pool.table, images, held_out)
-        targets = Targets.of(pool.table.loc[rows], bins)
+        rows, held = split_rows(pool.table, row.images, row.held_out)
+        targets = Targets.of(pool.table.loc[rows], row.bins)
         labels = targets.labels(pool.table)
 
         def calibrate(model: Detector) -> None:
@@ -64,20 +77,20 @@ def learn(
             model.calibrate(pool.images, held, labels[held])
 
         description = {
-            "row": row,
+            "row": row.name,
             "dataset": dataset,
             "training_set": LABELLED,
             "seed": seed,
-            "input": input,
+            "input": row.input,
             "targets": targets.plain(),
             "source": source,
             "calibration_images": digest(pool.images, held) if len(held) else None,
         }
         recipe = Recipe(
             Regressor,
-            {"bins": targets.bins, **settings},
-            training,
-            torch_seed(seed, "regress", dataset, row),
+            {"bins": targets.bins, **row.settings},
+            row.training,
+            torch_seed(seed, "regress", dataset, row.name),
             TrainingData(pool.images, rows, known_camera(pool.table.loc[rows]), labels[rows]),
             description,
             finish=calibrate,
@@ -85,7 +98,7 @@ def learn(
         about = fit_or_keep(Path(path), recipe, device)
     if about["diverged"]:
         Path(path).unlink()  # a diverged network estimates nothing
-        raise Diverged(f"regression.{row} on {dataset}: {about['diverged']}")
+        raise Diverged(f"regression.{row.name} on {dataset}: {about['diverged']}")
     remove_checkpoints(Path(path))
 
 
