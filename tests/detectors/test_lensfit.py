@@ -6,7 +6,7 @@ import torch
 
 from oddlens.config.presets import preset_simulation
 from oddlens.data import shards
-from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
+from oddlens.detectors.blocks.levenberg_marquardt import Fit, NoiseModel, NormalPrior, fit, linearise, log_evidence
 from oddlens.detectors.blocks.scan import Scan
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.model_files import save_model
@@ -39,7 +39,7 @@ def lenses(request):
     model.lens_light_components += 0.01 * torch.randn(model.lens_light_components.shape, generator=torch.Generator().manual_seed(7))
     parameters = torch.tensor(model.parametrisation.of_scenes(scenes.lens), dtype=torch.float32)
     seen = torch.tensor(render.renderer(simulation.camera, "smooth")(scenes)["image"]).flatten(1)
-    return model, parameters, seen, Noise(1e-3, 4e-5)
+    return model, parameters, seen, NoiseModel(1e-3, 4e-5)
 
 
 def noisy(seen, noise, seed=0):
@@ -52,7 +52,7 @@ def free(model):
     precision = torch.zeros(model.count, model.count)
     amplitudes = range(len(model.names), model.count)
     precision[amplitudes, amplitudes] = 0.3**-2
-    return Prior(torch.zeros(model.count), precision)
+    return NormalPrior(torch.zeros(model.count), precision)
 
 
 def test_the_model_draws_what_the_simulator_draws(lenses):
@@ -67,7 +67,7 @@ def test_cusps_are_drawn_with_rays_enough():
     """With 2 x 2 rays in all pixels a smooth lens whose source has a cusp was odder than half of the odd ones."""
     simulation = preset_simulation("model_b", above={"source": {"sersic_index": 4}})
     scenes = scene.draw_scenes(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
-    model, noise = LensModel(simulation), Noise(1e-3, 4e-5)
+    model, noise = LensModel(simulation), NoiseModel(1e-3, 4e-5)
     seen = torch.tensor(render.renderer(simulation.camera, "smooth")(scenes)["image"]).flatten(1)
     error = model(torch.tensor(model.parametrisation.of_scenes(scenes.lens), dtype=torch.float32)) - seen
     chi_square = (error.square() / noise.variance(seen)).sum(dim=1)
@@ -125,7 +125,7 @@ def test_a_prior_holds_what_it_is_sure_of(lenses):
     precision[0, 0] = 1e10
     held = parameters.mean(dim=0)
     held[0] = parameters[0, 0]
-    found = fit(model.image_and_derivatives, noisy(seen, noise)[:1], noise, Prior(held, precision), parameters[:1], 30)
+    found = fit(model.image_and_derivatives, noisy(seen, noise)[:1], noise, NormalPrior(held, precision), parameters[:1], 30)
     assert found.parameters[0, 0].item() == pytest.approx(parameters[0, 0].item(), abs=1e-5)
 
 
@@ -134,10 +134,10 @@ def test_the_deviance_is_that_of_counts_and_of_chi_square():
     gain, floor = 0.02, 0.1
     shifted, counts = expected + floor / gain, data + floor / gain
     poisson = 2 / gain * (counts * (counts / shifted).log() - (data - expected)).sum()
-    assert Noise(gain, floor).deviance(data, expected).item() == pytest.approx(poisson.item(), rel=1e-3)
+    assert NoiseModel(gain, floor).deviance(data, expected).item() == pytest.approx(poisson.item(), rel=1e-3)
     chi_square = ((data - expected) ** 2 / floor).sum()
-    assert Noise(0.0, floor).deviance(data, expected).item() == pytest.approx(chi_square.item(), rel=1e-5)
-    small = Noise(1e-7, floor).deviance(data, expected).item()
+    assert NoiseModel(0.0, floor).deviance(data, expected).item() == pytest.approx(chi_square.item(), rel=1e-5)
+    small = NoiseModel(1e-7, floor).deviance(data, expected).item()
     assert small == pytest.approx(chi_square.item(), rel=1e-3)
 
 
@@ -161,7 +161,7 @@ def planted():
     model = LensModel(simulation, rays=3)
     scenes = scene.draw_scenes(simulation, 2, "d", "test", "smooth", np.arange(COUNT))
     parameters = torch.tensor(model.parametrisation.of_scenes(scenes.lens), dtype=torch.float32)
-    scan, noise = Scan(model, places=13, half_width_arcsec=2.4, softening_arcsec=0.1), Noise(1e-3, 4e-5)
+    scan, noise = Scan(model, side=13, half_width_arcsec=2.4, softening_arcsec=0.1), NoiseModel(1e-3, 4e-5)
     drawn = model.image_and_derivatives(parameters)
     # Where the source's gradient is largest, so that the mass is seen.
     pull = (drawn.source_gradient[:, None] * scan.deflections).sum(dim=2)
@@ -193,7 +193,7 @@ def test_significance_is_standard_normal_without_substructure(planted):
     scanned = scan(data, found, model.image_and_derivatives(found.parameters), noise, free(model), spread=0.01)
     assert scanned.significance.mean().abs() < 0.2
     assert scanned.significance.std().item() == pytest.approx(1, abs=0.12)
-    assert scanned.evidence.median() < 0  # Occam
+    assert scanned.log_evidence.median() < 0  # Occam
 
 
 # --- pixels that were not observed -----------------------------------------------------------------------------------
@@ -226,7 +226,7 @@ def test_what_is_under_a_mask_changes_nothing(planted, gain):
         for theirs, ours in zip(other, found[0], strict=True):
             assert torch.equal(theirs, ours)
     assert (found[0][-1][mask] == 0).all()
-    assert (noise.observed(data) == (~mask).sum(dim=1)).all()
+    assert (noise.count_observed(data) == (~mask).sum(dim=1)).all()
 
 
 def test_a_mask_that_masks_nothing_changes_no_bit(planted):
@@ -246,9 +246,9 @@ def test_significance_is_standard_normal_with_masks(planted, correlation):
     drawn, white = model(parameters), torch.randn(mask.shape, generator=torch.Generator().manual_seed(3))
     if correlation:
         matrix = torch.from_numpy(camera.decorrelation(model.pixels, correlation)).float()
-        noise = noise._replace(decorrelates=matrix)
-        correlates = noise._replace(decorrelates=matrix.inverse())
-        white = correlates.white(white)
+        noise = noise._replace(decorrelation=matrix)
+        correlates = noise._replace(decorrelation=matrix.inverse())
+        white = correlates.whiten(white)
     data = (drawn + (noise.gain * drawn + 4e-5).sqrt() * white).masked_fill(mask, 0.0)
     found = fit(model.image_and_derivatives, data, noise, free(model), parameters, 30)
     assert found.converged.float().mean() > 0.9
@@ -269,8 +269,8 @@ def test_gaps_are_filled_from_their_rim():
 @pytest.mark.parametrize("source_pixels", [0, 5])
 def test_the_evidence_is_that_of_the_dense_covariance(source_pixels):
     simulation, spread, count = preset_simulation("model_b"), 0.02, 3
-    model, noise = LensModel(simulation, source_pixels=source_pixels), Noise(1e-3, 4e-5)
-    scan = Scan(model, places=7, half_width_arcsec=2.4, softening_arcsec=0.1)
+    model, noise = LensModel(simulation, source_pixels=source_pixels), NoiseModel(1e-3, 4e-5)
+    scan = Scan(model, side=7, half_width_arcsec=2.4, softening_arcsec=0.1)
     lenses = scene.draw_scenes(simulation, 2, "d", "test", "smooth", np.arange(count)).lens
     parameters = torch.tensor(model.parametrisation.of_scenes(lenses), dtype=torch.float32)
     drawn, data = model.image_and_derivatives(parameters), noisy(model(parameters), noise)
@@ -289,7 +289,7 @@ def test_the_evidence_is_that_of_the_dense_covariance(source_pixels):
         smooth = torch.eye(len(r)).double() + 0.3**2 * complement @ held.T @ held @ complement.T
         lumpy = smooth + spread**2 * t.T @ t
         log = [-0.5 * (r @ torch.linalg.solve(c, r) + torch.logdet(c)) for c in (smooth, lumpy)]
-        assert scanned.evidence[k].item() == pytest.approx((log[1] - log[0]).item(), rel=1e-2, abs=0.1)
+        assert scanned.log_evidence[k].item() == pytest.approx((log[1] - log[0]).item(), rel=1e-2, abs=0.1)
 
 
 def test_the_evidence_of_a_prior_is_that_of_a_normal_distribution():
@@ -302,10 +302,10 @@ def test_the_evidence_of_a_prior_is_that_of_a_normal_distribution():
         return ModelImage(parameters @ rows, rows.expand(len(parameters), -1, -1), torch.zeros(0))
 
     for scatter in (0.3, 2.0):
-        prior = Prior(torch.full((3,), 0.1), torch.eye(3) / scatter**2)
-        noise = Noise(0.0, floor)
+        prior = NormalPrior(torch.full((3,), 0.1), torch.eye(3) / scatter**2)
+        noise = NoiseModel(0.0, floor)
         found = fit(model, data, noise, prior, torch.zeros(4, 3), 30)
-        parts = linear(data, *model(found.parameters)[:2], noise, prior, found.parameters)
+        parts = linearise(data, *model(found.parameters)[:2], noise, prior, found.parameters)
         covariance = floor * torch.eye(20) + scatter**2 * rows.T @ rows
         exact = torch.distributions.MultivariateNormal(prior.mean @ rows, covariance).log_prob(data)
         difference.append(log_evidence(parts, prior, found) - exact)
@@ -325,7 +325,7 @@ def test_the_odds_are_the_integral_over_places_and_masses(planted):
         density = 2 / (0.1 * (2 * np.pi) ** 0.5) * (-0.5 * (tried / 0.1) ** 2).exp()
         likelihood = (power * (area * tried - tried**2 / 2)).exp()  # over that without mass
         integral = torch.trapezoid(density * likelihood, tried, dim=1).mean()
-        assert scanned.odds[k].item() == pytest.approx(integral.log().item(), rel=1e-3, abs=0.02)
+        assert scanned.log_odds[k].item() == pytest.approx(integral.log().item(), rel=1e-3, abs=0.02)
 
 
 def test_what_no_fit_explains_says_nothing(planted):
@@ -334,9 +334,9 @@ def test_what_no_fit_explains_says_nothing(planted):
     found = Fit(parameters[:2], nothing, nothing == 1, nothing)
     scanned = scan(data[:2], found, model.image_and_derivatives(parameters[:2]), noise, free(model), spread=0.01)
     assert (scanned.significance == 0).all()
-    assert (scanned.odds < 0).all()
-    assert (scanned.evidence < 0).all()
-    assert (scanned.field == 0).all()
+    assert (scanned.log_odds < 0).all()
+    assert (scanned.log_evidence < 0).all()
+    assert (scanned.field_image == 0).all()
 
 
 # --- what real lenses have besides -----------------------------------------------------------------------------------
@@ -346,7 +346,7 @@ def test_cells_make_a_source_that_is_no_sersic_profile():
     """A clump that the profile cannot be: with source_pixels, chi-square is that of noise, and masses are found no more."""
     simulation = preset_simulation("model_b")
     lenses = scene.draw_scenes(simulation, 3, "d", "test", "smooth", np.arange(8)).lens
-    noise, z = Noise(1e-3, 4e-5), {}
+    noise, z = NoiseModel(1e-3, 4e-5), {}
     drawing = LensModel(simulation, source_pixels=9)
     truth = torch.tensor(drawing.parametrisation.of_scenes(lenses), dtype=torch.float32)
     truth[:, len(drawing.names) + 9 * 3 + 5] = 1.5
@@ -355,7 +355,7 @@ def test_cells_make_a_source_that_is_no_sersic_profile():
         model = LensModel(simulation, source_pixels=source_pixels)
         start = torch.tensor(model.parametrisation.of_scenes(lenses), dtype=torch.float32)
         found = fit(model.image_and_derivatives, data, noise, free(model), start, 40)
-        scan = Scan(model, places=9, half_width_arcsec=2.0, softening_arcsec=0.1)
+        scan = Scan(model, side=9, half_width_arcsec=2.0, softening_arcsec=0.1)
         scanned = scan(data, found, model.image_and_derivatives(found.parameters), noise, free(model))
         z[source_pixels] = scanned.significance.amax(dim=(1, 2)).median()
         assert (found.objective.median() < 1.1 * model.pixels**2) == bool(source_pixels)
@@ -391,7 +391,7 @@ def test_correlated_noise_is_made_white():
     rng, even = np.random.default_rng(0), np.full((16, 16), 50.0)
     taken = [camera.expose(even, rng, exposure_s=1.0, sky=0.0, correlation_pixels=0.5) - even for _ in range(400)]
     images = torch.tensor(np.stack(taken)).flatten(1) / 50**0.5
-    white = Noise(0.0, 1.0, torch.tensor(camera.decorrelation(16, 0.5))).white(images)
+    white = NoiseModel(0.0, 1.0, torch.tensor(camera.decorrelation(16, 0.5))).whiten(images)
 
     def neighbours(a):
         a = a.view(-1, 16, 16)
@@ -468,7 +468,7 @@ def test_the_scatter_of_cells_is_learnt_from_images(scatter):
     generator = torch.Generator().manual_seed(5)
     amplitudes = scatter * torch.randn(64, 25, generator=generator)
     parameters[:, len(model.model.names) :] = amplitudes
-    images = noisy(model.model(parameters).clamp(min=0), Noise(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
+    images = noisy(model.model(parameters).clamp(min=0), NoiseModel(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
     training = {"epochs": 60, "batch_size": 64}
     model.fit(images, seed=1, camera=KnownCamera(1e-3, 1.6e-4, 2.1), training=training)
     learnt = model.scatter[len(model.model.names)].item()
@@ -489,7 +489,7 @@ def test_a_map_of_places_becomes_an_image(planted):
     pixel = (torch.arange(32) + 0.5) * 0.2 - 3.2
     inside = pixel.abs() < 2.4
     for places, truth in ((x, pixel.expand(32, 32)), (y, -pixel[:, None].expand(32, 32))):
-        image = scan.on_pixels(places)[0]
+        image = scan.to_pixels(places)[0]
         torch.testing.assert_close(image[inside][:, inside], truth[inside][:, inside])
         assert (image[0] == 0).all()
 
@@ -600,7 +600,7 @@ def test_lenses_that_the_world_cannot_have_are_flagged(trained, tmp_path):
     scenes = scene.draw_scenes(model.smooth, 3, "d", "test", "smooth", np.arange(16))
     far = torch.tensor(model.model.parametrisation.of_scenes(scenes.lens)).float()
     far[:, model.model.names.index("einstein_radius")] = 2.4
-    seen = noisy(model.model(far), Noise(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
+    seen = noisy(model.model(far), NoiseModel(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
     found = model.scores_and_findings(seen)[1]
     assert (found["at_bounds"] + found["doubtful"]).mean() > 0.9
     assert found["at_bounds"].mean() > 0.5

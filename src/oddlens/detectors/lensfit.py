@@ -1,6 +1,6 @@
 """A fit of physics: what the best smooth lens leaves over, and mass explains, is odd.
 
-Every image is fitted by the smooth lens of the data set's own description (`lensing/model.py`, `blocks/levenberg.py`),
+Every image is fitted by the smooth lens of the data set's own description (`lensing/model.py`, `blocks/levenberg_marquardt.py`),
 and what is left over is held against what a mass at each place would change (`blocks/scan.py`). Nothing is learned from
 the training images but the unit of brightness, and by how much sources differ from smooth profiles if they do: no
 contamination can harm, and where lenses vary more, the fit has no harder task. What is trained is a network that says
@@ -21,8 +21,8 @@ from torch.nn import functional as F
 
 from oddlens.detectors.blocks.coordinates import ComponentCoordinates
 from oddlens.detectors.blocks.networks import residual_network
-from oddlens.detectors.blocks.levenberg import Fit, Noise, Prior, fit, linear, log_evidence
-from oddlens.detectors.blocks.scan import Scan, Scanned
+from oddlens.detectors.blocks.levenberg_marquardt import Fit, NoiseModel, NormalPrior, fit, linearise, log_evidence
+from oddlens.detectors.blocks.scan import Scan, ScanResult
 from oddlens.detectors.interface.base import Detector
 from oddlens.detectors.interface.capabilities import (
     Embeds,
@@ -157,12 +157,12 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
             multipoles=[m for m in (3, 4) if f"multipole_{m}" in has],
             free_index="sersic_index" in has,
             source_pixels=(SOURCE_PIXELS if source.clumps else 0) if source_pixels is None else source_pixels,
-            leftover=(LEFTOVER if light else 0) if leftover is None else leftover,
+            lens_light_components=(LEFTOVER if light else 0) if leftover is None else leftover,
             rays=rays,
         )
         self.scan = Scan(
             self.model,
-            places=places,
+            side=places,
             half_width_arcsec=half_width_arcsec,
             softening_arcsec=softening_arcsec,
             heaviest_arcsec2=heaviest_arcsec2,
@@ -195,8 +195,8 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         seed = torch.randint(2**62, (), generator=generator, device=generator.device).item()
         scenes = scene.draw_scenes(self.smooth, int(seed), "start", "start", SMOOTH, np.arange(self.lenses))
         self._look_at_light(scenes)
-        bank = torch.from_numpy(self.model.parameters_of(scenes.lens)).to(self.middle)
-        named, source_pixels = len(self.model.names), self.model.source_pixels**2
+        bank = torch.from_numpy(self.model.parametrisation.of_scenes(scenes.lens)).to(self.middle)
+        named, source_pixels = len(self.model.names), self.model.parametrisation.source_pixels**2
         self.extremes.copy_(torch.stack(bank[:, :named].aminmax(dim=0)))
         self.middle[:named] = bank[:, :named].mean(dim=0)
         scatter = bank[:, :named].std(dim=0)
@@ -218,11 +218,11 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         if self.smooth.lens.light:
             light = lens_light(self.smooth, scenes[:GALAXIES].lens, self.model.side)
             left, whole = (
-                self.model.seen(torch.from_numpy(part).to(self.galaxy)) for part in (light.residual, light.total)
+                self.model.observe(torch.from_numpy(part).to(self.galaxy)) for part in (light.residual, light.total)
             )
-            mean, images = principal_components(left.cpu().double().numpy(), len(self.model.leftover))
-            self.model.always.copy_(torch.from_numpy(mean))
-            self.model.leftover.copy_(torch.from_numpy(images))
+            mean, images = principal_components(left.cpu().double().numpy(), len(self.model.lens_light_components))
+            self.model.lens_light_mean.copy_(torch.from_numpy(mean))
+            self.model.lens_light_components.copy_(torch.from_numpy(images))
             self.galaxy.copy_(whole.mean(dim=0))
         if self.smooth.camera.noise_correlation_pixels is not None:
             width = float(self.smooth.camera.noise_correlation_pixels.quantile(np.array(0.5)))
@@ -230,9 +230,9 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
 
     def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Learn the scatter of the amplitudes of source_pixels."""
-        if not self.model.source_pixels or self.source_pixel_scatter:
+        if not self.model.parametrisation.source_pixels or self.source_pixel_scatter:
             return
-        source_pixels = slice(len(self.model.names), len(self.model.names) + self.model.source_pixels**2)
+        source_pixels = slice(len(self.model.names), len(self.model.names) + self.model.parametrisation.source_pixels**2)
         seen = images.evenly_spaced(JUDGES)
         parts = seen.split(self.batch_size)
         starts = [self.starts(part) for part in parts]
@@ -267,7 +267,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
 
     # --- fit and scan -----------------------------------------------------------------------------------------------
 
-    def noise(self, images: Tensor | None = None) -> Noise:
+    def noise(self, images: Tensor | None = None) -> NoiseModel:
         """Of the camera and of lens galaxies as bright as the mean of the simulation's, in electrons / s / pixel; infinite
         where `images` are masked."""
         gain = (self.gain * self.scale).item()
@@ -275,13 +275,13 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         if images is not None:
             floor = floor.where(self._observed(images), torch.inf)
         correlated = self.smooth.camera.noise_correlation_pixels is not None
-        return Noise(gain, floor, self.decorrelates if correlated else None)
+        return NoiseModel(gain, floor, self.decorrelates if correlated else None)
 
-    def prior(self) -> Prior:
+    def prior(self) -> NormalPrior:
         """Of the parameters; that of amplitudes has the width of the simulation's."""
         width = self.scatter.clone()
         width[: len(self.model.names)] *= self.prior_width
-        return Prior(self.middle, torch.diag(width**-2))
+        return NormalPrior(self.middle, torch.diag(width**-2))
 
     def starts(self, images: Tensor) -> list[Tensor]:
         """Parameters [n, p] that fits of scaled images start from."""
@@ -312,38 +312,38 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         of an image that shows too little has not converged."""
         data, noise, prior = self._data(images), self.noise(images), self.prior()
         starts = self.starts(images) if starts is None else starts
-        best, *others = (fit(self.model.drawn, data, noise, prior, start, self.steps) for start in starts)
+        best, *others = (fit(self.model.image_and_derivatives, data, noise, prior, start, self.steps) for start in starts)
         for other in others:
             best = best.or_better(other)
         enough = self._observed(images).sum(dim=1) >= OBSERVED * self.pixels**2
         return best._replace(converged=best.converged & enough)
 
-    def scanned(self, images: Tensor, found: Fit, field: bool = False) -> Scanned:
+    def scanned(self, images: Tensor, found: Fit, field: bool = False) -> ScanResult:
         """What the smooth lenses `found` leave over of images, place by place; with the `field` of masses."""
-        drawn, spread = self.model.drawn(found.parameters), self.spread if field else None
+        drawn, spread = self.model.image_and_derivatives(found.parameters), self.spread if field else None
         return self.scan(self._data(images), found, drawn, self.noise(images), self.prior(), spread)
 
     def _evidence(self, images: Tensor, found: Fit) -> Tensor:
         """The log evidence [n] of the prior, up to a constant of each image."""
-        drawn, prior = self.model.drawn(found.parameters), self.prior()
+        drawn, prior = self.model.image_and_derivatives(found.parameters), self.prior()
         data, noise = self._data(images), self.noise(images)
-        return log_evidence(linear(data, drawn.image, drawn.jacobian, noise, prior, found.parameters), prior, found)
+        return log_evidence(linearise(data, drawn.image, drawn.jacobian, noise, prior, found.parameters), prior, found)
 
     def anomaly_score(self, images: Tensor) -> Tensor:
         """What `score` says; where no fit was found, what a smooth lens would have: that tells of no dark matter."""
         found = self.fitted(images)
         scanned = self.scanned(images, found, field=True)
         significance, place = scanned.significance.flatten(1).max(dim=1)
-        assert scanned.evidence is not None
+        assert scanned.log_evidence is not None
         scores = {
-            "odds": scanned.odds,
+            "odds": scanned.log_odds,
             "significance": significance,
-            "evidence": scanned.evidence,
+            "evidence": scanned.log_evidence,
             "chi_square": torch.where(found.converged, found.objective / self._observed(images).sum(dim=1), 1.0),
         }
         flags = [flag.float() for flag in (~found.converged, self.at_bounds(found))]
         area = scanned.area.flatten(1).gather(1, place[:, None])[:, 0]
-        mass = [area, self.scan.y[place], self.scan.x[place], SURE * scanned.deviation.flatten(1).amin(dim=1)]
+        mass = [area, self.scan.y[place], self.scan.x[place], SURE * scanned.area_sigma.flatten(1).amin(dim=1)]
         return torch.stack([scores[self.by], *flags, *scores.values(), *mass], dim=1)
 
     def at_bounds(self, found: Fit) -> Tensor:
@@ -353,27 +353,27 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         one of another population, on which the score was never tried.
         """
         # What source_pixels add has a size and a brightness, too, so that those of the profile alone may be any.
-        asked = self.model.lens_count + 2 if self.model.source_pixels else len(self.model.names)
+        asked = len(self.model.parametrisation.lens_names) + 2 if self.model.parametrisation.source_pixels else len(self.model.names)
         (least, most), found_at = self.extremes[:, :asked], found.parameters[:, :asked]
         outside = (least - found_at).maximum(found_at - most)
         return found.converged & (outside > BEYOND * self.scatter[:asked]).any(dim=1)
 
     def anomaly_map(self, images: Tensor) -> Tensor:
         """The square, in units of the noise, of what the field of masses adds to the image; 0 where it is masked."""
-        field = self.scanned(images, self.fitted(images), field=True).field
+        field = self.scanned(images, self.fitted(images), field=True).field_image
         assert field is not None
         return field.square().view_as(images)
 
     def residuals(self, images: Tensor) -> Tensor:
         """What the smooth lenses leave over, and the scan's map; where no fit was found, nothing."""
         scanned = self.scanned(images, self.fitted(images))
-        return torch.stack([scanned.left.view_as(images[:, 0]), self.scan.on_pixels(scanned.significance)], dim=1)
+        return torch.stack([scanned.residual.view_as(images[:, 0]), self.scan.to_pixels(scanned.significance)], dim=1)
 
     def mass_sensitivity(self, images: Tensor) -> Tensor:
         """Five standard deviations of a mass; NaN beyond the outermost places."""
-        least = SURE * self.scanned(images, self.fitted(images)).deviation
-        area = self.scan.on_pixels(least.log()).exp()
-        return torch.where(self.scan.onto.abs().amax(dim=-1) > 1, torch.nan, area)
+        least = SURE * self.scanned(images, self.fitted(images)).area_sigma
+        area = self.scan.to_pixels(least.log()).exp()
+        return torch.where(self.scan.pixel_positions.abs().amax(dim=-1) > 1, torch.nan, area)
 
     def reconstruct(self, images: Tensor) -> Tensor:
         """The smooth lenses, in masked pixels too."""

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from oddlens.data import shards
-from oddlens.detectors.blocks.levenberg import Fit
+from oddlens.detectors.blocks.levenberg_marquardt import Fit
 from oddlens.detectors.interface import loading
 from oddlens.detectors.lensfit import LensFit
 from oddlens.files.artefacts import write_table
