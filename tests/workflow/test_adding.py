@@ -6,13 +6,13 @@ import subprocess
 import sys
 
 from conftest import ROOT
-from project import add_what_the_docs_add, fresh_copy
+from project import add_files_of_the_docs, fresh_copy
 
 
 def test_what_the_docs_add_keeps_the_contracts(tmp_path):
     """In a copy of the project, with the contract tests that the page names."""
     folder = fresh_copy(tmp_path / "project")
-    assert [path.name for path in add_what_the_docs_add(folder)] == ["bottleneck.py", "lump.py", "lump.yaml"]
+    assert [path.name for path in add_files_of_the_docs(folder)] == ["bottleneck.py", "lump.py", "lump.yaml"]
     for name in ("conftest.py", "detectors/test_detectors.py", "lensing/test_substructure_contract.py"):
         target = folder / "tests" / name
         target.parent.mkdir(exist_ok=True)

@@ -59,7 +59,7 @@ def channel(tmp_path_factory):
 def conda():
     """A conda that reaches its channels."""
     if not shutil.which("conda"):
-        pytest.skip("there is no conda here, so that nothing shows whether conda-forge can make the environments")
+        pytest.skip("needs conda: whether conda-forge and PyPI have the packages is not tested")
     asked = ["conda", "search", "--override-channels", "--channel", "conda-forge", "pip"]
     search = subprocess.run(asked, capture_output=True, text=True, timeout=600, check=False)
     if search.returncode:
@@ -68,7 +68,7 @@ def conda():
 
 @pytest.fixture(scope="module", params=["stand_in", pytest.param("channels", marks=pytest.mark.needs_channels)])
 def project(request, tmp_path_factory):
-    """A copy of the project whose scripts say in which environment they ran; and a conda."""
+    """A copy of the project whose scripts record their environment; and a conda."""
     folder = fresh_copy(tmp_path_factory.mktemp("project"))
     (folder / "small.yaml").write_text(SMALL)
     for rule in ENVIRONMENT_OF:

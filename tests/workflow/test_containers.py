@@ -1,7 +1,7 @@
-"""The image: what its two recipes say, and `--sdm apptainer` with a stand-in for Apptainer, or with it and an image.
+"""The image: its two recipes, and `--sdm apptainer` with a stand-in for Apptainer, or with Apptainer and an image.
 
-The stand-in (tests/apptainer) runs on the host what is to run in the image: it shows that jobs are sent there, not that
-the image can be built, nor that it holds what they need.
+The stand-in (tests/apptainer) runs the commands on the host. It tests that jobs are sent to the image, not that the image
+can be built or contains the packages.
 """
 
 import json
@@ -33,7 +33,7 @@ Path("seen.json").write_text(json.dumps(seen))
 
 
 def instruction(name):
-    """What follows an instruction that the Dockerfile has once."""
+    """The argument of an instruction that occurs once in the Dockerfile."""
     (argument,) = [argument for found, argument in DOCKERFILE if found == name]
     return argument
 
@@ -47,7 +47,7 @@ def test_the_image_installs_the_lock_and_checks_its_hashes():
     assert {"--require-hashes", "--requirement", "/requirements.lock"} <= set(instruction("RUN").split())
 
 
-def test_what_the_image_copies_is_here_and_not_ignored():
+def test_files_that_the_image_copies_exist_and_are_not_ignored():
     *sources, target = instruction("COPY").split()
     ignored = (ROOT / ".dockerignore").read_text().split()
     assert ignored[0] == "*"
@@ -65,7 +65,7 @@ def test_apptainers_recipe_is_the_dockerfile():
     ]
 
 
-def test_hadolint_has_nothing_against_the_dockerfile():
+def test_hadolint_accepts_the_dockerfile():
     subprocess.run(["hadolint", "Dockerfile"], cwd=ROOT, check=True)
 
 
@@ -81,12 +81,12 @@ def test_the_image_that_rules_name_is_the_one_that_make_builds_and_git_ignores()
 
 @pytest.fixture(params=["stand_in", pytest.param("image", marks=pytest.mark.needs_image)])
 def wanted(request, monkeypatch):
-    """What to make in the image: a little where a stand-in runs it."""
+    """The target of the run: a small one with the stand-in."""
     if request.param == "stand_in":
         monkeypatch.setenv("PATH", str(ROOT / "tests/apptainer/bin"), prepend=os.pathsep)
         return SPLIT
     if not (shutil.which("apptainer") and IMAGE.exists()):
-        pytest.skip("there is no apptainer or no oddlens.sif here, so that nothing shows whether jobs run in the image")
+        pytest.skip("needs apptainer and oddlens.sif: whether jobs run in the image is not tested")
     return TRAINED
 
 

@@ -92,9 +92,10 @@ def test_every_rule_names_an_environment_that_exists_and_every_environment_is_us
     assert {environment for environments in used.values() for environment in environments} == set(ENVIRONMENTS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_an_environment_holds_all_that_its_stages_load(environment):
-    """Independent of `envs.py`, which reads imports and loads nothing."""
+    """Independent of `envs.py`, which reads the source and loads nothing."""
     stages = [f"oddlens.stages.{script.stem}" for script in envs.scripts(environment)]
     code = (
         f"import importlib, sys\nfor name in {[*stages, *envs.IMPORTED_BY_NAME[environment]]!r}:\n"

@@ -1,4 +1,4 @@
-"""The workflow as a module of another's, as the Snakemake workflow catalog describes its use."""
+"""The workflow as a module of another one, as the Snakemake workflow catalog describes."""
 
 import re
 import shutil

@@ -18,7 +18,7 @@ def unlock(folder):
     return not (folder / ".snakemake" / "locks").exists()
 
 
-def test_the_lock_of_a_dead_run_is_taken_away(locked):
+def test_the_lock_of_a_dead_run_is_removed(locked):
     assert unlock(locked)
 
 

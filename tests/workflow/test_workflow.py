@@ -18,7 +18,7 @@ from oddlens.files.tensors import read_tensors
 from oddlens.pretrained import published_models
 from oddlens.provenance import benchmarks, records
 from oddlens.provenance.audit import verify
-from project import ONE, add_what_the_docs_add, environment, forget_all_but_images, fresh_copy, planned, snakemake
+from project import ONE, add_files_of_the_docs, environment, delete_all_but_images, fresh_copy, planned, snakemake
 from toy_lenses import SCALE, write_index, write_lens
 
 pytestmark = pytest.mark.workflow
@@ -234,7 +234,7 @@ def test_a_detector_and_a_class_of_dark_matter_are_files_of_their_own(study):
     (study / "new.yaml").write_text(
         f"only: [bottleneck]\ndetectors: {{{row}}}\ndatasets: {{model_a: {{preset: [model_a, lump]}}}}"
     )
-    written = add_what_the_docs_add(study)
+    written = add_files_of_the_docs(study)
     try:
         snakemake(study, "--cores", "2", *ONE, "new.yaml", "--", "results/smoke/scores/model_a/bottleneck.csv")
     finally:
@@ -336,7 +336,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_tables(study, tmp_path):
     tables, recorded = {}, {}
     for name in ("undisturbed", "killed"):
         folder = shutil.copytree(study, tmp_path / name, symlinks=True)
-        forget_all_but_images(folder)
+        delete_all_but_images(folder)
         (folder / "small.yaml").write_text(small)
         arguments = ["--cores", "2", *ONE, "small.yaml", "--", "results/smoke/tables/auc.csv"]
         if name == "killed":
