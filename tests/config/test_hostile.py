@@ -1,4 +1,4 @@
-"""Nothing that comes from outside runs, leaves its folder, or ends in anything but a plain refusal."""
+"""Hostile configs and names run no code, do not leave their folder, and are refused with a plain error."""
 
 import copy
 import random
@@ -10,7 +10,7 @@ from hypothesis import settings as how
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from hostile import FOLDER, NAMES, VALUES, mistaken
+from hostile import FOLDER, NAMES, VALUES, with_errors
 from oddlens.config.merging import laid_over
 from oddlens.config.study import Study, parse_study
 from oddlens.schema.config_errors import ConfigError
@@ -30,23 +30,23 @@ def verdict(config) -> str | None:
 
 @given(st.randoms(use_true_random=False))
 @how(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_a_config_with_any_mistake_is_a_study_or_is_told_by_its_keys(rng):
-    config = mistaken(DEFAULT, rng)
+def test_a_config_with_errors_is_valid_or_refused_by_its_keys(rng):
+    config = with_errors(DEFAULT, rng)
     known = {*Study.model_fields, *(key for key in config if isinstance(key, str) and key), "the config"}
     for line in (verdict(config) or "").splitlines():
         assert any(line.startswith(key) for key in known), line
         assert len(line) < 2000
 
 
-def test_mistakes_are_mostly_told_and_not_always_the_same():
-    verdicts = [verdict(mistaken(DEFAULT, random.Random(seed))) for seed in range(30)]
-    assert sum(told is not None for told in verdicts) > 15
+def test_most_configs_with_errors_are_refused_with_different_messages():
+    verdicts = [verdict(with_errors(DEFAULT, random.Random(seed))) for seed in range(30)]
+    assert sum(message is not None for message in verdicts) > 15
     assert len(set(verdicts)) > 15
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))
 @pytest.mark.parametrize("place", ["study", "datasets", "detectors", "real"])
-def test_names_that_a_path_or_a_shell_would_trip_over_are_refused(config, place, name):
+def test_names_that_are_unsafe_in_a_path_or_a_shell_are_refused(config, place, name):
     if place == "study":
         config["study"] = name
     elif place == "real":
@@ -69,7 +69,7 @@ def test_names_that_a_path_or_a_shell_would_trip_over_are_refused(config, place,
         ("only", "only: [{0}]"),
     ],
 )
-def test_nothing_else_that_is_named_leads_out_of_the_project(config, key, section, name):
+def test_no_other_name_leads_out_of_the_project(config, key, section, name):
     message = verdict(laid_over(config, yaml.safe_load(section.format(f"'{name}'"))))
     assert key in message
     assert name in message
@@ -79,7 +79,7 @@ PLAIN = [value for value in VALUES if verdict({"given": value}) == verdict({"giv
 
 
 @pytest.mark.parametrize("key", ["preset", "like", "ablates", "detector", "sweep", "trials", "only", "seed"])
-def test_no_value_is_too_odd_for_what_lays_a_config_together(config, key):
+def test_merging_survives_any_value(config, key):
     for value in PLAIN:
         given = copy.deepcopy(config) | {"only": ["a"]}
         given["datasets"]["model_a"] |= {"preset": value} if key == "preset" else {}
@@ -88,7 +88,7 @@ def test_no_value_is_too_odd_for_what_lays_a_config_together(config, key):
         verdict(given | ({key: value} if key in ("only", "seed") else {}))
 
 
-def test_what_holds_itself_is_refused(config):
+def test_a_config_that_contains_itself_is_refused(config):
     config["training"]["again"] = config
     assert "does it contain itself?" in verdict(config)
     lines = ["a: &a [x, x, x, x, x, x, x, x, x, x]"]
@@ -111,7 +111,7 @@ def test_what_holds_itself_is_refused(config):
         ({"detectors": {"a": {"detector": "dcae", "sweep": {"latent": [1, 2]}}, "a_01": {"like": "dcae"}}}, ""),
     ],
 )
-def test_what_could_not_be_planned_or_kept_apart_is_refused(config, given, told):
+def test_impossible_plans_and_clashing_names_are_refused(config, given, told):
     message = verdict(laid_over(config, given))
     assert message.startswith(("datasets.model_a.images: ", "detectors.a.sweep: "))
 
@@ -133,7 +133,7 @@ TAGGED = [
 
 @pytest.mark.workflow
 @pytest.mark.parametrize("written", TAGGED)
-def test_snakemake_refuses_a_hostile_config_and_runs_nothing(tmp_path, written):
+def test_snakemake_refuses_a_hostile_config(tmp_path, written):
     folder = fresh_copy(tmp_path / "project")
     (folder / "hostile.yaml").write_text(written)
     output = snakemake(folder, "-n", "--cores", "1", "--configfile", "hostile.yaml", fails=True)
@@ -142,7 +142,7 @@ def test_snakemake_refuses_a_hostile_config_and_runs_nothing(tmp_path, written):
 
 
 @pytest.mark.workflow
-def test_a_checkout_in_a_folder_with_a_hostile_name_works_and_runs_nothing_else(tmp_path):
+def test_a_checkout_in_a_folder_with_a_hostile_name_works(tmp_path):
     folder = fresh_copy(tmp_path / FOLDER)
     snakemake(folder, "--cores", "1", *SMOKE, "--", "results/smoke/splits/model_a/seed-1.csv")
     assert (folder / "results/smoke/splits/model_a/seed-1.csv").exists()

@@ -1,4 +1,4 @@
-"""Files of some kinds, for tests that damage them."""
+"""Writers of files for tests that damage them."""
 
 import numpy as np
 import torch

@@ -1,6 +1,6 @@
-"""Hostile input, a function of a random generator: damaged files, configs with mistakes, names that trip up a shell.
+"""Hostile inputs from a random generator: damaged files, configs with errors, names that a shell would execute.
 
-For property tests here, and for campaigns that break a whole study.
+Property tests use them, and the campaigns of tests/torture, which damage a whole study.
 """
 
 import copy
@@ -10,56 +10,56 @@ from collections.abc import Iterator
 from typing import Any
 
 FOLDER = "a b; $(touch hacked) `touch hacked` \"q\" 'a' & | > ünï \\ *?~ #%"
-"""The name of a folder that runs `touch` where somebody forgot to quote it."""
+"""The name of a folder that runs `touch` wherever it is not quoted."""
 NAMES = ["a b", "a;b", "$(touch hacked)", "`id`", "../up", "/etc", "a/b", "", ".", "ünï", "{b}", "{config}", "a\n", "'"]
 NAMES += ['"', "-rf", "a|b", "a.b", "1a", "~", "\x00", "%s", "*", "C:\\x", "\u202e", "a" * 10_000 + "!"]
-"""Names that nothing in a study may have."""
+"""Names that are not allowed anywhere in a study."""
 VALUES = [None, True, -1, 0, 1e-320, 10**30, 1e308, math.inf, -math.inf, math.nan, "", "8", "1e999", [], {}, [[]]]
 VALUES += [[None], {"a": {}}, {"": 1}, {1: 2}, {None: None}, {"uniform": [1, 0]}, {"uniform": [math.nan, 1]}]
 VALUES += [{"uniform": {}}, {"normal": [0, 1e308]}, {"poisson": [1e300]}, {"powerlaw": [1e300, 1, 2]}, 1j, b"\xff"]
 VALUES += [{"uniform": ["0", "x"]}, {"truncnorm": [0, 1e-300, 1, 2]}, {"integers": [0, 1e300]}, (1, 2), {1, 2}, print]
 VALUES += [16**5000, "x" * 100_000, *NAMES]
-"""What a key may be given instead of what belongs there."""
+"""Values that a key may get instead of a valid one."""
 
 
 def damaged(content: bytes, rng: random.Random) -> bytes:
-    """Other bytes: cut short, with bits turned, a block overwritten or left out, or something after the end."""
-    found = content
-    while found == content:
-        place, length = rng.randrange(len(content)), rng.choice([1, 16, 512])
-        found = rng.choice(
+    """The content truncated, with a flipped bit, with a block overwritten or removed, or with bytes appended."""
+    changed = content
+    while changed == content:
+        position, length = rng.randrange(len(content)), rng.choice([1, 16, 512])
+        changed = rng.choice(
             [
-                content[:place],
-                content[:place] + bytes([content[place] ^ 1 << rng.randrange(8)]) + content[place + 1 :],
-                content[:place] + bytes(length) + content[place + length :],
-                content[:place] + content[place + length :],
+                content[:position],
+                content[:position] + bytes([content[position] ^ 1 << rng.randrange(8)]) + content[position + 1 :],
+                content[:position] + bytes(length) + content[position + length :],
+                content[:position] + content[position + length :],
                 content + rng.randbytes(length),
             ]
         )
-    return found
+    return changed
 
 
-def places(section: Any, above: tuple = ()) -> Iterator[tuple]:
-    """Where all keys and entries of a config are."""
+def key_paths(section: Any, above: tuple = ()) -> Iterator[tuple]:
+    """The paths of all keys and entries of a config."""
     entries = section.items() if isinstance(section, dict) else enumerate(section) if isinstance(section, list) else ()
     for key, value in entries:
         yield (*above, key)
-        yield from places(value, (*above, key))
+        yield from key_paths(value, (*above, key))
 
 
-def mistaken(config: dict, rng: random.Random) -> dict:
-    """A config in which one to three things are something else, are missing, or are called something else."""
+def with_errors(config: dict, rng: random.Random) -> dict:
+    """A config in which one to three entries are changed, missing, renamed or added."""
     config = copy.deepcopy(config)
     for _ in range(rng.randint(1, 3)):
-        *above, key = rng.choice(list(places(config)) or [("study",)])
+        *above, key = rng.choice(list(key_paths(config)) or [("study",)])
         section: Any = config
         for part in above:
             section = section[part]
-        what = rng.choice(["changed", "changed", "missing", "renamed", "added"])
-        if what == "changed":
+        error = rng.choice(["changed", "changed", "missing", "renamed", "added"])
+        if error == "changed":
             section[key] = copy.deepcopy(rng.choice(VALUES))
-        elif isinstance(section, list) or what == "missing":
+        elif isinstance(section, list) or error == "missing":
             del section[key]
         else:
-            section[rng.choice([f"{key}x", *NAMES])] = section.pop(key) if what == "renamed" else rng.choice(VALUES)
+            section[rng.choice([f"{key}x", *NAMES])] = section.pop(key) if error == "renamed" else rng.choice(VALUES)
     return config

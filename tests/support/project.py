@@ -12,15 +12,15 @@ from conftest import ROOT
 SMOKE = ["--configfile", "tests/config.yaml"]
 """The study on 16 x 16 pixels."""
 ON_SLURM = ["--profile", "slurm", "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "5"]
-"""On the Slurm of tests/slurm/cluster.sh, which keeps no accounts: so squeue is asked, and soon."""
+"""Arguments for the Slurm of tests/slurm/cluster.sh. It has no accounting: squeue is asked for the status, early."""
 ONE = [*SMOKE, "one.yaml"]
-"""Of its two data sets the first alone, which is half the jobs."""
-NEEDED = ["pyproject.toml", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
+"""Only the first of its two data sets, which is half of the jobs."""
+COPIED_PATHS = ["pyproject.toml", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
 
 
 def fresh_copy(folder: Path) -> Path:
-    """A copy of what runs; `one.yaml` leaves out a data set."""
-    for name in NEEDED:
+    """A copy of the files that a study needs, and `one.yaml`, which removes a data set."""
+    for name in COPIED_PATHS:
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_symlink():
@@ -33,8 +33,8 @@ def fresh_copy(folder: Path) -> Path:
     return folder
 
 
-def add_what_the_docs_add(folder: Path) -> list[Path]:
-    """Write the files of docs/adding.md into a copy, word by word: each is named before its block."""
+def add_files_of_the_docs(folder: Path) -> list[Path]:
+    """Write the files of docs/adding.md into a copy, verbatim. Each file is named before its block."""
     page = (ROOT / "docs/adding.md").read_text()
     named = re.findall(r"`((?:src|config)/[\w/]+\.\w+)`[^\n]*\n\n```\w+\n(.*?)```", page, re.DOTALL)
     for path, text in named:
@@ -42,8 +42,8 @@ def add_what_the_docs_add(folder: Path) -> list[Path]:
     return [folder / path for path, _ in named]
 
 
-def forget_all_but_images(folder: Path) -> None:
-    """Delete the small study's results, but for what simulations made."""
+def delete_all_but_images(folder: Path) -> None:
+    """Delete the results of the small study except its simulated images."""
     results = folder / "results/smoke"
     for path in (*results.iterdir(), *(results / "logs").iterdir()):
         if path.name not in ("shards", "logs", "simulate"):

@@ -1,4 +1,4 @@
-"""A conda channel in a folder: empty packages that have nothing but a name and a version, and a Python that works."""
+"""A conda channel in a folder: empty packages with a name and a version, and a working Python."""
 
 import bz2
 import hashlib
@@ -14,8 +14,8 @@ from pathlib import Path
 def write(folder: Path, versions: dict[str, str]) -> None:
     """Write a channel that holds each package in one version, and this Python.
 
-    The Python is a virtual environment: its `sys.prefix` is where it is installed. It sees the packages of the Python
-    that runs this, so that the other packages may be empty.
+    The Python is a virtual environment, so its `sys.prefix` is where it is installed. It imports the packages of the
+    Python that runs this function, so the other packages can be empty.
     """
     subdir = folder / "noarch"
     subdir.mkdir(parents=True)
@@ -25,7 +25,7 @@ def write(folder: Path, versions: dict[str, str]) -> None:
 
 
 def _python() -> dict[str, bytes | Path]:
-    """Files, and where `bin/python` links to."""
+    """The files of the package, and the target of the link `bin/python`."""
     interpreter = Path(sys._base_executable)
     library = Path(sysconfig.get_path("purelib")).relative_to(sys.prefix)
     seen = "\n".join(path for path in sys.path if path.endswith("site-packages"))
@@ -37,7 +37,7 @@ def _python() -> dict[str, bytes | Path]:
 
 
 def _package(folder: Path, name: str, version: str, content: dict[str, bytes | Path] | None = None):
-    """Write one package; its file name and its entry in the channel's index."""
+    """Write one package. Returns its file name and its entry in the index of the channel."""
     content = content or {}
     index = {"name": name, "version": version, "build": "0", "build_number": 0, "depends": [], "subdir": "noarch"}
     index["noarch"] = "generic"

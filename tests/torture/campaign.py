@@ -28,11 +28,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from artefact_makers import a_checkpoint
 from conftest import ROOT
-from hostile import damaged, mistaken
+from hostile import damaged, with_errors
 from oddlens.files.artefacts import DamagedFile, read_arrays, read_table
 from oddlens.files.tensors import read_tensors
 from oddlens.provenance.audit import verify
-from project import ON_SLURM, environment, forget_all_but_images, fresh_copy
+from project import ON_SLURM, delete_all_but_images, environment, fresh_copy
 
 HERE = Path(__file__).parent
 CLUSTER = ROOT / "tests/slurm/cluster.sh"
@@ -111,7 +111,7 @@ def killed(folder: Path, reference: dict[str, bytes], rng: random.Random) -> Tal
                 kills += 1
         wrong = [f"exit status {code}"] if code else faults_in(folder, reference)
         tried, survived, words = tried + kills, survived + kills * (not wrong), words or "; ".join(wrong[:3])
-        forget_all_but_images(folder)
+        delete_all_but_images(folder)
     return Tally(tried, survived, words)
 
 
@@ -160,13 +160,13 @@ def _refused(path: Path) -> bool:
     return False
 
 
-def mistaken_configs(folder: Path, rng: random.Random) -> Tally:
+def configs_with_errors(folder: Path, rng: random.Random) -> Tally:
     """Configs with random errors: Snakemake refuses them with a clear error, or plans them if they are valid."""
     default = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     configs: list[str] = []
     while len(configs) < CONFIGS:
         try:
-            configs.append(yaml.safe_dump(mistaken(default, rng), sort_keys=False))
+            configs.append(yaml.safe_dump(with_errors(default, rng), sort_keys=False))
         except (yaml.YAMLError, ValueError, RecursionError):  # YAML cannot represent it
             continue
     with ThreadPoolExecutor(2) as pool:
@@ -270,7 +270,7 @@ def attempt(kind: str, scratch: Path, undisturbed: Path, reference: dict[str, by
             report.line(part, tally, begin)
             begin = time.time()
     elif kind == "configs":
-        report.line(kind, mistaken_configs(folder, rng), begin)
+        report.line(kind, configs_with_errors(folder, rng), begin)
     else:
         faults = {"slurm": on_slurm, "killed": killed, "full": full_disk}[kind]
         report.line(kind, faults(folder, reference, rng), begin)

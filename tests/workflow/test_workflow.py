@@ -18,7 +18,7 @@ from oddlens.files.tensors import read_tensors
 from oddlens.pretrained import published_models
 from oddlens.provenance import benchmarks, records
 from oddlens.provenance.audit import verify
-from project import ONE, add_files_of_the_docs, environment, delete_all_but_images, fresh_copy, planned, snakemake
+from project import ONE, add_files_of_the_docs, delete_all_but_images, environment, fresh_copy, planned, snakemake
 from toy_lenses import SCALE, write_index, write_lens
 
 pytestmark = pytest.mark.workflow
