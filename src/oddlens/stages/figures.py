@@ -20,6 +20,8 @@ from oddlens.results.figures.style import families, save_figures
 from oddlens.results.tables.auc import ranking
 from oddlens.results.tables.dataset_scores import DatasetScores
 
+TABLES = ("auc", "summary", "bins", "population", "ablations", "selection")
+
 
 def draw_figures(
     outputs: Mapping[str, str | Path],
@@ -39,12 +41,12 @@ def draw_figures(
         dataset: the name of the data set.
         smooth: the normal class.
         rows: for each detector row its `role`.
-        tables: the result tables `auc`, `summary`, `bins`, `population`, `ablations` and `selection`.
+        tables: the result tables, among them `TABLES`.
         scores: the score file of each row.
         examples: the file of examples of each row.
         losses: the loss files of each row that has models of its own.
     """
-    every = {name: pd.read_csv(path) for name, path in tables.items()}
+    every = {name: pd.read_csv(tables[name]) for name in TABLES}
     read = {name: table[table["dataset"] == dataset] for name, table in every.items()}
     summary = read["summary"]
     best = best_of_families(summary, rows)

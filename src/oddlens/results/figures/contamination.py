@@ -59,7 +59,7 @@ def contamination_curves(auc: pd.DataFrame, summary: pd.DataFrame, rows: Rows, t
                 else:
                     axis.plot(np.r_[0, curve["contamination"]], np.r_[0, curve["change"]], **FAINT)
             axis.axhline(0, **REFERENCE_LINE)
-        line[0].set_ylabel(f"change of AUC, contaminant {contaminant}")
+        line[0].set_ylabel(f"change of AUC\ncontaminant: {contaminant}")
     for axis in axes[0]:
         axis.legend(**LEGEND)
     for axis in axes[-1]:
@@ -79,8 +79,8 @@ def _changes_by_seed(auc: pd.DataFrame) -> pd.DataFrame:
 def _draw_row(axis: Axes, curve: pd.DataFrame, seeds: pd.DataFrame, style: dict[str, Any], label: str) -> None:
     """The curve of one row with intervals over test images, and its seeds as dots."""
     bars = [curve["change"] - curve["change_low"], curve["change_high"] - curve["change"]]
-    points = np.r_[0, curve["contamination"]], np.r_[0, curve["change"]]
-    drawn = axis.errorbar(*points, yerr=[np.r_[0, bar] for bar in bars], **ERROR_BARS, label=label, **style)
+    x, y = np.r_[0, curve["contamination"]], np.r_[0, curve["change"]]
+    drawn = axis.errorbar(x, y, yerr=[np.r_[0, bar] for bar in bars], **ERROR_BARS, label=label, **style)
     axis.plot(seeds["contamination"], seeds["seed_change"], ".", color=drawn[0].get_color(), ms=3, alpha=0.5)
 
 

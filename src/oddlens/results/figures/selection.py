@@ -44,7 +44,7 @@ def _draw_row(axis: Axes, line: dict[Any, Any], marker: str, colour: Any, varian
     (x, x_low, x_high), (y, y_low, y_high) = (
         [line[c] for c in of] for of in (PSEUDO_AUC, ["auc", "auc_low", "auc_high"])
     )
-    bars = {"xerr": [[x - x_low], [x_high - x]], "yerr": [[y - y_low], [y_high - y]]}
+    bars: dict[str, Any] = {"xerr": [[x - x_low], [x_high - x]], "yerr": [[y - y_low], [y_high - y]]}
     axis.errorbar(x, y, **bars, fmt="none", ecolor=colour, elinewidth=0.6, alpha=0.5)
     axis.plot(x, y, marker, color=colour, ms=3 if variant else 6, label=None if variant else line["detector"])
     for mark, shape, size in (("chosen", "s", 10), ("best", "D", 8)):

@@ -1,4 +1,4 @@
-"""What odd images in the training set do: AUCs, slopes, remedies, and alarms at a threshold that was set before."""
+"""Contaminated training sets: AUCs, slopes, an example, remedies, and false alarms at a fixed threshold."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,18 +6,45 @@ from typing import Any
 import pandas as pd
 
 from oddlens.data.training_sets import LABELLED, MIXED
-from oddlens.results.pages.detection import both_ways, ranked
-from oddlens.results.pages.pieces import html, pivoted, uncertain
+from oddlens.results.pages.detection import ranked_detectors
+from oddlens.results.pages.formatting import by_dataset, html_table, pivoted, uncertain_column
+from oddlens.results.pages.paired_differences import both_directions
 from oddlens.results.tables.auc import ranking
 from oddlens.results.tables.columns import ALL, UNCONTAMINATED, VARIANTS, training_labels
+from oddlens.results.tables.contamination import AT_CHANCE
 from oddlens.results.tables.thresholds import CHANCE_MARGIN, SIGNIFICANCE_LEVEL
 
-EXAMPLE = 0.1
-"""The contaminated fraction that the text speaks of, or the nearest that a study has."""
+EXAMPLE_FRACTION = 0.1
+"""The contamination of the example in the text, or the nearest that a study has."""
 
 
-def contaminated(summary: pd.DataFrame) -> str | None:
-    """AUC against all anomalies: a line per row, a column per training set; none if all training was clean."""
+def contamination_section(
+    tables: Mapping[str, pd.DataFrame | None], study: dict[str, Any], rows: Mapping[str, Mapping]
+) -> dict[str, dict[str, str]]:
+    """Tables by data set: `aucs`, `slopes`, `remedies` and `false_alarms`. Those without lines are left out.
+
+    Args:
+        tables: the tables `summary`, `contamination`, `pairs` and `false_alarms`; None for a missing table.
+        study: the config as plain data.
+        rows: the `role` of each row.
+    """
+    summary = tables["summary"]
+    assert summary is not None
+    datasets, trainings = list(summary["dataset"].unique()), summary["training"].unique()
+    makers = {
+        "aucs": ("summary", auc_by_training_set),
+        "slopes": ("contamination", lambda table: slopes(table, rows)),
+        "remedies": ("pairs", lambda table: remedy_gains(table, study, trainings)),
+        "false_alarms": ("false_alarms", lambda table: false_alarms(table, summary, ("carried", "own"))),
+    }
+    return {
+        name: {} if (table := tables[source]) is None else by_dataset(datasets, table, make)
+        for name, (source, make) in makers.items()
+    }
+
+
+def auc_by_training_set(summary: pd.DataFrame) -> str | None:
+    """AUC against all anomalies: a line per row, a column per training set; None if all training sets were clean."""
     chosen = summary[
         (summary["anomaly"] == ALL) & (summary["contaminant"] != LABELLED) & ~summary["role"].isin(VARIANTS)
     ]
@@ -25,11 +52,11 @@ def contaminated(summary: pd.DataFrame) -> str | None:
         return None
     order = {row: k for k, row in enumerate(ranking(summary))}
     chosen = chosen.sort_values("detector", key=lambda column: column.map(order), kind="stable")
-    return html(pivoted(chosen.rename(columns={"detector": "row"}), ["row"], "training", "auc"))
+    return html_table(pivoted(chosen.rename(columns={"detector": "row"}), ["row"], "training", "auc"))
 
 
 def slopes(table: pd.DataFrame, rows: Mapping[str, Mapping]) -> str | None:
-    """What 10 % of odd training images cost, and where detectors break; against all anomalies, best clean first."""
+    """The change of the AUC per 10 % contamination and the break point of each detector, best clean AUC first."""
     table = table[(table["anomaly"] == ALL) & table["detector"].map(lambda row: rows[row]["role"] == "detector")]
     table = table.sort_values("clean_auc", ascending=False, kind="stable")
     if not len(table):
@@ -39,63 +66,71 @@ def slopes(table: pd.DataFrame, rows: Mapping[str, Mapping]) -> str | None:
     for contaminant, own in table.groupby("contaminant", sort=False):
         own = own.set_index("detector")
         spans = ("slope_low", "slope_high"), ("seed_slope_low", "seed_slope_high")
-        shown[f"{contaminant}: slope per 10 %"] = uncertain(own["slope_per_10"], own, *spans)
-        shown[f"{contaminant}: breaks at"] = own["verdict"]
-    return html(shown.rename_axis("row").reset_index())
+        shown[f"{contaminant}: slope per 10 %"] = uncertain_column(own["slope_per_10"], own, *spans)
+        shown[f"{contaminant}: break point"] = own["verdict"].replace(AT_CHANCE, "at chance level")
+    return html_table(shown.rename_axis("row").reset_index())
 
 
-def example(summary: pd.DataFrame) -> dict | None:
-    """One contaminated training set of a data set: who is best after it, and who lost least and most of those that
-    see."""
+def contamination_example(summary: pd.DataFrame) -> dict[str, Any] | None:
+    """One contaminated training set of a data set: the best detector after it, and the changes of the AUC.
+
+    `able` counts the detectors that are better than chance after clean training; of these, `smallest_change` and
+    `largest_change` are the lines of those that lost least and most.
+    """
     chosen = summary[
         (summary["anomaly"] == ALL) & (summary["role"] == "detector") & ~summary["contaminant"].isin(UNCONTAMINATED)
     ].dropna(subset=["auc", "change"])
     if not len(chosen):
         return None
     mixed = chosen[chosen["contaminant"] == MIXED] if (chosen["contaminant"] == MIXED).any() else chosen
-    fraction = min(mixed["contamination"].unique(), key=lambda p: abs(p - EXAMPLE))
-    there = mixed[mixed["contamination"] == fraction].drop_duplicates("detector")
-    seeing = there[there["auc"] - there["change"] > 0.5 + CHANCE_MARGIN].sort_values("change", kind="stable")
-    best = there.loc[there["auc"].idxmax()].to_dict()
-    return best | {
-        "seeing": len(seeing),
-        "steadiest": seeing.iloc[-1].to_dict() if len(seeing) else None,
-        "frailest": seeing.iloc[0].to_dict() if len(seeing) else None,
+    fraction = min(mixed["contamination"].unique(), key=lambda p: abs(p - EXAMPLE_FRACTION))
+    lines = mixed[mixed["contamination"] == fraction].drop_duplicates("detector")
+    able = lines[lines["auc"] - lines["change"] > 0.5 + CHANCE_MARGIN].sort_values("change", kind="stable")
+    return lines.loc[lines["auc"].idxmax()].to_dict() | {
+        "able": len(able),
+        "smallest_change": able.iloc[-1].to_dict() if len(able) else None,
+        "largest_change": able.iloc[0].to_dict() if len(able) else None,
     }
 
 
 def remedies(study: dict[str, Any]) -> dict[str, str]:
-    """Rows that are trained to withstand contamination, and the row that is the same without the remedy."""
+    """Rows with a remedy against contamination, and for each the row that differs in the remedy only."""
 
-    def without(entry: dict[str, Any]) -> dict[str, Any]:
-        kept = {k: v for k, v in entry["training"].items() if k not in ("robust", "assumed_contamination")}
-        return {"detector": entry["detector"], "settings": entry.get("settings"), "training": kept}
+    def without_remedy(entry: dict[str, Any]) -> dict[str, Any]:
+        training = {k: v for k, v in entry["training"].items() if k not in ("robust", "assumed_contamination")}
+        return {"detector": entry["detector"], "settings": entry.get("settings"), "training": training}
 
     plain = {row: e for row, e in study["detectors"].items() if e["training"].get("robust", "none") == "none"}
     robust = {row: e for row, e in study["detectors"].items() if row not in plain}
-    pairs = {row: [base for base, b in plain.items() if without(b) == without(e)] for row, e in robust.items()}
-    return {row: bases[0] for row, bases in pairs.items() if bases}
+    bases = {
+        row: [base for base, b in plain.items() if without_remedy(b) == without_remedy(e)] for row, e in robust.items()
+    }
+    return {row: same[0] for row, same in bases.items() if same}
 
 
-def remedied(pairs: pd.DataFrame, study: dict[str, Any], trainings: Iterable[str]) -> str | None:
-    """What each remedy changes at each contamination, against all anomalies; a star where it is significant."""
-    every = both_ways(pairs[pairs["anomaly"] == ALL])
-    named = [every[(every["a"] == row) & (every["b"] == base)] for row, base in remedies(study).items()]
-    if not any(map(len, named)):  # or none of them converged
+def remedy_gains(pairs: pd.DataFrame, study: dict[str, Any], trainings: Iterable[str]) -> str | None:
+    """The gain in AUC of each remedy after each training, against all anomalies; a star marks significant gains."""
+    every = both_directions(pairs[pairs["anomaly"] == ALL])
+    parts = [every[(every["a"] == row) & (every["b"] == base)] for row, base in remedies(study).items()]
+    if not any(map(len, parts)):  # none, or none of them converged
         return None
-    found = pd.concat(named).assign(row=lambda t: t["a"] + " over " + t["b"])
-    cells = uncertain(found["difference"], found, ("low", "high"), ("seed_low", "seed_high"))
-    found["cell"] = cells.where(found["p_holm"] > SIGNIFICANCE_LEVEL, cells + " *")
+    gains = pd.concat(parts).assign(row=lambda t: t["a"] + " vs. " + t["b"])
+    cells = uncertain_column(gains["difference"], gains, ("low", "high"), ("seed_low", "seed_high"))
+    gains["cell"] = cells.where(gains["p_holm"] > SIGNIFICANCE_LEVEL, cells + " *")
     order = {training: k for k, training in enumerate(trainings)}
-    return html(pivoted(found.sort_values("training", key=lambda t: t.map(order)), ["row"], "training", "cell"))
+    gains = gains.sort_values("training", key=lambda t: t.map(order))
+    return html_table(pivoted(gains, ["row"], "training", "cell"))
 
 
-def alarms(table: pd.DataFrame, summary: pd.DataFrame, calibrations: tuple[str, ...]) -> str | None:
-    """False alarms per 100,000 and the part of all odd lenses found, means over seeds; the detectors, best first.
+def false_alarms(table: pd.DataFrame, summary: pd.DataFrame, calibrations: tuple[str, ...]) -> str | None:
+    """False alarms per 100,000 and the detected percentage of anomalous lenses, means over seeds, best detector first.
 
-    Of several calibrations the first that a training set has. `summary` has the order of rows and training sets.
+    Args:
+        table: lines of `false_alarms.csv` of one data set.
+        summary: the table `summary`, which has the order of rows and training sets.
+        calibrations: in order of preference, for training sets that have several.
     """
-    detectors = ranked(summary)
+    detectors = ranked_detectors(summary)
     chosen = table[(table["anomaly"] == ALL) & table["detector"].isin(detectors)].dropna(subset="false_alarms")
     chosen = chosen.assign(training=training_labels(chosen), order=chosen["calibration"].map(calibrations.index))
     chosen = chosen.sort_values("order").drop_duplicates(["training", "detector", "seed"])
@@ -103,4 +138,4 @@ def alarms(table: pd.DataFrame, summary: pd.DataFrame, calibrations: tuple[str, 
     cells = [f"{a:,.0f} ({100 * t:.0f} %)" for a, t in zip(means["false_alarms"], means["tpr"], strict=True)]
     wide = means.assign(cell=cells).pivot(index="detector", columns="training", values="cell")
     wide = wide.reindex(index=detectors, columns=[t for t in summary["training"].unique() if t in wide])
-    return html(wide.rename_axis(index="row", columns=None).reset_index())
+    return html_table(wide.rename_axis(index="row", columns=None).reset_index())

@@ -1,42 +1,73 @@
-"""How well odd lenses are found, and who is better than whom: numbers for sentences, tables as HTML."""
+"""How well anomalous lenses are detected: the best rows, tables of rows by AUC, and controls."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import pandas as pd
 
-from oddlens.results.pages.pieces import html, interval, p_words, signed
+from oddlens.results.pages.formatting import html_table, interval_column
+from oddlens.results.pages.paired_differences import indistinguishable
 from oddlens.results.tables.auc import ranking
 from oddlens.results.tables.columns import ALL
-from oddlens.results.tables.thresholds import CHANCE_MARGIN, SIGNIFICANCE_LEVEL
+from oddlens.results.tables.thresholds import CHANCE_MARGIN
+
+N_LEADERS = 3
+"""How many of the best detectors the first table of a page lists."""
+KINDS = {"detector": "detector", "physics": "lens fit", "upper_bound": "upper bound"}
+"""The kinds of rows in the first table of a page, in order, and their labels."""
 
 
-def described(rows: Mapping[str, Mapping], descriptions: Mapping[str, str]) -> dict[str, list[tuple[str, str]]]:
-    """For each role the rows that are the same thing, by name, and what they are."""
-    found: dict[str, dict[str, list[str]]] = {role: {} for role in ("detector", "upper_bound", "reference", "control")}
+def descriptions_by_role(
+    rows: Mapping[str, Mapping], descriptions: Mapping[str, str]
+) -> dict[str, list[tuple[str, str]]]:
+    """For each role the names of rows with the same description, and the description."""
+    names: dict[str, dict[str, list[str]]] = {role: {} for role in ("detector", "upper_bound", "reference", "control")}
     for row, entry in rows.items():
-        found.get(entry["role"], {}).setdefault(descriptions[row], []).append(row)
-    return {
-        role: [(", ".join(names), description) for description, names in same.items()] for role, same in found.items()
-    }
+        names.get(entry["role"], {}).setdefault(descriptions[row], []).append(row)
+    return {role: [(", ".join(same), text) for text, same in of_role.items()] for role, of_role in names.items()}
 
 
-def best_of(judged: pd.DataFrame, pairs: pd.DataFrame, published: pd.DataFrame) -> dict:
-    """The best detector of a data set against all anomalies, beside its equals, the ceilings and what was published."""
-    every = judged[judged["anomaly"] == ALL].dropna(subset="auc").sort_values("auc", ascending=False, kind="stable")
-    found = every[every["role"] == "detector"] if (every["role"] == "detector").any() else every
-    if not len(found):
+def best_detector(judged: pd.DataFrame, pairs: pd.DataFrame, published: pd.DataFrame) -> dict[str, Any]:
+    """The line of the best detector of a data set against all anomalies, or of the best row without detectors.
+
+    `equals` are the rows without a significant difference to it, and `published` is the best published AUC. `detector`
+    is None if no row converged.
+
+    Args:
+        judged: lines of `summary.csv` of one data set after clean or labelled training.
+        pairs: the table `pairs`.
+        published: the table `published`.
+    """
+    lines = judged[judged["anomaly"] == ALL].dropna(subset="auc").sort_values("auc", ascending=False, kind="stable")
+    detectors = lines[lines["role"] == "detector"]
+    if not len(lines):
         return {"dataset": judged["dataset"].iloc[0], "detector": None}
-    first = found.iloc[0].to_dict()
-    every_pair = both_ways(pairs[(pairs["training"] == "clean") & (pairs["anomaly"] == ALL)])
-    ours = (every_pair["dataset"] == first["dataset"]) & (every_pair["a"] == first["detector"])
-    like = (published["dataset"] == first["dataset"]) & (published["reproduces"] == first["dataset"])
-    known = published[like & (published["anomaly"] == ALL) & (published["training"] == "clean")]
+    best: dict[Any, Any] = (detectors if len(detectors) else lines).iloc[0].to_dict()
+    same = (published["dataset"] == best["dataset"]) & (published["reproduces"] == best["dataset"])
+    known = published[same & (published["anomaly"] == ALL) & (published["training"] == "clean")]
     known = known.sort_values("published_auc", ascending=False)
-    return first | {
-        "equals": list(every_pair.loc[ours & (every_pair["p_holm"] > SIGNIFICANCE_LEVEL), "b"]),
-        "upper_bounds": every[every["role"] == "upper_bound"].to_dict("records"),
+    return best | {
+        "equals": indistinguishable(pairs, best["dataset"], best["detector"]),
         "published": known.iloc[0].to_dict() if len(known) else None,
     }
+
+
+def leaders(judged: pd.DataFrame, fits: Collection[str]) -> str | None:
+    """The best detectors, the lens fits and the upper bounds of one data set against all anomalies, as a table.
+
+    Args:
+        judged: lines of `summary.csv` of one data set after clean or labelled training.
+        fits: the rows that fit lenses.
+    """
+    lines = judged[judged["anomaly"] == ALL].dropna(subset="auc").sort_values("auc", ascending=False, kind="stable")
+    kind = lines["role"].mask(lines["detector"].isin(fits) & (lines["role"] == "detector"), "physics")
+    parts = {name: lines[kind == name].assign(kind=label) for name, label in KINDS.items()}
+    lines = pd.concat([part.head(N_LEADERS) if name == "detector" else part for name, part in parts.items()])
+    if not len(lines):
+        return None
+    table = pd.DataFrame({"row": lines["detector"], "kind": lines["kind"], "AUC": lines["auc"]}).assign(**_spans(lines))
+    table["detected at 1 % false positives"] = lines["tpr_at_fpr_01"].map(lambda rate: f"{100 * rate:.0f} %")
+    return html_table(table, f"leaders-{judged['dataset'].iloc[0]}")
 
 
 def scoreboard(judged: pd.DataFrame, roles: list[str]) -> str | None:
@@ -45,74 +76,31 @@ def scoreboard(judged: pd.DataFrame, roles: list[str]) -> str | None:
     every = chosen[chosen["anomaly"] == ALL].sort_values("auc", ascending=False, kind="stable").set_index("detector")
     if not len(every):
         return None
-    table = pd.DataFrame({"row": every.index, "kind": every["role"], "AUC": every["auc"]}, index=every.index)
-    table["95 % over test images"] = interval(every, "auc_low", "auc_high", "{:.3f}".format)
-    table["95 % over seeds"] = interval(every, "seed_low", "seed_high", "{:.3f}".format)
+    role = every["role"].str.replace("_", " ")
+    table = pd.DataFrame({"row": every.index, "role": role, "AUC": every["auc"]}, index=every.index)
+    table = table.assign(**_spans(every))
     for anomaly in [a for a in chosen["anomaly"].unique() if a != ALL]:
         table[f"AUC, {anomaly}"] = chosen[chosen["anomaly"] == anomaly].set_index("detector")["auc"]
     table["average precision"] = every["average_precision"]
-    table["found at 1 % false alarms"] = every["tpr_at_fpr_01"]
-    table["at 5 %"] = every["tpr_at_fpr_05"]
-    return html(table)
+    table["TPR at 1 % FPR"] = every["tpr_at_fpr_01"]
+    table["TPR at 5 % FPR"] = every["tpr_at_fpr_05"]
+    return html_table(table)
+
+
+def _spans(lines: pd.DataFrame) -> dict[str, pd.Series]:
+    """The columns with the 95 % intervals of AUCs."""
+    return {
+        "95 % over test images": interval_column(lines, "auc_low", "auc_high", "{:.3f}".format),
+        "95 % over seeds": interval_column(lines, "seed_low", "seed_high", "{:.3f}".format),
+    }
 
 
 def controls(judged: pd.DataFrame) -> list[dict]:
-    """The controls after clean training, and whether they are as good as blind."""
-    found = judged[(judged["role"] == "control") & (judged["anomaly"] == ALL)].dropna(subset="auc")
-    return found.assign(blind=(found["auc"] - 0.5).abs() < CHANCE_MARGIN).to_dict("records")
+    """The controls after clean training, and whether each is at chance level."""
+    lines = judged[(judged["role"] == "control") & (judged["anomaly"] == ALL)].dropna(subset="auc")
+    return lines.assign(at_chance=(lines["auc"] - 0.5).abs() < CHANCE_MARGIN).to_dict("records")
 
 
-def duels(pairs: pd.DataFrame, best: str | None) -> str | None:
-    """The best detector of a data set against each other row, after clean training, all anomalies together."""
-    every = both_ways(pairs[(pairs["training"] == "clean") & (pairs["anomaly"] == ALL)])
-    found = every[every["a"] == best].sort_values("difference", kind="stable")
-    shown = pd.DataFrame({f"{best} over": found["b"], "difference": signed(found["difference"])})
-    return html(shown.assign(**sureness(found)))
-
-
-def friedman(ranks: pd.DataFrame) -> dict | None:
-    """What the ranks over all tasks say; none if they are too few to say anything."""
-    ranked = ranks.dropna(subset="mean_rank")
-    if len(ranked) < 2 or ranked["tasks"].max() < 2:
-        return None
-    return {
-        "rows": len(ranked),
-        "tasks": int(ranked["tasks"].max()),
-        "best": ranked["detector"].iloc[0],
-        "chi2": ranked["friedman_chi2"].iloc[0],
-        "p": ranked["friedman_p"].iloc[0],
-        "least_p": 2 / 2 ** ranked["tasks"].max() * len(ranked) * (len(ranked) - 1) / 2,
-        "left_out": list(ranks.loc[ranks["mean_rank"].isna(), "detector"]),
-    }
-
-
-def ablations(table: pd.DataFrame) -> str | None:
-    """What each idea is worth against all anomalies, a line each."""
-    every = table[table["anomaly"] == ALL]
-    shown = every[["base", "base_auc", "ablation", "ablation_auc"]].rename(
-        columns={"base": "row", "base_auc": "AUC", "ablation": "without the idea", "ablation_auc": "AUC without"}
-    )
-    return html(shown.assign(gained=signed(every["gain"]), **sureness(every)))
-
-
-def both_ways(pairs: pd.DataFrame) -> pd.DataFrame:
-    """Each pair also as the other sees it."""
-    names = ["a", "b", "a_auc", "b_auc"]
-    turned = pairs.rename(columns=dict(zip(names, ["b", "a", "b_auc", "a_auc"], strict=True)))
-    for low, high in (("low", "high"), ("seed_low", "seed_high"), ("difference", "difference")):
-        turned[low], turned[high] = -turned[high], -turned[low]
-    return pd.concat([pairs, turned[pairs.columns]])
-
-
-def sureness(found: pd.DataFrame) -> dict[str, pd.Series]:
-    """The columns that say how sure differences are."""
-    return {
-        "95 % over test images": interval(found, "low", "high"),
-        "p (Holm)": p_words(found["p_holm"]),
-        "95 % over seeds": interval(found, "seed_low", "seed_high"),
-    }
-
-
-def ranked(summary: pd.DataFrame) -> list[str]:
-    """The rows that are detectors, best first."""
+def ranked_detectors(summary: pd.DataFrame) -> list[str]:
+    """The detectors, best first."""
     return [row for row in ranking(summary) if row in set(summary["detector"][summary["role"] == "detector"])]

@@ -1,65 +1,68 @@
-"""What a report says of real lenses, from their tables: numbers for its sentences, tables as HTML, pictures."""
+"""Real lenses: tables, problems and figures."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from oddlens.results.pages.pieces import embedded, html, interval, pivoted
+from oddlens.results.pages.formatting import embedded_image, html_table, interval_column, pivoted
 from oddlens.results.tables.findings import FLAGS
 from oddlens.results.tables.real import problem_lines
 from oddlens.statistics.false_alarm import one_in
 
 
-def real_lenses(
+def real_section(
     tables: Mapping[str, str | Path],
-    pictures: Mapping[str, str | Path],
+    images: Mapping[str, str | Path],
     rows: Container[tuple[str, str]] | None = None,
 ) -> dict[str, Any] | None:
-    """All that the template says of real lenses; None if there are none.
+    """The facts about real lenses; None if there are none.
 
     Args:
         tables: paths of `real`, `real_noise` and `real_claims`.
-        pictures: of each data set the folder with a picture of each lens.
-        rows: as (data set, row), those that are told of; by default all.
+        images: for each data set the folder with a figure of each lens.
+        rows: the rows that are shown, as (data set, row); by default all.
     """
     if not tables:
         return None
-    scored, noise, claims = (pd.read_csv(tables[name]) for name in ("real", "real_noise", "real_claims"))
+    scores, noise, claims = (pd.read_csv(tables[name]) for name in ("real", "real_noise", "real_claims"))
+    min_p = float(claims["min_p"].min()) if len(claims) else None
     if rows is not None:
-        scored, noise, claims = (_of(rows, table) for table in (scored, noise, claims))
-    known = scored.dropna(subset="score")
+        scores, noise, claims = (_of_rows(rows, table) for table in (scores, noise, claims))
+    known, measured = scores.dropna(subset="score"), noise.dropna(subset="auc_real")
     return {
         "objects": int(known["object"].nunique()),
-        "lenses": _by(known, _percentiles),
-        "problems": problem_lines(scored),
-        "claims": _by(claims, _claims),
-        "noise": _by(noise.dropna(subset="auc_real"), _noise),
-        "by_frame": _by(noise.dropna(subset="auc_real"), _by_frame),
-        "no_noise": sorted(set(noise["problem"].dropna())),
-        "pictures": {
-            dataset: {file.stem: embedded(file) for file in sorted(Path(folder).glob("*.png"))}
-            for dataset, folder in pictures.items()
+        "min_p": min_p,
+        "lenses": _by_dataset(known, _percentiles),
+        "problems": problem_lines(scores),
+        "claims": _by_dataset(claims, _claims),
+        "noise": _by_dataset(measured, _noise),
+        "noise_by_frame": _by_dataset(measured, _noise_by_frame),
+        "noise_problems": sorted(set(noise["problem"].dropna())),
+        "images": {
+            dataset: {file.stem: embedded_image(file) for file in sorted(Path(folder).glob("*.png"))}
+            for dataset, folder in images.items()
         },
     }
 
 
-def _of(rows: Container[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
-    """The lines of some rows, and those of none, which say what could not be used."""
+def _of_rows(rows: Container[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
+    """The lines of some rows, and lines without a row, which report unusable inputs."""
     own = [key in rows for key in zip(table["dataset"], table["detector"], strict=True)]
     return table[pd.Series(own, table.index) | table["detector"].isna()]
 
 
-def _by(table: pd.DataFrame, make) -> dict[str, str]:
-    """What `make` makes of the part of each data set."""
-    return {str(dataset): made for dataset, part in table.groupby("dataset", sort=False) if (made := html(make(part)))}
+def _by_dataset(table: pd.DataFrame, make: Callable[[pd.DataFrame], pd.DataFrame]) -> dict[str, str]:
+    """The result of `make` for the lines of each data set, as HTML."""
+    parts = table.groupby("dataset", sort=False)
+    return {str(dataset): html for dataset, part in parts if (html := html_table(make(part)))}
 
 
-def _percentiles(scored: pd.DataFrame) -> pd.DataFrame:
-    """A line for each row, a column for each lens: percentile, how many smooth ones score as high, flags."""
-    keys, figures = ["detector", "lens"], ["percentile", "false_alarm_probability", *FLAGS]
-    means = scored.reindex(columns=[*keys, *figures]).groupby(keys, sort=False)[figures].mean().reset_index()
+def _percentiles(scores: pd.DataFrame) -> pd.DataFrame:
+    """A line for each row, a column for each lens: percentile, false-alarm probability, flags."""
+    keys, values = ["detector", "lens"], ["percentile", "false_alarm_probability", *FLAGS]
+    means = scores.reindex(columns=[*keys, *values]).groupby(keys, sort=False)[values].mean().reset_index()
     means["cell"] = means["percentile"].map("{:.1f}".format) + " (" + means["false_alarm_probability"].map(one_in) + ")"
     for flag in FLAGS:
         means["cell"] += (means[flag] > 0).map({True: f", {flag.replace('_', ' ')}", False: ""})
@@ -70,11 +73,11 @@ def _percentiles(scored: pd.DataFrame) -> pd.DataFrame:
 
 def _claims(claims: pd.DataFrame) -> pd.DataFrame:
     shown = claims[["detector", "claimed", "rank", "lenses", "p", "min_p"]]
-    return shown.rename(columns={"detector": "row", "lenses": "of n lenses", "min_p": "least p that n allows"})
+    return shown.rename(columns={"detector": "row", "lenses": "lenses in total", "min_p": "smallest possible p"})
 
 
 def _noise(noise: pd.DataFrame) -> pd.DataFrame:
-    """A line for each row and frame, means over seeds; the intervals are those of one seed, averaged."""
+    """A line for each row and frame, means over seeds. The intervals are the mean intervals of single seeds."""
     means = noise.groupby(["detector", "frame"], sort=False).mean(numeric_only=True).reset_index()
 
     def span(name: str, number: str) -> list[str]:
@@ -84,8 +87,8 @@ def _noise(noise: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "row": means["detector"],
-            "noise of": means["frame"],
-            "real over simulated noise": means["noise_ratio"].map("{:.2f}".format),
+            "frame": means["frame"],
+            "real / simulated noise": means["noise_ratio"].map("{:.2f}".format),
             "AUC, simulated noise": span("auc_simulated", ".3f"),
             "AUC, real noise": span("auc_real", ".3f"),
             "change": span("change", "+.3f"),
@@ -94,13 +97,13 @@ def _noise(noise: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _by_frame(noise: pd.DataFrame) -> pd.DataFrame:
-    """AUCs: a line for each row, a column for each frame with how many times the simulated scatter its noise has."""
+def _noise_by_frame(noise: pd.DataFrame) -> pd.DataFrame:
+    """AUCs: a line for each row, a column for each frame with the ratio of its noise to the simulated noise."""
     means = noise.groupby(["detector", "frame"], sort=False).mean(numeric_only=True).reset_index()
     frames = means["frame"] + means["noise_ratio"].map(" (× {:.1f})".format)
     parts = []
     for name in ("auc_simulated", "auc_real"):
-        span = interval(means, f"{name}_low", f"{name}_high", "{:.2f}".format)
+        span = interval_column(means, f"{name}_low", f"{name}_high", "{:.2f}".format)
         part = means.assign(column=frames, cell=means[name].map("{:.3f}".format) + " (" + span + ")")
         parts.append(part if name == "auc_real" else part.assign(column="simulated noise"))
     cells = pd.concat(parts).drop_duplicates(["detector", "column"])

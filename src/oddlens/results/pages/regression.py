@@ -38,7 +38,9 @@ def short_section(datasets: Iterable[str], tables: Tables) -> dict[str, Any]:
     single = regression[regression["target"] == FRACTION].sort_values("log_score", ascending=False, kind="stable")
     single = single.drop_duplicates(["dataset", "class"])
     keys = ["dataset", "row", "class"]
-    many = fractions.sort_values("lenses", kind="stable").drop_duplicates(keys, keep="last").merge(single[keys], on=keys)
+    many = (
+        fractions.sort_values("lenses", kind="stable").drop_duplicates(keys, keep="last").merge(single[keys], on=keys)
+    )
     single, many = (table.sort_values(["dataset", "class"]) for table in (single, many))
     return regression_section(datasets, tables) | {
         "estimates": by_dataset(datasets, regression, _side_by_side),

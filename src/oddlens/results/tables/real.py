@@ -50,12 +50,12 @@ def claims_table(scores: pd.DataFrame) -> pd.DataFrame:
         value=("standardised_score", "mean"), claimed=("claimed", "max")
     )
     lines = []
-    for names, lenses in values.groupby(level=[0, 1], sort=False):
+    for (dataset, detector), lenses in values.groupby(level=[0, 1], sort=False):
         claimed = lenses["claimed"] > 0
         if claimed.any() and not claimed.all():
             ranks = lenses["value"].rank(ascending=False, method="max").astype(int)  # ties do not improve a rank
             objects = [str(name) for name in lenses.index.get_level_values("object")]
-            lines.append(_claim(*names, ranks.set_axis(objects), claimed.to_numpy()))
+            lines.append(_claim(str(dataset), str(detector), ranks.set_axis(objects), claimed.to_numpy()))
     return pd.DataFrame(lines, columns=CLAIM_COLUMNS)
 
 

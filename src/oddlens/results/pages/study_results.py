@@ -1,0 +1,161 @@
+"""The results of a study, as far as its folder has them: config, tables, figures and records."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from oddlens.config import comparison
+from oddlens.config.study import Study, parse_study
+from oddlens.provenance import environment, records
+from oddlens.results.pages.checked_tables import REQUIRED_COLUMNS, read_checked
+from oddlens.results.pages.formatting import embedded_image
+from oddlens.results.tables.columns import ALL, TRAINING_SET, UNCONTAMINATED
+from oddlens.schema.config_errors import ConfigError
+
+MIN_TRAINING_IMAGES = 1000
+"""Studies with fewer training images are trials, such as that of `make smoke`. They are used only if they are named."""
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """The folder of a study, and its config."""
+
+    folder: Path
+    config: Study
+
+    @property
+    def name(self) -> str:
+        """The name of the folder."""
+        return self.folder.name
+
+    @property
+    def precedence(self) -> tuple:
+        """A sort key: studies of several seeds first, then by training images and test images, most first, and by name.
+
+        A single seed says nothing about the scatter between trainings.
+        """
+        sets = self.config.contamination
+        return len(sets.seeds) < 2, -sets.images, -max(d.images.test for d in self.config.datasets.values()), self.name
+
+    @property
+    def rows(self) -> dict[str, dict]:
+        """The role and other properties of each row."""
+        return comparison.rows(self.config)
+
+    @property
+    def descriptions(self) -> dict[str, str]:
+        """The description of each row."""
+        return comparison.descriptions(self.config)
+
+    def fits_lenses(self, row: str) -> bool:
+        """Whether a row is a lens fit."""
+        entry = self.config.detectors.get(row)
+        return entry is not None and entry.fits_lenses
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A result table; None if it does not exist or has no lines.
+
+        Raises:
+            DamagedFile: see `read_checked`.
+        """
+        return read_checked(self.folder / "tables" / f"{name}.csv", name)
+
+    @cached_property
+    def judged(self) -> pd.DataFrame:
+        """The lines of `summary.csv` against all anomalies after clean (or labelled) training, of rows that converged.
+
+        `kind` is the role of the row, or `physics` for a detector that fits lenses; `fits` says whether it fits lenses.
+        """
+        summary = self.table("summary")
+        if summary is None:
+            return pd.DataFrame(columns=[*REQUIRED_COLUMNS["summary"], "kind"])
+        chosen = (summary["anomaly"] == ALL) & summary["contaminant"].isin(UNCONTAMINATED)
+        lines = summary[chosen].dropna(subset="auc")
+        fits = lines["detector"].map(self.fits_lenses) & lines["role"].isin(["detector", "ablation"])
+        return lines.assign(kind=lines["role"].mask(fits & (lines["role"] == "detector"), "physics"), fits=fits)
+
+    def figure(self, *place: str) -> str | None:
+        """A figure as a data URL; None if it does not exist."""
+        path = self.folder.joinpath("figures", *place).with_suffix(".png")
+        return embedded_image(path) if path.is_file() else None
+
+    def simulation(self, dataset: str) -> dict:
+        """The settings of the simulation of a data set."""
+        plain = self.config.datasets[dataset].plain()
+        return {section: plain[section] for section in ("lens", "source", "substructure", "camera")}
+
+    def same_simulation(self, dataset: str, other: "StudyResults") -> bool:
+        """Whether a data set has the same simulation in another study."""
+        known = dataset in self.config.datasets and dataset in other.config.datasets
+        return known and self.simulation(dataset) == other.simulation(dataset)
+
+    @property
+    def n_contaminated_sets(self) -> int:
+        """The number of contaminated training sets with results."""
+        summary = self.table("summary")
+        if summary is None:
+            return 0
+        lines = summary[~summary["contaminant"].isin(UNCONTAMINATED) & summary["change"].notna()]
+        return len(lines[TRAINING_SET].drop_duplicates())
+
+    @cached_property
+    def provenance(self) -> dict[str, list[str]]:
+        """The `commits`, `versions`, `machines` and `gpus` of its jobs from their records.
+
+        Without records, the commit in which the folder was last changed.
+        """
+        known = [record for record in records.read_all(self.folder).values() if record]
+        if known:
+            gpus = {record["machine"]["gpu"] for record in known} - {None}
+            return {**records.summarise(known), "gpus": sorted(gpus)}
+        folder = self.folder.resolve()
+        last = environment.git(folder.parents[1], "log", "-1", "--format=%h of %as", "--", str(folder))
+        committed = [f"committed in {last.strip()}"] if last and last.strip() else []
+        return {"commits": committed, "versions": [], "machines": [], "gpus": []}
+
+
+def read_study(folder: Path) -> StudyResults:
+    """The results in a folder.
+
+    Raises:
+        ValueError: if the folder has no config, or one that is not valid.
+    """
+    path = folder / "config.yaml"
+    try:
+        config = yaml.safe_load(path.read_text())
+        return StudyResults(folder, parse_study(config if isinstance(config, dict) else {}))
+    except OSError:
+        raise ValueError(f"{folder} is not a study: it has no config.yaml") from None
+    except ConfigError as error:
+        raise ValueError(f"{path} is not valid: {str(error).splitlines()[0]}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+
+
+def find_studies(results: Path, names: Iterable[str] = ()) -> list[StudyResults]:
+    """The named studies of a folder in the given order, or all studies but trials in their `precedence`.
+
+    Raises:
+        ValueError: if no study has results, or a config is damaged.
+    """
+    if names := list(names):
+        chosen = [read_study(results / name) for name in names]
+    else:
+        folders = [path.parent for path in sorted(results.glob("[!.]*/config.yaml"))]
+        every = map(read_study, folders)
+        chosen = [study for study in every if study.config.contamination.images >= MIN_TRAINING_IMAGES]
+        chosen = sorted(chosen, key=lambda study: study.precedence)
+    ready = [study for study in chosen if len(study.judged)]
+    if not ready:
+        named = f" among {', '.join(names)}" if names else ""
+        raise ValueError(f"{results} has no study with results{named}. Run `make study` to make one")
+    return ready
+
+
+def first_with(studies: Iterable[StudyResults], *tables: str) -> StudyResults | None:
+    """The first study that has some tables."""
+    return next((study for study in studies if all(study.table(name) is not None for name in tables)), None)
