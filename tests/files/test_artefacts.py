@@ -67,7 +67,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_what_is_whole_is_read(name, tmp_path):
+def test_undamaged_files_are_read(name, tmp_path):
     write, read = KINDS[name]
     write(tmp_path / name)
     read(tmp_path / name)
@@ -75,7 +75,7 @@ def test_what_is_whole_is_read(name, tmp_path):
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("part", [0.0, 0.3, 0.9, 0.999])
-def test_what_is_truncated_is_refused_with_its_path(name, part, tmp_path):
+def test_truncated_files_are_refused_with_their_path(name, part, tmp_path):
     write, read = KINDS[name]
     write(tmp_path / name)
     whole = (tmp_path / name).read_bytes()
@@ -85,7 +85,7 @@ def test_what_is_truncated_is_refused_with_its_path(name, part, tmp_path):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_what_is_altered_is_refused_with_its_path(name, tmp_path):
+def test_altered_files_are_refused_with_their_path(name, tmp_path):
     write, read = KINDS[name]
     write(tmp_path / name)
     content = bytearray((tmp_path / name).read_bytes())
@@ -103,8 +103,8 @@ def test_what_is_altered_is_refused_with_its_path(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_what_is_damaged_in_any_way_is_refused_with_its_path(name, tmp_path):
-    """Whatever a reader takes from a file is under its checksum."""
+def test_randomly_damaged_files_are_refused_with_their_path(name, tmp_path):
+    """The checksum covers every byte that a reader uses."""
     write, read = KINDS[name]
     write(tmp_path / name)
     whole, rng = (tmp_path / name).read_bytes(), random.Random(name)
@@ -115,7 +115,7 @@ def test_what_is_damaged_in_any_way_is_refused_with_its_path(name, tmp_path):
 
 
 @pytest.mark.parametrize("change", [lambda b: b[1:], lambda b: b[2:], lambda b: b"#  " + b[2:], lambda b: b" " + b])
-def test_a_table_that_lost_what_says_nothing_is_refused_too(change, tmp_path):
+def test_a_table_with_changed_blanks_is_refused(change, tmp_path):
     write_table(tmp_path / "a.csv", pd.DataFrame({"x": [1]}), kind="scores")
     (tmp_path / "a.csv").write_bytes(change((tmp_path / "a.csv").read_bytes()))
     with pytest.raises(DamagedFile, match="checksum"):
@@ -132,7 +132,7 @@ def test_writing_twice_gives_equal_bytes(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_others_of_the_group_may_read_what_the_umask_lets_them(name, tmp_path):
+def test_files_have_the_permissions_of_the_umask(name, tmp_path):
     before = os.umask(0o027)
     try:
         KINDS[name][0](tmp_path / name)
@@ -151,7 +151,7 @@ def test_an_altered_attribute_is_refused(tmp_path):
         read_arrays(tmp_path / "a.h5")
 
 
-def test_nothing_half_written_carries_the_final_name(tmp_path):
+def test_an_interrupted_write_leaves_the_old_file(tmp_path):
     (tmp_path / "a.txt").write_text("old")
     with pytest.raises(KeyboardInterrupt), atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("half")
@@ -160,14 +160,14 @@ def test_nothing_half_written_carries_the_final_name(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "a.txt"]
 
 
-def test_what_a_killed_writer_left_is_cleared_away(tmp_path):
+def test_temporary_files_of_killed_processes_are_deleted(tmp_path):
     (tmp_path / ".a.txt.99999999.part").write_text("half")  # above the largest process id
     with atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("whole")
     assert list(tmp_path.iterdir()) == [tmp_path / "a.txt"]
 
 
-def test_another_living_writer_keeps_its_file(tmp_path):
+def test_temporary_files_of_running_processes_are_kept(tmp_path):
     theirs = tmp_path / f".a.txt.{os.getppid()}.part"
     theirs.write_text("half")
     with atomic_write(tmp_path / "a.txt") as temporary:
@@ -181,7 +181,7 @@ def test_hdf5_of_another_kind_is_no_shard(tmp_path):
         shards.read(tmp_path / "a.h5")
 
 
-def test_a_missing_file_is_told_as_missing(tmp_path):
+def test_a_missing_file_is_reported_as_missing(tmp_path):
     for name, (_, read) in KINDS.items():
         with pytest.raises(FileNotFoundError):
             read(tmp_path / name)

@@ -1,4 +1,4 @@
-"""What cannot be written: one clear line, no half file, and what was there before is still there."""
+"""Files that cannot be written: a one-line error, no partial file, and the previous file is kept."""
 
 import errno
 import os
@@ -57,7 +57,7 @@ KINDS = {
 
 
 def refused(write, path):
-    """The line that tells that `path` cannot be written, and that it leaves all as it was."""
+    """The error of a write that fails and changes nothing."""
     before = {file: file.read_bytes() for file in path.parent.iterdir()}
     with pytest.raises(CannotWrite) as caught:
         write(path)
@@ -70,7 +70,7 @@ def refused(write, path):
 
 @contextmanager
 def no_larger_than(size):
-    """No file of this process may be larger, which fails as a full disk does, halfway."""
+    """Limit the size of files, so that writing fails halfway, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
@@ -81,30 +81,30 @@ def no_larger_than(size):
 
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.parametrize("size", [0, 5_000, 200_000])
-def test_what_fails_halfway_leaves_what_was_there(name, size, tmp_path):
+def test_a_write_that_fails_halfway_keeps_the_previous_file(name, size, tmp_path):
     (tmp_path / name).write_text("old")
     with no_larger_than(size):
         assert "larger than" in refused(KINDS[name], tmp_path / name)
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_full_disk_is_told_with_the_space_that_is_left(name, disk):
+def test_a_full_disk_is_reported_with_its_free_space(name, disk):
     (disk / name).write_text("old")
     assert f"the disk is full (0.3 MB are left in {disk}" in refused(KINDS[name], disk / name)
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_a_read_only_disk_disk_is_told(name, read_only_disk):
+def test_a_read_only_disk_is_reported(name, read_only_disk):
     assert f"{read_only_disk} is on a read-only file system" in refused(KINDS[name], read_only_disk / name)
 
 
-def test_a_folder_that_does_not_fit_is_not_there(disk):
+def test_a_folder_that_does_not_fit_is_not_created(disk):
     with pytest.raises(CannotWrite, match="export cannot be written: the disk is full"):
         a_folder(disk / "export")
     assert not list(disk.iterdir())
 
 
-def test_missing_permission_is_told_with_the_owner(forbidden):
+def test_missing_permission_is_reported_with_the_owner(forbidden):
     owner = pwd.getpwuid(os.getuid()).pw_name
     for path in (forbidden / "a.csv", forbidden / "new" / "a.csv"):
         with pytest.raises(CannotWrite, match=f"you may not write in {forbidden}, which belongs to {owner}"):
@@ -116,29 +116,29 @@ def _cannot_write(path):
     raise CannotWrite(path, errno.EROFS)
 
 
-def test_another_process_can_tell_it(tmp_path):
+def test_the_error_passes_from_worker_processes(tmp_path):
     with pytest.raises(CannotWrite, match="read-only"):
         Parallel(n_jobs=2)(delayed(_cannot_write)(tmp_path / name) for name in "ab")
 
 
-def test_the_number_is_found_where_a_library_only_says_it(tmp_path):
+def test_the_error_number_is_found_in_the_message_of_a_library(tmp_path):
     with pytest.raises(CannotWrite, match="quota"), explain_io_errors(tmp_path / "a.csv"):
         raise RuntimeError(f"I/O error: Disk quota exceeded (os error {errno.EDQUOT})")
 
 
-def test_an_error_of_another_file_stays_what_it_is(tmp_path):
+def test_an_error_about_another_file_is_unchanged(tmp_path):
     with pytest.raises(PermissionError), explain_io_errors(tmp_path / "a.csv"):
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "input.csv"))
 
 
 @pytest.mark.parametrize("error", [ValueError("no"), FileNotFoundError(errno.ENOENT, "no"), KeyboardInterrupt()])
-def test_any_other_error_stays_what_it_is(error, tmp_path):
+def test_other_errors_are_unchanged(error, tmp_path):
     with pytest.raises(type(error)) as caught, explain_io_errors(tmp_path / "a.csv"):
         raise error
     assert caught.value is error
 
 
-def test_what_is_told_once_is_told_as_it_was(tmp_path):
+def test_an_explained_error_is_not_explained_again(tmp_path):
     with pytest.raises(CannotWrite, match=r"inner\.csv"), explain_io_errors(tmp_path / "outer.log"):
         try:
             raise CannotWrite(tmp_path / "inner.csv", errno.ENOSPC)
@@ -146,7 +146,7 @@ def test_what_is_told_once_is_told_as_it_was(tmp_path):
             raise OSError(errno.ENOSPC, "the log is on the same disk")
 
 
-def test_a_full_scratch_disk_is_told(disk, tmp_path):
+def test_a_full_scratch_disk_is_reported(disk, tmp_path):
     KINDS["shard.h5"](tmp_path / "shard.h5")
     images = {"images": NUMBERS.astype(np.float32)[:, :, None], "index": np.arange(700)}
     shards.write(tmp_path / "shard.h5", shards.Shard(images, {"pool": "test", "class": "smooth"}))
@@ -154,7 +154,7 @@ def test_a_full_scratch_disk_is_told(disk, tmp_path):
         shards.read_all([tmp_path / "shard.h5"], disk)
 
 
-def test_hdf5_of_many_writes_is_whole(tmp_path):
+def test_hdf5_with_many_arrays_is_complete(tmp_path):
     arrays = {f"truth/{k}": NUMBERS[k] for k in range(500)}
     write_arrays(tmp_path / "a.h5", arrays, dataset="one")
     found, about = read_arrays(tmp_path / "a.h5")

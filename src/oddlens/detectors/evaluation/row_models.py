@@ -66,11 +66,12 @@ def load_row_model(
         RuntimeError: if the tensors of the model do not fit the detector.
     """
     recipe = rows[row]
-    fitter, residual_input = None, 0
+    fitter: ProvidesResiduals | None = None
+    residual_input = 0
     if recipe["input"] != "images":
-        fitter = _load(study, dataset, rows[recipe["fitting_row"]], fitting_seed)
-        residual_input = RESIDUAL_INPUTS.index(recipe["input"])
-        assert isinstance(fitter, ProvidesResiduals)
+        fitting_model = _load(study, dataset, rows[recipe["fitting_row"]], fitting_seed)
+        assert isinstance(fitting_model, ProvidesResiduals)
+        fitter, residual_input = fitting_model, RESIDUAL_INPUTS.index(recipe["input"])
     model = _load(study, dataset, recipe, seed, **recipe["scoring"])
     scores, _ = read_table(study / "scores" / dataset / f"{row}.csv", "scores")
     scores = scores.assign(score=scores[f"{recipe['training_set']}/{seed}"])
