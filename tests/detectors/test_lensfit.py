@@ -11,7 +11,7 @@ from oddlens.detectors.blocks.scan import Scan
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.model_files import save_model
 from oddlens.detectors.interface.image_module import KnownCamera
-from oddlens.detectors.lensfit import filled
+from oddlens.detectors.blocks.initial_parameters import fill_gaps
 from oddlens.lensing import camera, render, scene
 from oddlens.lensing.lens_light_residual import lens_light, principal_components
 from oddlens.lensing.model import PSF_TOLERANCE, LensModel, ModelImage
@@ -85,7 +85,7 @@ def test_its_jacobian_is_that_of_finite_differences(lenses):
             step = torch.zeros_like(parameters)
             step[:, k] = 1e-5
             difference = (model(parameters + step) - model(parameters - step)) / 2e-5
-            tolerance = 1e-4 if name != "an amplitude" else 0.02  # docs/detectors.md: the PSF of source_pixels is rough
+            tolerance = 1e-4 if name != "an amplitude" else 0.02  # the PSF of source pixels is coarser
             assert (difference - jacobian[:, k]).abs().max() < tolerance * difference.abs().max(), name
     finally:
         model.float()
@@ -260,7 +260,7 @@ def test_significance_is_standard_normal_with_masks(planted, correlation):
 def test_gaps_are_filled_from_their_rim():
     flat, gap = torch.full((2, 1, 8, 8), 3.0), torch.zeros(2, 1, 8, 8, dtype=torch.bool)
     gap[0, :, :6, 1:5] = True
-    torch.testing.assert_close(filled(flat.masked_fill(gap, torch.nan)), flat)
+    torch.testing.assert_close(fill_gaps(flat.masked_fill(gap, torch.nan)), flat)
 
 
 # --- the evidence of many masses, and the odds of one ----------------------------------------------------------------
@@ -407,7 +407,7 @@ def test_correlated_noise_is_made_white():
 
 @pytest.fixture(scope="module")
 def trained():
-    model = loading.detector("lensfit").build(16, seed=1, simulation=SMALL.plain(), lenses=1024, places=9)
+    model = loading.detector("lensfit").build(16, seed=1, simulation=SMALL.plain(), lenses=1024, scan_side=9)
     renderer = render.renderer(SMALL.camera, "smooth")
     scenes = scene.draw_scenes(SMALL, 3, "d", "test", "smooth", np.arange(64))
     seen = renderer(scenes)["image"]
@@ -420,14 +420,14 @@ def test_a_start_without_truth_reaches_the_optimum(trained):
     model, images = trained
     scaled = torch.from_numpy(images)[:, None] / model.scale
     with torch.no_grad():
-        found = [model.fitted(part) for part in scaled.split(8)]
+        found = [model.fit_lenses(part) for part in scaled.split(8)]
     assert torch.cat([f.converged for f in found]).float().mean() > 0.95
     assert torch.cat([f.objective for f in found]).median() < 1.1 * 16**2
 
 
 @pytest.fixture(scope="module")
 def library():
-    model = loading.detector("lensfit").build(16, seed=1, simulation=SMALL.plain(), lenses=1024, places=9, tries=4)
+    model = loading.detector("lensfit").build(16, seed=1, simulation=SMALL.plain(), lenses=1024, scan_side=9, library_tries=4)
     model.fit(np.random.default_rng(1).random((64, 16, 16)).astype("f4"), seed=1, camera=KnownCamera(1e-3, 1.6e-4, 2.1))
     return model
 
@@ -439,7 +439,7 @@ def test_a_library_serves_as_a_start_without_a_network(trained, library):
     for kind in (model, library):
         with torch.no_grad():
             scaled = torch.from_numpy(images)[:, None] / kind.scale
-            fits = [kind.fitted(part) for part in scaled.split(8)]
+            fits = [kind.fit_lenses(part) for part in scaled.split(8)]
         assert torch.cat([f.converged for f in fits]).float().mean() > 0.9
         objectives.append(torch.cat([f.objective for f in fits]))
     assert (objectives[1] < 1.01 * objectives[0]).float().mean() > 0.8
@@ -461,17 +461,17 @@ def test_of_two_fits_the_better_counts():
 @pytest.mark.parametrize("scatter", [0.1, 0.5])
 def test_the_scatter_of_cells_is_learnt_from_images(scatter):
     model = loading.detector("lensfit").build(
-        16, seed=1, simulation=SMALL.plain(), lenses=512, places=3, source_pixels=5
+        16, seed=1, simulation=SMALL.plain(), lenses=512, scan_side=3, source_pixels=5
     )
     scenes = scene.draw_scenes(SMALL, 3, "d", "test", "smooth", np.arange(64))
-    parameters = torch.tensor(model.model.parametrisation.of_scenes(scenes.lens)).float()
+    parameters = torch.tensor(model.lens_model.parametrisation.of_scenes(scenes.lens)).float()
     generator = torch.Generator().manual_seed(5)
     amplitudes = scatter * torch.randn(64, 25, generator=generator)
-    parameters[:, len(model.model.names) :] = amplitudes
-    images = noisy(model.model(parameters).clamp(min=0), NoiseModel(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
+    parameters[:, len(model.lens_model.names) :] = amplitudes
+    images = noisy(model.lens_model(parameters).clamp(min=0), NoiseModel(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
     training = {"epochs": 60, "batch_size": 64}
     model.fit(images, seed=1, camera=KnownCamera(1e-3, 1.6e-4, 2.1), training=training)
-    learnt = model.scatter[len(model.model.names)].item()
+    learnt = model.population.scatter[len(model.lens_model.names)].item()
     assert scatter / 2 <= learnt <= 2 * scatter
 
 
@@ -501,7 +501,7 @@ def test_the_least_mass_is_that_which_is_seen_with_five_sigma(trained):
     assert beyond[0].sum() == 16**2 - 12**2  # the places reach to 2.4 of 3.2 arcsec
     assert (least[~beyond] > 0).all()
     found = model.scores_and_findings(images)[1]
-    above = np.nanmin(least, axis=(1, 2)) / found["least_arcsec2"]  # between places it is interpolated
+    above = np.nanmin(least, axis=(1, 2)) / found["min_detectable_arcsec2"]  # between places it is interpolated
     assert above.min() > 0.99
     assert np.median(above) < 1.5
     # Masses show where the light is, not in the middle of the ring.
@@ -540,10 +540,10 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
     assert table.query("start == 'network'")["reached"].min() > 28
     assert table.query("start == 'library'")["reached"].min() > 24
     # From anywhere but the truth fits do not arrive.
-    scatter = model.scatter.clone()
-    model.scatter *= 8
+    scatter = model.population.scatter.clone()
+    model.population.scatter *= 8
     save_model(model, tmp_path / "lost", row="lensfit")
-    model.scatter.copy_(scatter)
+    model.population.scatter.copy_(scatter)
     fit_convergence(
         tmp_path / "fit_convergence", tmp_path / "lost", paths, dataset="d", row="lensfit", images=200, device="cpu"
     )
@@ -597,10 +597,10 @@ def test_an_image_that_shows_too_little_is_doubtful_and_one_that_shows_nothing_i
 def test_lenses_that_the_world_cannot_have_are_flagged(trained, tmp_path):
     model, images = trained
     assert model.scores_and_findings(images)[1]["at_bounds"].mean() < 0.05
-    scenes = scene.draw_scenes(model.smooth, 3, "d", "test", "smooth", np.arange(16))
-    far = torch.tensor(model.model.parametrisation.of_scenes(scenes.lens)).float()
-    far[:, model.model.names.index("einstein_radius")] = 2.4
-    seen = noisy(model.model(far), NoiseModel(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
+    scenes = scene.draw_scenes(model.population.simulation, 3, "d", "test", "smooth", np.arange(16))
+    far = torch.tensor(model.lens_model.parametrisation.of_scenes(scenes.lens)).float()
+    far[:, model.lens_model.names.index("einstein_radius")] = 2.4
+    seen = noisy(model.lens_model(far), NoiseModel(1e-3, 1.6e-4)).view(-1, 16, 16).numpy()
     found = model.scores_and_findings(seen)[1]
     assert (found["at_bounds"] + found["doubtful"]).mean() > 0.9
     assert found["at_bounds"].mean() > 0.5
@@ -648,7 +648,7 @@ def test_training_images_only_set_the_unit():
         images = np.random.default_rng(seed).random((64, 16, 16)).astype("f4")
         images[0, 0, :] = 2.0  # the same brightest pixels
         images[seed, 1] = np.nan
-        model = kind.build(16, seed=1, simulation=SMALL.plain(), lenses=128, places=3)
+        model = kind.build(16, seed=1, simulation=SMALL.plain(), lenses=128, scan_side=3)
         model.fit(images, seed=1, camera=KnownCamera(1e-3, 1.6e-4, 2.1), training={"epochs": 2, "batch_size": 32})
         made.append(model.score(asked))
     np.testing.assert_array_equal(*made)
@@ -665,7 +665,7 @@ def test_a_gpu_fits_as_many_pixels_at_once_for_large_and_small_images():
     plain = SMALL.plain()
     simulations = {n: plain | {"camera": plain["camera"] | {"pixels": n}} for n in (16, 64)}
     small, large = (
-        loading.detector("lensfit").build(n, simulation=simulation, places=3) for n, simulation in simulations.items()
+        loading.detector("lensfit").build(n, simulation=simulation, scan_side=3) for n, simulation in simulations.items()
     )
     assert small.at_once == large.at_once == 8
     # A device without numbers, as there is no GPU where tests run.
