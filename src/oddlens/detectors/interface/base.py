@@ -124,16 +124,7 @@ class Detector(ImageModule, ABC):
             kept_labels = None if labels is None else labels[kept]
             view = TrainingImages(images, rows[kept], kept_labels, device, known_anomalies)
             self._set_units(view, camera)
-            with torch.no_grad():
-                self.prepare(view, seeded_generator(seed, "prepare", device))
-            trainer = Trainer(
-                self, self.objectives(), view, seed=seed, settings=settings, checkpoint=checkpoint, on_epoch=on_epoch
-            )
-            history = trainer.run()
-            with torch.no_grad():
-                self.eval()
-                self.conclude(view, seeded_generator(seed, "conclude", device))
-            return history
+            return self._train(view, seed, settings, checkpoint, on_epoch)
 
         history = train(np.arange(len(rows)), checkpoint)
         if settings.robust == "refine":
@@ -180,6 +171,27 @@ class Detector(ImageModule, ABC):
                 f"{type(self).__name__}: the scores of {np.sum(~np.isfinite(scores))} images are not finite"
             )
         return scores, dict(zip(self.findings, findings, strict=True))
+
+    def _train(
+        self,
+        images: TrainingImages,
+        seed: int,
+        settings: TrainingSettings,
+        checkpoint: Path | None,
+        on_epoch: Callable[[EpochRecord], None] | None,
+    ) -> History:
+        """One training: `prepare`, the epochs, `conclude`."""
+        device = images.device
+        with torch.no_grad():
+            self.prepare(images, seeded_generator(seed, "prepare", device))
+        trainer = Trainer(
+            self, self.objectives(), images, seed=seed, settings=settings, checkpoint=checkpoint, on_epoch=on_epoch
+        )
+        history = trainer.run()
+        with torch.no_grad():
+            self.eval()
+            self.conclude(images, seeded_generator(seed, "conclude", device))
+        return history
 
     def _check_labels(
         self, images: np.ndarray, rows: np.ndarray, labels: np.ndarray | None, known_anomalies: np.ndarray | None
