@@ -1,4 +1,4 @@
-"""Result tables from scores that are made up, so that every number can be known."""
+"""Result tables of made-up scores, so that every number is known."""
 
 from itertools import product
 from typing import get_args
@@ -59,8 +59,8 @@ def column(scored, row, training_set, seed):
 def areas(scored, anomaly, *columns):
     """The areas of some columns by the function of the metrics alone."""
     values, lens = np.stack(columns), scored.images["index"].to_numpy()
-    normal, odd = scored.positions("smooth"), scored.positions(anomaly)
-    return metrics.areas(values[:, normal], values[:, odd], lens[normal], lens[odd])
+    normal, anomalous = scored.positions("smooth"), scored.positions(anomaly)
+    return metrics.areas(values[:, normal], values[:, anomalous], lens[normal], lens[anomalous])
 
 
 # --- auc, summary, comparison ----------------------------------------------------------------------------------------
@@ -94,7 +94,7 @@ def test_models_that_diverged_have_a_line_and_no_figures(read):
     assert none["auc"].isna().all()
 
 
-def test_the_summary_keeps_the_two_kinds_of_interval_apart(read, scored):
+def test_the_summary_has_both_kinds_of_interval(read, scored):
     summary, auc = read["summary"], read["auc"]
     here = "dataset == 'model_b' and detector == 'good' and contaminant == 'mixed' and anomaly == 'cdm'"
     found, seeds = summary.query(here).iloc[0], auc.query(here)["auc"]
@@ -174,7 +174,7 @@ def test_a_family_of_pairs_is_one_training_set_and_anomaly(read):
     pairs = read["pairs"]
     assert set(pairs["training"]) == {"clean", "cdm 20%", "mixed 5%"}
     clean = pairs.query("dataset == 'model_a' and training == 'clean' and anomaly == 'all'")
-    assert len(clean) == 5 * 4 / 2  # a ceiling stands among the clean, ablations don't
+    assert len(clean) == 5 * 4 / 2  # an upper bound counts among the clean rows, ablations do not
     assert (clean["difference"] >= 0).all()
     assert clean["p_holm"].min() == pytest.approx(min(1, 10 * clean["p"].min()), rel=1e-4, abs=1e-8)
     assert (clean["p_holm"] >= clean["p"]).all()
@@ -183,7 +183,7 @@ def test_a_family_of_pairs_is_one_training_set_and_anomaly(read):
     assert set(cdm.query("a == 'good' and b == 'dcae'")["seeds"]) == {2}
 
 
-def test_candidates_are_chosen_by_probes_and_judged_by_test_images(read):
+def test_candidates_are_chosen_by_pseudo_anomalies_and_evaluated_on_test_images(read):
     found = read["selection"]
     assert set(found["detector"]) == set(made_up.ROWS)
     assert not found.loc[found["sweep"].isna(), ["chosen", "best"]].to_numpy().any()
@@ -204,7 +204,7 @@ def test_candidates_are_chosen_by_probes_and_judged_by_test_images(read):
     assert (found["pseudo_anomaly_auc_low"] <= found["pseudo_anomaly_auc"]).all()
 
 
-def test_ablations_stand_beside_their_base(read):
+def test_the_gain_is_that_of_the_base_over_the_ablation(read):
     found, auc = read["ablations"], read["summary"]
     assert len(found) == 2 * 3
     line = found.query("dataset == 'model_a' and anomaly == 'all'").iloc[0]
@@ -224,8 +224,8 @@ def test_ranks_by_hand():
     ]
     lines = pd.DataFrame(rows)
     lacking = lines[lines["detector"] == "third"].iloc[:3].assign(detector="lacking")
-    ceiling = lines[lines["detector"] == "first"].assign(detector="top", role="upper_bound")
-    lines = pd.concat([lines, lacking, ceiling, lines.assign(anomaly="all")])
+    upper_bound = lines[lines["detector"] == "first"].assign(detector="top", role="upper_bound")
+    lines = pd.concat([lines, lacking, upper_bound, lines.assign(anomaly="all")])
     ranks = ranks_table(lines).set_index("detector")
     assert list(ranks.index) == ["first", "second", "third", "lacking"]
     assert list(ranks["mean_rank"][:3]) == [1.25, 1.75, 3.0]
@@ -256,7 +256,7 @@ def test_the_break_point_is_where_a_tenth_of_the_excess_is_lost(auc, point, word
     assert found[1] == words
 
 
-def test_the_slope_is_that_of_a_straight_line_and_blind_rows_have_no_break_point(read):
+def test_the_slope_is_that_of_a_straight_line_and_rows_at_chance_level_have_no_break_point(read):
     curve = read["summary"].query("dataset == 'model_a' and detector == 'good' and anomaly == 'all'")
     curve = curve[curve["contaminant"].isin(["none", "mixed"])]
     found = (
@@ -272,7 +272,7 @@ def test_the_slope_is_that_of_a_straight_line_and_blind_rows_have_no_break_point
     assert {"supervised", "good_mse"}.isdisjoint(found.index.get_level_values(0))
 
 
-def alarming():
+def contaminated_scores():
     """Two models of one row: the contaminated one has the same ranks, and scores half as high."""
     lenses, rng = 1000, np.random.default_rng(0)
     images = pd.concat(
@@ -285,8 +285,8 @@ def alarming():
     return DatasetScores("a", "smooth", images, models, np.stack([clean, clean / 2, np.full(len(images), np.nan)]))
 
 
-def test_alarms_at_ones_own_threshold_and_at_one_that_was_carried():
-    found = false_alarms_table(alarming()).set_index(["calibration", "contamination", "anomaly"])
+def test_false_alarms_at_the_own_and_at_a_carried_threshold():
+    found = false_alarms_table(contaminated_scores()).set_index(["calibration", "contamination", "anomaly"])
     own = found.loc[("own", 0.0, "cdm")]
     assert 300 < own["false_alarms"] < 2000
     assert own["false_alarms_low"] < own["false_alarms"] < own["false_alarms_high"]
@@ -299,8 +299,8 @@ def test_alarms_at_ones_own_threshold_and_at_one_that_was_carried():
     assert ("carried", 0.0, "cdm") not in found.index
 
 
-def test_smooth_test_images_keep_what_is_claimed():
-    scored = alarming()
+def test_false_alarm_probabilities_are_calibrated():
+    scored = contaminated_scores()
     found = false_alarm_probabilities_table(scored, false_alarm_probabilities(scored))
     assert list(found["contaminant"]) == ["none"]
     line = found.iloc[0]
@@ -312,15 +312,15 @@ def test_smooth_test_images_keep_what_is_claimed():
     assert line["anomalous_median"] < 0.05
 
 
-def test_the_oddest_images_have_names_and_the_medians_of_seeds(read, scored):
-    odd = read["most_anomalous"]
-    rows = odd.groupby(["dataset", "detector"])
-    assert set(map(tuple, odd[["dataset", "detector"]].to_numpy())) == set(
+def test_the_most_anomalous_images_have_ids_and_medians_over_seeds(read, scored):
+    anomalous = read["most_anomalous"]
+    rows = anomalous.groupby(["dataset", "detector"])
+    assert set(map(tuple, anomalous[["dataset", "detector"]].to_numpy())) == set(
         product(("model_a", "model_b"), made_up.ROWS)
     )
     assert (rows.size() == N_MOST_ANOMALOUS).all()
-    assert rows["false_alarm_probability"].apply(lambda chance: chance.is_monotonic_increasing).all()
-    first = odd.query("dataset == 'model_b' and detector == 'good' and rank == 1").iloc[0]
+    assert rows["false_alarm_probability"].apply(lambda probability: probability.is_monotonic_increasing).all()
+    first = anomalous.query("dataset == 'model_b' and detector == 'good' and rank == 1").iloc[0]
     assert first["id"] == f"model_b/test/{first['class']}/{first['index']}"
     at = np.flatnonzero((scored.images[["pool", "class", "index"]] == first[["pool", "class", "index"]]).all(axis=1))
     seeds = [column(scored, "good", "none-0", s) for s in (1, 2, 3)]
@@ -330,8 +330,8 @@ def test_the_oddest_images_have_names_and_the_medians_of_seeds(read, scored):
     )
 
 
-def test_models_that_diverged_claim_nothing(read):
-    scored = alarming()
+def test_models_that_diverged_have_no_probabilities(read):
+    scored = contaminated_scores()
     lost = DatasetScores("a", "smooth", scored.images, scored.models.assign(status="diverged"), scored.values)
     line = false_alarm_probabilities_table(lost, false_alarm_probabilities(lost)).iloc[0]
     assert line[["ks", "realised_20", "anomalous_median"]].isna().all()
@@ -347,10 +347,10 @@ def test_bins_of_the_lens_pair_twins_and_bins_of_the_substructure_do_not(made, s
     assert mine.loc[("peak_signal_to_noise", 1), "n_normal"] == 20
     assert mine.loc[("substructure_mass_msun", 4), "auc"] > mine.loc[("substructure_mass_msun", 1), "auc"]
     unbinned = {"vortex_length_arcsec", "heaviest_y_arcsec", "heaviest_x_arcsec", "area_per_msun"}
-    unbinned |= {"substructure_fraction"}  # but in the population
+    unbinned |= {"substructure_fraction"}  # used by the table of populations
     assert set(found.query("anomaly == 'cdm'")["truth"]) == set(truth.columns[3:]) - unbinned
-    assert set(found["detector"]) == set(made_up.ROWS)  # ceilings and ablations after their own training
-    # the twins' bin is of the smooth image's truth, whatever the odd image's
+    assert set(found["detector"]) == set(made_up.ROWS)  # upper bounds and ablations after their own training
+    # the twins' bin is of the smooth image's truth, whatever the anomalous image's
     other = truth.assign(peak_signal_to_noise=truth["peak_signal_to_noise"].where(truth["class"] == "smooth", 1.0))
     pd.testing.assert_frame_equal(bins_table(scored, other), found)
 
@@ -364,8 +364,8 @@ def test_noise_is_that_of_the_median_smooth_lens(made, read):
     home = summary[summary["contaminant"].isin(columns.UNCONTAMINATED)].reset_index(drop=True)
     pd.testing.assert_frame_equal(noise[["dataset", "detector", "auc"]], home[["dataset", "detector", "auc"]])
     assert noise_table(summary, {}, {}).empty
-    odd_too = pd.DataFrame({"pool": ["test", "test", "validation"], "class": ["smooth", "cdm", "smooth"]})
-    assert median_signal(odd_too.assign(peak_signal_to_noise=[40.0, 90.0, 70.0]), "smooth") == 40
+    with_anomalous = pd.DataFrame({"pool": ["test", "test", "validation"], "class": ["smooth", "cdm", "smooth"]})
+    assert median_signal(with_anomalous.assign(peak_signal_to_noise=[40.0, 90.0, 70.0]), "smooth") == 40
 
 
 def test_a_truth_that_is_the_same_as_another_has_no_bins_of_its_own(made, scored):
@@ -375,11 +375,11 @@ def test_a_truth_that_is_the_same_as_another_has_no_bins_of_its_own(made, scored
 
 
 def shifted(random, *, shift, of_lens, validation=600, test=150, seeds=2):
-    """Scores of validation images, odd ones and their twins: normal, a part `of_lens` of the variance the lens's."""
-    lens, odd = random.normal(size=(1, validation + test)), random.normal(size=(seeds, test))
+    """Scores of validation images, anomalous images and their twins: normal, with a part `of_lens` of the variance."""
+    lens, anomalous = random.normal(size=(1, validation + test)), random.normal(size=(seeds, test))
     smooth = np.sqrt(of_lens) * lens + np.sqrt(1 - of_lens) * random.normal(size=(seeds, validation + test))
-    odd = shift + np.sqrt(of_lens) * lens[:, validation:] + np.sqrt(1 - of_lens) * odd
-    return smooth[:, :validation], odd, smooth[:, validation:]
+    anomalous = shift + np.sqrt(of_lens) * lens[:, validation:] + np.sqrt(1 - of_lens) * anomalous
+    return smooth[:, :validation], anomalous, smooth[:, validation:]
 
 
 @pytest.mark.parametrize("of_lens", [0, 0.95])
@@ -391,32 +391,32 @@ def test_the_interval_of_a_shift_holds_it_as_often_as_it_says(true, of_lens):
     assert np.mean((low < true) & (true < high)) == pytest.approx(0.95, abs=0.03)
 
 
-def test_units_of_scores_do_not_matter_and_twins_make_a_shift_sure():
+def test_units_of_scores_do_not_matter_and_twins_reduce_the_variance():
     parts = shifted(np.random.default_rng(2), shift=0.3, of_lens=0.95)
     assert population.shift(*parts) == pytest.approx(population.shift(*(np.exp(part) for part in parts)))
-    validation, odd, twins = parts
-    strangers = twins[:, ::-1]
-    assert population.shift(*parts)[1] < 0.3 * population.shift(validation, odd, strangers)[1]
+    validation, anomalous, twins = parts
+    others = twins[:, ::-1]
+    assert population.shift(*parts)[1] < 0.3 * population.shift(validation, anomalous, others)[1]
 
 
 def test_lenses_by_hand():
     assert list(population.lenses(np.array([3, 1, 0.3, 4, 0, -0.2]))) == pytest.approx([1, 9, 100, 1, np.inf, np.inf])
     best = population.shift(np.arange(98.0)[None], np.full((1, 5), 99.0), np.arange(5.0)[None])
-    assert best == pytest.approx((stats.norm.ppf(0.99), 0))  # no farther off than validation images can tell
+    assert best == pytest.approx((stats.norm.ppf(0.99), 0))  # limited by the number of validation images
 
 
 def populated(shift):
-    """One model whose odd images are shifted by some deviations for each hundredth of mass, and a blind one."""
+    """A model whose anomalous images are shifted in proportion to their mass fraction, and one at chance level."""
     counts = {("validation", "smooth"): 2000, ("test", "smooth"): 2000, ("test", "cdm"): 2000}
     parts = [pd.DataFrame({"pool": p, "class": c, "index": range(n)}) for (p, c), n in counts.items()]
     images = pd.concat(parts, ignore_index=True)
     percent = np.repeat([1, 2, 3, 4], 500)
     parts = shifted(np.random.default_rng(3), shift=shift * percent, of_lens=0.5, validation=2000, test=2000, seeds=1)
-    good, blind = (np.concatenate([parts[0][0], parts[2][0], odd[0]]) for odd in (parts[1], parts[2] - 0.01))
-    names = [("none", 0.0, "good", 1, "ok"), ("none", 0.0, "blind", 1, "ok"), ("cdm", 0.1, "good", 1, "ok")]
+    good, poor = (np.concatenate([parts[0][0], parts[2][0], anomalous[0]]) for anomalous in (parts[1], parts[2] - 0.01))
+    names = [("none", 0.0, "good", 1, "ok"), ("none", 0.0, "poor", 1, "ok"), ("cdm", 0.1, "good", 1, "ok")]
     models = pd.DataFrame(names, columns=[*columns.MODEL, "status"])
     truth = images.assign(substructure_fraction=np.r_[np.zeros(4000), percent / 100])
-    return DatasetScores("a", "smooth", images, models, np.stack([good, blind, good])), truth
+    return DatasetScores("a", "smooth", images, models, np.stack([good, poor, good])), truth
 
 
 def test_lenses_for_a_detection_are_those_of_a_known_shift():
@@ -425,8 +425,8 @@ def test_lenses_for_a_detection_are_those_of_a_known_shift():
         assert (row["median"], row["n_anomalous"], row["n_validation"]) == (bin / 100, 500, 2000)
         assert row["lenses_low"] < (3 / (0.4 * bin)) ** 2 < row["lenses_high"]
     assert found.loc[("good", 4), "saturated_fraction"] > 0.02
-    assert np.isinf(found.loc["blind", ["lenses", "lenses_high"]].to_numpy()).all()
-    assert found.index.is_unique  # models of contaminated training have no part
+    assert np.isinf(found.loc["poor", ["lenses", "lenses_high"]].to_numpy()).all()
+    assert found.index.is_unique  # models of contaminated training are left out
 
 
 def test_a_fraction_that_does_not_vary_is_one_bin():
@@ -437,19 +437,19 @@ def test_a_fraction_that_does_not_vary_is_one_bin():
     assert (found["n_anomalous"] == 2000).all()
 
 
-def test_pixels_are_collected_with_their_names(read):
-    pixels = read["anomaly_maps"]
-    assert set(pixels["detector"]) == {"good", "dcae", "dcae_published", "good_mse", "tried_01", "tried_02"}
-    assert set(pixels["anomaly"]) == {"cdm", "vortex"}
-    assert set(zip(pixels["contaminant"], pixels["contamination"], strict=True)) == {
+def test_pixel_aucs_have_the_names_of_their_models(read):
+    maps = read["anomaly_maps"]
+    assert set(maps["detector"]) == {"good", "dcae", "dcae_published", "good_mse", "tried_01", "tried_02"}
+    assert set(maps["anomaly"]) == {"cdm", "vortex"}
+    assert set(zip(maps["contaminant"], maps["contamination"], strict=True)) == {
         ("none", 0),
         ("cdm", 0.2),
         ("mixed", 0.05),
     }
-    assert not pixels.duplicated(["dataset", *columns.MODEL, "anomaly"]).any()
+    assert not maps.duplicated(["dataset", *columns.MODEL, "anomaly"]).any()
 
 
-def test_findings_are_held_against_truth(read, made):
+def test_findings_are_compared_with_the_truth(read, made):
     findings = read["findings"]
     assert set(findings["detector"]) == {"good"}
     assert not findings.duplicated(["dataset", *columns.MODEL, "pool", "class"]).any()
@@ -469,11 +469,11 @@ def test_findings_are_held_against_truth(read, made):
     assert findings.query("`class` == 'smooth'")["offset_arcsec"].isna().all()
 
 
-def test_starts_of_fits_are_listed(read):
-    starts = read["fit_convergence"]
-    assert list(starts.columns[:4]) == ["dataset", "detector", "initial_parameters", "class"]
-    assert len(starts) == 6
-    assert (starts["images"] - starts["reached"] == 5).all()
+def test_convergence_counts_are_listed(read):
+    counts = read["fit_convergence"]
+    assert list(counts.columns[:4]) == ["dataset", "detector", "initial_parameters", "class"]
+    assert len(counts) == 6
+    assert (counts["images"] - counts["reached"] == 5).all()
 
 
 def test_flagged_images_are_counted(read):
@@ -486,7 +486,7 @@ def test_flagged_images_are_counted(read):
     assert flagged_counts(read["findings"].assign(doubtful=0.0, at_bounds=np.nan)) == []
 
 
-def test_published_figures_stand_beside_both_of_our_rows(read):
+def test_published_values_are_compared_with_both_of_our_rows(read):
     table = read["published"].set_index(["dataset", "published", "anomaly", "detector"])
     for row in ("dcae", "dcae_published"):
         line = table.loc[("model_a", "dcae", "all", row)]
@@ -499,12 +499,12 @@ def test_published_figures_stand_beside_both_of_our_rows(read):
     assert table["source"].notna().all()
 
 
-def test_published_figures_need_no_row_of_ours(read):
+def test_published_values_need_no_row_of_ours(read):
     none = published_table(read["summary"].query("detector == 'random'"), {"model_a": "model_a"})
     assert none["detector"].isna().all()
 
 
-def test_several_data_sets_are_held_against_one_published(read):
+def test_several_data_sets_are_compared_with_one_published(read):
     summary = read["summary"].query("dataset == 'model_a'")
     other = summary.assign(dataset="without_noise", auc=0.75)
     both = published_table(pd.concat([summary, other]), dict.fromkeys(("model_a", "without_noise", "mine"), "model_a"))
@@ -521,13 +521,13 @@ def test_published_data_sets_are_those_that_a_config_may_name():
     )
 
 
-def test_what_is_not_known_is_empty_and_rounding_is_not_written(tmp_path):
+def test_unknown_values_are_empty_and_rounding_errors_are_not_written(tmp_path):
     write_result(tmp_path / "t.csv", pd.DataFrame({"a": [-3e-17, 0.1234567, np.nan], "b": ["x", "y", "z"]}))
     assert (tmp_path / "t.csv").read_text() == "a,b\n0,x\n0.123457,y\n,z\n"
 
 
-def test_scores_that_are_all_alike_raise_no_alarm():
-    scored = alarming()
+def test_equal_scores_raise_no_false_alarm():
+    scored = contaminated_scores()
     found = false_alarms_table(
         DatasetScores("a", "smooth", scored.images, scored.models.iloc[:1], np.ones_like(scored.values[:1]))
     )

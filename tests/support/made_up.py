@@ -90,7 +90,7 @@ def scores(strength, known, training_sets, seeds, seed=0, diverged=()):
     return table
 
 
-def examples(path, detector, classes=CLASSES, pixels=16, maps=True, codes=False):
+def examples(path, detector, classes=CLASSES, pixels=16, maps=True, generative=False):
     rng = np.random.default_rng(0)
     images = rng.random((len(classes), 2, pixels, pixels)).astype(np.float32)
     difference = rng.normal(0, 0.05, images.shape).astype(np.float32)
@@ -98,7 +98,7 @@ def examples(path, detector, classes=CLASSES, pixels=16, maps=True, codes=False)
     arrays = {"images": images, "truth": difference}
     if maps:
         arrays |= {"reconstructions": images - difference, "anomaly_maps": np.abs(difference)}
-    if codes:
+    if generative:
         places = rng.normal(size=(len(classes), 30, 2))
         arrays |= {"embeddings": places, "embedding_norms": np.hypot(*places.transpose(2, 0, 1))}
         arrays |= {"samples": images[0]}
@@ -106,6 +106,52 @@ def examples(path, detector, classes=CLASSES, pixels=16, maps=True, codes=False)
         arrays |= {"residual": difference, "scan": 100 * difference, "min_detectable_msun": 1e9 * images}
         arrays["heaviest_position"] = rng.normal(size=(*images.shape[:2], 2))
     write_arrays(path, arrays, dataset="model_a", detector=detector, classes=",".join(classes))
+
+
+FILES = {
+    "scores": "{}.csv",
+    "findings": "{}-findings.csv",
+    "pixels": "{}-pixels.csv",
+    "samples": "{}-samples.csv",
+    "fit_convergence": "{}-fit_convergence.csv",
+    "examples": "{}.h5",
+}
+"""The files of a row."""
+
+
+def findings(known, training_sets, seeds):
+    """Findings of perturbers: every third image is doubtful, every seventh at the bounds."""
+    table = known[IDENTITY].assign(doubtful=known.index % 3 == 0, chi_square=1.1, y_arcsec=0.5, x_arcsec=0.0)
+    table["odds"] = 1.0 * (table["class"] == "cdm")
+    table = table.assign(at_bounds=1.0 * (known.index % 7 == 1), min_detectable_arcsec2=0.004)
+    table = table.assign(significance=4.0 + known.index % 5, area_arcsec2=0.02).astype({"doubtful": float})
+    parts = [table.assign(training_set=c, seed=s) for c in training_sets for s in seeds]
+    return pd.concat(parts or [table[:0].assign(training_set="", seed=0)])
+
+
+def other_tables(row, role, known, training_sets, seeds, images):
+    """The tables of a row beside its scores. Row `good` alone has findings, and samples images."""
+    models = [(c, s) for c in training_sets for s in seeds]
+    mapped = [] if role in ("control", "upper_bound") else models
+    pixels = [(c, s, cls, 0.7, 0.05, images) for c, s in mapped for cls in CLASSES[1:]]
+    sampling = models if row == "good" else []
+    samples = [(c, s, *[0.1] * len(MEASURES[:-2]), 0.3 + 0.2 * s, 1.0) for c, s in sampling]
+    fits = [("network", cls, images, images - 2, images - 5, 3, 9.5) for cls in CLASSES]
+    columns = {
+        "pixels": ["training_set", "seed", "class", "pixel_auc", "pixel_auc_error", "images"],
+        "samples": ["training_set", "seed", *MEASURES],
+        "fit_convergence": ["initial_parameters", "class", "images", "converged", "reached", "missed", "steps"],
+    }
+    lines = {"pixels": pixels, "samples": samples, "fit_convergence": fits}
+    tables = {kind: pd.DataFrame(lines[kind], columns=columns[kind]) for kind in columns}
+    return {"findings": findings(known, training_sets if row == "good" else [], seeds)} | tables
+
+
+def losses(role, training_sets):
+    """Five epochs on each training set, if a row is trained by epochs."""
+    sets = [] if role in ("control", "upper_bound") else training_sets
+    epochs = [(c, "loss", epoch, 1 / epoch) for c in sets for epoch in range(1, 6)]
+    return pd.DataFrame(epochs, columns=["training_set", "objective", "epoch", "loss"])
 
 
 def study(
@@ -117,10 +163,8 @@ def study(
     images=80,
     diverged=None,
 ):
-    """Everything that the tables and figures read, on disk; `diverged` maps a row to columns. Returns paths."""
-    diverged = diverged or {}
-    kinds = ["scores", "truths", "findings", "pixels", "samples", "fit_convergence", "examples", "losses"]
-    made = {kind: {} for kind in kinds}
+    """All files that the tables and figures read; `diverged` maps a row to columns of its scores. Returns paths."""
+    made = {kind: {} for kind in (*FILES, "truths", "losses")}
     for number, dataset in enumerate(datasets):
         place = folder / dataset
         place.mkdir(parents=True, exist_ok=True)
@@ -129,54 +173,22 @@ def study(
         write_table(place / "truth.csv", known, kind="truth", dataset=dataset)
         perturbed = known[known["pool"] == "validation"].assign(**{"class": PSEUDO_ANOMALY})
         known = pd.concat([known, perturbed], ignore_index=True)
-        for k, (row, (strength, _)) in enumerate(rows.items()):
-            about = {"dataset": dataset, "detector": row}
-            own = training_sets_of(row, rows, training_sets)
-            bad = [column for column in diverged.get(row, ()) if column.split("/")[0] in own]
-            table = scores(strength * (1 - 0.2 * number), known, own, seeds, 100 * number + k, bad)
-            lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
-            write_table(place / f"{row}.csv", table, kind="scores", diverged=lost, **about)
-            found = known[IDENTITY].assign(doubtful=known.index % 3 == 0, chi_square=1.1, y_arcsec=0.5, x_arcsec=0.0)
-            found["odds"] = 1.0 * (found["class"] == "cdm")
-            found = found.assign(at_bounds=1.0 * (known.index % 7 == 1), least_arcsec2=0.004)
-            found = found.assign(significance=4.0 + known.index % 5, area_arcsec2=0.02).astype({"doubtful": float})
-            parts = [found.assign(training_set=c, seed=s) for c in own for s in seeds]
-            found = pd.concat(parts if row == "good" else [found[:0].assign(training_set="", seed=0)])
-            write_table(place / f"{row}-findings.csv", found, kind="findings", **about)
-            blind = rows[row][1]["role"] in ("control", "upper_bound")
-            lines = [] if blind else [(c, s, cls, 0.7, 0.05, images) for c in own for s in seeds for cls in CLASSES[1:]]
-            names = ["training_set", "seed", "class", "pixel_auc", "pixel_auc_error", "images"]
-            write_table(place / f"{row}-pixels.csv", pd.DataFrame(lines, columns=names), kind="pixels", **about)
-            drawn = (
-                [(c, s, *[0.1] * len(MEASURES[:-2]), 0.3 + 0.2 * s, 1.0) for c in own for s in seeds]
-                if row == "good"
-                else []
-            )
-            table = pd.DataFrame(drawn, columns=["training_set", "seed", *MEASURES])
-            write_table(place / f"{row}-samples.csv", table, kind="samples", **about)
-            lines = [("network", cls, images, images - 2, images - 5, 3, 9.5) for cls in CLASSES]
-            names = ["initial_parameters", "class", "images", "converged", "reached", "missed", "steps"]
-            write_table(
-                place / f"{row}-fit_convergence.csv",
-                pd.DataFrame(lines, columns=names),
-                kind="fit_convergence",
-                **about,
-            )
-            examples(place / f"{row}.h5", row, maps=not blind, codes=row == "good")
-            for s in seeds:
-                epochs = [] if blind else [(c, "loss", e, 1 / e) for c in own for e in range(1, 6)]
-                frame = pd.DataFrame(epochs, columns=["training_set", "objective", "epoch", "loss"])
-                write_table(place / f"{row}-losses-{s}.csv", frame)
-        for kind, pattern in (
-            ("scores", "{}.csv"),
-            ("findings", "{}-findings.csv"),
-            ("pixels", "{}-pixels.csv"),
-            ("samples", "{}-samples.csv"),
-            ("fit_convergence", "{}-fit_convergence.csv"),
-            ("examples", "{}.h5"),
-        ):
+        for kind, pattern in FILES.items():
             made[kind][dataset] = {row: place / pattern.format(row) for row in rows}
         made["losses"][dataset] = {row: [place / f"{row}-losses-{s}.csv" for s in seeds] for row in rows}
+        for k, (row, (strength, entry)) in enumerate(rows.items()):
+            about, role = {"dataset": dataset, "detector": row}, entry["role"]
+            own = training_sets_of(row, rows, training_sets)
+            bad = [column for column in (diverged or {}).get(row, ()) if column.split("/")[0] in own]
+            table = scores(strength * (1 - 0.2 * number), known, own, seeds, 100 * number + k, bad)
+            lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
+            write_table(made["scores"][dataset][row], table, kind="scores", diverged=lost, **about)
+            for kind, other in other_tables(row, role, known, own, seeds, images).items():
+                write_table(made[kind][dataset][row], other, kind=kind, **about)
+            maps = role not in ("control", "upper_bound")
+            examples(made["examples"][dataset][row], row, maps=maps, generative=row == "good")
+            for path in made["losses"][dataset][row]:
+                write_table(path, losses(role, own))
     return made
 
 

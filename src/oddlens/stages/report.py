@@ -43,16 +43,14 @@ def report(
         path: of the page.
         tables: the paths of the result tables, by name.
         figures: for each data set the paths of its figures, by name.
-        ranks: the path of the critical-difference diagram.
-        noise: the path of the figure of the AUC against noise.
-        real: the paths of the tables of real lenses, by name; empty if there are none.
+        ranks: the path of the critical-difference diagram; `noise`: of the AUC against noise.
+        real: the paths of the tables of real lenses, by name, if there are any.
         real_images: for each data set the folder with the figures of real lenses.
         follow_up: for each follow-up fit the paths of its table and its figure.
         captions: the paths of the captions of figures, plain text, by name.
         study: the validated config as plain data.
         rows: for each detector row its `role`, the row it `ablates`, its `sweep`, and what is `varied` in it.
-        descriptions: the description of each row.
-        classes: the description of each class.
+        descriptions: the description of each row; `classes`: of each class.
         provenance: the `commits`, `versions` and `machines` of all jobs behind the report.
         devices: the devices that the models were trained on.
     """

@@ -27,7 +27,7 @@ COMMANDS = {
     "complex": ("Lens fits on more complex lenses", "snakemake --configfile config/physics.yaml"),
     "reproductions": ("Differences from published data sets", "snakemake --configfile config/reproduction.yaml"),
     "regression": ("Parameters of lens and dark matter", "snakemake --configfile config/regression.yaml"),
-    "real": ("Real lenses", "make real-lenses && snakemake --configfile config/real.yaml"),
+    "real": ("Real lenses", "snakemake --configfile config/real.yaml"),
     "contaminated": ("Contaminated training sets", "snakemake --configfile config/contamination.yaml"),
     "fitted": ("Comparison of a lens fit with learned detectors", "make study"),
 }

@@ -65,8 +65,8 @@ def _values(images: pd.DataFrame) -> Iterator[tuple[str, float]]:
         yield "chi_square", images["chi_square"].median()
     if not images.get("significance", pd.Series()).notna().any():
         return
-    if "least_arcsec2" in images:
-        yield "min_detectable_msun", (images["least_arcsec2"] / images["area_per_msun"]).median()
+    if "min_detectable_arcsec2" in images:
+        yield "min_detectable_msun", (images["min_detectable_arcsec2"] / images["area_per_msun"]).median()
     detected = images[(images["significance"] > DETECTION_SIGMA) & (images.get("doubtful", 0) == 0)]
     yield "detections", len(detected)
     if "heaviest_y_arcsec" not in detected or not (true := detected[detected["heaviest_mass_msun"] > 0]).size:
