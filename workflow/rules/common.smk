@@ -181,6 +181,16 @@ def per_dataset(kind, pattern, **values):
 # --- settings ---------------------------------------------------------------------------------------------------------
 
 
+def detector_row(wildcards):
+    """The settings of a row of the comparison."""
+    return STUDY.detectors[wildcards.detector]
+
+
+def training_sets_of(wildcards):
+    """The training sets of a row."""
+    return training_plan.training_sets_of(STUDY, wildcards.detector)
+
+
 def simulation(dataset, cls):
     """The settings that the images of one class of a data set depend on."""
     return STUDY.datasets[dataset].only(cls).plain()
@@ -188,7 +198,7 @@ def simulation(dataset, cls):
 
 def scoring_settings(wildcards):
     """The settings of a row that its scores alone depend on."""
-    return STUDY.detectors[wildcards.detector].scoring
+    return detector_row(wildcards).scoring
 
 
 def detector_module(row):

@@ -13,7 +13,7 @@ PUBLISHED = [
 rule publish:
     input:
         model=lambda wildcards: model(
-            training_plan.training_sets_of(STUDY, wildcards.detector)[0],
+            training_sets_of(wildcards)[0],
             wildcards.dataset,
             TRAINED[wildcards.detector],
             REPLICAS[0],

@@ -11,16 +11,14 @@ rule score:
                 training_set, wildcards.dataset, TRAINED[wildcards.detector], replica
             )
             for replica in REPLICAS
-            for training_set in training_plan.training_sets_of(
-                STUDY, wildcards.detector
-            )
+            for training_set in training_sets_of(wildcards)
         ],
         residual_inputs=lambda wildcards: (
             shards(
                 wildcards.dataset,
                 "test",
                 "validation",
-                input=STUDY.detectors[wildcards.detector].input,
+                input=detector_row(wildcards).input,
             )
             if wildcards.detector in ON_RESIDUALS
             else []
@@ -47,7 +45,7 @@ rule score:
         gpu=1,
     params:
         trained=lambda wildcards: TRAINED[wildcards.detector],
-        input=lambda wildcards: STUDY.detectors[wildcards.detector].input,
+        input=lambda wildcards: detector_row(wildcards).input,
         scoring=scoring_settings,
         seed=STUDY.seed,
         smooth=SMOOTH,

@@ -20,7 +20,7 @@ rule train:
             wildcards.dataset,
             "train",
             "contaminant",
-            input=STUDY.detectors[wildcards.detector].input,
+            input=detector_row(wildcards).input,
         ),
         splits=results("splits/{dataset}/seed-{replica}.csv"),
     output:
@@ -40,16 +40,14 @@ rule train:
         runtime=long_runtime,
         gpu=1,
     params:
-        training_sets=lambda wildcards: training_plan.training_sets_of(
-            STUDY, wildcards.detector
-        ),
+        training_sets=training_sets_of,
         row=lambda wildcards: {
-            key: STUDY.detectors[wildcards.detector].plain()[key]
+            key: detector_row(wildcards).plain()[key]
             for key in ("detector", "settings", "training", "input")
         },
         simulation=lambda wildcards: (
             simulation(wildcards.dataset, SMOOTH)
-            if STUDY.detectors[wildcards.detector].fits_lenses
+            if detector_row(wildcards).fits_lenses
             else None
         ),
         labels=lambda wildcards: training_plan.labels_of(
