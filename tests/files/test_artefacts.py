@@ -177,7 +177,7 @@ def test_temporary_files_of_running_processes_are_kept(tmp_path):
 
 def test_hdf5_of_another_kind_is_no_shard(tmp_path):
     write_arrays(tmp_path / "a.h5", {"images": np.ones((1, 8, 8))}, dataset="model_a")
-    with pytest.raises(DamagedFile, match=r"a\.h5.*no shard"):
+    with pytest.raises(DamagedFile, match=r"a\.h5.*not a shard"):
         shards.read(tmp_path / "a.h5")
 
 

@@ -207,6 +207,7 @@ def test_versions_of_all_pinned_packages_are_recorded():
     names = {IMPORT_NAMES.get(name, name.replace("-", "_")) for name in pinned}
     names -= {
         "snakemake_executor_plugin_slurm",
+        "snakemake_logger_plugin_rich",
         "lenstronomy",
         "snakefmt",
         "py_rattler",
@@ -214,7 +215,7 @@ def test_versions_of_all_pinned_packages_are_recorded():
         "furo",
         "myst_parser",
         "onnxruntime",
-    }  # how jobs start, tests, and docs
+    }  # how jobs start, the progress bar, tests, and docs
     assert names == set(records.RECORDED_PACKAGES)
 
 
