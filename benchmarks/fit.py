@@ -91,11 +91,11 @@ def measure(preset: str, model: LensFit, images: np.ndarray, speed: dict[str, fl
     """A line of the table."""
     scaled = torch.from_numpy(images)[:, None] / model.scale
     part = scaled[: model.batch_size]
-    found = model.fitted(part)
-    fit = np.median([seconds(lambda p=p: model.fitted(p), 0.02) for p in scaled.split(len(part))]) / len(part)
-    scan = seconds(lambda: model.scanned(part, found)) / len(part)
+    found = model.fit_lenses(part)
+    fit = np.median([seconds(lambda p=p: model.fit_lenses(p), 0.02) for p in scaled.split(len(part))]) / len(part)
+    scan = seconds(lambda: model.scan_residuals(part, found)) / len(part)
     with Count() as count, FlopCounterMode(display=False) as matrices:
-        model.scanned(part, model.fitted(part))
+        model.scan_residuals(part, model.fit_lenses(part))
     work = {"matrices": matrices.get_total_flops(), **count.written}
     limit = sum(number / speed[kind] for kind, number in work.items()) / len(part)
     each = (f"{work[kind] / len(part) / 1e6:,.1f}" for kind in speed)

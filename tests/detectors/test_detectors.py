@@ -60,7 +60,7 @@ VARIANTS = {
     "supervised": ("supervised", {"width": 8}),
     "lensfit": (
         "lensfit",
-        {"lenses": 512, "places": 7, "half_width_arcsec": 1.5, "width": 64, "depth": 1, "steps": 12},
+        {"lenses": 512, "scan_side": 7, "half_width_arcsec": 1.5, "width": 64, "depth": 1, "steps": 12},
     ),
     "pgan_se_growing": ("pgan_se", GROWING),
     "pgan_se_afterwards": (

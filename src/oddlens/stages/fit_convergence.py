@@ -49,15 +49,15 @@ def fit_convergence(
     model, _ = loading.load(model_path)
     assert isinstance(model, LensFit)
     model.to(pick_device(device))
-    kinds = {"library": model} if model.tries else {"network": model, "library": with_library(model)}
+    kinds = {"library": model} if model.library_tries else {"network": model, "library": with_library(model)}
     lines = []
     for shard in map(shards.read, shard_paths):
         scaled = torch.from_numpy(shard.images[:images, None]).to(model.scale) / model.scale
-        truth = torch.from_numpy(model.model.parametrisation.of_scenes(shard.group("truth"))[:images]).to(scaled)
+        truth = torch.from_numpy(model.lens_model.parametrisation.of_scenes(shard.group("truth"))[:images]).to(scaled)
         parts = scaled.split(model.batch_size)
-        from_truth = [model.fitted(part, [t]) for part, t in zip(parts, truth.split(len(parts[0])), strict=True)]
+        from_truth = [model.fit_lenses(part, [t]) for part, t in zip(parts, truth.split(len(parts[0])), strict=True)]
         for initial, kind in kinds.items():
-            results = [compare(kind.fitted(part), best) for part, best in zip(parts, from_truth, strict=True)]
+            results = [compare(kind.fit_lenses(part), best) for part, best in zip(parts, from_truth, strict=True)]
             converged, reached, missed, steps = np.concatenate(results, axis=1)
             counts = (len(scaled), *(int(n.sum()) for n in (converged, reached, missed)))
             cls = shard.attributes["class"]
@@ -69,11 +69,11 @@ def fit_convergence(
 def with_library(model: LensFit) -> LensFit:
     """The same lens fit with initial parameters of a library instead of a network."""
     assert model.simulation is not None
-    settings = model.settings | {"tries": N_LIBRARY_FITS}
+    settings = model.settings | {"library_tries": N_LIBRARY_FITS}
     other = LensFit.build(model.pixels, simulation=model.simulation, **settings).to(model.scale.device)
     common = {name: tensor for name, tensor in model.state_dict().items() if not name.startswith("library")}
     other.load_state_dict(common, strict=False)
-    other.draw_lenses(torch.Generator(model.scale.device).manual_seed(0))
+    other.sample_lenses(torch.Generator(model.scale.device).manual_seed(0))
     other.load_state_dict(common, strict=False)
     return other.eval()
 

@@ -6,9 +6,9 @@ observed image of -grad S . alpha_p, and S is the source at the positions where 
 lens can absorb part of it: only the part of t_p that is independent of the Jacobian J of the fit counts.
 
 In units of the noise, and with the precision R of the prior of the fit's parameters, the data have the covariance
-1 + J^T R^-1 J about the mean of the prior. Its inverse is P = 1 - J^T (J J^T + R)^-1 J: the projection on the complement
-of J for free parameters (R = 0), the identity for known parameters. The residual r of the fit already is P times the
-data minus their mean. So the best-fitting mass at p and its significance are
+1 + J^T R^-1 J about the mean of the prior. Its inverse is P = 1 - J^T (J J^T + R)^-1 J: the projection on the
+complement of J for free parameters (R = 0), and the identity for known parameters. The residual r of the fit already is
+P times the data minus their mean. So the best-fitting mass at p and its significance are
 
     a_p = t_p . r / (t_p . P t_p)            z_p = t_p . r / sqrt(t_p . P t_p)
 
@@ -113,6 +113,12 @@ class Scan(nn.Module):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
         deflections = unit_deflections(mass_y, mass_x, model.side, scale, softening_arcsec)
         self.register_buffer("deflections", torch.tensor(deflections, dtype=torch.float32), persistent=False)
+
+    def peak(self, result: ScanResult) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Significance, area, and position (y, x) of the most significant mass of each image, [n] each."""
+        significance, k = result.significance.flatten(1).max(dim=1)
+        area = result.area.flatten(1).gather(1, k[:, None])[:, 0]
+        return significance, area, self.y[k], self.x[k]
 
     def to_pixels(self, maps: Tensor) -> Tensor:
         """Maps [n, side, side] interpolated to pixels, [n, pixels, pixels]; zero beyond the outermost positions."""
