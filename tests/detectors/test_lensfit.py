@@ -17,7 +17,7 @@ from oddlens.lensing.lens_light_residual import lens_light, principal_components
 from oddlens.lensing.model import PSF_TOLERANCE, LensModel, ModelImage
 from oddlens.lensing.separable_psf import separate
 from oddlens.results.tables.fit_convergence import fit_convergence_table
-from oddlens.stages.fit_convergence import compared, fit_convergence
+from oddlens.stages.fit_convergence import compare, fit_convergence
 from oddlens.stages.simulate import simulate
 
 COUNT = 24
@@ -514,7 +514,7 @@ def test_a_fit_is_reached_missed_or_nowhere():
 
     blind = made([100.5, 102.0, 90.0, 100.0, 100.0], [True, True, True, False, False])
     best = made([100.0, 100.0, 100.0, 100.0, 100.0], [True, True, False, True, False])
-    converged, reached, missed, steps = compared(blind, best)
+    converged, reached, missed, steps = compare(blind, best)
     assert converged.tolist() == [1, 1, 1, 0, 0]
     assert reached.tolist() == [1, 0, 1, 0, 0]
     assert missed.tolist() == [0, 1, 0, 1, 0]
@@ -537,8 +537,8 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
     assert (table["images"] == 32).all()
     assert (table["reached"] <= table["converged"]).all()
     assert (table["reached"] + table["missed"] <= 32).all()
-    assert table.query("start == 'network'")["reached"].min() > 28
-    assert table.query("start == 'library'")["reached"].min() > 24
+    assert table.query("initial_parameters == 'network'")["reached"].min() > 28
+    assert table.query("initial_parameters == 'library'")["reached"].min() > 24
     # From anywhere but the truth fits do not arrive.
     scatter = model.population.scatter.clone()
     model.population.scatter *= 8
@@ -547,7 +547,7 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
     fit_convergence(
         tmp_path / "fit_convergence", tmp_path / "lost", paths, dataset="d", row="lensfit", images=200, device="cpu"
     )
-    assert fit_convergence_table([tmp_path / "fit_convergence"]).query("start == 'network'")["missed"].min() > 3
+    assert fit_convergence_table([tmp_path / "fit_convergence"]).query("initial_parameters == 'network'")["missed"].min() > 3
 
 
 def test_what_is_found_stands_beside_the_score(trained):

@@ -7,7 +7,7 @@ from scipy import optimize, special, stats
 from oddlens.config.presets import preset_simulation
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import scene
-from oddlens.lensing.camera import COUNTER, expose, noise_sigma, poisson_quantile, psf_profile
+from oddlens.lensing.camera import MAX_EXACT_ELECTRONS, expose, noise_sigma, poisson_quantile, psf_profile
 
 SIMULATION = preset_simulation("model_a")
 SHAPES = [("airy", 0.0), ("gaussian", 0.0), ("moffat", 2.5), ("moffat", 4.765)]
@@ -204,7 +204,7 @@ def test_twins_have_equal_noise_where_their_light_is_equal(read, correlation):
     assert np.sqrt(np.mean(left**2)) < 0.1
 
 
-@pytest.mark.parametrize("light", [COUNTER / 2 / EXPOSURE, np.nan, np.inf])
+@pytest.mark.parametrize("light", [MAX_EXACT_ELECTRONS / 2 / EXPOSURE, np.nan, np.inf])
 def test_a_pixel_too_bright_for_the_counter_is_refused(light):
     image = np.zeros((8, 8))
     image[3, 4] = light
@@ -213,10 +213,10 @@ def test_a_pixel_too_bright_for_the_counter_is_refused(light):
 
 
 def test_the_brightest_image_allowed_survives_float32():
-    image = np.full((8, 8), (COUNTER / 2 - 1000) / EXPOSURE - SKY)
+    image = np.full((8, 8), (MAX_EXACT_ELECTRONS / 2 - 1000) / EXPOSURE - SKY)
     electrons = (exposed(image, 1)[0] + SKY) * EXPOSURE
     np.testing.assert_allclose(electrons, np.rint(electrons), atol=1e-6)
-    assert electrons.max() < COUNTER
+    assert electrons.max() < MAX_EXACT_ELECTRONS
 
 
 def test_negative_light_counts_as_none():

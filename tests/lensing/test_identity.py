@@ -197,7 +197,7 @@ def test_a_shard_whose_first_image_pyautolens_disowns_is_not_made(monkeypatch):
         return lambda scenes: {name: 1.05 * array for name, array in rendered(scenes).items()}
 
     monkeypatch.setattr(render, "renderer", brighter)
-    with pytest.raises(ArithmeticError, match="image 0 lies"):
+    with pytest.raises(ArithmeticError, match="image 0 differs"):
         simulated("smooth", 0, 2)
 
 

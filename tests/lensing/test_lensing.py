@@ -205,7 +205,7 @@ def test_a_wrong_image_is_refused(guarded, mistake):
 
 def test_the_guard_looks_at_another_lens_for_another_image(guarded):
     camera, scenes, images = guarded
-    with pytest.raises(ArithmeticError, match="image 0 lies"):
+    with pytest.raises(ArithmeticError, match="image 0 differs"):
         reference.disagreement(camera, "cdm", scenes, 0, images[1])
 
 

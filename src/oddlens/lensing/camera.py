@@ -1,4 +1,4 @@
-"""What the camera makes of the light: its point-spread function, and its noise, drawn from the image's own stream."""
+"""The camera: point-spread function, unit of brightness, and noise. The noise has a random stream for each image."""
 
 import numpy as np
 from scipy import special
@@ -7,14 +7,16 @@ from oddlens.lensing.simulation import Camera
 
 Columns = dict[str, np.ndarray]
 
-COUNTER = 2.0**24
-"""The images are float32, which holds whole electrons exactly up to this count."""
+MAX_EXACT_ELECTRONS = 2.0**24
+"""Images are float32, which represents whole numbers of electrons exactly up to this one."""
+SMALL_MEAN = 10.0
+"""Poisson counts with a smaller mean are found by single steps of the distribution function."""
 _AIRY_ZERO = special.jn_zeros(1, 1)[0]
 _AIRY_ZERO_PER_FWHM = 1.2196698912665045 / 1.0289939699621880  # both in wavelength / aperture
 
 
 def psf_profile(profile: str, r: np.ndarray, beta: np.ndarray | float = 0.0) -> np.ndarray:
-    """The PSF at distances r from its centre in units of its full width at half maximum; 1 at the centre."""
+    """The PSF at distances r from its centre, in units of its full width at half maximum. It is 1 at the centre."""
     if profile == "gaussian":
         return np.exp(-4 * np.log(2) * r**2)
     if profile == "moffat":
@@ -24,9 +26,9 @@ def psf_profile(profile: str, r: np.ndarray, beta: np.ndarray | float = 0.0) -> 
 
 
 def psf_kernels(camera: Camera, q: Columns) -> np.ndarray:
-    """The PSF sampled at pixel centres, summing to 1: [n, k, k], or [1, k, k] where all n images share one.
+    """The PSF sampled at pixel centres, with the sum 1: [n, k, k], or [1, k, k] if all n images share one.
 
-    Not averaged over pixels: the image is, and once is enough.
+    The kernel is not averaged over pixels, because the image already is.
     """
     psf = camera.psf
     widths = np.stack([q["psf_fwhm_arcsec"], q.get("psf_moffat_beta", np.zeros_like(q["psf_fwhm_arcsec"]))], axis=1)
@@ -39,19 +41,24 @@ def psf_kernels(camera: Camera, q: Columns) -> np.ndarray:
 
 
 def electrons_per_flux(q: Columns) -> np.ndarray:
-    """Electrons / s for a flux of 1, which is that of an object of AB magnitude 25."""
+    """Electrons / s of an object with the flux 1, which is AB magnitude 25."""
     return 10 ** (0.4 * (q["zero_point_mag"] - 25))
 
 
 def sky(camera: Camera, q: Columns) -> np.ndarray:
-    """The sky, electrons / s / pixel."""
+    """Sky background, electrons / s / pixel."""
     return q["sky_per_arcsec2"] * electrons_per_flux(q) * camera.pixel_scale_arcsec**2
 
 
 def noise_sigma(image: np.ndarray, exposure_s: np.ndarray, sky: np.ndarray, read_electrons: np.ndarray | float = 0.0):
-    """Standard deviation of a pixel's noise, electrons / s / pixel like its light `image`; read noise in electrons.
+    """Standard deviation of the noise of pixels, electrons / s / pixel.
 
     Correlated noise (`camera.noise_correlation_pixels`) has the same variance, averaged over the correlation length.
+
+    Args:
+        image: light of the pixels, electrons / s / pixel.
+        sky: electrons / s / pixel.
+        read_electrons: standard deviation of the read noise, electrons.
     """
     return np.sqrt((np.clip(image, 0, None) + sky) / exposure_s + (read_electrons / exposure_s) ** 2)
 
@@ -65,19 +72,25 @@ def expose(
     read_electrons: float = 0.0,
     correlation_pixels: float = 0.0,
 ) -> np.ndarray:
-    """A noisy, sky-subtracted image [h, w] in the units of `image`, electrons / s / pixel; `sky` in the same units.
+    """A noisy, sky-subtracted image [h, w], electrons / s / pixel, of a noise-free one in the same units.
 
-    Correlated noise, as drizzling leaves it, is the noise of independent pixels (of the image continued by reflection)
-    under a Gaussian that keeps its variance.
+    Noise that is correlated, as after drizzling, is the noise of independent pixels, smoothed with a Gaussian that
+    keeps its variance. For this, the image is continued by reflection.
+
+    Args:
+        rng: the random stream of the image.
+        sky: electrons / s / pixel.
+        read_electrons: standard deviation of the read noise, electrons.
+        correlation_pixels: standard deviation of the Gaussian.
 
     Raises:
-        ValueError: if a pixel collects more electrons than the images hold.
+        ValueError: a pixel collects more electrons than an image can represent.
     """
     margin = int(np.ceil(3 * correlation_pixels))
     mean = (np.clip(np.pad(image, margin, mode="reflect"), 0, None) + sky) * exposure_s
-    if not mean.max() < COUNTER / 2:  # NaN too; half, for the noise
+    if not mean.max() < MAX_EXACT_ELECTRONS / 2:  # NaN too; half, for the noise
         raise ValueError(
-            f"a pixel collects {mean.max():.3g} electrons, and the counter holds {COUNTER / 2:.3g}: lower "
+            f"a pixel collects {mean.max():.3g} electrons; at most {MAX_EXACT_ELECTRONS / 2:.3g} are allowed: lower "
             "camera.exposure_s or the brightness of source, lens light or sky"
         )
     noise = poisson_quantile(rng.random(mean.shape), mean) - mean
@@ -90,14 +103,14 @@ def expose(
 
 
 def _correlation(width: float) -> np.ndarray:
-    """A Gaussian whose squares sum to 1, out to three deviations: it correlates noise and keeps its variance."""
+    """A Gaussian out to three standard deviations, whose squares sum to 1, so that it keeps the variance of noise."""
     margin = int(np.ceil(3 * width))
     weights = np.exp(-0.5 * (np.arange(-margin, margin + 1) / width) ** 2)
     return weights / np.sqrt(np.sum(weights**2))
 
 
 def _smoothed(noise: np.ndarray, width: float) -> np.ndarray:
-    """White noise with a rim, [h + rim, w + rim], correlated along both axes, [h, w]."""
+    """White noise with a margin, [h + margin, w + margin], smoothed along both axes, [h, w]."""
     weights = _correlation(width)
     for axis in (0, 1):
         noise = np.lib.stride_tricks.sliding_window_view(noise, len(weights), axis=axis) @ weights
@@ -105,7 +118,7 @@ def _smoothed(noise: np.ndarray, width: float) -> np.ndarray:
 
 
 def decorrelation(pixels: int, width: float) -> np.ndarray:
-    """A matrix [pixels, pixels] that makes noise white along an axis again, if it is even."""
+    """A matrix [pixels, pixels] that whitens correlated noise of uniform variance along one axis."""
     if width == 0:
         return np.eye(pixels)
     weights = _correlation(width)
@@ -116,10 +129,13 @@ def decorrelation(pixels: int, width: float) -> np.ndarray:
 def poisson_quantile(u: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """The smallest k with P(K <= k) >= u for K ~ Poisson(mean), elementwise and exact.
 
-    Inversion, unlike rejection sampling, maps one uniform number to one count and is monotone in the mean, so twins
-    keep the same noise where their light differs. The expansion of Giles (2016, ACM TOMS 42, 10) in 1 / sqrt(mean)
-    comes so close that its integer part is the answer, but where it is near a whole number or the mean is small; there
-    single steps by the exact distribution function end at it.
+    Inversion, unlike rejection sampling, maps one uniform number to one count, and is monotonic in the mean. So twins
+    have the same noise, also where their light differs. The integer part of the expansion of Giles (2016, ACM TOMS 42,
+    10) in 1 / sqrt(mean) is the answer, except where the expansion is close to a whole number or the mean is small.
+    There the exact distribution function is evaluated in single steps.
+
+    Raises:
+        ValueError: a mean is not finite.
     """
     u, mean = np.clip(u, 2.0**-53, 1 - 2.0**-53), np.asarray(mean, np.float64)
     if not np.isfinite(mean).all():
@@ -130,19 +146,16 @@ def poisson_quantile(u: np.ndarray, mean: np.ndarray) -> np.ndarray:
     x += (-8 / 405 + z2 * (7 / 810 + z2 / 270)) / (root * root)
     k = np.maximum(np.floor(x), 0.0)
     error = (1 / 40 + z2 * (1 / 80 + z2 / 160)) / (root * root)  # that of the expansion without its last term
-    doubtful = np.nonzero((mean < _SMALL) | (np.abs(x - np.rint(x)) < error))
+    doubtful = np.nonzero((mean < SMALL_MEAN) | (np.abs(x - np.rint(x)) < error))
     for step, at_least in ((+1, 0), (-1, 1)):  # up while P(K <= k) < u, then down while P(K <= k - 1) >= u
         todo = doubtful
         while todo[0].size:
-            short = _short(k[todo] - at_least, u[todo], mean[todo])
-            todo = tuple(axis[short if step > 0 else ~short] for axis in todo)
+            below = _below(k[todo] - at_least, u[todo], mean[todo])
+            todo = tuple(axis[below if step > 0 else ~below] for axis in todo)
             k[todo] += step
     return k
 
 
-_SMALL = 10.0
-
-
-def _short(k: np.ndarray, u: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Whether P(K <= k) < u; P is 0 below 0."""
+def _below(k: np.ndarray, u: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Whether P(K <= k) < u; P is 0 for negative k."""
     return (k < 0) | (special.pdtr(np.maximum(k, 0), mean) < u)

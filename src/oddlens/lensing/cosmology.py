@@ -1,7 +1,7 @@
-"""Redshifts and solar masses to angles, with true angular-diameter distances in flat LCDM (H0 = 70 km/s/Mpc, Om = 0.3).
+"""Conversion of redshifts and solar masses to angles, in flat LCDM (H0 = 70 km/s/Mpc, Om = 0.3).
 
-The simulators of the 2019-2021 papers took luminosity distances, which makes their Einstein radius of 1e12 solar masses
-at z = 0.5/1.0 23 % smaller (1.28 instead of 1.66 arcsec).
+Distances are angular-diameter distances. The simulators of the 2019-2021 papers used luminosity distances, which makes
+their Einstein radius of 1e12 solar masses at z = 0.5/1.0 23 % smaller (1.28 instead of 1.66 arcsec).
 """
 
 import numpy as np
@@ -13,14 +13,14 @@ COSMOLOGY = FlatLambdaCDM(H0=70, Om0=0.3)
 
 
 def planes(z_lens: np.ndarray, z_source: np.ndarray) -> dict[str, np.ndarray]:
-    """What the redshifts [n] fix, arrays [n].
+    """Quantities that the redshifts [n] of lens and source determine, arrays [n].
 
     area_per_msun                       Einstein radius squared of a point of one solar mass, arcsec^2:
                                         4 G M_sun / c^2 * D_ls / (D_l D_s)
     lens_kpc_per_arcsec                 the scale in the lens plane
     lens_critical_msun_per_kpc3         the critical density of the universe at the lens
     """
-    # Many lenses share their redshifts in a fixed-redshift data set: integrate each pair once.
+    # Lenses of a data set with fixed redshifts share them: each pair is integrated once.
     pairs, where = np.unique(np.stack([z_lens, z_source]), axis=1, return_inverse=True)
     d_l, d_s = (COSMOLOGY.angular_diameter_distance(z) for z in pairs)
     d_ls = COSMOLOGY.angular_diameter_distance(*pairs)

@@ -1,8 +1,8 @@
-"""Deflections and surface brightness in closed form: pure functions of arrays, in NumPy, JAX or PyTorch (`xp`).
+"""Mass and light profiles in closed form: pure functions of arrays, in NumPy, JAX or PyTorch (`xp`).
 
-Positions and deflections are in arcsec, y up and x right; angles are counter-clockwise from +x, in radians (`polar`
-takes degrees); the axis ratio q is minor over major. An elliptical radius is R^2 = q u^2 + v^2 / q with u along the
-major axis, so that the ellipse of radius R has the area pi R^2. `tests/test_profiles.py` holds each function against
+Positions and deflections are in arcsec, y up and x right. Angles are counter-clockwise from +x, in radians (in degrees
+for `polar`). The axis ratio q is minor over major. An elliptical radius is R^2 = q u^2 + v^2 / q with u along the major
+axis, so that the ellipse of radius R has the area pi R^2. `tests/lensing/test_profiles.py` compares each function with
 PyAutoLens and lenstronomy.
 """
 
@@ -15,28 +15,31 @@ _TINY = 1e-12  # arcsec^2: keeps a ray through a singular centre finite
 
 
 def polar(radius, angle_deg, xp: ModuleType):
-    """y and x of a point at a distance from the origin, in a direction."""
+    """y and x of a point from its distance to the origin and its direction."""
     angle = xp.deg2rad(angle_deg)
     return radius * xp.sin(angle), radius * xp.cos(angle)
 
 
 def rotated(y, x, angle, xp: ModuleType):
-    """Coordinates (v, u) in a frame whose u axis points along `angle`."""
+    """Coordinates (v, u) in the frame whose u axis points along `angle`."""
     c, s = xp.cos(angle), xp.sin(angle)
     return c * y - s * x, c * x + s * y
 
 
 def isothermal_sphere(y, x, b, xp: ModuleType):
-    """kappa = b / (2 r): a deflection of size b towards the centre."""
+    """Singular isothermal sphere, kappa = b / (2 r): a deflection of size b towards the centre."""
     pull = b / xp.sqrt(x * x + y * y + _TINY)
     return pull * y, pull * x
 
 
 def isothermal_ellipsoid(y, x, b, q, angle, xp: ModuleType):
-    """kappa = b / (2 R) (Kormann, Schneider & Bartelmann 1994, A&A 284, 285); the ellipse R = b holds the mass pi b^2.
+    """Singular isothermal ellipsoid, kappa = b / (2 R) (Kormann, Schneider & Bartelmann 1994, A&A 284, 285).
 
-    With f = sqrt(1 - q^2) and psi^2 = q^2 u^2 + v^2: alpha_u = b sqrt(q) / f atan(f u / psi), alpha_v the same with
-    atanh. Both tend to the sphere's as f -> 0; f is kept above 1e-3, where they differ from it by less than 1e-6.
+    The ellipse R = b contains the mass pi b^2. With f = sqrt(1 - q^2) and psi^2 = q^2 u^2 + v^2,
+
+        alpha_u = b sqrt(q) / f atan(f u / psi)        alpha_v = b sqrt(q) / f atanh(f v / psi)
+
+    Both tend to those of the sphere as f -> 0; f is kept above 1e-3, where they differ from them by less than 1e-6.
     """
     v, u = rotated(y, x, angle, xp)
     f = xp.sqrt(xp.clip(1 - q * q, 1e-6, None))
@@ -46,16 +49,17 @@ def isothermal_ellipsoid(y, x, b, q, angle, xp: ModuleType):
 
 
 def shear(y, x, magnitude, angle, xp: ModuleType):
-    """External shear: images are stretched along `angle`."""
+    """External shear, which stretches images along `angle`."""
     g1, g2 = magnitude * xp.cos(2 * angle), magnitude * xp.sin(2 * angle)
     return g2 * x - g1 * y, g1 * x + g2 * y
 
 
 def multipole(y, x, order: int, b, strength, angle, xp: ModuleType):
-    """kappa = b / (2 r) k cos(m (phi - phi_m)): isodensity contours r ~ 1 + k cos(m (phi - phi_m)), no mass in circles.
+    """Multipole of order m, kappa = b / (2 r) k cos(m (phi - phi_m)), which has no mass inside circles.
 
-    Its potential is r F(phi) with F = b k cos(...) / (1 - m^2), hence alpha_r = F and alpha_phi = F' (Chu et al. 2013,
-    ApJ 765, 134).
+    It deforms the isodensity contours of an isothermal sphere to r ~ 1 + k cos(m (phi - phi_m)). The potential is
+    r F(phi) with F = b k cos(m (phi - phi_m)) / (1 - m^2), so alpha_r = F and alpha_phi = F' (Chu et al. 2013, ApJ 765,
+    134).
     """
     r = xp.sqrt(x * x + y * y + _TINY)
     c1, s1 = x / r, y / r
@@ -69,7 +73,7 @@ def multipole(y, x, order: int, b, strength, angle, xp: ModuleType):
 
 
 def sersic_b(index):
-    """b(n) of the Sersic profile by the series of Ciotti & Bertin (1999, A&A 352, 447), as PyAutoLens has it."""
+    """b(n) of the Sersic profile from the series of Ciotti & Bertin (1999, A&A 352, 447), as in PyAutoLens."""
     n = index
     return (
         2 * n - 1 / 3 + 4 / (405 * n) + 46 / (25515 * n**2) + 131 / (1148175 * n**3) - (2194697 / 30690717750.0) / n**4
@@ -77,10 +81,10 @@ def sersic_b(index):
 
 
 def sersic(y, x, intensity, radius, index, q, angle, xp: ModuleType):
-    """Surface brightness I exp(-b(n) [(R / R_e)^(1/n) - 1]); I is the brightness at the effective radius R_e."""
+    """Sersic profile, I exp(-b(n) [(R / R_e)^(1/n) - 1]); I is the brightness at the effective radius R_e."""
     v, u = rotated(y, x, angle, xp)
     squared = (q * u * u + v * v / q + _TINY) / (radius * radius)  # (R / R_e)^2
-    power = xp.exp(xp.log(squared) * (0.5 / index))  # which XLA does four times as fast as a power
+    power = xp.exp(xp.log(squared) * (0.5 / index))  # four times as fast in XLA as a power
     return intensity * xp.exp(-sersic_b(index) * (power - 1))
 
 
@@ -88,10 +92,15 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(32)
 
 
 def mass_in_circle(enclosed: Callable, distance, radius):
-    """What a round mass puts inside a circle whose centre lies at a distance from its own, arrays of equal shape.
+    """The part of a round mass that lies inside a circle about another centre.
 
-    By Gauss's theorem the mean of b alpha_r over the circle of radius b; `enclosed(r)` is the mass (as area) within r
-    of its own centre, for r with one axis more. Half of the circle, with more nodes near the mass.
+    By Gauss's theorem it is the mean of b alpha_r over the circle of radius b. By symmetry half of the circle suffices;
+    the quadrature has more nodes near the mass.
+
+    Args:
+        enclosed: the mass (as area) within r of its own centre; r has one more axis than the other arguments.
+        distance: between the centres of mass and circle.
+        radius: of the circle, an array of the same shape.
     """
     t = (_NODES + 1) / 2
     angle, weight = np.pi * t * t, _WEIGHTS * t  # d angle = 2 pi t dt, dt = half the Gauss weight, over pi

@@ -1,17 +1,18 @@
-"""The same lens in PyAutoLens's own objects: what the images are held against, and a door to PyAutoLens for users.
+"""Simulated lenses as objects of PyAutoLens: the reference for images, and an interface to PyAutoLens for users.
 
-The only file that imports autolens. The first image of every shard is drawn again by the plain NumPy Tracer in float64
-before the shard is written, so that a wrong formula, a wrong version or a broken compiler cannot pass unseen.
+This is the only file that imports autolens. Before a shard is written, its first image is rendered again by the NumPy
+Tracer of PyAutoLens in float64. So a wrong formula, a wrong version or a broken compiler is noticed.
 """
 
 import os
 from types import ModuleType
 
-# PyAutoLens looks for a workspace in the working directory and keeps compiled functions in the home directory.
+# By default PyAutoLens looks for a workspace in the working directory and caches compiled functions in the home
+# directory.
 os.environ.setdefault("PYAUTO_SKIP_WORKSPACE_VERSION_CHECK", "1")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
 
-import autofit as af  # noqa: F401 - for those who take PyAutoLens from here
+import autofit as af  # noqa: F401 - for modules that import PyAutoLens from here
 import autolens as al
 import jax
 import numpy as np
@@ -27,15 +28,17 @@ from oddlens.lensing.simulation import Camera
 jax.config.update("jax_enable_x64", False)  # importing autolens switches it on
 
 RAYS = 16
-"""Rays per pixel side of the reference where ours chooses its own; fewer where an image would take it minutes."""
-MOST_RAYS = 4_000_000
-"""In all of a reference image."""
-AGREEMENT = 0.25
-"""How far, in noise, a pixel may lie from the reference, which errs itself; a wrong formula shows by far more."""
+"""Rays per pixel side of the reference for cameras with adaptive rays; fewer for large images, which would take
+minutes."""
+MAX_RAYS = 4_000_000
+"""The largest number of rays of a reference image."""
+MAX_DISAGREEMENT_SIGMA = 0.25
+"""The largest accepted difference of a pixel from the reference, in units of its noise. It is larger than the numerical
+error of the reference, and much smaller than the effect of a wrong formula."""
 
 
 class Substructure(MassProfile):
-    """One image's substructure, of a module of ours, as a mass profile of PyAutoLens."""
+    """The substructure of one image as a mass profile of PyAutoLens."""
 
     def __init__(self, module: ModuleType, q: Columns):
         super().__init__(centre=(0.0, 0.0), ell_comps=(0.0, 0.0))
@@ -64,16 +67,16 @@ def _sersic(q: Columns, prefix: str, centre: tuple[float, float]) -> al.lp.Sersi
 
 
 def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
-    """Image k of a batch as a Tracer of PyAutoLens; its brightness is in flux / arcsec^2 (1: AB magnitude 25).
+    """Image k of a batch as a Tracer of PyAutoLens, with brightness in flux / arcsec^2 (1: AB magnitude 25).
 
-    Angles and radii hold the distances, so that PyAutoLens needs the redshifts to order the planes only.
+    All lengths are angles, so PyAutoLens uses the redshifts only to order the planes.
     """
     one = scenes[k : k + 1]
     q, clumps, sub = ({n: c[0] for n, c in part.items()} for part in (one.lens, one.clumps, one.substructure))
     b, axis_ratio = q["halo_einstein_radius_arcsec"], q.get("lens_axis_ratio", 1.0)
     shear = 2 * np.deg2rad(q["shear_angle_deg"])
     lens = {
-        # PyAutoLens's Einstein radius is the arithmetic mean of the ellipse's axes, ours the geometric one.
+        # The Einstein radius of PyAutoLens is the arithmetic mean of the axes of the ellipse, ours the geometric mean.
         "halo": al.mp.Isothermal(
             ell_comps=_components(axis_ratio, q.get("lens_angle_deg", 0.0)),
             einstein_radius=b * (1 + axis_ratio) / (2 * np.sqrt(axis_ratio)),
@@ -103,7 +106,7 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
 
 
 def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int) -> np.ndarray:
-    """All light of image k before noise by PyAutoLens in NumPy, float64 [pixels, pixels], electrons / s / pixel."""
+    """The noise-free image k with all light by PyAutoLens, float64 [pixels, pixels], electrons / s / pixel."""
     n = render.padded_pixels(camera)
     grid = al.Grid2D.uniform(shape_native=(n, n), pixel_scales=camera.pixel_scale_arcsec, over_sample_size=rays)
     mean = np.asarray(tracer(scenes, k, cls).image_2d_from(grid=grid).native.array)
@@ -113,24 +116,24 @@ def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int) -> np.nda
 
 
 def disagreement(camera: Camera, cls: str, scenes: Scenes, k: int, ours: np.ndarray) -> float:
-    """How far our image k [pixels, pixels] lies from PyAutoLens's, at worst, in units of the pixel's own noise.
+    """The largest difference between our image k, [pixels, pixels], and that of PyAutoLens, in units of the noise.
 
     Raises:
-        ArithmeticError: if that is more than rays and rounding explain.
+        ArithmeticError: the difference exceeds `MAX_DISAGREEMENT_SIGMA`.
     """
     if camera.error_sigma is None:
         rays = camera.over_sampling
     else:
-        rays = int(np.clip(np.sqrt(MOST_RAYS) // render.padded_pixels(camera), camera.over_sampling, RAYS))
+        rays = int(np.clip(np.sqrt(MAX_RAYS) // render.padded_pixels(camera), camera.over_sampling, RAYS))
     expected, q = image(camera, cls, scenes, k, rays), scenes.lens
     sigma = cameras.noise_sigma(
         expected, q["exposure_s"][k], cameras.sky(camera, q)[k], q.get("read_noise_electrons", np.zeros(k + 1))[k]
     )
     worst = float(np.max(np.abs(ours - expected) / sigma))
-    if not worst < AGREEMENT:
+    if not worst < MAX_DISAGREEMENT_SIGMA:
         raise ArithmeticError(
-            f"image {k} lies {worst:.3g} sigma of its noise from what PyAutoLens {al.__version__} makes of it with "
-            f"{rays} x {rays} rays per pixel; allowed is {AGREEMENT}. One of the two is wrong: please report it with "
-            "the config"
+            f"image {k} differs from that of PyAutoLens {al.__version__} with {rays} x {rays} rays per pixel by "
+            f"{worst:.3g} sigma of the noise; at most {MAX_DISAGREEMENT_SIGMA} is allowed. One of them is wrong: "
+            "please report this with the config"
         )
     return worst

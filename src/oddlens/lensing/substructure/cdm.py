@@ -1,13 +1,13 @@
 """Subhalos of cold dark matter, as point masses or as truncated NFW halos.
 
-After Table I of Alexander et al. (arXiv:2008.12731): a Poisson number of points, uniform in radius (so their mean
-surface density falls as 1/r, like that of the isothermal halo which they replace) and in angle, with masses from a
-power law dN/dm ~ m^exponent. How many there are is given as a number, or as the mean fraction of the lens's mass that
-they hold; then the number is Poisson with mean fraction * lens mass / mean subhalo mass.
+After Table I of Alexander et al. (arXiv:2008.12731): the number of subhalos is Poisson-distributed, and they are
+uniform in radius and in angle. So their mean surface density falls as 1/r, like that of the isothermal halo that they
+replace. Their masses follow a power law dN/dm ~ m^exponent. The config gives the number, or the mean fraction of the
+lens mass in subhalos; the number is then Poisson-distributed with the mean fraction * lens mass / mean subhalo mass.
 
 A truncated NFW halo (Baltz, Marshall & Oguri 2009, JCAP 01, 015, with n = 1) has the density of an NFW halo of scale
-radius r_s times tau^2 / (tau^2 + (r / r_s)^2), and a finite mass, which is what `mass_msun` means. Its r_s follows from
-the concentration r_200 / r_s of the halo before truncation.
+radius r_s times tau^2 / (tau^2 + (r / r_s)^2). Its total mass is finite; it is `mass_msun`. The scale radius follows
+from the concentration r_200 / r_s of the halo before truncation.
 """
 
 from types import ModuleType
@@ -21,11 +21,12 @@ from oddlens.lensing.slots import accumulate, used_slots
 from oddlens.schema.priors import Prior, max_count, poisson, within
 from oddlens.schema.section import Section
 
-_FAR_ARCSEC = 50.0  # unused slots lie here: they have no mass, and the distance avoids 0/0
+UNUSED_SLOT_ARCSEC = 50.0
+"""Distance of unused slots, which have no mass, from the centre. It avoids 0 / 0."""
 
 
 class Truncated(Section):
-    """What makes truncated NFW halos of the point masses."""
+    """Truncated NFW halos instead of point masses."""
 
     concentration: Annotated[Prior, within(1, 100)]
     """r_200 / r_s before truncation."""
@@ -34,7 +35,7 @@ class Truncated(Section):
 
 
 class Priors(Section):
-    """How many subhalos (or which part of the lens's mass), where, how heavy, and how extended."""
+    """Number (or mass fraction), positions, masses and profile of the subhalos."""
 
     number: Annotated[Prior, within(0)] | None = None
     """Number of subhalos. Give either this or `mass_fraction`."""
@@ -52,7 +53,7 @@ class Priors(Section):
     @model_validator(mode="after")
     def _one_normalisation(self) -> "Priors":
         if (self.number is None) == (self.mass_fraction is None):
-            raise ValueError("give number or mass_fraction, one of them; remove what a preset gives with null")
+            raise ValueError("give number or mass_fraction, one of them; remove the key of a preset with null")
         return self
 
 
@@ -81,26 +82,26 @@ def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str
         fraction, u = priors.mass_fraction.quantile(u[:, -1:]), u[:, :-1]
         number = poisson(u[:, :1], _mean_number(priors, fraction, lens["lens_mass_msun"][:, None]))
     slots = (u.shape[1] - 1) // _per_slot(priors)
-    shape = u[:, 1 + 3 * slots :].reshape(len(u), slots, -1)  # apart, so that points and halos lie at the same places
-    u = u[:, 1 : 1 + 3 * slots].reshape(len(u), slots, 3)  # slots last drawn are the ones dropped
-    there = np.arange(slots) < number  # [n, slots]
-    radius = np.where(there, priors.radius_arcsec.quantile(u[..., 0]), _FAR_ARCSEC)
+    shape = u[:, 1 + 3 * slots :].reshape(len(u), slots, -1)  # last, so that points and halos have the same positions
+    u = u[:, 1 : 1 + 3 * slots].reshape(len(u), slots, 3)  # the last slots are the unused ones
+    used = np.arange(slots) < number  # [n, slots]
+    radius = np.where(used, priors.radius_arcsec.quantile(u[..., 0]), UNUSED_SLOT_ARCSEC)
     y, x = profiles.polar(radius, priors.angle_deg.quantile(u[..., 1]), np)
-    mass = np.where(there, priors.mass_msun.quantile(u[..., 2]), 0.0)
-    drawn = {
+    mass = np.where(used, priors.mass_msun.quantile(u[..., 2]), 0.0)
+    points = {
         "subhalo_x_arcsec": x,
         "subhalo_y_arcsec": y,
         "subhalo_area": mass * lens["area_per_msun"][:, None],
     }
     if priors.truncated_nfw is None:
-        return drawn
+        return points
     concentration = priors.truncated_nfw.concentration.quantile(shape[..., 0])
     tau = priors.truncated_nfw.truncation_scale_radii.quantile(shape[..., 1])
     untruncated = mass * (np.log1p(concentration) - concentration / (1 + concentration)) / _nfw_total(tau, np)
     per_kpc3 = 4 / 3 * np.pi * 200 * lens["lens_critical_msun_per_kpc3"][:, None]
     scale_kpc = np.cbrt(untruncated / per_kpc3) / concentration
-    scale = np.where(there, scale_kpc / lens["lens_kpc_per_arcsec"][:, None], 1.0)
-    return drawn | {"subhalo_scale_arcsec": np.maximum(scale, 1e-6), "subhalo_truncation_scale_radii": tau}
+    scale = np.where(used, scale_kpc / lens["lens_kpc_per_arcsec"][:, None], 1.0)
+    return points | {"subhalo_scale_arcsec": np.maximum(scale, 1e-6), "subhalo_truncation_scale_radii": tau}
 
 
 def enclosed(q: dict[str, np.ndarray], radius: np.ndarray) -> np.ndarray:
@@ -140,7 +141,7 @@ def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np
 
 
 def _of_heaviest(mass: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """The values [n, slots] of the heaviest of each image, 0 where there is none."""
+    """The value of the heaviest subhalo of each image, [n], from values [n, slots]; 0 if there is none."""
     if not mass.shape[1]:
         return np.zeros(len(mass))
     return np.where(mass.max(axis=1) > 0, np.take_along_axis(values, mass.argmax(axis=1)[:, None], axis=1)[:, 0], 0.0)
@@ -156,7 +157,7 @@ def _nfw_area(r, area, scale, tau, xp: ModuleType):
     """The part of `area` that lies within a distance r (> 0) of the centre, in projection (Baltz et al., eq. A10)."""
     x, t2 = r / scale, tau * tau
     s = xp.sqrt(xp.maximum(xp.abs((x - 1) * (x + 1)), 1e-8))  # at x = 1 both branches tend to 1
-    # arctanh(s) for x < 1, in a form that rounding spares at both ends; arctan(s) beyond
+    # arctanh(s) for x < 1, in a form that is accurate at both ends; arctan(s) for x > 1
     f = xp.where(x < 1, xp.log1p((s + s * s / (1 + x)) / x), xp.arctan(s)) / s
     root = xp.sqrt(t2 + x * x)
     within = (t2 + 1 + 2 * (x * x - 1)) * f + tau * np.pi + (t2 - 1) * xp.log(tau)

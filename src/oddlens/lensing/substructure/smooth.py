@@ -1,4 +1,4 @@
-"""No substructure: all of the lens's dark matter is in its smooth halo."""
+"""No substructure: all dark matter of the lens is in its smooth halo."""
 
 from types import ModuleType
 
@@ -8,7 +8,7 @@ from oddlens.schema.section import Section
 
 
 class Priors(Section):
-    """Nothing to draw."""
+    """No priors."""
 
 
 def uniforms(priors: Priors, heaviest_lens_msun: float) -> int:

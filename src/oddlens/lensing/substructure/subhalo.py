@@ -1,7 +1,7 @@
-"""One massive subhalo, as gravitational imaging finds them: a truncated isothermal sphere (pseudo-Jaffe).
+"""One massive subhalo, as found by gravitational imaging: a truncated isothermal sphere (pseudo-Jaffe profile).
 
-Its projected density ~ 1/R - 1/sqrt(R^2 + a^2), with which Vegetti et al. (2010, MNRAS 408, 1969) describe the
-perturber of SDSSJ0946+1006. The mass inside R is that of the whole times 1 - a / (R + sqrt(R^2 + a^2)).
+Its projected density is proportional to 1/R - 1/sqrt(R^2 + a^2), the profile by which Vegetti et al. (2010, MNRAS 408,
+1969) describe the perturber of SDSSJ0946+1006. The mass inside R is the total mass times 1 - a / (R + sqrt(R^2 + a^2)).
 """
 
 from types import ModuleType
@@ -15,7 +15,7 @@ from oddlens.schema.section import Section
 
 
 class Priors(Section):
-    """Where the subhalo lies, how heavy it is in all, and where its density steepens."""
+    """Position, total mass and truncation radius of the subhalo."""
 
     radius_arcsec: Annotated[Prior, within(0)]
     """Distance from the centre of the lens, in arcsec."""

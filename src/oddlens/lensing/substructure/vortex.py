@@ -1,16 +1,16 @@
 """A vortex of superfluid dark matter as a uniform line of mass.
 
-After Table I of Alexander et al. (arXiv:2008.12731). The papers' code chains point masses; here is the closed form of
-the line itself, softened by s. In a frame with x along the line, half length L, u+- = x +- L, w^2 = y^2 + s^2, and the
-line's mass given as area A (Einstein radius squared):
+After Table I of Alexander et al. (arXiv:2008.12731). The code of the papers uses a chain of point masses; this is the
+closed form of the line, softened by s. In a frame with x along the line, let L be half its length, u+- = x +- L,
+w^2 = y^2 + s^2, and A its mass as an area (Einstein radius squared):
 
     alpha_x = A / (4 L) ln[(u+^2 + w^2) / (u-^2 + w^2)]
     alpha_y = A / (2 L) (y / w) [atan(u+ / w) - atan(u- / w)]
 
-which follows from integrating the softened point mass A/(2L) (r - r') / (|r - r'|^2 + s^2) along the line.
+This follows from integrating the softened point mass A/(2L) (r - r') / (|r - r'|^2 + s^2) along the line.
 
-The length is drawn, or follows from the mass of the axion whose de Broglie wavelength it is (as in DeepLenseSim): it is
-inversely proportional to it.
+The length is sampled from a prior, or is the de Broglie wavelength of an axion whose mass is sampled (as in
+DeepLenseSim). It is then inversely proportional to the mass.
 """
 
 from types import ModuleType
@@ -83,7 +83,7 @@ def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str
 
 
 def enclosed(q: dict[str, np.ndarray], radius: np.ndarray) -> np.ndarray:
-    """The part of the (unsoftened) line inside the circle, times its mass."""
+    """The part of the (unsoftened) line inside the circle times its mass."""
     angle = np.deg2rad(q["vortex_angle_deg"])
     along = q["vortex_x_arcsec"] * np.cos(angle) + q["vortex_y_arcsec"] * np.sin(angle)
     across = -q["vortex_x_arcsec"] * np.sin(angle) + q["vortex_y_arcsec"] * np.cos(angle)
