@@ -1,8 +1,9 @@
-"""Images per second of `lensfit`, and what a fit and a scan consist of: `python benchmarks/fit.py`.
+"""Images per second of `lensfit`, and the operations of a fit and a scan: `make bench-fit`.
 
-Operations are counted as PyTorch dispatches them: multiplications of matrices by their floating-point operations, all
-else by the numbers that it writes, easy ones (sums, products) and hard ones (powers, roots, logarithms) apart. The
-limit is what these counts take at the rates of this processor, measured here in arrays that its cache holds.
+Operations are counted as PyTorch dispatches them. Products of matrices are counted by their floating-point operations,
+all others by the numbers that they write: fast ones (sums, products) and slow ones (powers, roots, logarithms)
+separately. The limit is the time of these operations at the rates of this processor, which are measured on arrays in
+its cache.
 """
 
 import argparse
@@ -23,38 +24,37 @@ from oddlens.detectors.interface.image_module import KnownCamera
 from oddlens.detectors.lensfit import LensFit
 from oddlens.stages.simulate import simulate
 
-HARD = {"exp", "log", "log1p", "pow", "sqrt", "rsqrt", "sin", "cos", "atan", "atan2", "special_log_ndtr"}
-SHAPES = {"view", "expand", "permute", "transpose", "slice", "select", "unsqueeze", "unbind", "t", "split", "alias"}
-SHAPES |= {"as_strided", "detach", "squeeze", "_unsafe_view", "lift_fresh"}
-CACHED = 16_384
-"""Numbers in an array whose easy and hard operations are timed."""
+SLOW = {"exp", "log", "log1p", "pow", "sqrt", "rsqrt", "sin", "cos", "atan", "atan2", "special_log_ndtr"}
+VIEWS = {"view", "expand", "permute", "transpose", "slice", "select", "unsqueeze", "unbind", "t", "split", "alias"}
+VIEWS |= {"as_strided", "detach", "squeeze", "_unsafe_view", "lift_fresh"}
+CACHED_NUMBERS = 16_384
+"""Numbers in the array on which fast and slow operations are timed."""
 CAMERA = KnownCamera(1e-3, 4e-5, 4.2)
-"""Of models A and B at their usual exposure, in electrons / s; the PSF in pixels."""
+"""The camera of models A and B at their usual exposure, in electrons / s; the width of the PSF in pixels."""
 
 
-class Count(TorchDispatchMode):
-    """Numbers written by operations that multiply no matrices."""
+class OperationCounter(TorchDispatchMode):
+    """Counts the numbers that operations other than products of matrices write."""
 
     def __init__(self) -> None:
         super().__init__()
         self.written: Counter[str] = Counter()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        found = func(*args, **(kwargs or {}))
+        result = func(*args, **(kwargs or {}))
         name = func.__name__.partition(".")[0].rstrip("_")
-        if name not in SHAPES and not {"mm", "bmm"} & {name}:
-            kind = "hard" if name in HARD else "easy"
-            self.written[kind] += sum(
-                t.numel() for t in (found if isinstance(found, tuple) else (found,)) if isinstance(t, Tensor)
-            )
-        return found
+        if name not in VIEWS and not {"mm", "bmm"} & {name}:
+            kind = "slow" if name in SLOW else "fast"
+            outputs = result if isinstance(result, tuple) else (result,)
+            self.written[kind] += sum(output.numel() for output in outputs if isinstance(output, Tensor))
+        return result
 
 
-def seconds(work: Callable[[], object], least: float = 0.3) -> float:
-    """The median time of some calls."""
+def seconds(work: Callable[[], object], min_total: float = 0.3) -> float:
+    """The median time of a call, over at least 5 calls and `min_total` seconds."""
     work()
     times: list[float] = []
-    while sum(times) < least or len(times) < 5:
+    while sum(times) < min_total or len(times) < 5:
         start = time.perf_counter()
         work()
         times.append(time.perf_counter() - start)
@@ -62,17 +62,17 @@ def seconds(work: Callable[[], object], least: float = 0.3) -> float:
 
 
 def rates() -> dict[str, float]:
-    """Operations per second of this processor: of matrices, and numbers of the easy and hard kind."""
-    a, x = torch.randn(1024, 1024), torch.rand(CACHED) + 1
+    """Operations per second of this processor: in products of matrices, and fast and slow ones."""
+    a, x = torch.randn(1024, 1024), torch.rand(CACHED_NUMBERS) + 1
     return {
         "matrices": 2 * 1024**3 / seconds(lambda: a @ a),
-        "easy": CACHED / seconds(lambda: x.mul_(1.0)),
-        "hard": CACHED / seconds(lambda: x.exp()),
+        "fast": CACHED_NUMBERS / seconds(lambda: x.mul_(1.0)),
+        "slow": CACHED_NUMBERS / seconds(lambda: x.exp()),
     }
 
 
 def trained(preset: str, lenses: int, **how: Any) -> tuple[LensFit, np.ndarray]:
-    """A detector of a simulation, and images of it."""
+    """A trained detector, and images of its simulation."""
     simulation = preset_simulation(preset)
     shards = [
         simulate(simulation, seed=1, dataset=preset, pool="test", cls=cls, first=0, count=128)
@@ -88,18 +88,18 @@ def trained(preset: str, lenses: int, **how: Any) -> tuple[LensFit, np.ndarray]:
 
 @torch.no_grad()
 def measure(preset: str, model: LensFit, images: np.ndarray, speed: dict[str, float]) -> None:
-    """A line of the table."""
+    """Print a line of the table."""
     scaled = torch.from_numpy(images)[:, None] / model.scale
     part = scaled[: model.batch_size]
-    found = model.fit_lenses(part)
+    fitted = model.fit_lenses(part)
     fit = np.median([seconds(lambda p=p: model.fit_lenses(p), 0.02) for p in scaled.split(len(part))]) / len(part)
-    scan = seconds(lambda: model.scan_residuals(part, found)) / len(part)
-    with Count() as count, FlopCounterMode(display=False) as matrices:
+    scan = seconds(lambda: model.scan_residuals(part, fitted)) / len(part)
+    with OperationCounter() as count, FlopCounterMode(display=False) as matrices:
         model.scan_residuals(part, model.fit_lenses(part))
     work = {"matrices": matrices.get_total_flops(), **count.written}
     limit = sum(number / speed[kind] for kind, number in work.items()) / len(part)
     each = (f"{work[kind] / len(part) / 1e6:,.1f}" for kind in speed)
-    steps = found.steps.float().mean()
+    steps = fitted.steps.float().mean()
     print(
         f"| {preset} | {1e3 * fit:.1f} | {steps:.1f} | {1e3 * scan:.1f} | {1 / (fit + scan):,.0f} | {' | '.join(each)} "
         f"| {1e3 * limit:.1f} | {(fit + scan) / limit:.1f} |",
@@ -108,10 +108,10 @@ def measure(preset: str, model: LensFit, images: np.ndarray, speed: dict[str, fl
 
 
 def main() -> None:
-    """Models A and B, with one thread."""
+    """Measure models A and B with one thread."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="few lenses: to see that it runs")
-    given = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="train on few lenses, to test that the benchmark runs")
+    arguments = parser.parse_args()
     torch.set_num_threads(1)
     speed = rates()
     print(
@@ -123,7 +123,7 @@ def main() -> None:
     columns += ["limit [ms]", "times the limit"]
     print(f"| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for preset in ("model_a", "model_b"):
-        measure(preset, *trained(preset, 512 if given.quick else 8192), speed)
+        measure(preset, *trained(preset, 512 if arguments.quick else 8192), speed)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""The competitors: each a function from scenes to noise-free images [n, pixels, pixels], electrons / s / pixel.
+"""Renderers of other codes: functions from scenes to noise-free images [n, pixels, pixels], electrons / s / pixel.
 
-All draw the same lenses: isothermal sphere, shear, one Sersic source, and point masses. A vortex is a chain of 100
-points for those that have no line of mass. Each is used as its own manual does, with its own over-sampling and
-convolution; light from the rim beyond the border comes in for all, though PyAutoLens does not over-sample it.
+All render the same lenses: isothermal sphere, shear, one Sersic source, and point masses. Codes without a line of mass
+represent a vortex by a chain of 100 points. Each code is used as in its manual, with its own over-sampling and
+convolution. All include light that the PSF scatters in from beyond the border, though PyAutoLens does not over-sample
+it.
 """
 
 import warnings
@@ -16,29 +17,30 @@ from oddlens.lensing import profiles, reference
 from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.simulation import Camera
 
-LINKS = 100
-"""Points of a chain that stands for a vortex."""
-BATCH = {False: 4, True: 16}
-"""Images per call of caustics, eager (1 with points) and compiled: within a tenth or so of the fastest of 1 to 64."""
+N_LINKS = 100
+"""Points of the chain that represents a vortex."""
+CAUSTICS_BATCH_SIZE = {False: 4, True: 16}
+"""Images per call of caustics, without (1 with point masses) and with compilation. The speed is within about 10 % of
+the fastest of 1 to 64."""
 
 Renderer = Callable[[Scenes], np.ndarray]
 
 
-def chained(scenes: Scenes) -> Scenes:
-    """Vortices as the midpoints of their links: the same scenes with subhalos, [n, LINKS]."""
+def vortices_as_chains(scenes: Scenes) -> Scenes:
+    """The same scenes with point masses at the midpoints of the links of each vortex, [n, N_LINKS]."""
     q = {name: column[:, None] for name, column in scenes.substructure.items()}
-    along = ((np.arange(LINKS) + 0.5) / LINKS - 0.5) * q["vortex_length_arcsec"]
+    along = ((np.arange(N_LINKS) + 0.5) / N_LINKS - 0.5) * q["vortex_length_arcsec"]
     y, x = profiles.polar(along, q["vortex_angle_deg"], np)
     points = {
         "subhalo_y_arcsec": q["vortex_y_arcsec"] + y,
         "subhalo_x_arcsec": q["vortex_x_arcsec"] + x,
-        "subhalo_area": np.broadcast_to(q["vortex_area"] / LINKS, x.shape),
+        "subhalo_area": np.broadcast_to(q["vortex_area"] / N_LINKS, x.shape),
     }
     return Scenes(scenes.lens, scenes.clumps, points, scenes.truth)
 
 
 def points(scenes: Scenes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x, y and Einstein radius of the point masses, [n, most of any image]; none for smooth lenses."""
+    """x, y and Einstein radius of the point masses, [n, largest number of any image]; empty for smooth lenses."""
     q = scenes.substructure
     if not q:
         return (np.zeros((len(scenes.lens["area"]), 0)),) * 3
@@ -49,7 +51,7 @@ def points(scenes: Scenes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def source(scenes: Scenes) -> Columns:
-    """x and y of the sources, and the shear's components, [n]."""
+    """x and y of the sources, and the components of the shear, [n]."""
     q = scenes.lens
     y, x = profiles.polar(q["source_offset_arcsec"], q["source_offset_angle_deg"], np)
     gamma_2, gamma_1 = profiles.polar(q["shear_magnitude"], 2 * q["shear_angle_deg"], np)
@@ -64,7 +66,8 @@ def _one_by_one(image: Callable[[Scenes, int], np.ndarray]) -> Renderer:
 
 
 def pyautolens(camera: Camera, cls: str, kernel: np.ndarray, rays: int, objects: bool) -> Renderer:
-    """Its simulator in a loop. With `objects` each point is a PointMass; otherwise one profile of ours holds all."""
+    """The simulator of PyAutoLens in a loop. With `objects` each point is a PointMass; otherwise one profile of ours
+    has all points."""
     warnings.filterwarnings("ignore", message=".*blurring_image.*")
     scale = camera.pixel_scale_arcsec
     grid = al.Grid2D.uniform(shape_native=(camera.pixels,) * 2, pixel_scales=scale, over_sample_size=rays)
@@ -102,15 +105,16 @@ def _electrons(camera: Camera, scenes: Scenes) -> np.ndarray:
 
 
 def lenstronomy(camera: Camera, kernel: np.ndarray, rays: int) -> Renderer:
-    """Its image model in a loop, with numba; over a field with the rim, as it has no light beyond the border."""
+    """The image model of lenstronomy in a loop, with numba. The field has a margin, as it ignores light beyond its
+    border."""
     from lenstronomy.Data.pixel_grid import PixelGrid
     from lenstronomy.Data.psf import PSF
     from lenstronomy.ImSim.image_model import ImageModel
     from lenstronomy.LensModel.lens_model import LensModel
     from lenstronomy.LightModel.light_model import LightModel
 
-    scale, rim = camera.pixel_scale_arcsec, len(kernel) // 2
-    side = camera.pixels + 2 * rim
+    scale, margin = camera.pixel_scale_arcsec, len(kernel) // 2
+    side = camera.pixels + 2 * margin
     corner = -(side - 1) / 2 * scale
     pixels = PixelGrid(side, side, np.eye(2) * scale, corner, corner)
     psf, light = PSF("PIXEL", kernel_point_source=kernel), LightModel(["SERSIC_ELLIPSE"])
@@ -120,8 +124,8 @@ def lenstronomy(camera: Camera, kernel: np.ndarray, rays: int) -> Renderer:
         masses = _lenstronomy_masses(scenes, k)
         lens = LensModel(["SIS", "SHEAR"] + ["POINT_MASS"] * (len(masses) - 2))
         model = ImageModel(pixels, psf, lens, light, kwargs_numerics=numerics)
-        seen = model.image(masses, [_lenstronomy_source(scenes, k)])[::-1]  # its row 0 is the bottom
-        return seen[rim:-rim, rim:-rim] / scale**2 * _electrons(camera, scenes)[k]
+        observed = model.image(masses, [_lenstronomy_source(scenes, k)])[::-1]  # its row 0 is the bottom
+        return observed[margin:-margin, margin:-margin] / scale**2 * _electrons(camera, scenes)[k]
 
     return _one_by_one(image)
 
@@ -140,7 +144,7 @@ def _lenstronomy_masses(scenes: Scenes, k: int) -> list[dict[str, float]]:
 
 
 def _lenstronomy_source(scenes: Scenes, k: int) -> dict[str, float]:
-    """Its b(n) is another, so its radius and amplitude mean something else."""
+    """The source in units of lenstronomy, whose b(n) differs."""
     q, place = {name: column[k] for name, column in scenes.lens.items()}, source(scenes)
     n, ratio, angle = q["source_sersic_index"], q["source_axis_ratio"], 2 * np.deg2rad(q["source_angle_deg"])
     ours, theirs = profiles.sersic_b(n), 1.9992 * n - 0.3271
@@ -159,10 +163,11 @@ def _lenstronomy_source(scenes: Scenes, k: int) -> dict[str, float]:
 
 
 def caustics(camera: Camera, kernel: np.ndarray, rays: int, scenes: Scenes, compiled: bool) -> tuple[Renderer, int]:
-    """Its simulator under torch.vmap in float32, and how many images it takes per call.
+    """The simulator of caustics under torch.vmap in float32, and the number of images per call.
 
-    Its rays are the nodes of Gauss's quadrature (`quad_level`), which err less than equal source_pixels; its own rim and
-    convolution. All images get as many points as the richest of `scenes`, the others' surplus weighing nothing.
+    Its rays are Gauss-Legendre nodes (`quad_level`), which are more accurate than the same number of equal cells.
+    Margin and convolution are its own. All images have the largest number of points of any of `scenes`; surplus points
+    have no mass.
     """
     import torch
 
@@ -171,13 +176,13 @@ def caustics(camera: Camera, kernel: np.ndarray, rays: int, scenes: Scenes, comp
     if compiled:
         torch._dynamo.reset()
         simulator = torch.compile(simulator, dynamic=False)
-    batch = 1 if count and not compiled else BATCH[compiled]
+    batch = 1 if count and not compiled else CAUSTICS_BATCH_SIZE[compiled]
 
     def render(scenes: Scenes) -> np.ndarray:
         parameters = [torch.tensor(p, dtype=torch.float32) for p in _caustics_parameters(camera, scenes, count)]
         with torch.no_grad():
-            seen = [simulator(list(part)) for part in zip(*(p.split(batch) for p in parameters), strict=True)]
-        return np.flip(torch.cat(seen).numpy(), axis=1)  # its row 0 is the bottom
+            images = [simulator(list(part)) for part in zip(*(p.split(batch) for p in parameters), strict=True)]
+        return np.flip(torch.cat(images).numpy(), axis=1)  # its row 0 is the bottom
 
     return render, batch
 
@@ -207,7 +212,8 @@ def _caustics_simulator(camera: Camera, kernel: np.ndarray, rays: int, count: in
 
 
 def _caustics_parameters(camera: Camera, scenes: Scenes, count: int) -> Iterator[np.ndarray]:
-    """Its free parameters in its order, arrays [n] or [n, count]; its elliptical radius is the major axis."""
+    """The free parameters of caustics in its order, arrays [n] or [n, count]. Its effective radius is the major
+    axis."""
     q, place, ratio = scenes.lens, source(scenes), scenes.lens["source_axis_ratio"]
     yield from (q["halo_einstein_radius_arcsec"], place["gamma_1"], place["gamma_2"])
     if count:

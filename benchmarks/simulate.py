@@ -1,12 +1,12 @@
-"""Images per second and core, ours and other codes', with the numerical error of each beside it: `make bench`.
+"""Images per second and core of oddlens and other codes, with their numerical errors: `make bench`.
 
-All draw the same lenses of model A (test pool) on one core, interleaved in one run. Ours is timed end to end (drawing,
-rays, noise, HDF5) and, like the others, for its noise-free images alone. Times are CPU time of all threads; start-up
-and compilation, which a process pays once, are left out. The error is that of an image's worst pixel in units of the
-pixel's noise, against PyAutoLens with 32 x 32 rays per pixel: less time at a larger error is no gain. For those that
-chain points in place of a vortex the truth is that chain, so that the error is one of numbers only, not of physics.
+All render the same lenses of model A (test pool) on one core, interleaved in one run. oddlens is timed end to end
+(sampling, rays, noise, HDF5) and, like the others, for noise-free images alone. Times are the CPU time of all threads,
+without start-up and compilation. The error is that of the worst pixel of an image in units of its noise, relative to
+PyAutoLens with 32 x 32 rays per pixel: a faster code with a larger error is not an improvement. The reference of codes
+that represent a vortex by a chain of points is that chain, so that the error is numerical only.
 
-On a GPU (JAX_PLATFORMS=cuda) it times our renderer there and nothing else.
+On a GPU (JAX_PLATFORMS=cuda) it times only the renderer of oddlens.
 """
 
 import argparse
@@ -41,28 +41,38 @@ from oddlens.stages.simulate import MAX_BATCH_IMAGES
 CLASSES = ("smooth", "cdm", "vortex")
 SIMULATION = preset_simulation("model_a")
 NAMES = {"seed": 1, "dataset": "model_a", "pool": "test"}
-TRUTH_RAYS = 32
-ALIKE = 1.2
+REFERENCE_RAYS = 32
+"""Rays per pixel side of the reference images."""
+EQUAL_ERROR_RATIO = 1.2
+"""Codes whose median error is at most this factor larger than that of oddlens count as equally accurate."""
 FULL = {"rounds": 5, "checked": 12, "bursts": 5}
 QUICK = {"rounds": 2, "checked": 2, "bursts": 1}
+"""Rounds of timing, images whose error is computed, and repetitions of the scaling test."""
 
 
 @dataclass
 class Entry:
-    """A competitor: what it draws, from which scenes, against which truth, and how many images are timed per round."""
+    """A renderer, its scenes, and its times.
+
+    Attributes:
+        rays: rays per pixel side, for the table.
+        reference: "line" or "chain", the reference images of a vortex.
+        timed: images per round of timing.
+        error: median and largest error.
+    """
 
     name: str
     rays: str
     call: Callable[[Scenes], np.ndarray]
     scenes: Scenes
-    truth: str  # "line" or "chain": where these differ
+    reference: str
     timed: int
     milliseconds: list[float]
     error: tuple[float, float] = (np.nan, np.nan)
 
 
 def pin(core: int) -> None:
-    """Keep the process on one core, where the system lets us."""
+    """Keep the process on one core, if the system allows it."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
     torch = sys.modules.get("torch")
@@ -71,39 +81,41 @@ def pin(core: int) -> None:
 
 
 def cores() -> list[int]:
-    """The cores that the process may use."""
+    """The cores that the process can use."""
     return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
 
 
-def _truth(cls: str, scenes: Scenes, k: int) -> np.ndarray:
-    return reference.image(SIMULATION.camera, cls, scenes, k, TRUTH_RAYS)
+def _reference(cls: str, scenes: Scenes, k: int) -> np.ndarray:
+    return reference.image(SIMULATION.camera, cls, scenes, k, REFERENCE_RAYS)
 
 
-def truths(cls: str, scenes: Scenes, chains: Scenes | None, count: int, pool: ProcessPoolExecutor) -> dict:
-    """The truth of the first images, [count, pixels, pixels], of the line and of its chain of points."""
-    wanted = {"line": (cls, scenes[:count])} | ({"chain": ("cdm", chains[:count])} if chains else {})
-    jobs = {name: [pool.submit(_truth, *given, k) for k in range(count)] for name, given in wanted.items()}
+def reference_images(cls: str, scenes: Scenes, chains: Scenes | None, count: int, pool: ProcessPoolExecutor) -> dict:
+    """References of the first images, [count, pixels, pixels], of vortices as lines and as chains of points."""
+    requests = {"line": (cls, scenes[:count])} | ({"chain": ("cdm", chains[:count])} if chains else {})
+    jobs = {
+        name: [pool.submit(_reference, *arguments, k) for k in range(count)] for name, arguments in requests.items()
+    }
     return {name: np.stack([job.result() for job in own]) for name, own in jobs.items()}
 
 
-def error(images: np.ndarray, truth: np.ndarray, scenes: Scenes) -> tuple[float, float]:
-    """The worst pixel's error in units of its noise, the median and the largest over images."""
-    q = scenes[: len(truth)].lens
+def error(images: np.ndarray, expected: np.ndarray, scenes: Scenes) -> tuple[float, float]:
+    """The error of the worst pixel in units of its noise, the median and the largest over images."""
+    q = scenes[: len(expected)].lens
     sigma = cameras.noise_sigma(
-        truth, *(c[:, None, None] for c in (q["exposure_s"], cameras.sky(SIMULATION.camera, q)))
+        expected, *(c[:, None, None] for c in (q["exposure_s"], cameras.sky(SIMULATION.camera, q)))
     )
-    worst = np.max(np.abs(images - truth) / sigma, axis=(1, 2))
+    worst = np.max(np.abs(images - expected) / sigma, axis=(1, 2))
     return float(np.median(worst)), float(np.max(worst))
 
 
-# --- competitors -----------------------------------------------------------------------------------------------------
+# --- renderers -------------------------------------------------------------------------------------------------------
 
 
 def end_to_end(cls: str, rendered, folder: Path) -> Callable[[Scenes], np.ndarray]:
-    """Ours from names to a shard on disk; it draws its own scenes, the same ones."""
+    """oddlens from names to a shard on disk; it samples the same scenes itself."""
     simulation = SIMULATION.only(cls)
 
     def call(scenes: Scenes) -> np.ndarray:
@@ -115,57 +127,57 @@ def end_to_end(cls: str, rendered, folder: Path) -> Callable[[Scenes], np.ndarra
     return call
 
 
-def entries(cls: str, scenes: Scenes, chains: Scenes | None, folder: Path, compiled: bool) -> list[Entry]:
-    """All competitors of a class, the plain loop first."""
+def build_entries(cls: str, scenes: Scenes, chains: Scenes | None, folder: Path, compiled: bool) -> list[Entry]:
+    """All renderers of a class, the loop of PyAutoLens first."""
     camera, kernel = SIMULATION.camera, cameras.psf_kernels(SIMULATION.camera, scenes.lens)[0]
     rendered, pointed = render.renderer(camera, cls), chains or scenes
-    found = [
+    entries = [
         Entry("PyAutoLens loop", "8", peers.pyautolens(camera, cls, kernel, 8, objects=False), scenes, "line", 8, [])
     ]
     if cls != "smooth":
         loop = peers.pyautolens(camera, cls, kernel, 8, objects=True)
-        found.append(Entry("PyAutoLens loop, PointMass objects", "8", loop, pointed, "chain", 4, []))
-    found.append(
+        entries.append(Entry("PyAutoLens loop, PointMass objects", "8", loop, pointed, "chain", 4, []))
+    entries.append(
         Entry("oddlens, noise and HDF5 included", "2-72", end_to_end(cls, rendered, folder), scenes, "line", 256, [])
     )
-    found.append(Entry("oddlens, noise-free", "2-72", lambda s: rendered(s)["image"], scenes, "line", 256, []))
+    entries.append(Entry("oddlens, noise-free", "2-72", lambda s: rendered(s)["image"], scenes, "line", 256, []))
     for rays in (4, 8, 10):
-        found.append(
+        entries.append(
             Entry("lenstronomy, numba", str(rays), peers.lenstronomy(camera, kernel, rays), pointed, "chain", 4, [])
         )
     for flag, counts in ((False, (4, 8)), (True, (4, 6, 8, 10))):
         for rays in counts if compiled or not flag else ():
             call, batch = peers.caustics(camera, kernel, rays, pointed, flag)
             name = "caustics, torch.compile" if flag else "caustics, torch.vmap"
-            found.append(Entry(name, str(rays), call, pointed, "chain", 4 * batch if flag else max(2, batch), []))
-    return found
+            entries.append(Entry(name, str(rays), call, pointed, "chain", 4 * batch if flag else max(2, batch), []))
+    return entries
 
 
-def measure(found: list[Entry], truth: dict, rounds: int) -> None:
-    """Fill in errors, which warms up, then times: each round takes all competitors in turn."""
-    for entry in found:
-        right = truth.get(entry.truth, truth["line"])
+def measure(entries: list[Entry], references: dict, rounds: int) -> None:
+    """Compute the errors, which also warms up, then the times: each round calls all renderers in turn."""
+    for entry in entries:
+        expected = references.get(entry.reference, references["line"])
         try:
             entry.call(entry.scenes[: entry.timed])
             entry.error = error(
-                entry.call(entry.scenes[: max(entry.timed, len(right))])[: len(right)], right, entry.scenes
+                entry.call(entry.scenes[: max(entry.timed, len(expected))])[: len(expected)], expected, entry.scenes
             )
-        except Exception as failure:  # no compiler for torch.compile, say: the others go on
+        except Exception as failure:  # for example without a compiler for torch.compile: the others continue
             entry.name += f" FAILED: {type(failure).__name__}"
             entry.timed = 0
     for _ in range(rounds):
-        for entry in found:
+        for entry in entries:
             if entry.timed:
                 start = time.process_time()
                 entry.call(entry.scenes[: entry.timed])
                 entry.milliseconds.append((time.process_time() - start) * 1e3 / entry.timed)
 
 
-def table(cls: str, found: list[Entry]) -> None:
-    """A line per competitor; ratios are medians over rounds."""
-    loop = found[0].milliseconds
+def table(cls: str, entries: list[Entry]) -> None:
+    """Print a line for each renderer; ratios are medians over rounds."""
+    loop = entries[0].milliseconds
     print(f"\n{cls:36} rays/side  core-ms  images/s/core  x loop   error in noise: median  worst")
-    for entry in found:
+    for entry in entries:
         if not entry.milliseconds:
             print(f"  {entry.name:34} {entry.rays:>9}")
             continue
@@ -175,30 +187,30 @@ def table(cls: str, found: list[Entry]) -> None:
             f"  {entry.name:34} {entry.rays:>9} {took:8.2f} {1e3 / took:14.0f} {ratio:7.1f}"
             f" {entry.error[0]:24.4f} {entry.error[1]:6.3f}"
         )
-    _verdict(found)
+    _verdict(entries)
 
 
-def _verdict(found: list[Entry]) -> None:
-    """Ours beside the fastest of those whose median error is as small, or up to ALIKE times ours: in their favour."""
-    full, clean = (next(e for e in found if e.name.startswith(f"oddlens, {n}")) for n in ("noise and", "noise-free"))
-    peer = [e for e in found if e.milliseconds and not e.name.startswith(("oddlens", "PyAutoLens"))]
-    equal = [e for e in peer if e.error[0] <= ALIKE * clean.error[0]]
+def _verdict(entries: list[Entry]) -> None:
+    """Compare oddlens with the fastest code of equal accuracy (`EQUAL_ERROR_RATIO`), or else with the most accurate."""
+    full, clean = (next(e for e in entries if e.name.startswith(f"oddlens, {n}")) for n in ("noise and", "noise-free"))
+    peer = [e for e in entries if e.milliseconds and not e.name.startswith(("oddlens", "PyAutoLens"))]
+    equal = [e for e in peer if e.error[0] <= EQUAL_ERROR_RATIO * clean.error[0]]
     if equal:
         best = min(equal, key=lambda e: statistics.median(e.milliseconds))
-        said = f"fastest peer that errs as little: {best.name} with {best.rays}"
+        description = f"fastest code of equal accuracy: {best.name} with {best.rays}"
     else:
         best = min(peer, key=lambda e: e.error[0])
-        said = f"no peer errs as little; nearest: {best.name} with {best.rays}"
+        description = f"no code of equal accuracy; most accurate: {best.name} with {best.rays}"
     took = statistics.median(best.milliseconds)
     ratios = [took / statistics.median(e.milliseconds) for e in (full, clean)]
-    print(f"  {said}; ours is {ratios[0]:.1f} times as fast, noise-free {ratios[1]:.1f}")
+    print(f"  {description}; oddlens is {ratios[0]:.1f} times as fast, noise-free {ratios[1]:.1f} times")
 
 
-# --- where the time goes, and the limit ------------------------------------------------------------------------------
+# --- time of each step, and the limit --------------------------------------------------------------------------------
 
 
 def parts(cls: str, scenes: Scenes, folder: Path, rounds: int) -> dict[str, float]:
-    """CPU milliseconds per image of drawing, rendering, noise, and making and writing the shard."""
+    """CPU milliseconds per image of sampling, rendering, noise, and making and writing the shard."""
     simulation, indices, count = SIMULATION.only(cls), np.arange(len(scenes.lens["area"])), len(scenes.lens["area"])
     rendered = render.renderer(SIMULATION.camera, cls)
     simulated = simulate_images(simulation, rendered, cls=cls, indices=indices, **NAMES)
@@ -214,14 +226,14 @@ def parts(cls: str, scenes: Scenes, folder: Path, rounds: int) -> dict[str, floa
     return spent
 
 
-def limits(drawn: dict[str, Scenes], folder: Path, rounds: int) -> None:
-    """Operations per image, how fast they are done, and how fast they could be."""
+def limits(scenes_of: dict[str, Scenes], folder: Path, rounds: int) -> None:
+    """Print the operations per image, their rate, and the limit of the rate."""
     matrix, slow_rates = limit.matrix_rate(), limit.slow_rates()
     print(f"\nOne core: {matrix / 1e9:.0f} GFLOP/s in a product of float32 matrices; in the cache, 1e9 per s:", end=" ")
     print(", ".join(f"{name} {rate / 1e9:.2f}" for name, rate in slow_rates.items()))
     print("         core-ms per image:                |  per image, in rays:           |   of the      | limit reached")
     print("         draw    rays   noise   shard      |  rays   Mflop  Mslow   GFLOP/s |   matrix rate | core-ms")
-    for cls, scenes in drawn.items():
+    for cls, scenes in scenes_of.items():
         spent = parts(cls, scenes, folder, rounds)
         levels = render.renderer(SIMULATION.camera, cls)(scenes)["rays"]
         plain, slow = limit.split(limit.operations(SIMULATION.camera, cls, scenes, levels))
@@ -241,7 +253,7 @@ def limits(drawn: dict[str, Scenes], folder: Path, rounds: int) -> None:
 
 
 def _worker(core: int, cls: str, pipe) -> None:
-    """Make images whenever asked how many, and answer with the seconds that it took, of wall and of CPU."""
+    """Simulate images for each number that is received, and send back the wall-clock and CPU seconds."""
     pin(core)
     rendered = render.renderer(SIMULATION.camera, cls)
     scenes = scene.draw_scenes(SIMULATION.only(cls), cls=cls, indices=np.arange(MAX_BATCH_IMAGES), **NAMES)
@@ -257,9 +269,9 @@ def _worker(core: int, cls: str, pipe) -> None:
 
 
 def scaling(bursts: int, available: list[int], cls: str = "cdm", calls: int = 8) -> None:
-    """Images per second of two pinned processes at once, over those of one; CPU time holds on a busy machine too."""
+    """Print images per second of two pinned processes relative to one. CPU times are valid on a busy machine, too."""
     if len(available) < 2:
-        print("\nOne core only: how two processes scale cannot be measured here.")
+        print("\nOnly one core: the scaling of two processes cannot be measured here.")
         return
     context, pipes, processes = multiprocessing.get_context("spawn"), [], []
     for core in available[:2]:
@@ -271,10 +283,10 @@ def scaling(bursts: int, available: list[int], cls: str = "cdm", calls: int = 8)
         pipe.recv()
     one, two = [], []
     for _ in range(bursts):
-        for asked, rates in ((pipes[:1], one), (pipes[1:], one), (pipes, two)):
-            for pipe in asked:
+        for active, rates in ((pipes[:1], one), (pipes[1:], one), (pipes, two)):
+            for pipe in active:
                 pipe.send(calls)
-            rates.append(sum(calls * MAX_BATCH_IMAGES / pipe.recv() for pipe in asked))
+            rates.append(sum(calls * MAX_BATCH_IMAGES / pipe.recv() for pipe in active))
     for pipe, process in zip(pipes, processes, strict=True):
         pipe.send(0)
         process.join()
@@ -290,7 +302,7 @@ def scaling(bursts: int, available: list[int], cls: str = "cdm", calls: int = 8)
 
 
 def gpu() -> bool:
-    """Time the renderer on a GPU, if JAX was given one."""
+    """Time the renderer on a GPU, if JAX has one."""
     if jax.devices()[0].platform != "gpu":
         return False
     simulation = preset_simulation("model_a", "euclid")
@@ -308,30 +320,34 @@ def gpu() -> bool:
 
 
 def main() -> None:
-    """Print all tables."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="two images, no torch.compile: does it run at all?")
+    parser.add_argument(
+        "--quick", action="store_true", help="two images, no torch.compile: test that the benchmark runs"
+    )
     quick = parser.parse_args().quick
     sizes, available = QUICK if quick else FULL, cores()
     if gpu():
         return
-    drawn = {
+    scenes_of = {
         cls: scene.draw_scenes(SIMULATION.only(cls), cls=cls, indices=np.arange(MAX_BATCH_IMAGES), **NAMES)
         for cls in CLASSES
     }
-    chains = {"vortex": peers.chained(drawn["vortex"])}
+    chains = {"vortex": peers.vortices_as_chains(scenes_of["vortex"])}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(len(available), mp_context=context) as pool:
-        truth = {cls: truths(cls, drawn[cls], chains.get(cls), sizes["checked"], pool) for cls in CLASSES}
+        references = {
+            cls: reference_images(cls, scenes_of[cls], chains.get(cls), sizes["checked"], pool) for cls in CLASSES
+        }
     scaling(sizes["bursts"], available)
     pin(available[0])
     with tempfile.TemporaryDirectory() as folder:
-        for cls, scenes in drawn.items():
-            found = entries(cls, scenes, chains.get(cls), Path(folder), compiled=not quick)
-            measure(found, truth[cls], sizes["rounds"])
-            table(cls, found)
-        limits(drawn, Path(folder), sizes["rounds"])
-    print("\nNo GPU was at hand for JAX: set JAX_PLATFORMS=cuda where there is one.")
+        for cls, scenes in scenes_of.items():
+            entries = build_entries(cls, scenes, chains.get(cls), Path(folder), compiled=not quick)
+            measure(entries, references[cls], sizes["rounds"])
+            table(cls, entries)
+        limits(scenes_of, Path(folder), sizes["rounds"])
+    print("\nJAX has no GPU: set JAX_PLATFORMS=cuda on a machine with one.")
 
 
 if __name__ == "__main__":
