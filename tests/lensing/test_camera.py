@@ -271,7 +271,7 @@ def test_the_count_at_zero_probability_is_zero():
     assert poisson_quantile(np.zeros(1), np.ones(1)) == 0
 
 
-def test_a_mean_that_is_not_finite_is_told():
+def test_a_mean_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="1 of 2 pixels"):
         poisson_quantile(np.full(2, 0.5), np.array([1.0, np.nan]))
 

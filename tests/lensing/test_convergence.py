@@ -77,24 +77,22 @@ def test_a_vortex_against_its_closed_form():
 
 @cache
 def scenes(preset, pool, cls, first=0, count=4):
-    odd_simulation = preset_simulation(*preset.split(), above=TRUTH)
-    return odd_simulation.camera, scene.draw_scenes(
-        odd_simulation, 3, "one", pool, cls, np.arange(first, first + count)
-    )
+    simulation = preset_simulation(*preset.split(), above=TRUTH)
+    return simulation.camera, scene.draw_scenes(simulation, 3, "one", pool, cls, np.arange(first, first + count))
 
 
 @pytest.mark.parametrize("preset", ["model_a", "model_c"])
 @pytest.mark.parametrize("cls", ["cdm", "vortex"])
-def test_the_difference_of_a_test_image_is_odd_less_smooth_twin(preset, cls):
-    camera, odd = scenes(preset, "test", cls)
+def test_the_difference_of_a_test_image_is_that_from_its_smooth_twin(preset, cls):
+    camera, perturbed = scenes(preset, "test", cls)
     _, twin = scenes(preset, "test", "smooth")
-    expected = convergence.convergence(camera, cls, odd, 2) - convergence.convergence(camera, "smooth", twin, 2)
-    np.testing.assert_allclose(convergence.difference(camera, cls, odd, 2), expected, atol=1e-12)
+    expected = convergence.convergence(camera, cls, perturbed, 2) - convergence.convergence(camera, "smooth", twin, 2)
+    np.testing.assert_allclose(convergence.difference(camera, cls, perturbed, 2), expected, atol=1e-12)
 
 
 def test_a_smooth_lens_differs_from_itself_in_nothing():
-    camera, found = scenes("model_a", "train", "smooth")
-    assert not convergence.difference(camera, "smooth", found, 1).any()
+    camera, smooth_scenes = scenes("model_a", "train", "smooth")
+    assert not convergence.difference(camera, "smooth", smooth_scenes, 1).any()
 
 
 def covered(camera, radius, fine=10):
@@ -107,16 +105,18 @@ def covered(camera, radius, fine=10):
 @pytest.mark.parametrize("pool", ["test", "contaminant"])
 @pytest.mark.parametrize("cls", ["cdm", "vortex"])
 def test_the_einstein_circle_holds_no_more_mass_than_the_smooth_twin_s(pool, cls):
-    camera, odd = scenes("model_a", pool, cls)
+    camera, perturbed = scenes("model_a", pool, cls)
     for k in range(4):
-        b = odd.lens["einstein_radius_arcsec"][k]
-        mass = covered(camera, b) * convergence.difference(camera, cls, odd, k) * camera.pixel_scale_arcsec**2
-        added = odd.lens["einstein_radius_arcsec"][k] - odd.lens["halo_einstein_radius_arcsec"][k]
+        b = perturbed.lens["einstein_radius_arcsec"][k]
+        mass = covered(camera, b) * convergence.difference(camera, cls, perturbed, k) * camera.pixel_scale_arcsec**2
+        added = perturbed.lens["einstein_radius_arcsec"][k] - perturbed.lens["halo_einstein_radius_arcsec"][k]
         # A circle through pixels splits what lies in them evenly, wherever in them it lies.
         at_the_rim = 0.0
         if cls == "cdm":
-            r = np.hypot(odd.substructure["subhalo_x_arcsec"][k], odd.substructure["subhalo_y_arcsec"][k])
-            at_the_rim = odd.substructure["subhalo_area"][k][np.abs(r - b) < 1.5 * camera.pixel_scale_arcsec].sum()
+            r = np.hypot(perturbed.substructure["subhalo_x_arcsec"][k], perturbed.substructure["subhalo_y_arcsec"][k])
+            at_the_rim = perturbed.substructure["subhalo_area"][k][
+                np.abs(r - b) < 1.5 * camera.pixel_scale_arcsec
+            ].sum()
         assert abs(mass.sum()) < np.pi * (at_the_rim + 0.03 * added * b)
 
 
@@ -125,7 +125,10 @@ def test_every_class_has_a_map():
     presets = ("model_a", "subhalo", "tnfw_subhalos")
     for preset in presets:
         above = {"camera": {"pixels": 8, "pixel_scale_arcsec": 0.5, "psf": {"pixels": 5}}}
-        odd_simulation = preset_simulation(*dict.fromkeys(["model_a", preset]), above=above)
-        for cls in odd_simulation.substructure:
-            odd = scene.draw_scenes(odd_simulation, 3, "one", "test", cls, np.arange(1))
-            assert np.isfinite(convergence.difference(odd_simulation.camera, cls, odd, 0)).all(), (preset, cls)
+        simulation = preset_simulation(*dict.fromkeys(["model_a", preset]), above=above)
+        for cls in simulation.substructure:
+            perturbed = scene.draw_scenes(simulation, 3, "one", "test", cls, np.arange(1))
+            assert np.isfinite(convergence.difference(simulation.camera, cls, perturbed, 0)).all(), (
+                preset,
+                cls,
+            )

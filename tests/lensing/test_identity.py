@@ -56,7 +56,7 @@ def truth_of(cls):
     return {name: column for name, column in shard(cls, 0, 6).items() if name.startswith("truth/")}
 
 
-def drawn(indices=range(200), **changes):
+def sampled(indices=range(200), **changes):
     return scene.draw_scenes(SIMULATION, **(NAME | changes), indices=np.asarray(indices))
 
 
@@ -85,7 +85,7 @@ def test_a_shard_made_twice_is_the_same():
 @pytest.mark.parametrize("cls", CLASSES)
 def test_scenes_are_the_same_in_any_order(cls):
     order = [5, 0, 3, 1, 4, 2]
-    ordered, shuffled = (drawn(indices, pool="test", cls=cls) for indices in (range(6), order))
+    ordered, shuffled = (sampled(indices, pool="test", cls=cls) for indices in (range(6), order))
     for part in ("lens", "substructure", "truth"):
         same({name: column[order] for name, column in getattr(ordered, part).items()}, getattr(shuffled, part))
 
@@ -93,7 +93,7 @@ def test_scenes_are_the_same_in_any_order(cls):
 def test_renderings_are_the_same_in_any_order():
     order = [5, 0, 3, 1, 4, 2]
     rendered = render.renderer(SIMULATION.camera, "cdm")
-    ordered, shuffled = (rendered(drawn(indices, pool="test", cls="cdm")) for indices in (range(6), order))
+    ordered, shuffled = (rendered(sampled(indices, pool="test", cls="cdm")) for indices in (range(6), order))
     same({name: array[order] for name, array in ordered.items()}, shuffled)
 
 
@@ -104,7 +104,7 @@ def test_images_of_a_shard_are_all_different():
 
 @pytest.mark.parametrize("changes", OTHER_NAMES, ids=str)
 def test_another_name_is_another_lens(changes):
-    angle, other = (drawn(**name).lens["source_angle_deg"] for name in ({}, changes))
+    angle, other = (sampled(**name).lens["source_angle_deg"] for name in ({}, changes))
     assert not set(angle) & set(other)
     assert abs(np.corrcoef(angle, other)[0, 1]) < 4 / np.sqrt(len(angle))
 
@@ -119,7 +119,7 @@ def test_another_name_is_another_noise(changes):
 @pytest.mark.parametrize("cls", ANOMALIES)
 def test_another_name_is_another_substructure(cls, changes):
     test = {"pool": "test", "cls": cls}
-    one, other = (drawn(**(test | name)).truth["substructure_mass_msun"] for name in ({}, changes))
+    one, other = (sampled(**(test | name)).truth["substructure_mass_msun"] for name in ({}, changes))
     assert not set(one) & set(other)
 
 
@@ -130,14 +130,14 @@ def test_noise_is_not_the_numbers_that_drew_the_lens():
 
 @pytest.mark.parametrize("cls", ANOMALIES)
 def test_contaminants_share_no_lens_with_any_other_pool(cls):
-    contaminant = drawn(pool="contaminant", cls=cls).lens["source_angle_deg"]
+    contaminant = sampled(pool="contaminant", cls=cls).lens["source_angle_deg"]
     for name in ({}, {"pool": "validation"}, {"pool": "test"}, {"pool": "test", "cls": cls}):
-        assert not set(contaminant) & set(drawn(**name).lens["source_angle_deg"])
+        assert not set(contaminant) & set(sampled(**name).lens["source_angle_deg"])
 
 
 @pytest.mark.parametrize("cls", ANOMALIES)
 def test_twins_share_their_lens(cls):
-    one, other = (dict(drawn(pool="test", cls=c).lens) for c in ("smooth", cls))
+    one, other = (dict(sampled(pool="test", cls=c).lens) for c in ("smooth", cls))
     halo, thinner = one.pop("halo_einstein_radius_arcsec"), other.pop("halo_einstein_radius_arcsec")
     same(one, other)
     assert np.all(thinner <= halo)
@@ -155,7 +155,7 @@ def test_twins_differ_in_their_images():
 
 
 def test_anomalies_outside_the_test_pool_are_no_twins():
-    one, other = (drawn(pool="contaminant", cls=c).lens["source_angle_deg"] for c in ("cdm", "vortex"))
+    one, other = (sampled(pool="contaminant", cls=c).lens["source_angle_deg"] for c in ("cdm", "vortex"))
     assert not set(one) & set(other)
 
 
@@ -173,8 +173,8 @@ def test_every_class_has_the_truth_of_a_smooth_lens():
 def test_shards_of_several_classes_are_read_as_one_with_zero_for_what_a_class_lacks(tmp_path):
     paths = [tmp_path / f"{cls}.h5" for cls in ("smooth", "vortex")]
     for path, cls in zip(paths, ("smooth", "vortex"), strict=True):
-        made = simulating.simulate(SIMULATION, seed=3, dataset="one", pool="test", cls=cls, first=0, count=6)
-        shards.write(path, made)
+        images = simulating.simulate(SIMULATION, seed=3, dataset="one", pool="test", cls=cls, first=0, count=6)
+        shards.write(path, images)
     both = shards.read_all(paths, tmp_path)
     length = both.table["vortex_length_arcsec"]
     assert np.all(length[:6] == 0)
@@ -207,7 +207,7 @@ def test_a_shard_states_how_many_rays_its_images_took():
     assert len(set(rays)) == 6
 
 
-def pictured(simulation, cls, count=3):
+def simulated_images(simulation, cls, count=3):
     camera = simulation.camera.model_copy(update={"error_sigma": None})
     simulation = simulation.model_copy(update={"camera": camera})
     rendered = render.renderer(camera, cls)
@@ -215,21 +215,22 @@ def pictured(simulation, cls, count=3):
 
 
 def test_without_noise_an_image_is_what_the_camera_sees():
-    made = pictured(preset_simulation("model_c", above=merged(SMALL, {"camera": {"noise": "none"}})), "smooth")
-    np.testing.assert_array_equal(made.images, made.noise_free)
-    np.testing.assert_array_equal(made.noise_free, made.rendered["image"] - made.rendered["subtracted"])
+    simulation = preset_simulation("model_c", above=merged(SMALL, {"camera": {"noise": "none"}}))
+    images = simulated_images(simulation, "smooth")
+    np.testing.assert_array_equal(images.images, images.noise_free)
+    np.testing.assert_array_equal(images.noise_free, images.rendered["image"] - images.rendered["subtracted"])
 
 
 def test_subtraction_takes_the_model_of_the_light_away_and_leaves_its_noise():
     """Twins of subtraction: the same noise, whether or not the lens galaxy's light is subtracted."""
     none = {"lens": {"light": {"subtraction": None}}}
-    subtracted = pictured(preset_simulation("model_c", above=SMALL), "smooth")
-    left = pictured(preset_simulation("model_c", above=SMALL | none), "smooth")
+    subtracted = simulated_images(preset_simulation("model_c", above=SMALL), "smooth")
+    left = simulated_images(preset_simulation("model_c", above=SMALL | none), "smooth")
     model = subtracted.rendered["subtracted"]
     assert model.max() > 1
     np.testing.assert_allclose(left.images - subtracted.images, model, atol=1e-4 * model.max())
     np.testing.assert_allclose(subtracted.sigma, left.sigma, rtol=1e-5)
-    dark = pictured(preset_simulation("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
+    dark = simulated_images(preset_simulation("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
     assert np.all(subtracted.sigma > dark.sigma)
     centre = np.s_[:, 7:9, 7:9]
     assert np.all(subtracted.sigma[centre] > 1.5 * dark.sigma[centre])
@@ -237,8 +238,8 @@ def test_subtraction_takes_the_model_of_the_light_away_and_leaves_its_noise():
 
 def test_a_model_of_the_light_that_fits_leaves_the_arcs_alone():
     exact = {"lens": {"light": {"subtraction": {"intensity_ratio": 1, "radius_ratio": 1}}}}
-    subtracted = pictured(preset_simulation("model_c", above=SMALL | exact), "smooth")
-    dark = pictured(preset_simulation("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
+    subtracted = simulated_images(preset_simulation("model_c", above=SMALL | exact), "smooth")
+    dark = simulated_images(preset_simulation("model_c", above=SMALL | {"lens": {"light": None}}), "smooth")
     np.testing.assert_allclose(subtracted.noise_free, dark.noise_free, atol=1e-5 * subtracted.rendered["image"].max())
 
 
@@ -286,7 +287,7 @@ def test_lens_parameters_are_drawn_independently():
 
 @pytest.mark.parametrize("cls", ANOMALIES)
 def test_substructure_parameters_are_drawn_independently(cls):
-    scenes = drawn(range(500), pool="test", cls=cls)
+    scenes = sampled(range(500), pool="test", cls=cls)
     # of a population, the ten slots that nearly every lens fills
     columns = [
         column if column.ndim == 1 else column[:, k] for column in scenes.substructure.values() for k in range(10)
@@ -297,14 +298,14 @@ def test_substructure_parameters_are_drawn_independently(cls):
 
 @pytest.mark.parametrize("name", ["x_arcsec", "y_arcsec", "length_arcsec", "angle_deg", "mass_fraction"])
 def test_vortices_follow_their_priors(name):
-    scenes = drawn(range(500), pool="test", cls="vortex")
+    scenes = sampled(range(500), pool="test", cls="vortex")
     columns = scenes.substructure | {"vortex_mass_fraction": scenes.substructure["vortex_area"] / scenes.lens["area"]}
     prior = vortex.Priors.model_validate(SIMULATION.substructure["vortex"])
     assert_from(getattr(prior, name), columns[f"vortex_{name}"])
 
 
 def test_subhaloes_follow_their_priors():
-    scenes = drawn(range(500), pool="test", cls="cdm")
+    scenes = sampled(range(500), pool="test", cls="cdm")
     priors, sub = cdm.Priors.model_validate(SIMULATION.substructure["cdm"]), scenes.substructure
     there = sub["subhalo_area"] > 0
     x, y = sub["subhalo_x_arcsec"][there], sub["subhalo_y_arcsec"][there]

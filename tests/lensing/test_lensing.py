@@ -25,7 +25,7 @@ ANOMALIES = list(SIMULATION.substructure)
 IMAGES = 400
 
 
-def draw(cls, indices, simulation=SIMULATION):
+def sample(cls, indices, simulation=SIMULATION):
     return scene.draw_scenes(simulation, 7, "model_a", "test", cls, np.asarray(indices))
 
 
@@ -46,7 +46,7 @@ def noise_of(camera, scenes, images):
 @pytest.fixture(scope="module")
 def pictures():
     """For every class the scenes and noise-free images of the same test indices."""
-    scenes = {cls: draw(cls, range(IMAGES)) for cls in CLASSES}
+    scenes = {cls: sample(cls, range(IMAGES)) for cls in CLASSES}
     camera = SIMULATION.camera.model_copy(update={"error_sigma": None})
     return {cls: (s, render.renderer(camera, cls)(s)["image"].astype(np.float64)) for cls, s in scenes.items()}
 
@@ -70,7 +70,7 @@ def test_a_source_above_right_is_seen_above_right():
     above = {"source": {"offset_arcsec": 3.0, "offset_angle_deg": 45.0, "effective_radius_arcsec": 0.1}}
     simulation = preset_simulation("model_a", above={**above, "lens": {"mass_msun": 1e8, "shear": {"magnitude": 0.0}}})
     image = render.renderer(simulation.camera.model_copy(update={"error_sigma": None}), "smooth")(
-        draw("smooth", [0], simulation)
+        sample("smooth", [0], simulation)
     )
     row, column = np.unravel_index(image["image"][0].argmax(), (32, 32))
     distance = 3.0 / np.sqrt(2)
@@ -93,10 +93,10 @@ def turned(scenes):
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_turned_lens_is_a_turned_image(cls):
     simulation = preset_simulation("model_c", "subhalo")
-    scenes, rendered = draw(cls, range(2), simulation), render.renderer(simulation.camera, cls)
+    scenes, rendered = sample(cls, range(2), simulation), render.renderer(simulation.camera, cls)
     upright, on_its_side = rendered(scenes)["image"], rendered(turned(scenes))["image"]
     error = np.abs(np.rot90(upright, axes=(1, 2)) - on_its_side).max() / upright.max()
-    assert error < 1e-4  # pixels at the edge of being drawn again may differ
+    assert error < 1e-4  # pixels at the edge of being refined may differ
     assert error < 0.01 * np.abs(upright - on_its_side).max() / upright.max()
 
 
@@ -114,7 +114,7 @@ def test_flux_is_kept_from_the_surface_to_the_image():
         "camera": {"zero_point_mag": 27.5, "psf": {"fwhm_arcsec": 0.4}},
     }
     simulation = preset_simulation("model_a", above=above)
-    image = render.renderer(simulation.camera, "smooth")(draw("smooth", [0], simulation))["image"][0]
+    image = render.renderer(simulation.camera, "smooth")(sample("smooth", [0], simulation))["image"][0]
     b = 1.67834699  # of n = 1
     luminosity = 10.0 * 0.3**2 * 2 * np.pi * np.exp(b) / b**2  # of an exponential profile
     assert image.sum(dtype=float) == pytest.approx(10 * luminosity, rel=5e-3)
@@ -122,23 +122,23 @@ def test_flux_is_kept_from_the_surface_to_the_image():
 
 def test_where_rays_go_depends_on_the_image_alone():
     rendered, order = render.renderer(SIMULATION.camera, "cdm"), [5, 0, 3, 1, 4, 2]
-    together, shuffled = rendered(draw("cdm", range(6))), rendered(draw("cdm", order))
+    together, shuffled = rendered(sample("cdm", range(6))), rendered(sample("cdm", order))
     for name in ("rays", "image"):
         np.testing.assert_array_equal(together[name][order], shuffled[name])
-    alone = rendered(draw("cdm", [3]))
+    alone = rendered(sample("cdm", [3]))
     np.testing.assert_array_equal(together["rays"][3], alone["rays"][0])
     assert len(np.unique(together["rays"].reshape(6, -1), axis=0)) == 6
 
 
 def test_more_rays_go_where_the_noise_is_lower():
-    scenes = draw("smooth", [0, 0, 0])
+    scenes = sample("smooth", [0, 0, 0])
     scenes.lens["exposure_s"] = np.array([100.0, 1000.0, 10_000.0])
     rays = render.renderer(SIMULATION.camera, "smooth")(scenes)["rays"].astype(float).mean(axis=(1, 2))
     assert 2 <= rays[0] < rays[1] < rays[2]
 
 
 def test_the_correction_takes_the_error_of_smooth_light_away():
-    """Light without a cusp, where no pixel is drawn again: second differences make the mean exact to fourth order."""
+    """Light without a cusp, where no pixel is refined: second differences make the mean exact to fourth order."""
 
     def surface(y, x):
         return jax.numpy.exp(-(x**2 + y**2) / 2)
@@ -165,7 +165,7 @@ def guarded():
     """A camera, scenes and images of few pixels."""
     camera = {"pixels": 16, "pixel_scale_arcsec": 0.3, "psf": {"pixels": 9}}
     simulation = preset_simulation("model_a", above={"camera": camera})
-    scenes = draw("cdm", range(2), simulation)
+    scenes = sample("cdm", range(2), simulation)
     return simulation.camera, scenes, render.renderer(simulation.camera, "cdm")(scenes)["image"]
 
 
@@ -234,7 +234,7 @@ GRID = {
 def sharp(name, count=6):
     """Scenes of the grid, their vortices without softening."""
     cls, simulation = GRID[name]
-    scenes = draw(cls, range(count), simulation)
+    scenes = sample(cls, range(count), simulation)
     if "vortex_softening_arcsec" in scenes.substructure:
         scenes.substructure["vortex_softening_arcsec"] = np.full(count, 1e-6)
     return scenes
@@ -381,7 +381,7 @@ def test_images_agree_with_lenstronomy(name):
 
 def test_light_from_beyond_the_border_comes_in():
     _, simulation = GRID["everything"]
-    scenes, border = draw("smooth", range(3), simulation), simulation.camera.psf.pixels // 2
+    scenes, border = sample("smooth", range(3), simulation), simulation.camera.psf.pixels // 2
     wider = simulation.camera.model_copy(update={"pixels": simulation.camera.pixels + 2 * border})
     for k in range(3):
         expected = their_image(wider, scenes, k)
@@ -475,7 +475,7 @@ def test_vortex_is_finite_on_the_line_and_at_its_ends():
 
 
 def test_vortex_encloses_the_part_of_its_links_inside():
-    scenes = draw("vortex", range(20))
+    scenes = sample("vortex", range(20))
     for radius in (0.3, 1.0, 1.66, 5.0):
         links = [chain(one(scenes.substructure, k), 100_000) for k in range(20)]
         expected = [area[np.hypot(x, y) < radius].sum() for x, y, area in links]
@@ -484,7 +484,7 @@ def test_vortex_encloses_the_part_of_its_links_inside():
 
 
 def test_subhalos_deflect_as_point_masses():
-    sub = draw("cdm", range(1)).substructure
+    sub = sample("cdm", range(1)).substructure
     y, x = np.random.default_rng(4).uniform(-3, 3, (2, 500))
     grid = reference.al.Grid2DIrregular(np.stack([y, x], axis=-1))
     total = np.zeros((500, 2))
@@ -495,7 +495,7 @@ def test_subhalos_deflect_as_point_masses():
 
 
 def test_cdm_encloses_its_subhalos_inside():
-    sub = draw("cdm", range(20)).substructure
+    sub = sample("cdm", range(20)).substructure
     expected = [
         sum(area for x, y, area in zip(*(column[k] for column in sub.values()), strict=True) if x * x + y * y < 1)
         for k in range(20)

@@ -16,7 +16,7 @@ AXION = {
     "axion_mass_ev": {"loguniform": [1e-24, 1e-22]},
     "length_at_1e22_ev_arcsec": 0.06,
 }
-WORLDS = {
+SIMULATIONS = {
     "model_a": preset_simulation("model_a"),
     "model_b": preset_simulation("model_b"),
     "model_c": preset_simulation("model_c", "subhalo"),
@@ -27,9 +27,9 @@ WORLDS = {
 }
 
 
-def drawn(simulation, cls="smooth", count=300, pool="test"):
+def sampled(simulation, cls="smooth", count=300, pool="test"):
     return scene.draw_scenes(
-        WORLDS[simulation] if isinstance(simulation, str) else simulation, 7, "scenes", pool, cls, np.arange(count)
+        SIMULATIONS[simulation] if isinstance(simulation, str) else simulation, 7, "scenes", pool, cls, np.arange(count)
     )
 
 
@@ -76,7 +76,7 @@ def away_from_circle(scenes, count):
 
 @pytest.mark.parametrize(("simulation", "cls", "tolerance"), CASES)
 def test_mass_inside_the_einstein_radius_is_that_of_the_smooth_twin(simulation, cls, tolerance):
-    scenes, twins = drawn(simulation, cls, 12), drawn(simulation, "smooth", 12)
+    scenes, twins = sampled(simulation, cls, 12), sampled(simulation, "smooth", 12)
     b = scenes.lens["einstein_radius_arcsec"]
     np.testing.assert_array_equal(b, twins.lens["einstein_radius_arcsec"])
     chosen = away_from_circle(scenes, 12)
@@ -91,7 +91,7 @@ def test_mass_inside_the_einstein_radius_is_that_of_the_smooth_twin(simulation, 
 @pytest.mark.parametrize(("preset", "cls"), [("model_a", "cdm"), ("model_a", "subhalo"), ("model_c", "cdm")])
 def test_mass_comes_on_top_where_it_is_not_conserved(preset, cls):
     on_top = preset_simulation(preset, "subhalo", "tnfw_subhalos", above={"lens": {"conserve_mass": False}})
-    scenes, twins = drawn(on_top, cls, 12), drawn(on_top, "smooth", 12)
+    scenes, twins = sampled(on_top, cls, 12), sampled(on_top, "smooth", 12)
     b = scenes.lens["einstein_radius_arcsec"]
     np.testing.assert_array_equal(scenes.lens["halo_einstein_radius_arcsec"], b)
     enclosed = substructure_classes.module(cls).enclosed(scenes.substructure, b)
@@ -112,15 +112,15 @@ def test_the_circled_mass_of_an_ellipsoid_is_its_integral(q):
 
 @pytest.mark.parametrize(("simulation", "cls"), [(w, c) for w, c, _ in CASES])
 def test_the_halo_gives_up_what_the_substructure_holds(simulation, cls):
-    lens = drawn(simulation, cls, 50).lens
+    lens = sampled(simulation, cls, 50).lens
     halo, whole = lens["halo_einstein_radius_arcsec"], lens["einstein_radius_arcsec"]
     assert np.all((halo > 0) & (halo <= whole))
     assert np.any(halo < whole) == (cls != "smooth")
 
 
 @pytest.mark.parametrize("simulation", ["model_a", "model_b", "model_c"])
-def test_the_einstein_radius_is_that_of_the_mass_drawn(simulation):
-    lens = drawn(simulation).lens
+def test_the_einstein_radius_is_that_of_the_sampled_mass(simulation):
+    lens = sampled(simulation).lens
     cosmology = al.cosmo.FlatLambdaCDM(H0=70, Om0=0.3, Tcmb0=0.0)
     for k in range(5):
         z = float(lens["lens_redshift"][k]), float(lens["source_redshift"][k])
@@ -130,7 +130,7 @@ def test_the_einstein_radius_is_that_of_the_mass_drawn(simulation):
 
 
 def test_model_b_has_the_einstein_radii_its_preset_states():
-    radius = drawn("model_b").lens["einstein_radius_arcsec"]
+    radius = sampled("model_b").lens["einstein_radius_arcsec"]
     assert radius.min() > 1.1
     assert radius.max() < 2.1
     assert np.ptp(radius) > 0.5
@@ -159,13 +159,13 @@ def test_scale_radii_of_truncated_halos_are_those_of_their_mass_before_truncatio
     simulation = preset_simulation(
         "model_a", above={"substructure": {"cdm": {"mass_msun": mass, "number": 3, **halos}}}
     )
-    sub = drawn(simulation, "cdm", 2).substructure
+    sub = sampled(simulation, "cdm", 2).substructure
     np.testing.assert_allclose(1000 * sub["subhalo_scale_arcsec"], mas, rtol=0.02)
     np.testing.assert_array_equal(sub["subhalo_truncation_scale_radii"], tau)
 
 
-def test_the_mass_of_truncated_halos_is_the_mass_drawn():
-    scenes = drawn("tnfw", "cdm", 50)
+def test_the_mass_of_truncated_halos_is_the_sampled_mass():
+    scenes = sampled("tnfw", "cdm", 50)
     mass = scenes.substructure["subhalo_area"].sum(axis=1) / scenes.lens["area_per_msun"]
     np.testing.assert_allclose(scenes.truth["substructure_mass_msun"], mass)
     k = 3
@@ -188,7 +188,7 @@ def test_a_mass_fraction_is_met_on_average(fraction):
     simulation = preset_simulation(
         "model_a", "steep_subhalos", above={"substructure": {"cdm": {"mass_fraction": fraction}}}
     )
-    found = drawn(simulation, "cdm", 1500).truth["substructure_fraction"]
+    found = sampled(simulation, "cdm", 1500).truth["substructure_fraction"]
     assert found.mean() == pytest.approx(mean, abs=4 * found.std() / np.sqrt(1500))
     assert 4 * found.std() / np.sqrt(1500) < 0.06 * mean
 
@@ -197,7 +197,7 @@ def test_a_mass_fraction_is_of_the_lens_at_hand():
     simulation = preset_simulation(
         "model_a", "steep_subhalos", above={"lens": {"mass_msun": {"uniform": [2e11, 2e12]}}}
     )
-    scenes = drawn(simulation, "cdm", 800)
+    scenes = sampled(simulation, "cdm", 800)
     number, mass = scenes.truth["subhalo_number"], scenes.lens["lens_mass_msun"]
     slope = stats.linregress(mass, number)
     assert slope.intercept == pytest.approx(0, abs=4 * slope.intercept_stderr)
@@ -205,31 +205,31 @@ def test_a_mass_fraction_is_of_the_lens_at_hand():
 
 
 def test_steep_subhalos_are_many_and_light():
-    steep, flat = (drawn(w, "cdm", 200).truth for w in ("steep", "model_a"))
+    steep, flat = (sampled(w, "cdm", 200).truth for w in ("steep", "model_a"))
     assert steep["subhalo_number"].mean() > 2 * flat["subhalo_number"].mean()
     assert steep["heaviest_mass_msun"].mean() < flat["heaviest_mass_msun"].mean()
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"number": 3, "mass_fraction": 0.01}, "give number or mass_fraction, one of them"),
         ({"number": None}, "give number or mass_fraction, one of them"),
     ],
 )
-def test_subhalos_are_counted_one_way(changes, told):
-    with pytest.raises(ConfigError, match=told):
+def test_subhalos_are_counted_one_way(changes, message):
+    with pytest.raises(ConfigError, match=message):
         preset_simulation("model_a", above={"substructure": {"cdm": changes}})
 
 
 @pytest.mark.parametrize(("number", "most"), [({"uniform": [0, 2]}, 2), (2.7, 3), ({"integers": [0, 5]}, 5)])
 def test_slots_suffice_for_any_prior_of_the_number(number, most):
     simulation = preset_simulation("model_a", above={"substructure": {"cdm": {"number": number}}})
-    assert drawn(simulation, "cdm", 100).truth["subhalo_number"].max() == most
+    assert sampled(simulation, "cdm", 100).truth["subhalo_number"].max() == most
 
 
 def test_subhalos_inside_the_einstein_radius_are_counted():
-    scenes = drawn("model_a", "cdm", 50)
+    scenes = sampled("model_a", "cdm", 50)
     sub, b = scenes.substructure, scenes.lens["einstein_radius_arcsec"][:, None]
     inside = (np.hypot(sub["subhalo_x_arcsec"], sub["subhalo_y_arcsec"]) < b) & (sub["subhalo_area"] > 0)
     np.testing.assert_array_equal(scenes.truth["subhalo_number_inside"], inside.sum(axis=1))
@@ -240,7 +240,7 @@ def test_subhalos_inside_the_einstein_radius_are_counted():
 
 
 def test_a_vortex_is_as_long_as_its_axion_is_light():
-    scenes = drawn("axion", "vortex")
+    scenes = sampled("axion", "vortex")
     axion_ev = scenes.substructure["axion_mass_1e22_ev"] * 1e-22
     np.testing.assert_allclose(scenes.substructure["vortex_length_arcsec"], 6.0 * 1e-24 / axion_ev)
     assert axion_ev.min() < 1.1e-24
@@ -270,14 +270,14 @@ def test_a_vortex_has_its_length_from_one_place(changes):
 RAYS = np.random.default_rng(0).uniform(-2, 2, (2, 400))
 
 
-def test_the_number_of_clumps_is_the_one_drawn():
-    number = (drawn("model_c", count=1000).clumps["clump_intensity_per_arcsec2"] > 0).sum(axis=1)
+def test_the_number_of_clumps_is_the_sampled_one():
+    number = (sampled("model_c", count=1000).clumps["clump_intensity_per_arcsec2"] > 0).sum(axis=1)
     assert set(number) == {0, 1, 2, 3, 4}
     assert stats.chisquare(np.bincount(number)).pvalue > 1e-3
 
 
 def test_the_source_shines_as_the_sum_of_its_components():
-    scenes = drawn("model_c", count=8)
+    scenes = sampled("model_c", count=8)
     for k in range(8):
         p = one(scenes, k)
         lens, clumps = p["lens"], p["clumps"]
@@ -305,7 +305,7 @@ def test_the_source_shines_as_the_sum_of_its_components():
 
 
 def test_absent_clumps_add_nothing():
-    scenes = drawn("model_c", count=40)
+    scenes = sampled("model_c", count=40)
     number = (scenes.clumps["clump_intensity_per_arcsec2"] > 0).sum(axis=1)
     for k in np.nonzero(number == 0)[0][:3]:
         p = one(scenes, k)
@@ -319,7 +319,7 @@ def test_absent_clumps_add_nothing():
 
 
 def test_clumps_lie_within_reach_of_the_source_they_belong_to():
-    scenes = drawn("model_c")
+    scenes = sampled("model_c")
     lens, clumps = scenes.lens, scenes.clumps
     y, x = profiles.polar(lens["source_offset_arcsec"], lens["source_offset_angle_deg"], np)
     distance = np.hypot(clumps["clump_y_arcsec"] - y[:, None], clumps["clump_x_arcsec"] - x[:, None])
@@ -328,7 +328,7 @@ def test_clumps_lie_within_reach_of_the_source_they_belong_to():
 
 
 def test_clumps_are_sized_by_the_source_they_belong_to():
-    scenes, priors = drawn("model_c"), WORLDS["model_c"].source.clumps
+    scenes, priors = sampled("model_c"), SIMULATIONS["model_c"].source.clumps
     there = scenes.clumps["clump_intensity_per_arcsec2"] > 0
     for name, prior in {
         "effective_radius_arcsec": priors.radius_ratio,
@@ -356,8 +356,8 @@ SECTIONS = {
 @pytest.mark.parametrize("pool", ["train", "test"])
 @pytest.mark.parametrize("section", SECTIONS)
 def test_a_lens_stays_itself_when_a_section_is_taken_out(section, pool):
-    full = drawn("model_c", "smooth", 20, pool)
-    less = drawn(preset_simulation("model_c", "subhalo", above=SECTIONS[section]), "smooth", 20, pool)
+    full = sampled("model_c", "smooth", 20, pool)
+    less = sampled(preset_simulation("model_c", "subhalo", above=SECTIONS[section]), "smooth", 20, pool)
     for part in ("lens", "clumps"):
         ours, theirs = getattr(less, part), getattr(full, part)
         assert ours.keys() <= theirs.keys()
@@ -372,8 +372,8 @@ def test_substructure_stays_itself_when_every_section_is_taken_out(cls):
     for change in SECTIONS.values():
         for key, value in change.items():
             plain[key] |= value
-    bare = drawn(preset_simulation("model_c", "subhalo", above=plain), cls, 20).substructure
-    full = drawn("model_c", cls, 20).substructure
+    bare = sampled(preset_simulation("model_c", "subhalo", above=plain), cls, 20).substructure
+    full = sampled("model_c", cls, 20).substructure
     assert bare.keys() == full.keys()
     for name, column in bare.items():
         np.testing.assert_array_equal(column, full[name], err_msg=name)
@@ -383,20 +383,20 @@ def test_substructure_stays_itself_when_every_section_is_taken_out(cls):
 def test_every_switch_of_model_c_works_by_itself(section):
     simulation = preset_simulation("model_c", "subhalo", above=SECTIONS[section])
     for cls in ("smooth", *simulation.substructure):
-        full, less = drawn("model_c", cls, 8), drawn(simulation, cls, 8)
-        seen = [
+        full, less = sampled("model_c", cls, 8), sampled(simulation, cls, 8)
+        surfaces = [
             np.stack([ray_tracing.brightness(one(s, k), substructure_classes.module(cls), *RAYS, np) for k in range(8)])
             for s in (full, less)
         ]
-        assert np.isfinite(seen[1]).all()
-        assert np.abs(seen[1] / seen[0] - 1).max() > 1e-3
+        assert np.isfinite(surfaces[1]).all()
+        assert np.abs(surfaces[1] / surfaces[0] - 1).max() > 1e-3
 
 
 def test_light_is_subtracted_where_there_is_a_model_of_it():
     for above, subtracted in (({}, True), (SECTIONS["subtraction"], False), (SECTIONS["light"], False)):
         simulation = preset_simulation("model_c", above=above)
         camera = simulation.camera.model_copy(update={"error_sigma": None, "pixels": 12})
-        assert ("subtracted" in render.renderer(camera, "smooth")(drawn(simulation, "smooth", 2))) == subtracted
+        assert ("subtracted" in render.renderer(camera, "smooth")(sampled(simulation, "smooth", 2))) == subtracted
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -412,9 +412,9 @@ def test_light_is_subtracted_where_there_is_a_model_of_it():
 )
 def test_substructure_heavier_than_its_lens_is_refused_by_name(cls, above):
     simulation = preset_simulation("model_a", "subhalo", above=above)
-    told = rf"^scenes/test/{cls}/\d+: the substructure \(.* solar masses\) is heavier than the lens \(1e\+12\)"
-    with pytest.raises(ValueError, match=told) as caught:
-        drawn(simulation, cls, 20)
+    message = rf"^scenes/test/{cls}/\d+: the substructure \(.* solar masses\) is heavier than the lens \(1e\+12\)"
+    with pytest.raises(ValueError, match=message) as caught:
+        sampled(simulation, cls, 20)
     assert f"Lower the masses of substructure.{cls} or raise lens.mass_msun" in str(caught.value)
 
 
@@ -422,7 +422,7 @@ def test_heavy_substructure_is_allowed_on_top():
     simulation = preset_simulation(
         "model_a", above={"lens": {"conserve_mass": False}, "substructure": {"cdm": {"mass_msun": 1e11}}}
     )
-    assert drawn(simulation, "cdm", 20).truth["substructure_fraction"].max() > 1
+    assert sampled(simulation, "cdm", 20).truth["substructure_fraction"].max() > 1
 
 
 def test_a_number_that_is_not_finite_is_refused_by_name(monkeypatch):
@@ -433,11 +433,11 @@ def test_a_number_that_is_not_finite_is_refused_by_name(monkeypatch):
 
     monkeypatch.setattr(substructure_classes.module("vortex"), "truth", broken)
     with pytest.raises(ValueError, match="scenes/test/vortex/2: vortex_length_arcsec is nan"):
-        drawn("model_a", "vortex", 5)
+        sampled("model_a", "vortex", 5)
 
 
 def flat(value):
-    """A renderer that sees one brightness everywhere."""
+    """A renderer whose images have one brightness."""
 
     def rendered(scenes):
         shape = (len(scenes.lens["area"]), 8, 8)
@@ -446,23 +446,25 @@ def flat(value):
     return rendered
 
 
-def test_a_picture_too_bright_for_the_counter_is_refused_by_name():
+def test_an_image_too_bright_is_refused_by_name():
     with pytest.raises(ValueError, match=r"^scenes/test/smooth/4: a pixel collects 1e\+09 electrons") as caught:
-        simulate_images(WORLDS["model_a"], flat(1e6), 7, "scenes", "test", "smooth", np.array([4, 5]))
+        simulate_images(SIMULATIONS["model_a"], flat(1e6), 7, "scenes", "test", "smooth", np.array([4, 5]))
     assert "lower camera.exposure_s or the brightness of source, lens light or sky" in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_picture_that_is_not_finite_is_refused_by_name_with_what_was_drawn(value):
+def test_an_image_that_is_not_finite_is_refused_by_name_with_its_parameters(value):
     with pytest.raises(
         ArithmeticError, match=r"^scenes/test/cdm/4 has pixels that are not finite. Its parameters"
     ) as caught:
-        simulate_images(WORLDS["model_a"], flat(value), 7, "scenes", "test", "cdm", np.array([4, 5]))
-    lens = drawn("model_a", "cdm", 6).lens
+        simulate_images(SIMULATIONS["model_a"], flat(value), 7, "scenes", "test", "cdm", np.array([4, 5]))
+    lens = sampled("model_a", "cdm", 6).lens
     assert f"shear_angle_deg {lens['shear_angle_deg'][4]:.6g}" in str(caught.value)
 
 
-def test_no_shard_comes_of_pictures_that_are_not_finite(monkeypatch):
+def test_images_that_are_not_finite_make_no_shard(monkeypatch):
     monkeypatch.setattr(render, "renderer", lambda camera, cls: flat(np.nan))
     with pytest.raises(ArithmeticError, match="scenes/train/smooth/0 has pixels that are not finite"):
-        simulate.simulate(WORLDS["model_a"], seed=7, dataset="scenes", pool="train", cls="smooth", first=0, count=3)
+        simulate.simulate(
+            SIMULATIONS["model_a"], seed=7, dataset="scenes", pool="train", cls="smooth", first=0, count=3
+        )

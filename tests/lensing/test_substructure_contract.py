@@ -33,7 +33,7 @@ def uniforms(cls, seed=0):
     )
 
 
-def drawn(cls, seed=0):
+def sampled(cls, seed=0):
     return substructure_classes.module(cls).draw(priors(cls), uniforms(cls, seed), LENS)
 
 
@@ -44,7 +44,7 @@ def total_area(q):
 
 
 def deflections(cls, k, y, x, xp=np):
-    q = {name: column[k] for name, column in drawn(cls).items()}
+    q = {name: column[k] for name, column in sampled(cls).items()}
     return substructure_classes.module(cls).deflections(q, y, x, xp)
 
 
@@ -70,8 +70,8 @@ from oddlens.lensing import scene, substructure_classes
 from oddlens.lensing.simulation import Simulation
 raw = yaml.safe_load(open({str(PRESETS / "model_a.yaml")!r}))
 raw["substructure"] = {{"string": raw["substructure"]["vortex"]}}
-drawn = scene.draw_scenes(Simulation.model_validate(raw), 1, "d", "test", "string", np.arange(2))
-print(*substructure_classes.names(), *drawn.substructure)
+sampled = scene.draw_scenes(Simulation.model_validate(raw), 1, "d", "test", "string", np.arange(2))
+print(*substructure_classes.names(), *sampled.substructure)
 """
     found = subprocess.run(
         [sys.executable, "-c", code],
@@ -98,7 +98,7 @@ def test_uniforms_is_a_count(cls):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_draw_gives_finite_columns(cls):
-    for name, column in drawn(cls).items():
+    for name, column in sampled(cls).items():
         assert column.dtype == np.float64, name
         assert column.shape[0] == COUNT, name
         assert column.ndim in (1, 2), name
@@ -107,7 +107,7 @@ def test_draw_gives_finite_columns(cls):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_draw_depends_on_its_numbers_alone(cls):
-    first, again, other = drawn(cls), drawn(cls), drawn(cls, seed=1)
+    first, again, other = sampled(cls), sampled(cls), sampled(cls, seed=1)
     assert all(np.array_equal(first[name], again[name]) for name in first)
     assert not first or any(not np.array_equal(first[name], other[name]) for name in first)
 
@@ -116,7 +116,7 @@ def test_draw_depends_on_its_numbers_alone(cls):
 def test_draw_treats_each_image_alone(cls):
     module = substructure_classes.module(cls)
     alone = module.draw(priors(cls), uniforms(cls)[1:2], {name: column[1:2] for name, column in LENS.items()})
-    for name, column in drawn(cls).items():
+    for name, column in sampled(cls).items():
         np.testing.assert_array_equal(alone[name], column[1:2])
 
 
@@ -130,7 +130,7 @@ def test_extreme_numbers_draw_finite_columns(cls):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_enclosed_grows_from_nothing_to_all(cls):
-    q, module = drawn(cls), substructure_classes.module(cls)
+    q, module = sampled(cls), substructure_classes.module(cls)
     areas = [module.enclosed(q, np.full(COUNT, radius)) for radius in (1e-6, 0.5, 1.0, 1.66, 1e7)]
     assert all(area.shape == (COUNT,) for area in areas)
     assert np.all(np.diff(areas, axis=0) >= -1e-12)
@@ -143,7 +143,7 @@ def test_enclosed_grows_from_nothing_to_all(cls):
 @pytest.mark.parametrize("cls", CLASSES)
 def test_deflections_hold_the_enclosed_mass(cls, radius):
     angle = 2 * np.pi * (np.arange(1 << 15) + 0.5) / (1 << 15)
-    enclosed = substructure_classes.module(cls).enclosed(drawn(cls), np.full(COUNT, radius))
+    enclosed = substructure_classes.module(cls).enclosed(sampled(cls), np.full(COUNT, radius))
     for k in range(COUNT):
         alpha_y, alpha_x = deflections(cls, k, radius * np.sin(angle), radius * np.cos(angle))
         flux = radius * np.mean(alpha_y * np.sin(angle) + alpha_x * np.cos(angle))
@@ -179,14 +179,14 @@ def test_jax_deflects_as_numpy(cls):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_truth_is_one_finite_number_an_image(cls):
-    for name, column in substructure_classes.module(cls).truth(drawn(cls), LENS).items():
+    for name, column in substructure_classes.module(cls).truth(sampled(cls), LENS).items():
         assert column.shape == (COUNT,), name
         assert np.isfinite(column).all(), name
 
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_truth_states_the_mass_of_the_areas(cls):
-    q = drawn(cls)
+    q = sampled(cls)
     mass = substructure_classes.module(cls).truth(q, LENS).get("substructure_mass_msun", np.zeros(COUNT))
     np.testing.assert_allclose(mass * LENS["area_per_msun"], total_area(q), rtol=1e-12)
 
