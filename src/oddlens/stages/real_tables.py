@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from oddlens.results.tables import conventions
 from oddlens.results.tables.real import claims_table, joined
+from oddlens.results.tables.result_files import write_result
 
 
 def real_tables(
@@ -17,6 +17,6 @@ def real_tables(
         scores: of each data set the table of scores of real lenses; `noise` likewise that of real noise.
     """
     scored = joined(scores)
-    conventions.write(outputs["real"], scored)
-    conventions.write(outputs["real_noise"], joined(noise))
-    conventions.write(outputs["real_claims"], claims_table(scored))
+    write_result(outputs["real"], scored)
+    write_result(outputs["real_noise"], joined(noise))
+    write_result(outputs["real_claims"], claims_table(scored))
