@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from conftest import ROOT
+from oddlens.config.training import Training
 from oddlens.files.tensors import read_tensors, write_tensors
 from oddlens.training import checkpoints
 from oddlens.training.devices import global_generators
@@ -370,6 +371,10 @@ def test_a_process_killed_hard_at_any_moment_ends_with_equal_scores(tmp_path):
     scores, _ = start(path).communicate(timeout=300)
     assert scores == start().communicate(timeout=300)[0] != b""
     assert [file.name for file in tmp_path.iterdir()] == ["c"]
+
+
+def test_the_settings_are_the_section_of_the_config():
+    assert dataclasses.asdict(TrainingSettings()) == Training().model_dump()
 
 
 def test_seeded_blocks_repeat_and_put_the_state_back():
