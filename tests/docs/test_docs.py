@@ -198,7 +198,7 @@ def test_the_config_of_the_tutorial_is_a_study(config):
 def test_every_command_of_make_that_a_page_names_is_in_the_makefile():
     targets = re.findall(r"^([\w.-]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
     pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "config/README.md"]
-    for path in pages:
+    for path in (page for page in pages if page.name != "CHANGELOG.md"):  # which names what there was
         for line in path.read_text().splitlines():
             for target in re.findall(r"^(?:    |\$ )make ([\w.-]+)|`make ([\w.-]+)", line):
                 assert "".join(target) in targets, f"{path.name}: {line}"
