@@ -1,4 +1,4 @@
-"""The fit of physics: the model is the simulator's, its Jacobian is one, fits arrive, and masses are found."""
+"""The physics fit: its model against the simulator, its Jacobian, convergence, masks, the scan, and the detector."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,12 @@ import torch
 
 from oddlens.config.presets import preset_simulation
 from oddlens.data import shards
+from oddlens.detectors.blocks.initial_parameters import fill_gaps
 from oddlens.detectors.blocks.levenberg_marquardt import Fit, NoiseModel, NormalPrior, fit, linearise, log_evidence
 from oddlens.detectors.blocks.scan import Scan
 from oddlens.detectors.interface import loading
-from oddlens.detectors.interface.model_files import save_model
 from oddlens.detectors.interface.image_module import KnownCamera
-from oddlens.detectors.blocks.initial_parameters import fill_gaps
+from oddlens.detectors.interface.model_files import save_model
 from oddlens.lensing import camera, render, scene
 from oddlens.lensing.lens_light_residual import lens_light, principal_components
 from oddlens.lensing.model import PSF_TOLERANCE, LensModel, ModelImage
@@ -23,20 +23,20 @@ from oddlens.stages.simulate import simulate
 COUNT = 24
 RICHER = {"elliptical": True, "multipoles": (3, 4), "free_index": True, "source_pixels": 5, "lens_light_components": 2}
 SMOOTH_C = {"source": {"clumps": None, "sersic_index": {"uniform": [0.7, 1.5]}}, "lens": {"light": None}}
-SMALL = preset_simulation(
-    "model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}}
-)
-WORLDS = {"model_a": ({}, {}), "model_b": ({}, {}), "model_c": (RICHER, SMOOTH_C)}
+SMALL = preset_simulation("model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}})
+SIMULATIONS = {"model_a": ({}, {}), "model_b": ({}, {}), "model_c": (RICHER, SMOOTH_C)}
 
 
-@pytest.fixture(scope="module", params=WORLDS)
+@pytest.fixture(scope="module", params=SIMULATIONS)
 def lenses(request):
-    """A model, the parameters of some lenses, and what the simulator draws of them."""
-    how, above = WORLDS[request.param]
+    """A model, the parameters of some lenses, and their images by the simulator."""
+    how, above = SIMULATIONS[request.param]
     simulation = preset_simulation(request.param, above=above)
     scenes = scene.draw_scenes(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
     model = LensModel(simulation, **how)
-    model.lens_light_components += 0.01 * torch.randn(model.lens_light_components.shape, generator=torch.Generator().manual_seed(7))
+    model.lens_light_components += 0.01 * torch.randn(
+        model.lens_light_components.shape, generator=torch.Generator().manual_seed(7)
+    )
     parameters = torch.tensor(model.parametrisation.of_scenes(scenes.lens), dtype=torch.float32)
     seen = torch.tensor(render.renderer(simulation.camera, "smooth")(scenes)["image"]).flatten(1)
     return model, parameters, seen, NoiseModel(1e-3, 4e-5)
@@ -48,14 +48,14 @@ def noisy(seen, noise, seed=0):
 
 
 def free(model):
-    """No prior but for the amplitudes that the image is linear in, which are normal."""
+    """No prior, except a normal one for the amplitudes in which the image is linear."""
     precision = torch.zeros(model.count, model.count)
     amplitudes = range(len(model.names), model.count)
     precision[amplitudes, amplitudes] = 0.3**-2
     return NormalPrior(torch.zeros(model.count), precision)
 
 
-def test_the_model_draws_what_the_simulator_draws(lenses):
+def test_model_images_agree_with_the_simulator(lenses):
     model, parameters, seen, noise = lenses
     error = (model(parameters) - seen).abs() / noise.variance(seen).sqrt()
     assert error.amax(dim=1).median() < 0.1
@@ -63,8 +63,8 @@ def test_the_model_draws_what_the_simulator_draws(lenses):
     torch.testing.assert_close(model.image_and_derivatives(parameters).image, model(parameters))
 
 
-def test_cusps_are_drawn_with_rays_enough():
-    """With 2 x 2 rays in all pixels a smooth lens whose source has a cusp was odder than half of the odd ones."""
+def test_cusps_have_enough_rays():
+    """With 2 x 2 rays in all pixels, smooth lenses with cuspy sources scored higher than half of the anomalous ones."""
     simulation = preset_simulation("model_b", above={"source": {"sersic_index": 4}})
     scenes = scene.draw_scenes(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
     model, noise = LensModel(simulation), NoiseModel(1e-3, 4e-5)
@@ -74,7 +74,7 @@ def test_cusps_are_drawn_with_rays_enough():
     assert chi_square.median() < 0.03 * model.pixels**2
 
 
-def test_its_jacobian_is_that_of_finite_differences(lenses):
+def test_the_jacobian_agrees_with_finite_differences(lenses):
     model, parameters, _, _ = lenses
     parameters = parameters[:6].double()
     parameters[:, len(model.names) :] = 0.3  # so that source_pixels count
@@ -104,7 +104,7 @@ def test_single_precision_is_enough(lenses):
     assert change.max() < 1e-3
 
 
-def test_a_fit_from_elsewhere_ends_where_one_from_the_truth_does(lenses):
+def test_fits_from_perturbed_parameters_reach_the_optimum(lenses):
     model, parameters, seen, noise = lenses
     data, prior = noisy(seen, noise), free(model)
     best = fit(model.image_and_derivatives, data, noise, prior, parameters, 40)
@@ -119,13 +119,15 @@ def test_a_fit_from_elsewhere_ends_where_one_from_the_truth_does(lenses):
     assert abs(best.objective.mean().item() / degrees - 1) < 4 * (2 / degrees / COUNT) ** 0.5 + 0.02
 
 
-def test_a_prior_holds_what_it_is_sure_of(lenses):
+def test_a_precise_prior_fixes_a_parameter(lenses):
     model, parameters, seen, noise = lenses
     precision = free(model).precision
     precision[0, 0] = 1e10
     held = parameters.mean(dim=0)
     held[0] = parameters[0, 0]
-    found = fit(model.image_and_derivatives, noisy(seen, noise)[:1], noise, NormalPrior(held, precision), parameters[:1], 30)
+    found = fit(
+        model.image_and_derivatives, noisy(seen, noise)[:1], noise, NormalPrior(held, precision), parameters[:1], 30
+    )
     assert found.parameters[0, 0].item() == pytest.approx(parameters[0, 0].item(), abs=1e-5)
 
 
@@ -142,7 +144,7 @@ def test_the_deviance_is_that_of_counts_and_of_chi_square():
 
 
 @pytest.mark.parametrize("k", [5, 9])
-def test_a_separated_kernel_convolves(k):
+def test_a_separable_psf_convolves(k):
     rng = np.random.default_rng(0)
     kernel, image = rng.random((k, k)), rng.random((12 + k - 1, 12 + k - 1))
     y, x = separate(kernel, 12, PSF_TOLERANCE)
@@ -162,27 +164,27 @@ def planted():
     scenes = scene.draw_scenes(simulation, 2, "d", "test", "smooth", np.arange(COUNT))
     parameters = torch.tensor(model.parametrisation.of_scenes(scenes.lens), dtype=torch.float32)
     scan, noise = Scan(model, side=13, half_width_arcsec=2.4, softening_arcsec=0.1), NoiseModel(1e-3, 4e-5)
-    drawn = model.image_and_derivatives(parameters)
+    model_image = model.image_and_derivatives(parameters)
     # Where the source's gradient is largest, so that the mass is seen.
-    pull = (drawn.source_gradient[:, None] * scan.deflections).sum(dim=2)
-    places = (model.observe(pull) / noise.variance(drawn.image).sqrt()[:, None]).norm(dim=2).argmax(dim=1)
+    pull = (model_image.source_gradient[:, None] * scan.deflections).sum(dim=2)
+    positions = (model.observe(pull) / noise.variance(model_image.image).sqrt()[:, None]).norm(dim=2).argmax(dim=1)
     area = 0.02
-    data = drawn.image + area * model.observe(pull)[torch.arange(COUNT), places]
-    return model, scan, noise, parameters, places, area, data
+    data = model_image.image + area * model.observe(pull)[torch.arange(COUNT), positions]
+    return model, scan, noise, parameters, positions, area, data
 
 
-def test_a_planted_mass_is_found_in_its_place_with_its_mass(planted):
-    model, scan, noise, parameters, places, area, data = planted
+def test_a_planted_mass_is_found_with_its_position_and_mass(planted):
+    model, scan, noise, parameters, positions, area, data = planted
     for images, tolerance in ((data, 0.15), (noisy(data, noise), 0.35)):
         found = fit(model.image_and_derivatives, images, noise, free(model), parameters, 30)
         scanned = scan(images, found, model.image_and_derivatives(found.parameters), noise, free(model))
         best = scanned.significance.flatten(1).argmax(dim=1)
-        apart = torch.hypot(scan.y[best] - scan.y[places], scan.x[best] - scan.x[places])
-        seen = scanned.significance.flatten(1)[torch.arange(COUNT), places]
+        apart = torch.hypot(scan.y[best] - scan.y[positions], scan.x[best] - scan.x[positions])
+        seen = scanned.significance.flatten(1)[torch.arange(COUNT), positions]
         clear = seen > 8
         assert clear.float().mean() > 0.5
         assert (apart[clear] < 0.9).float().mean() > 0.9  # the PSF is as wide
-        masses = scanned.area.flatten(1)[torch.arange(COUNT), places][clear]
+        masses = scanned.area.flatten(1)[torch.arange(COUNT), positions][clear]
         assert masses.median().item() == pytest.approx(area, rel=tolerance)
 
 
@@ -213,7 +215,7 @@ def hidden(model, noise, count):
 
 
 @pytest.mark.parametrize("gain", [0.0, 1e-3])
-def test_what_is_under_a_mask_changes_nothing(planted, gain):
+def test_values_of_masked_pixels_change_nothing(planted, gain):
     model, scan, noise, parameters, _, _, data = planted
     noise, mask = hidden(model, noise._replace(gain=gain), COUNT)
     found = []
@@ -229,12 +231,14 @@ def test_what_is_under_a_mask_changes_nothing(planted, gain):
     assert (noise.count_observed(data) == (~mask).sum(dim=1)).all()
 
 
-def test_a_mask_that_masks_nothing_changes_no_bit(planted):
+def test_an_empty_mask_changes_no_bit(planted):
     model, scan, noise, parameters, _, _, data = planted
     found = []
     for each in (noise, noise._replace(floor=torch.full(data.shape, noise.floor))):
         best = fit(model.image_and_derivatives, data, each, free(model), parameters, 30)
-        found.append((*best, *scan(data, best, model.image_and_derivatives(best.parameters), each, free(model), spread=0.01)))
+        found.append(
+            (*best, *scan(data, best, model.image_and_derivatives(best.parameters), each, free(model), spread=0.01))
+        )
     for theirs, ours in zip(*found, strict=True):
         assert torch.equal(theirs, ours)
 
@@ -243,13 +247,13 @@ def test_a_mask_that_masks_nothing_changes_no_bit(planted):
 def test_significance_is_standard_normal_with_masks(planted, correlation):
     model, scan, noise, parameters, *_ = planted
     noise, mask = hidden(model, noise, COUNT)
-    drawn, white = model(parameters), torch.randn(mask.shape, generator=torch.Generator().manual_seed(3))
+    expected, white = model(parameters), torch.randn(mask.shape, generator=torch.Generator().manual_seed(3))
     if correlation:
         matrix = torch.from_numpy(camera.decorrelation(model.pixels, correlation)).float()
         noise = noise._replace(decorrelation=matrix)
         correlates = noise._replace(decorrelation=matrix.inverse())
         white = correlates.whiten(white)
-    data = (drawn + (noise.gain * drawn + 4e-5).sqrt() * white).masked_fill(mask, 0.0)
+    data = (expected + (noise.gain * expected + 4e-5).sqrt() * white).masked_fill(mask, 0.0)
     found = fit(model.image_and_derivatives, data, noise, free(model), parameters, 30)
     assert found.converged.float().mean() > 0.9
     scanned = scan(data, found, model.image_and_derivatives(found.parameters), noise, free(model))
@@ -257,7 +261,7 @@ def test_significance_is_standard_normal_with_masks(planted, correlation):
     assert scanned.significance.std().item() == pytest.approx(1, abs=0.12)
 
 
-def test_gaps_are_filled_from_their_rim():
+def test_gaps_are_filled_from_their_edge():
     flat, gap = torch.full((2, 1, 8, 8), 3.0), torch.zeros(2, 1, 8, 8, dtype=torch.bool)
     gap[0, :, :6, 1:5] = True
     torch.testing.assert_close(fill_gaps(flat.masked_fill(gap, torch.nan)), flat)
@@ -273,16 +277,16 @@ def test_the_evidence_is_that_of_the_dense_covariance(source_pixels):
     scan = Scan(model, side=7, half_width_arcsec=2.4, softening_arcsec=0.1)
     lenses = scene.draw_scenes(simulation, 2, "d", "test", "smooth", np.arange(count)).lens
     parameters = torch.tensor(model.parametrisation.of_scenes(lenses), dtype=torch.float32)
-    drawn, data = model.image_and_derivatives(parameters), noisy(model(parameters), noise)
+    model_image, data = model.image_and_derivatives(parameters), noisy(model(parameters), noise)
     nothing = torch.zeros(count)
     found = Fit(parameters, nothing, nothing == 0, nothing)
-    scanned = scan(data, found, drawn, noise, free(model), spread)
-    weight = noise.variance(drawn.image).rsqrt()
+    scanned = scan(data, found, model_image, noise, free(model), spread)
+    weight = noise.variance(model_image.image).rsqrt()
     for k in range(count):
-        pulled = (drawn.source_gradient[k] * scan.deflections).sum(dim=1)
+        pulled = (model_image.source_gradient[k] * scan.deflections).sum(dim=1)
         templates = (model.observe(pulled, approximate=True) * weight[k]).double()
-        rows = ((drawn.jacobian * weight[:, None])[k]).double()
-        left = ((data - drawn.image) * weight)[k].double()
+        rows = ((model_image.jacobian * weight[:, None])[k]).double()
+        left = ((data - model_image.image) * weight)[k].double()
         free_rows, held = rows[: len(model.names)], rows[len(model.names) :]
         complement = torch.linalg.svd(free_rows)[2][len(free_rows) :]  # [pixels^2 - p, pixels^2]
         r, t = complement @ left, templates @ complement.T
@@ -328,7 +332,7 @@ def test_the_odds_are_the_integral_over_places_and_masses(planted):
         assert scanned.log_odds[k].item() == pytest.approx(integral.log().item(), rel=1e-3, abs=0.02)
 
 
-def test_what_no_fit_explains_says_nothing(planted):
+def test_a_fit_that_has_not_converged_counts_as_one_without_residuals(planted):
     model, scan, noise, parameters, *_, data = planted
     nothing = torch.zeros(2)
     found = Fit(parameters[:2], nothing, nothing == 1, nothing)
@@ -342,8 +346,8 @@ def test_what_no_fit_explains_says_nothing(planted):
 # --- what real lenses have besides -----------------------------------------------------------------------------------
 
 
-def test_cells_make_a_source_that_is_no_sersic_profile():
-    """A clump that the profile cannot be: with source_pixels, chi-square is that of noise, and masses are found no more."""
+def test_source_pixels_fit_a_source_that_is_no_sersic_profile():
+    """A clump beside the profile: with source pixels, chi-square is that of noise, and no mass is found."""
     simulation = preset_simulation("model_b")
     lenses = scene.draw_scenes(simulation, 3, "d", "test", "smooth", np.arange(8)).lens
     noise, z = NoiseModel(1e-3, 4e-5), {}
@@ -362,11 +366,16 @@ def test_cells_make_a_source_that_is_no_sersic_profile():
     assert z[11] < 3.5 < z[0]
 
 
-def test_a_few_images_span_what_subtraction_leaves():
+def test_a_few_components_span_the_lens_light_residual():
     simulation = preset_simulation("model_c")
     model = LensModel(simulation, lens_light_components=8)
-    learnt, new = (scene.draw_scenes(simulation, seed, "d", "test", "smooth", np.arange(48 * seed)).lens for seed in (4, 1))
-    seen = [model.observe(torch.tensor(lens_light(simulation, q, model.side).residual).float()).numpy() for q in (learnt, new)]
+    learnt, new = (
+        scene.draw_scenes(simulation, seed, "d", "test", "smooth", np.arange(48 * seed)).lens for seed in (4, 1)
+    )
+    seen = [
+        model.observe(torch.tensor(lens_light(simulation, q, model.side).residual).float()).numpy()
+        for q in (learnt, new)
+    ]
     mean, images = principal_components(seen[0], 8)
     amplitudes, *_ = np.linalg.lstsq(images.T, (seen[1] - mean).T, rcond=None)
     missed = seen[1] - mean - amplitudes.T @ images
@@ -374,16 +383,16 @@ def test_a_few_images_span_what_subtraction_leaves():
     assert 0.5 < amplitudes.std() < 1.5  # so that a standard normal prior is right
 
 
-def test_leftover_light_is_the_simulators():
+def test_the_lens_light_residual_agrees_with_the_simulator():
     simulation = preset_simulation("model_c", above={"source": {"clumps": None}})
     scenes = scene.draw_scenes(simulation, 1, "d", "test", "smooth", np.arange(6))
     model = LensModel(simulation, rays=4, elliptical=True, multipoles=(3, 4), free_index=True)
     lens = model(torch.tensor(model.parametrisation.of_scenes(scenes.lens)).float())
     light = lens_light(simulation, scenes.lens, model.side)
     whole, left = (model.observe(torch.tensor(part).float()) for part in (light.total, light.residual))
-    drawn = {k: torch.tensor(v).flatten(1) for k, v in render.renderer(simulation.camera, "smooth")(scenes).items()}
-    sigma = (1e-3 * drawn["image"] + 4e-5).sqrt()
-    for ours, theirs in ((whole + lens, drawn["image"]), (left + lens, drawn["image"] - drawn["subtracted"])):
+    rendered = {k: torch.tensor(v).flatten(1) for k, v in render.renderer(simulation.camera, "smooth")(scenes).items()}
+    sigma = (1e-3 * rendered["image"] + 4e-5).sqrt()
+    for ours, theirs in ((whole + lens, rendered["image"]), (left + lens, rendered["image"] - rendered["subtracted"])):
         assert ((ours - theirs) / sigma).abs().mean() < 0.05
 
 
@@ -416,7 +425,7 @@ def trained():
     return model, images
 
 
-def test_a_start_without_truth_reaches_the_optimum(trained):
+def test_initial_parameters_of_the_network_reach_the_optimum(trained):
     model, images = trained
     scaled = torch.from_numpy(images)[:, None] / model.scale
     with torch.no_grad():
@@ -427,12 +436,14 @@ def test_a_start_without_truth_reaches_the_optimum(trained):
 
 @pytest.fixture(scope="module")
 def library():
-    model = loading.detector("lensfit").build(16, seed=1, simulation=SMALL.plain(), lenses=1024, scan_side=9, library_tries=4)
+    model = loading.detector("lensfit").build(
+        16, seed=1, simulation=SMALL.plain(), lenses=1024, scan_side=9, library_tries=4
+    )
     model.fit(np.random.default_rng(1).random((64, 16, 16)).astype("f4"), seed=1, camera=KnownCamera(1e-3, 1.6e-4, 2.1))
     return model
 
 
-def test_a_library_serves_as_a_start_without_a_network(trained, library):
+def test_a_library_replaces_the_network(trained, library):
     model, images = trained
     assert library.objectives() == []
     objectives = []
@@ -446,12 +457,12 @@ def test_a_library_serves_as_a_start_without_a_network(trained, library):
 
 
 def test_of_two_fits_the_better_counts():
-    def made(objective, converged):
+    def fits(objective, converged):
         objective = torch.tensor(objective)
         return Fit(objective[:, None], objective, torch.tensor(converged), torch.zeros(4))
 
-    one = made([1.0, 2.0, 1.0, 5.0], [True, True, False, False])
-    other = made([2.0, 1.0, 9.0, 4.0], [True, True, True, False])
+    one = fits([1.0, 2.0, 1.0, 5.0], [True, True, False, False])
+    other = fits([2.0, 1.0, 9.0, 4.0], [True, True, True, False])
     best = one.or_better(other)
     assert best.objective.tolist() == [1.0, 1.0, 9.0, 4.0]
     assert best.parameters[:, 0].tolist() == best.objective.tolist()
@@ -459,7 +470,7 @@ def test_of_two_fits_the_better_counts():
 
 
 @pytest.mark.parametrize("scatter", [0.1, 0.5])
-def test_the_scatter_of_cells_is_learnt_from_images(scatter):
+def test_the_scatter_of_source_pixels_is_estimated_from_images(scatter):
     model = loading.detector("lensfit").build(
         16, seed=1, simulation=SMALL.plain(), lenses=512, scan_side=3, source_pixels=5
     )
@@ -475,7 +486,7 @@ def test_the_scatter_of_cells_is_learnt_from_images(scatter):
     assert scatter / 2 <= learnt <= 2 * scatter
 
 
-def test_what_is_left_over_is_noise(trained):
+def test_residuals_are_noise(trained):
     model, images = trained
     left = model.residual_inputs(images)
     assert left.shape == (64, 2, 16, 16)
@@ -483,37 +494,37 @@ def test_what_is_left_over_is_noise(trained):
     assert left[:, 1].max() == pytest.approx(model.scores_and_findings(images)[1]["significance"].max(), rel=0.2)
 
 
-def test_a_map_of_places_becomes_an_image(planted):
+def test_maps_are_interpolated_to_pixels(planted):
     scan = planted[1]
     y, x = (c.view(1, 13, 13) for c in (scan.y, scan.x))
     pixel = (torch.arange(32) + 0.5) * 0.2 - 3.2
     inside = pixel.abs() < 2.4
-    for places, truth in ((x, pixel.expand(32, 32)), (y, -pixel[:, None].expand(32, 32))):
-        image = scan.to_pixels(places)[0]
+    for positions, truth in ((x, pixel.expand(32, 32)), (y, -pixel[:, None].expand(32, 32))):
+        image = scan.to_pixels(positions)[0]
         torch.testing.assert_close(image[inside][:, inside], truth[inside][:, inside])
         assert (image[0] == 0).all()
 
 
-def test_the_least_mass_is_that_which_is_seen_with_five_sigma(trained):
+def test_the_smallest_detectable_mass_has_five_sigma(trained):
     model, images = trained
     least = model.mass_sensitivities(images)
     beyond = np.isnan(least)
-    assert beyond[0].sum() == 16**2 - 12**2  # the places reach to 2.4 of 3.2 arcsec
+    assert beyond[0].sum() == 16**2 - 12**2  # the scan reaches to 2.4 of 3.2 arcsec
     assert (least[~beyond] > 0).all()
     found = model.scores_and_findings(images)[1]
-    above = np.nanmin(least, axis=(1, 2)) / found["min_detectable_arcsec2"]  # between places it is interpolated
+    above = np.nanmin(least, axis=(1, 2)) / found["min_detectable_arcsec2"]  # interpolated between positions
     assert above.min() > 0.99
     assert np.median(above) < 1.5
-    # Masses show where the light is, not in the middle of the ring.
+    # The scan is sensitive where the light is, not in the centre of the ring.
     assert (least[:, 7:9, 7:9].mean(axis=(1, 2)) > 2 * np.nanmin(least, axis=(1, 2))).mean() > 0.8
 
 
-def test_a_fit_is_reached_missed_or_nowhere():
-    def made(objective, converged):
+def test_fits_reach_or_miss_the_optimum():
+    def fits(objective, converged):
         return Fit(torch.zeros(5, 1), torch.tensor(objective), torch.tensor(converged), torch.arange(5))
 
-    blind = made([100.5, 102.0, 90.0, 100.0, 100.0], [True, True, True, False, False])
-    best = made([100.0, 100.0, 100.0, 100.0, 100.0], [True, True, False, True, False])
+    blind = fits([100.5, 102.0, 90.0, 100.0, 100.0], [True, True, True, False, False])
+    best = fits([100.0, 100.0, 100.0, 100.0, 100.0], [True, True, False, True, False])
     converged, reached, missed, steps = compare(blind, best)
     assert converged.tolist() == [1, 1, 1, 0, 0]
     assert reached.tolist() == [1, 0, 1, 0, 0]
@@ -521,7 +532,7 @@ def test_a_fit_is_reached_missed_or_nowhere():
     assert steps.tolist() == [0, 1, 2, 3, 4]
 
 
-def test_starts_are_counted_against_the_truth(trained, tmp_path):
+def test_fit_convergence_is_relative_to_fits_from_the_truth(trained, tmp_path):
     model, _ = trained
     save_model(model, tmp_path / "model", row="lensfit")
     paths = []
@@ -547,10 +558,13 @@ def test_starts_are_counted_against_the_truth(trained, tmp_path):
     fit_convergence(
         tmp_path / "fit_convergence", tmp_path / "lost", paths, dataset="d", row="lensfit", images=200, device="cpu"
     )
-    assert fit_convergence_table([tmp_path / "fit_convergence"]).query("initial_parameters == 'network'")["missed"].min() > 3
+    assert (
+        fit_convergence_table([tmp_path / "fit_convergence"]).query("initial_parameters == 'network'")["missed"].min()
+        > 3
+    )
 
 
-def test_what_is_found_stands_beside_the_score(trained):
+def test_findings_are_returned_with_the_score(trained):
     model, images = trained
     scores, found = model.scores_and_findings(images[:16])
     np.testing.assert_array_equal(scores, model.score(images[:16]))
@@ -561,10 +575,13 @@ def test_what_is_found_stands_beside_the_score(trained):
     assert found["significance"].shape == (16,)
     broken = images[:2].copy()
     broken[:, :8] = 0  # half a ring
-    assert model.scores_and_findings(broken)[1]["chi_square"].max() > 5 or model.scores_and_findings(broken)[1]["doubtful"].any()
+    assert (
+        model.scores_and_findings(broken)[1]["chi_square"].max() > 5
+        or model.scores_and_findings(broken)[1]["doubtful"].any()
+    )
 
 
-def test_a_masked_image_has_the_score_of_what_is_seen(trained):
+def test_the_score_of_a_masked_image_is_that_of_its_observed_pixels(trained):
     model, images = trained
     mask = masked(images)
     seen = np.where(mask, np.float32(np.nan), images)
@@ -581,7 +598,7 @@ def test_a_masked_image_has_the_score_of_what_is_seen(trained):
     assert np.median(apart[mask]) < 1
 
 
-def test_an_image_that_shows_too_little_is_doubtful_and_one_that_shows_nothing_is_refused(trained):
+def test_images_with_few_observed_pixels_are_doubtful_and_with_none_refused(trained):
     model, images = trained
     seen = images[:3].copy()
     seen[1, :, :8] = np.nan
@@ -594,7 +611,7 @@ def test_an_image_that_shows_too_little_is_doubtful_and_one_that_shows_nothing_i
             model.score(seen)
 
 
-def test_lenses_that_the_world_cannot_have_are_flagged(trained, tmp_path):
+def test_lenses_outside_the_simulation_are_flagged(trained, tmp_path):
     model, images = trained
     assert model.scores_and_findings(images)[1]["at_bounds"].mean() < 0.05
     scenes = scene.draw_scenes(model.population.simulation, 3, "d", "test", "smooth", np.arange(16))
@@ -654,7 +671,7 @@ def test_training_images_only_set_the_unit():
     np.testing.assert_array_equal(*made)
 
 
-def test_who_knows_lenses_must_be_told_and_no_other():
+def test_only_lensfit_takes_a_simulation():
     with pytest.raises(ValueError, match="LensFit needs simulation"):
         loading.detector("lensfit").build(16)
     with pytest.raises(ValueError, match="DCAE takes no simulation"):
@@ -665,7 +682,8 @@ def test_a_gpu_fits_as_many_pixels_at_once_for_large_and_small_images():
     plain = SMALL.plain()
     simulations = {n: plain | {"camera": plain["camera"] | {"pixels": n}} for n in (16, 64)}
     small, large = (
-        loading.detector("lensfit").build(n, simulation=simulation, scan_side=3) for n, simulation in simulations.items()
+        loading.detector("lensfit").build(n, simulation=simulation, scan_side=3)
+        for n, simulation in simulations.items()
     )
     assert small.at_once == large.at_once == 8
     # A device without numbers, as there is no GPU where tests run.

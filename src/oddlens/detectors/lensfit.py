@@ -154,8 +154,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         self.sample_lenses(generator)
 
     def sample_lenses(self, generator: torch.Generator) -> None:
-        """Sample the lenses that the network is trained on, and learn their principal components; or fill the
-        library."""
+        """Sample the lenses that the network is trained on, or those of the library."""
         lenses = self.population.sample(self.lenses, generator, self.source_pixel_scatter)
         if self.library is not None:
             self.library.lenses.copy_(lenses[torch.arange(LIBRARY_SIZE, device=lenses.device) % len(lenses)])
@@ -228,8 +227,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         return parameters
 
     def fit_lenses(self, images: Tensor, initial: list[Tensor] | None = None) -> Fit:
-        """The best smooth lens of each image, of the fits from all initial parameters (by default
-        `initial_parameters`).
+        """The best smooth lens of each image, of the fits from all initial parameters (by default the predicted ones).
 
         The fit of an image with too few observed pixels counts as not converged.
         """
@@ -244,12 +242,9 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
 
     def scan_residuals(self, images: Tensor, fitted: Fit, with_field: bool = False) -> ScanResult:
         """Scan the residuals of smooth fits for mass; `with_field` also for a random field of masses."""
-        model_image, prior = (
-            self.lens_model.image_and_derivatives(fitted.parameters),
-            self.population.prior(),
-        )
-        spread = self.spread if with_field else None
-        return self.scan(self._data(images), fitted, model_image, self.noise(images), prior, spread)
+        data, noise, prior = self._data(images), self.noise(images), self.population.prior()
+        model_image = self.lens_model.image_and_derivatives(fitted.parameters)
+        return self.scan(data, fitted, model_image, noise, prior, self.spread if with_field else None)
 
     def _log_evidence(self, images: Tensor, fitted: Fit) -> Tensor:
         """The log evidence of smooth lenses, up to a constant of each image, [n]."""
