@@ -85,7 +85,7 @@ def add_contents(app, docname, source):
 
 
 def as_plain_text(app, what, name, obj, options, lines):
-    """Convert docstrings, which are plain text with Markdown's marks, to reStructuredText; aligned tables stay as they are."""
+    """Convert docstrings from plain text with Markdown's marks to reStructuredText; aligned tables stay as they are."""
     text = "\n\n".join(map(paragraph, "\n".join(lines).split("\n\n")))
     if what in ("attribute", "data"):  # Google's style takes what is before their first colon for a type
         lines[:] = [] if text.startswith("Alias for field") else text.splitlines()

@@ -1,7 +1,7 @@
 """The image: its two recipes, and `--sdm apptainer` with a stand-in for Apptainer, or with Apptainer and an image.
 
-The stand-in (tests/apptainer) runs the commands on the host. It tests that jobs are sent to the image, not that the image
-can be built or contains the packages.
+The stand-in (tests/apptainer) runs the commands on the host. It tests that jobs are sent to the image, not that the
+image can be built or contains the packages.
 """
 
 import json

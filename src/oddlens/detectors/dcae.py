@@ -1,7 +1,7 @@
 """Deep autoencoder: reconstruction error of images from a short code.
 
-After Alexander et al. 2020 (arXiv:2008.12731), whose networks are convolutional; docs/detectors-autoencoders.md lists the
-differences.
+After Alexander et al. 2020 (arXiv:2008.12731), whose networks are convolutional. docs/detectors-autoencoders.md lists
+the differences.
 """
 
 from typing import Any

@@ -178,8 +178,8 @@ def unit_psf(path: Path | str, psf: np.ndarray) -> np.ndarray:
     psf = np.asarray(psf, float)
     if not np.isfinite(psf).all() or abs(psf.sum() - 1) > PSF_SUM_TOLERANCE:
         raise ValueError(
-            f"{path}: the PSF sums to {psf.sum():.3g}, but its sum must be 1 within {PSF_SUM_TOLERANCE:g}: divide it by "
-            "its sum, if it is a PSF"
+            f"{path}: the PSF sums to {psf.sum():.3g}, but its sum must be 1 within {PSF_SUM_TOLERANCE:g}: divide it "
+            "by its sum, if it is a PSF"
         )
     return psf / psf.sum()
 
