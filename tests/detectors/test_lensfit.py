@@ -636,7 +636,7 @@ def test_a_fit_may_have_less_freedom_than_the_simulation():
     simulation = preset_simulation("model_c").plain()
     kind = loading.detector("lensfit")
     rich, poor = (
-        kind.build(32, simulation=simulation, **how).model
+        kind.build(32, simulation=simulation, **how).lens_model
         for how in ({}, {"free": [], "source_pixels": 0, "lens_light_components": 0})
     )
     assert rich.count == len(rich.names) + 15**2 + 8
@@ -685,6 +685,6 @@ def test_a_gpu_fits_as_many_pixels_at_once_for_large_and_small_images():
         loading.detector("lensfit").build(n, simulation=simulation, scan_side=3)
         for n, simulation in simulations.items()
     )
-    assert small.at_once == large.at_once == 8
+    assert small.batch_size == large.batch_size == 8
     # A device without numbers, as there is no GPU where tests run.
-    assert small.to("meta").at_once * 16**2 == large.to("meta").at_once * 64**2 == 2**20
+    assert small.to("meta").batch_size * 16**2 == large.to("meta").batch_size * 64**2 == 2**20
