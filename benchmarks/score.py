@@ -13,14 +13,14 @@ from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.image_module import KnownCamera
 
 CAMERA = KnownCamera(1e-3, 4e-5, 4.2)
-"""Of models A and B at their usual exposure, in electrons / s; the PSF in pixels."""
+"""The camera of models A and B at their default exposure, in electrons / s; the PSF in pixels."""
 
 
 COMMAND = Path(sys.executable).with_name("oddlens")
 
 
 def rate(name: str, pixels: int, count: int) -> float:
-    """Images per second that a row of the default study scores, after one epoch on a few."""
+    """Images per second that a row of the default study scores, after one epoch of training on few images."""
     images = np.random.default_rng(0).random((count, pixels, pixels), dtype=np.float32)
     model = loading.detector(name).build(pixels, seed=1)
     model.fit(images[:500], seed=1, camera=CAMERA, training={"epochs": 1, "batch_size": 100})

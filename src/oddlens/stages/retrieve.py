@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from shutil import copyfile
 
-from oddlens.files.artefacts import replacing
+from oddlens.files.artefacts import atomic_write
 from oddlens.files.downloads import download, has_checksum
 from oddlens.files.progress import say
 
@@ -27,5 +27,5 @@ def retrieve(folder: str | Path, files: Mapping[str, tuple[str, str]], *, index:
             continue
         say(f"downloading {url}")
         download(url, folder / name, sha256)
-    with replacing(folder / "index.csv") as temporary:
+    with atomic_write(folder / "index.csv") as temporary:
         copyfile(index, temporary)
