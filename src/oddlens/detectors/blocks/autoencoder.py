@@ -48,9 +48,7 @@ class Autoencoder(nn.Module):
         encoder = ConvolutionalEncoder(pixels, outputs, **strided)
         return cls(Standardised(pixels), encoder, ConvolutionalDecoder(pixels, latent, **strided))
 
-    def learn(
-        self, images: TrainingImages | StabilisedImages, generator: torch.Generator, *, symmetric: bool
-    ) -> None:
+    def learn(self, images: TrainingImages | StabilisedImages, generator: torch.Generator, *, symmetric: bool) -> None:
         """Learn the linear map from the training images."""
         self.coordinates.learn(images, generator, symmetric)
 
