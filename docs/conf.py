@@ -90,7 +90,7 @@ def as_plain_text(app, what, name, obj, options, lines):
     if what in ("attribute", "data"):  # Google's style takes what is before their first colon for a type
         lines[:] = [] if text.startswith("Alias for field") else text.splitlines()
     else:
-        lines[:] = GoogleDocstring(text, Config(), what=what).lines()
+        lines[:] = GoogleDocstring(text, Config(napoleon_use_ivar=True), what=what).lines()
 
 
 def paragraph(text):
