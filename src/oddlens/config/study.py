@@ -21,9 +21,9 @@ from oddlens.config.training import Training
 from oddlens.schema.config_errors import ConfigError, ErrorCollector, must_be_plain, validated
 from oddlens.schema.section import Section
 
+# Names of studies, data sets and rows, which are parts of file names.
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-"""Names of studies, data sets and rows, which are parts of file names."""
 
 
 class Study(Section):
