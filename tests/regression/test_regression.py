@@ -232,7 +232,7 @@ def test_numbers_that_an_image_lacks_leave_the_loss():
     some[:, 0] = 3.0
 
     def loss(labels):
-        return model._cross_entropy(Batch(images, labels, torch.Generator(), 0.0))
+        return model._loss(Batch(images, labels, torch.Generator(), 0.0))
 
     assert loss(nothing).tolist() == [0.0] * 6
     loss(some).sum().backward()
