@@ -198,7 +198,7 @@ def test_our_images_pass_the_guard_at_equal_rays(guarded):
 def test_a_wrong_image_is_refused(guarded, mistake):
     camera, scenes, images = guarded
     with pytest.raises(
-        ArithmeticError, match=r"image 1 lies .* sigma .* PyAutoLens .* allowed is 0\.25.*please report"
+        ArithmeticError, match=r"image 1 differs .* PyAutoLens .* sigma .* 0\.25 is allowed.*please report"
     ):
         reference.disagreement(camera, "cdm", scenes, 1, mistake(images[1]))
 

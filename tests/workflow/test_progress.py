@@ -49,8 +49,9 @@ def test_it_shows_the_jobs_done_the_running_rule_and_the_time_left(tmp_path):
     (tmp_path / "Snakefile").write_text(SNAKEFILE)
     status, shown = in_a_terminal(tmp_path)
     assert status == 0
-    for done in (0, 1, 2, 3):
-        assert re.search(rf"Total Progress .* {done}/4 ", shown)
+    done = [int(number) for number in re.findall(r"Total Progress .* (\d)/4 ", shown)]
+    assert done == sorted(done)
+    assert {0, 1, 2} <= set(done)  # the end may be too quick to be drawn
     assert re.search(r"make .* 1/3 ", shown)
     assert "min left" in shown
     assert "the best rows" in shown
