@@ -94,14 +94,15 @@ def test_every_rule_names_an_environment_that_exists_and_every_environment_is_us
 
 WITHOUT = """
 import importlib, sys
+from importlib.machinery import PathFinder
 
-class Absent:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in absent:
-            raise ModuleNotFoundError(f"No module named {name}", name=name)
+class Present(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name.split(".")[0] in absent else PathFinder.find_spec(name, path, target)
 
 absent = set(sys.argv[1].split(","))
-sys.meta_path.insert(0, Absent())
+sys.meta_path[sys.meta_path.index(PathFinder)] = Present
 for name in sys.argv[2:]:
     importlib.import_module(name)
 """
