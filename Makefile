@@ -45,7 +45,7 @@ lint: style workflow-lint types
 style: setup
 	ruff check .
 	ruff format --check .
-	snakefmt --check workflow
+	snakefmt --check Snakefile workflow
 
 workflow-lint: setup
 	snakemake --lint

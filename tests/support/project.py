@@ -15,7 +15,8 @@ ON_SLURM = ["--profile", "slurm", "--slurm-status-command", "squeue", "--slurm-i
 """Arguments for the Slurm of tests/slurm/cluster.sh. It has no accounting: squeue is asked for the status, early."""
 ONE = [*SMOKE, "one.yaml"]
 """Only the first of its two data sets, which is half of the jobs."""
-COPIED_PATHS = ["pyproject.toml", "workflow", "config", "profiles", "envs", "src", "tests/config.yaml", "slurm"]
+COPIED_PATHS = ["Snakefile", "pyproject.toml", "workflow", "config", "profiles", "envs", "src", "slurm"]
+COPIED_PATHS += ["tests/config.yaml"]
 
 
 def fresh_copy(folder: Path) -> Path:

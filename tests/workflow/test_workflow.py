@@ -111,7 +111,7 @@ def edited(path, before, after):
 @pytest.mark.parametrize(
     ("path", "before", "after"),
     [
-        ("detectors/dcae.py", '"""Deep autoencoder: ', '"""A deep autoencoder: '),
+        ("detectors/dcae.py", '"""Encoder, code, decoder.', '"""An encoder, a code and a decoder.'),
         ("detectors/interface/image_module.py", "BATCH_SIZE = 256", "# a comment\nBATCH_SIZE = (\n    256\n)"),
         ("schema/config_errors.py", "missing; it has no default", "is missing, and there is no default"),
         ("__init__.py", '__version__ = "', '__version__ = "9.'),
@@ -120,6 +120,11 @@ def edited(path, before, after):
 def test_wording_is_free(study, path, before, after):
     with edited(study / "src/oddlens" / path, before, after):
         assert "Nothing to be done" in snakemake(study, "-n", "--cores", "2", *ONE)
+
+
+def test_a_description_that_the_report_quotes_makes_the_report_anew(study):
+    with edited(study / "src/oddlens/detectors/dcae.py", '"""Deep autoencoder: ', '"""A deep autoencoder: '):
+        assert planned(study, *ONE) == {"report": 1, "all": 1, "total": 2}
 
 
 def test_an_edited_detector_is_trained_again_and_nothing_else(study):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 _ROOT = Path(__file__).parents[3]
-CODE_PATHS = ("src", "workflow")
+CODE_PATHS = ("src", "workflow", "Snakefile")
 """The paths of the project that can influence results."""
 
 

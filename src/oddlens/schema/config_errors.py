@@ -18,7 +18,10 @@ RENAMED = {
     "follow": "follow_up",
     "cells": "source_pixels",
     "cell_scatter": "source_pixel_scatter",
+    "leftover": "lens_light_components",
+    "places": "scan_side",
     "told": "label_loss",
+    "tries": "library_tries",
 }
 """Keys of earlier versions, and their names now."""
 
