@@ -93,8 +93,9 @@ def _profiles(parameters: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarra
 
 def _fit_pixels(frame: Frame, radius: np.ndarray) -> np.ndarray:
     """The pixels that the fit may use, [h, w]: unmasked, between the two radii, on a lattice."""
-    usable = ~frame.masked & (radius > FIT_INNER_ARCSEC) & (radius < FIT_OUTER_ARCSEC)
-    usable &= (np.indices(radius.shape) % max(1, round(np.sqrt(usable.sum() / FIT_PIXELS))) == 0).all(axis=0)
+    near = (radius > FIT_INNER_ARCSEC) & (radius < FIT_OUTER_ARCSEC)
+    step = max(1, round(np.sqrt(near.sum() / FIT_PIXELS)))  # whatever is masked
+    usable = near & ~frame.masked & (np.indices(radius.shape) % step == 0).all(axis=0)
     if usable.sum() < 100:
         raise ValueError(
             f"{frame.name}: {usable.sum()} usable pixels around the lens are too few to fit its light; at least 100 "
