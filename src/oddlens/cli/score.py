@@ -24,13 +24,18 @@ COMPANIONS = {"psf": "point-spread function", "noise": "noise map", "mask": "mas
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `oddlens score`."""
-    parser.add_argument("image", type=Path, nargs="+", help="a file of one image or many, or a folder with data.fits")
+    parser.add_argument(
+        "image",
+        nargs="+",
+        help="a file of one image or many, a part of it (a.fits#SCI,2 or a.npy[7]), or a folder",
+    )
     parser.add_argument("--model", required=True, metavar="NAME", help="DATASET/DETECTOR, or a .safetensors file")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write all digits, and what could not be scored")
     parser.add_argument(
         "--map", type=Path, metavar="FILE", help=f"draw the anomaly maps of the {MAX_MAPPED} highest scores (PNG)"
     )
     parser.add_argument("--dataset", default="images", metavar="NAME", help="of an HDF5 file; default: %(default)s")
+    parser.add_argument("--channel", type=int, metavar="K", help="the band, from 0, of arrays with several bands")
     parser.add_argument("--pixel-scale", type=float, metavar="ARCSEC", help="overrides that of the files")
     for kind, description in COMPANIONS.items():
         parser.add_argument(
@@ -40,14 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print scores; the status is 1 if some image could not be scored."""
+    from oddlens.observations.image_files import Reading
     from oddlens.pretrained import published_models
     from oddlens.pretrained.apply import score_files
 
     model = published_models.load(arguments.model)
     companions = {kind: getattr(arguments, kind) for kind in COMPANIONS}
     entries = []
-    reading = {"dataset": arguments.dataset, "pixel_scale_arcsec": arguments.pixel_scale, "companions": companions}
-    for entry in score_files(model, arguments.image, **reading):
+    reading = Reading(arguments.dataset, arguments.channel, arguments.pixel_scale, companions)
+    for entry in score_files(model, arguments.image, reading):
         if entry.problem:
             problem = entry.problem if entry.label in entry.problem else f"{entry.label}: {entry.problem}"
             print(f"oddlens score: {problem}", file=sys.stderr)

@@ -18,6 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from oddlens.observations.pixel_scale import MAX_PIXEL_SCALE_ARCSEC
+from oddlens.observations.references import Reference
 from oddlens.schema.config_errors import nearest
 
 INDEX_NAME = "index.csv"
@@ -29,7 +31,6 @@ NO_CLAIM = ("", "0", "false", "no", "none", "n")
 """Values of the claim columns, in lower case, that claim nothing."""
 MAX_BYTES = 1_000_000
 """The largest index that is read."""
-MAX_PIXEL_SCALE_ARCSEC = 10
 
 
 @dataclass(frozen=True)
@@ -97,15 +98,10 @@ def input_files(path: Path) -> list[Path]:
     if index is None:
         return [path / "data.fits" if path.is_dir() else path]
     try:
-        named = [file_of(reference) for entry in _rows(index) for reference in entry.paths.values()]
+        named = [Reference.parse(reference).path for entry in _rows(index) for reference in entry.paths.values()]
     except (OSError, ValueError):  # the job that reads the index reports the error
         named = []
     return [index, *dict.fromkeys(file for file in named if file.is_file())]
-
-
-def file_of(reference: str) -> Path:
-    """The file of `path` or `path#NAME`."""
-    return Path(reference if Path(reference).is_file() else reference.rpartition("#")[0] or reference)
 
 
 def with_unique_labels(entries: Iterable[LensEntry]) -> list[LensEntry]:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from oddlens.detectors.interface.image_module import MAX_SCALE_RATIO
 from oddlens.observations import image_files
-from oddlens.observations.image_files import SCALE_HELP, SCALE_TOLERANCE, ImageStack
+from oddlens.observations.image_files import ImageStack, Reading
+from oddlens.observations.pixel_scale import SCALE_HELP, SCALE_TOLERANCE
 from oddlens.pretrained.published_models import PublishedModel
 
 BATCH_SIZE = 2048
@@ -32,48 +32,47 @@ class ScoredImage:
     findings: dict[str, float] = field(default_factory=dict)
 
 
-def score_files(model: PublishedModel, paths: Sequence[Path], **reading: Any) -> Iterator[ScoredImage]:
-    """Score all images of some files, in order; `reading` are the keywords of `image_files.read`."""
+def score_files(model: PublishedModel, references: Sequence[str | Path], reading: Reading) -> Iterator[ScoredImage]:
+    """Score all images of some files, of parts of them, or of folders (`image_files.read`), in order."""
     batch: list[ScoredImage] = []
-    for path in paths:
+    for reference in references:
         try:
-            for stack in image_files.read(path, **reading):
+            for stack in image_files.read(reference, reading):
                 for entry in _prepared(model, stack):
                     batch.append(entry)
                     if len(batch) == BATCH_SIZE:
                         yield from _scored(model, batch)
                         batch = []
         except (OSError, ValueError) as error:
-            batch.append(ScoredImage(str(path), problem=str(error)))
+            batch.append(ScoredImage(str(reference), problem=str(error)))
     yield from _scored(model, batch)
 
 
 def _prepared(model: PublishedModel, stack: ImageStack) -> Iterator[ScoredImage]:
-    """The images of a stack in the geometry of the model, unchanged if they have it already.
-
-    Raises:
-        ValueError: if they have another shape and an unknown pixel scale.
-    """
+    """The images of a stack in the geometry of the model, unchanged if they have it already."""
     shape, scale, wanted = stack.images.shape[1:], stack.pixel_scale_arcsec, model.pixel_scale_arcsec
     same_shape = shape == (model.pixels, model.pixels)
-    if scale is None and not same_shape:
-        raise ValueError(
+    problem = stack.problem
+    if not problem and scale is None and not same_shape:
+        problem = (
             f"{shape[0]} x {shape[1]} pixels of unknown scale, and {model.name} takes {model.pixels} x {model.pixels} "
             f'of {wanted:g}". {SCALE_HELP}'
         )
+    if problem:
+        yield ScoredImage(stack.label, problem=problem)
+        return
     same_geometry = same_shape and (scale is None or abs(scale / wanted - 1) <= SCALE_TOLERANCE)
-    for label, image in zip(stack.labels, stack.images, strict=True):
+    for k, (label, image) in enumerate(zip(stack.labels, stack.images, strict=True)):
         note = ""
         try:
-            if scale is None or same_geometry:
+            if same_geometry:
                 image = np.asarray(image, np.float32)
             else:
                 # They import astropy.modeling, which only real frames need.
-                from oddlens.observations.frames import make_frame
+                from oddlens.observations.frames import frame_of
                 from oddlens.observations.matching import match_frame
 
-                frame = make_frame(label, image, scale, **stack.companions)
-                matched = match_frame(frame, model.target)
+                matched = match_frame(frame_of(stack, k, label), model.target)
                 image, note = matched.image, matched.description
             _check(model, image)
             yield ScoredImage(label, image, note)

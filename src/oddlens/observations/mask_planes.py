@@ -1,0 +1,2 @@
+def unusable(mask, header, name):
+    return mask != 0
