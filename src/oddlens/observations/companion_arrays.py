@@ -47,7 +47,8 @@ def from_file(kind: str, reference: Reference, scale_arcsec: float | None) -> tu
         images, _ = array_files.read_images(path, reference.unit or array_files.only_image(path))
         return _plain(checked(kind, role, images, {}, str(reference))), str(reference)
     units = fits_units.read(path)
-    unit = fits_units.named(units, reference) if reference.unit else _chosen(kind, path, units, scale_arcsec)
+    candidates = [fits_units.named(units, reference)] if reference.unit else _candidates(kind, units)
+    unit = _chosen(kind, path, candidates, scale_arcsec)
     source = f"{path}#{unit.label}" if len(units) > 1 else str(path)
     return from_unit(kind, unit, path, role), source
 
@@ -56,17 +57,17 @@ def _stem(path: Path) -> str:
     return path.name.partition(".")[0]
 
 
-def _chosen(kind: str, path: Path, units: Sequence[FitsUnit], scale_arcsec: float | None) -> FitsUnit:
-    """The unit of a kind in a file of its own: one with such a name, or the only image."""
-    for role in ROLES[kind]:
-        if found := [unit for unit in units if unit.role.kind == role]:
-            break
-    else:
-        found = [unit for unit in units if unit.role.kind in (SCIENCE, UNKNOWN)]
+def _candidates(kind: str, units: Sequence[FitsUnit]) -> list[FitsUnit]:
+    """The units that may be of a kind in a file of its own: those with such a name, or those that are images."""
+    by_role = ([unit for unit in units if unit.role.kind == role] for role in (*ROLES[kind], SCIENCE, UNKNOWN))
+    return next((found for found in by_role if found), [])
+
+
+def _chosen(kind: str, path: Path, found: Sequence[FitsUnit], scale_arcsec: float | None) -> FitsUnit:
     if kind == PSF and found:
         return of_scale(path, found, scale_arcsec)
     if len(found) != 1:
-        names = ", ".join(unit.label for unit in units)
+        names = ", ".join(unit.label for unit in found)
         raise ValueError(
             f"{path} has {len(found)} units that may be the {kind} ({names}): choose one by {path.name}#NAME"
         )
