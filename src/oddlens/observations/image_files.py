@@ -4,19 +4,19 @@ The first bytes of a file determine its format, not its name. NPY and HDF5 files
 [h, w], with row 0 at the top. FITS counts rows from the bottom, so its images are flipped.
 """
 
-import json
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 
 from oddlens.observations import fits_files
 from oddlens.observations.fits_files import COMPANION_EXTENSIONS, MAX_SIDE_PIXELS, NON_SCIENCE_EXTENSIONS, FitsImages
 from oddlens.observations.lens_index import MAX_PIXEL_SCALE_ARCSEC, file_of
+from oddlens.observations.pixel_scale import SCALE_HELP as SCALE_HELP
+from oddlens.observations.pixel_scale import SCALE_TOLERANCE as SCALE_TOLERANCE
+from oddlens.observations.pixel_scale import pixel_scale
 from oddlens.schema.config_errors import nearest
 
 FORMATS = {b"SIMPLE": "FITS", b"\x1f\x8b": "FITS", b"\x93NUMPY": "NPY", b"\x89HDF": "HDF5", b"oddlens sha256": "HDF5"}
@@ -29,12 +29,6 @@ COMPANION_FILES = {"psf": "psf.fits", "noise": "noise_map.fits", "mask": "mask_e
 """Files in the same folder that belong to the images of a FITS file, by kind."""
 PSF_SUM_TOLERANCE = 0.1
 """A truncated PSF sums to a little less than 1. One that deviates by more is no PSF, or has other units."""
-SCALE_TOLERANCE = 0.01
-"""Pixel scales that differ by a smaller fraction are equal."""
-SCALE_HELP = (
-    "Give --pixel-scale in arcsec, or PIXSCALE (arcsec), CD1_1 or CDELT1 (degrees) in the header, or "
-    '{"pixel_scale": ...} (arcsec) in info.json beside it'
-)
 
 
 @dataclass(frozen=True)
@@ -93,7 +87,7 @@ def _read_fits(
         raise ValueError(f"{path} has no observed image, only {', '.join(hdu.name for hdu in hdus)}")
     for k, hdu in enumerate(observed):
         label = path.name if len(observed) == 1 else f"{path.name}[{hdu.name or k}]"
-        scale = _pixel_scale(path, hdu.header, pixel_scale_arcsec)
+        scale = pixel_scale(path, hdu.header, pixel_scale_arcsec)
         yield ImageStack(_labels(label, len(hdu.images)), hdu.images, scale, arrays)
 
 
@@ -238,7 +232,7 @@ def _foreign_hdf5(path: Path, dataset: str) -> tuple[dict[str, np.ndarray], dict
         raise ValueError(f"{path} cannot be read as HDF5 ({error})") from error
 
 
-# --- companions and pixel scale --------------------------------------------------------------------------------------
+# --- companions ------------------------------------------------------------------------------------------------------
 
 
 def _companions(path: Path, hdus: Sequence[FitsImages], files: Mapping[str, Path | None]) -> dict[str, np.ndarray]:
@@ -254,26 +248,3 @@ def _companions(path: Path, hdus: Sequence[FitsImages], files: Mapping[str, Path
     if "psf" in arrays:
         arrays["psf"] = unit_psf(path, arrays["psf"])
     return arrays
-
-
-def _pixel_scale(path: Path, header: Mapping[str, Any], override: float | None) -> float | None:
-    """Arcsec per pixel: the override, or the value of header and info.json; None if there is no value.
-
-    Raises:
-        ValueError: if header and info.json disagree, or hold no number.
-    """
-    if override is not None:
-        return override
-    info = path.with_name("info.json")
-    try:
-        step = (header["CD1_1"], header.get("CD2_1", 0)) if "CD1_1" in header else (header.get("CDELT1", 0), 0)
-        scales = {
-            "header": float(header.get("PIXSCALE", 3600 * math.hypot(*step))),
-            "info.json": float(json.loads(info.read_text()).get("pixel_scale", 0)) if info.is_file() else 0.0,
-        }
-    except (TypeError, ValueError, AttributeError, fits.VerifyError) as error:
-        raise ValueError(f"{path}: the pixel scale is not a number ({error}): give it by --pixel-scale") from error
-    scales = {where: scale for where, scale in scales.items() if 0 < scale < MAX_PIXEL_SCALE_ARCSEC}
-    if scales and max(scales.values()) > (1 + SCALE_TOLERANCE) * min(scales.values()):
-        raise ValueError(f"{path}: the pixel scales disagree, {scales} arcsec: choose one by --pixel-scale")
-    return next(iter(scales.values()), None)
