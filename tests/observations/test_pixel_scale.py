@@ -219,6 +219,8 @@ def test_keywords_alone_and_beside_a_wcs(key):
         (CD | {"PIXSIZE": 13.5}, 0.05),
         (CD | {"PIXSIZE1": (13.5, "pixel size (microns)")}, 0.05),
         ({"PIXSIZE1": (13.5, "pixel size (microns)")}, None),
+        ({"PIXSCAL1": 0.185, "PIXSCAL2": 0.185, "PIXSIZE": 13.5}, 0.185),
+        ({"PIXSCALE": (0.05, "arcsec, degraded by 2")}, 0.05),
     ],
 )
 def test_units_of_keywords(cards, scale):

@@ -41,7 +41,7 @@ SIGNED = re.compile("(PXSCAL|PIXSCAL|SECPIX)[12]")
 COMMENT_UNITS = {
     r"\bmas\b|milli-?arc": 0.001,
     r"arc-?sec|\basec|\"": 1.0,
-    r"\bdeg": 3600.0,
+    r"\bdeg(ree)?s?\b": 3600.0,
     r"micro|\bum\b|\bmm\b|\bAU\b|\bk?pc\b": 0.0,
 }
 """Units in comments of cards, in arcsec; 0 for those that are no angle."""
@@ -84,7 +84,7 @@ def pixel_scale(
 def stated_scales(path: Path, header: fits.Header, primary: fits.Header | None = None) -> list[StatedScale]:
     """All scales that header and info.json state, those of the WCS first; for the arguments see `pixel_scale`.
 
-    A keyword whose value agrees with the WCS only in another unit is named with that unit: `PIXSCALE (mas)`.
+    A keyword whose value agrees with the others only in another unit is named with that unit: `PIXSCALE (mas)`.
 
     Raises:
         ValueError: if one of them cannot be read. Whether they agree and are usual is not checked.
@@ -94,34 +94,36 @@ def stated_scales(path: Path, header: fits.Header, primary: fits.Header | None =
 
 
 def _header_scales(header: fits.Header) -> list[StatedScale]:
-    by_wcs = wcs_scales(header)
-    by_keyword = [_keyword_scale(header, key, by_wcs) for key in (*SCALE_KEYWORDS, *SIZE_KEYWORDS) if key in header]
-    return by_wcs + [scale for scale in by_keyword if scale is not None]
+    scales = wcs_scales(header)
+    for key in (*SCALE_KEYWORDS, *SIZE_KEYWORDS):
+        if key in header and (scale := _keyword_scale(header, key, scales)) is not None:
+            scales = [*scales, scale]
+    return scales
 
 
-def _keyword_scale(header: fits.Header, key: str, by_wcs: list[StatedScale]) -> StatedScale | None:
-    """The scale that a keyword states; None if it is no angle.
+def _keyword_scale(header: fits.Header, key: str, others: list[StatedScale]) -> StatedScale | None:
+    """The scale that a keyword states; None if it is the size of the detector's pixels.
 
-    Without a stated unit it is arcsec, or another unit in which it agrees with the WCS.
+    Without a stated unit it is arcsec, or another unit in which it agrees with the first of the others.
     """
     value, comment = header_cards.number(header, key), header.comments[key].strip()
     value = abs(value) if SIGNED.fullmatch(key) else value
     unit = next((u for pattern, u in COMMENT_UNITS.items() if re.search(pattern, comment, re.IGNORECASE)), None)
-    if key in SIZE_KEYWORDS and (unit == 0 or (unit is None and by_wcs)):
+    if key in SIZE_KEYWORDS and (unit == 0 or (unit is None and others)):
         return None
     if unit == 0 or (unit is None and key in SIZE_KEYWORDS):
         raise ValueError(f"{key} is {value:g} ({comment or 'without a unit'}), which may be no angle")
     if unit is not None:
         return StatedScale(f"{key} = {value:g} ({comment})", value * unit)
-    if by_wcs and not _equal(value, by_wcs[0].arcsec):
-        for name, other in OTHER_UNITS["arcsec"].items():
-            if _equal(value * other, by_wcs[0].arcsec):
-                return StatedScale(f"{key} ({name})", value * other)
+    if others and not _equal(value, others[0].arcsec):
+        for name, other_unit in OTHER_UNITS["arcsec"].items():
+            if _equal(value * other_unit, others[0].arcsec):
+                return StatedScale(f"{key} ({name})", value * other_unit)
     return StatedScale(key, value, "arcsec")
 
 
 def _equal(scale: float, other: float) -> bool:
-    return abs(scale / other - 1) <= SCALE_TOLERANCE
+    return abs(scale - other) <= SCALE_TOLERANCE * abs(other)
 
 
 def _info_scales(info: Path) -> list[StatedScale]:
