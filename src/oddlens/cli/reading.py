@@ -18,7 +18,9 @@ def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channel", type=int, metavar="K", help="the band, from 0, of arrays with several bands")
     parser.add_argument("--pixel-scale", type=float, metavar="ARCSEC", help="overrides that of the files")
     for kind, description in COMPANIONS.items():
-        parser.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"{description}, if not in or next to the file")
+        parser.add_argument(
+            f"--{kind}", type=Path, metavar="FILE", help=f"{description}, if not in or next to the file"
+        )
 
 
 def reading(arguments: argparse.Namespace) -> "Reading":

@@ -112,8 +112,13 @@ def from_unit(kind: str, unit: FitsUnit, path: Path, role: str = "") -> np.ndarr
     if unit.images is None:
         raise ValueError(f"{path}#{unit.label}: {unit.problem}")
     role = unit.role.kind if unit.role.kind in ROLES[kind] else role or ROLES[kind][0]
-    header = {"EXTNAME": unit.name, **unit.header}
+    header = {**_instrument(unit.primary), **unit.header, "EXTNAME": unit.name}
     return _plain(checked(kind, role, unit.images, header, f"{path}#{unit.label}"))
+
+
+def _instrument(primary: Mapping[str, Any]) -> dict[str, Any]:
+    """The cards that say whose flags a mask has."""
+    return {key: primary[key] for key in ("TELESCOP", "INSTRUME", "DETECTOR") if key in primary}
 
 
 def _plain(images: np.ndarray) -> np.ndarray:

@@ -43,6 +43,8 @@ class FitsUnit:
     """EXTNAME in upper case; may be empty."""
     role: Role
     header: fits.Header
+    primary: fits.Header
+    """Header of HDU 0, which often names the telescope, and sometimes the pixel scale."""
     images: np.ndarray | None  # [n, h, w], numbers of any type
     problem: str = ""
     """Why there are no `images`."""
@@ -67,7 +69,9 @@ def read(path: Path) -> list[FitsUnit]:
     try:
         # astropy warns of headers that deviate from the standard. Deviations that matter raise an error.
         with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as file:
-            units = [_unit(k, hdu) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1]
+            units = [
+                _unit(k, hdu, file[0].header) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1
+            ]
             names = [hdu.name for hdu in file]
     except Exception as error:  # astropy raises errors of many types for damaged files
         raise ValueError(f"{path} cannot be read as FITS ({' '.join(str(error).split())})") from error
@@ -82,7 +86,7 @@ def _shape(hdu: fits.hdu.base.ExtensionHDU) -> tuple[int, ...]:
     return tuple(n for n in shape[:-2] if n > 1) + tuple(shape[-2:])
 
 
-def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU) -> FitsUnit:
+def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) -> FitsUnit:
     shape, version = _shape(hdu), hdu.header.get("EXTVER", 1)
     role = role_of(hdu.name, version if isinstance(version, int) else 1)
     problem = ""
@@ -91,7 +95,7 @@ def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU) -> FitsUnit:
     elif len(shape) > 3:
         problem = f"it has {len(shape)} axes, {shape}; an image has two, a cube of images three"
     images = None if problem else np.flip(hdu.data.reshape(-1, *shape[-2:]), -2)
-    return FitsUnit(position, hdu.name.upper(), role, hdu.header, images, problem)
+    return FitsUnit(position, hdu.name.upper(), role, hdu.header, primary, images, problem)
 
 
 def too_large(side: int) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 from oddlens.observations import array_files, companions, fits_units, neighbours
 from oddlens.observations.companions import Companions
 from oddlens.observations.fits_units import FitsUnit
-from oddlens.observations.pixel_scale import MAX_PIXEL_SCALE_ARCSEC, pixel_scale
+from oddlens.observations.pixel_scale import pixel_scale
 from oddlens.observations.references import Reference
+from oddlens.observations.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def _fits_stack(
     problem = unit.problem or ("" if reference.index is not None else fits_units.spectral_problem(unit))
     if unit.images is None or problem:
         raise ValueError(f"{label}: {problem}")
-    scale = pixel_scale(reference.path, unit.header, reading.pixel_scale_arcsec)
+    scale = pixel_scale(reference.path, unit.header, reading.pixel_scale_arcsec, unit.primary)
     own = companions.find(reference.path, scale, reading.companions, reading.neighbours, unit, units)
     return _stack(label, unit.images, scale, own, reference.index)
 

@@ -31,7 +31,11 @@ def _contents(path: Path) -> Iterator[str]:
     if file_format != "FITS":
         return
     for unit in fits_units.read(path):
-        shape = "unreadable" if unit.images is None else " x ".join(map(str, unit.images.shape[unit.images.shape[0] == 1 :]))
+        shape = (
+            "unreadable"
+            if unit.images is None
+            else " x ".join(map(str, unit.images.shape[unit.images.shape[0] == 1 :]))
+        )
         band = f" of {unit.role.band}" if unit.role.band else ""
         yield f"unit {unit.label}: {unit.role.kind}{band}, {shape} pixels"
 

@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from oddlens.observations.pixel_scale import MAX_PIXEL_SCALE_ARCSEC
 from oddlens.observations.references import Reference
+from oddlens.observations.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
 from oddlens.schema.config_errors import nearest
 
 INDEX_NAME = "index.csv"
