@@ -1,7 +1,7 @@
-"""Images in FITS, HDF5 and NPY files of any origin, with the PSF, noise map and mask that belong to them.
+"""Images in FITS, HDF5, NPY and NPZ files of any origin, with the PSF, noise map and mask that belong to them.
 
-The first bytes of a file determine its format, not its name. NPY and HDF5 files hold images [n, h, w], or one image
-[h, w], with row 0 at the top. FITS counts rows from the bottom, so its images are flipped.
+The first bytes of a file determine its format, not its name (`file_formats`). NPY, NPZ and HDF5 files hold images with
+row 0 at the top (`array_files`). FITS counts rows from the bottom, so its images are flipped.
 """
 
 import json
@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 
-from oddlens.observations import fits_files
-from oddlens.observations.fits_files import COMPANION_EXTENSIONS, MAX_SIDE_PIXELS, NON_SCIENCE_EXTENSIONS, FitsImages
+from oddlens.observations import array_files, file_formats, fits_files
+from oddlens.observations.array_axes import as_image
+from oddlens.observations.array_files import DEFAULT_DATASET
+from oddlens.observations.fits_files import COMPANION_EXTENSIONS, NON_SCIENCE_EXTENSIONS, FitsImages
 from oddlens.observations.lens_index import MAX_PIXEL_SCALE_ARCSEC, file_of
 from oddlens.schema.config_errors import nearest
 
-FORMATS = {b"SIMPLE": "FITS", b"\x1f\x8b": "FITS", b"\x93NUMPY": "NPY", b"\x89HDF": "HDF5", b"oddlens sha256": "HDF5"}
-"""Formats by the first bytes. A gzip file is taken for FITS. An HDF5 file of oddlens begins with its checksum."""
-DEFAULT_DATASET = "images"
-"""The HDF5 data set of the images."""
 DATA_FILE = "data.fits"
 """The image of a folder."""
 COMPANION_FILES = {"psf": "psf.fits", "noise": "noise_map.fits", "mask": "mask_extra_galaxies.fits"}
@@ -53,13 +51,15 @@ def read(
     path: Path,
     *,
     dataset: str = DEFAULT_DATASET,
+    channel: int | None = None,
     pixel_scale_arcsec: float | None = None,
     companions: Mapping[str, Path | None] | None = None,
 ) -> Iterator[ImageStack]:
     """The images of a file, or of data.fits in a folder.
 
     Args:
-        dataset: of the images, in an HDF5 file.
+        dataset: of the images, in an HDF5 or NPZ file.
+        channel: the band that is read, from 0, where an array has several.
         pixel_scale_arcsec: overrides the pixel scale in the file.
         companions: FITS files by the kinds of `COMPANION_FILES`. They override extensions of the file, which override
             files in the same folder.
@@ -72,14 +72,14 @@ def read(
             f"--pixel-scale is {pixel_scale_arcsec:g}: it must be above 0 and below {MAX_PIXEL_SCALE_ARCSEC} arcsec"
         )
     path, companions = path / DATA_FILE if path.is_dir() else path, companions or {}
-    file_format = _format(path)
+    file_format = file_formats.detect(path)
     if file_format == "FITS":
         yield from _read_fits(path, pixel_scale_arcsec, companions)
     else:
-        images, scale = _npy(path) if file_format == "NPY" else _hdf5(path, dataset)
-        images = _as_stack(path, images)
-        labels = _labels(path.name, len(images))
-        yield ImageStack(labels, images, pixel_scale_arcsec or scale, _companions(path, [], companions))
+        images, scale = array_files.read_images(
+            path, file_format, dataset=dataset, channel=channel, pixel_scale_arcsec=pixel_scale_arcsec
+        )
+        yield ImageStack(_labels(path.name, len(images)), images, scale, _companions(path, [], companions))
 
 
 def _read_fits(
@@ -97,43 +97,18 @@ def _read_fits(
         yield ImageStack(_labels(label, len(hdu.images)), hdu.images, scale, arrays)
 
 
-def _as_stack(path: Path, images: np.ndarray) -> np.ndarray:
-    """Images of an NPY or HDF5 file as [n, h, w].
-
-    Raises:
-        ValueError: if they are no images, or too large.
-    """
-    if images.ndim == 4 and images.shape[1] == 1:
-        images = images[:, 0]  # [n, 1, h, w] -> [n, h, w]
-    images = images[None] if images.ndim == 2 else images
-    if images.ndim != 3 or not _holds_numbers(images):
-        raise ValueError(f"{path} has {images.dtype} of shape {images.shape}; images must be real numbers [n, h, w]")
-    if max(images.shape[1:]) > MAX_SIDE_PIXELS:
-        raise ValueError(fits_files.too_large(path, max(images.shape[1:])))
-    return images
-
-
-def _holds_numbers(array: np.ndarray) -> bool:
-    """Whether an array is not empty, and holds real numbers."""
-    return bool(array.size) and np.issubdtype(array.dtype, np.number) and not np.iscomplexobj(array)
-
-
 def read_one(reference: str | Path) -> np.ndarray:
-    """The one image [h, w] of `path`, or of `path#NAME`: an extension of a FITS file or a data set of an HDF5 file.
+    """The one image [h, w] of `path`, or of `path#NAME`: a FITS extension, or an array of an HDF5 or NPZ file.
 
     Raises:
         FileNotFoundError, ValueError: if there is none, or if there are several and no name.
     """
     path, name = file_of(str(reference)), str(reference).rpartition("#")[2]
     name = "" if str(path) == str(reference) else name
-    file_format = _format(path)
+    file_format = file_formats.detect(path)
     if file_format == "FITS":
         return _one_of_fits(path, name)
-    array = (_npy(path) if file_format == "NPY" else _hdf5(path, name or DEFAULT_DATASET))[0]
-    array = array[0] if array.ndim == 3 and len(array) == 1 else array
-    if array.ndim != 2 or not _holds_numbers(array):
-        raise ValueError(f"{reference} has {array.dtype} of shape {array.shape}; an image must be real numbers [h, w]")
-    return array
+    return as_image(str(reference), array_files.read_array(path, file_format, name or DEFAULT_DATASET)[0])
 
 
 def _one_of_fits(path: Path, name: str) -> np.ndarray:
@@ -157,10 +132,10 @@ def poisson_noise(reference: str | Path, image: np.ndarray) -> np.ndarray | None
     lenstronomy have them; None if the file has no such data sets.
     """
     path = file_of(str(reference))
-    if _format(path) != "HDF5":
+    if file_formats.detect(path) != "HDF5":
         return None
     try:
-        rms, exposure = (_hdf5(path, name)[0] for name in ("background_rms", "exposure_time"))
+        rms, exposure = (array_files.read_array(path, "HDF5", name)[0] for name in ("background_rms", "exposure_time"))
     except ValueError:
         return None
     if exposure.shape not in ((), image.shape) or rms.shape not in ((), image.shape):
@@ -184,58 +159,8 @@ def unit_psf(path: Path | str, psf: np.ndarray) -> np.ndarray:
     return psf / psf.sum()
 
 
-# --- formats ---------------------------------------------------------------------------------------------------------
-
-
-def _format(path: Path) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    with path.open("rb") as file:
-        first = file.read(16)
-    file_format = next((name for magic, name in FORMATS.items() if first.startswith(magic)), None)
-    if file_format is None:
-        raise ValueError(f"{path} is not FITS, HDF5 or NPY: its first bytes are those of none of these formats")
-    return file_format
-
-
 def _labels(name: str, count: int) -> list[str]:
     return [name] if count == 1 else [f"{name}[{k}]" for k in range(count)]
-
-
-def _npy(path: Path) -> tuple[np.ndarray, None]:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False), None
-    except (ValueError, EOFError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read as NPY ({error})") from error
-
-
-def _hdf5(path: Path, dataset: str) -> tuple[np.ndarray, float | None]:
-    """A data set of an HDF5 file, and the pixel scale in its attributes; the checksum is verified if there is one."""
-    from oddlens.files.artefacts import read_arrays
-
-    with path.open("rb") as file:
-        has_checksum = file.read(7) == b"oddlens"
-    arrays, about = read_arrays(path) if has_checksum else _foreign_hdf5(path, dataset)
-    if dataset not in arrays:
-        raise ValueError(f"{path} has no data set '{dataset}': choose one by --dataset. {nearest(dataset, arrays)}")
-    scale = about.get("pixel_scale_arcsec")
-    return arrays[dataset], None if scale is None else float(scale)
-
-
-def _foreign_hdf5(path: Path, dataset: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """All data sets of an HDF5 file by name, empty except `dataset`; attributes of the file and of `dataset`."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            names: list[str] = []
-            file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-            if dataset in names and max(file[dataset].shape[-2:], default=0) > MAX_SIDE_PIXELS:
-                raise ValueError(fits_files.too_large(path, max(file[dataset].shape[-2:])))
-            arrays = {name: file[name][()] if name == dataset else np.empty(0) for name in names}
-            return arrays, {**file.attrs, **(file[dataset].attrs if dataset in names else {})}
-    except (OSError, RuntimeError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read as HDF5 ({error})") from error
 
 
 # --- companions and pixel scale --------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Score the images of files by a published model. An image that cannot be scored gets the reason instead."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from oddlens.detectors.interface.image_module import MAX_SCALE_RATIO
 from oddlens.observations import image_files
 from oddlens.observations.image_files import SCALE_HELP, SCALE_TOLERANCE, ImageStack
+from oddlens.observations.units import check_set, unit_problems
 from oddlens.pretrained.published_models import PublishedModel
 
 BATCH_SIZE = 2048
@@ -61,11 +62,14 @@ def _prepared(model: PublishedModel, stack: ImageStack) -> Iterator[ScoredImage]
             f"{shape[0]} x {shape[1]} pixels of unknown scale, and {model.name} takes {model.pixels} x {model.pixels} "
             f'of {wanted:g}". {SCALE_HELP}'
         )
-    same_geometry = same_shape and (scale is None or abs(scale / wanted - 1) <= SCALE_TOLERANCE)
-    for label, image in zip(stack.labels, stack.images, strict=True):
+    as_is = same_shape and (scale is None or abs(scale / wanted - 1) <= SCALE_TOLERANCE)
+    problems = unit_problems(stack.images, model.expected_pixels) if as_is else itertools.repeat("")
+    if as_is:
+        check_set(stack.images)
+    for label, image, problem in zip(stack.labels, stack.images, problems, strict=as_is):
         note = ""
         try:
-            if scale is None or same_geometry:
+            if as_is or scale is None:
                 image = np.asarray(image, np.float32)
             else:
                 # They import astropy.modeling, which only real frames need.
@@ -75,26 +79,22 @@ def _prepared(model: PublishedModel, stack: ImageStack) -> Iterator[ScoredImage]
                 frame = make_frame(label, image, scale, **stack.companions)
                 matched = match_frame(frame, model.target)
                 image, note = matched.image, matched.description
-            _check(model, image)
+            _check(model, image, problem)
             yield ScoredImage(label, image, note)
         except (ValueError, RuntimeError) as error:  # RuntimeError: a fit of the lens light failed
             yield ScoredImage(label, problem=str(error))
 
 
-def _check(model: PublishedModel, image: np.ndarray) -> None:
-    """Raise a ValueError if the pixels of an image are not finite or not in electrons / s."""
-    finite = image[np.isfinite(image)]
-    if not len(finite) or np.isinf(image).any() or (len(finite) < image.size and not model.detector.masks):
+def _check(model: PublishedModel, image: np.ndarray, problem: str) -> None:
+    """Raise a ValueError if the pixels of an image are not finite, or with the problem of their unit."""
+    finite = np.isfinite(image)
+    if not finite.any() or np.isinf(image).any() or not (finite.all() or model.detector.masks):
         raise ValueError(
-            f"{image.size - len(finite)} of its {image.size} pixels are not finite, which {model.name} does not "
+            f"{np.sum(~finite)} of its {image.size} pixels are not finite, which {model.name} does not "
             "support: give a larger cut-out with its pixel scale, or fill them"
         )
-    peak, usual = float(finite.max()), float(model.detector.scale)
-    if not 1 / MAX_SCALE_RATIO < peak / usual < MAX_SCALE_RATIO:
-        raise ValueError(
-            f"its brightest pixel is {peak:.3g}, but those of {model.name} are about {usual:.3g} electrons / s: "
-            "convert it to that unit"
-        )
+    if problem:
+        raise ValueError(problem)
 
 
 def _scored(model: PublishedModel, batch: list[ScoredImage]) -> Iterator[ScoredImage]:
