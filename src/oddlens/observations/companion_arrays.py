@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from oddlens.observations import array_files, fits_units
+from oddlens.observations import array_files, file_formats, fits_units
+from oddlens.observations.array_axes import as_stack
 from oddlens.observations.fits_units import FitsUnit
 from oddlens.observations.mask_planes import unusable
 from oddlens.observations.pixel_scale import SCALE_TOLERANCE
@@ -43,8 +44,10 @@ def from_file(kind: str, reference: Reference, scale_arcsec: float | None) -> tu
     """
     path, by_name = reference.path, role_of(_stem(reference.path)).kind
     role = by_name if by_name in ROLES[kind] else ROLES[kind][0]
-    if array_files.file_format(path) != "FITS":
-        images, _ = array_files.read_images(path, reference.unit or array_files.only_image(path))
+    file_format = file_formats.detect(path)
+    if file_format != "FITS":
+        array, _ = array_files.read_array(path, file_format, reference.unit or array_files.DEFAULT_DATASET)
+        images = as_stack(str(reference), array.astype(np.uint8) if array.dtype == bool else array)
         return _plain(checked(kind, role, images, {}, str(reference))), str(reference)
     units = fits_units.read(path)
     candidates = [fits_units.named(units, reference)] if reference.unit else _candidates(kind, units)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from oddlens.observations.file_formats import MAX_SIDE_PIXELS, too_large
 from oddlens.observations.references import Reference
 from oddlens.observations.unit_roles import (
     INVERSE_VARIANCE,
@@ -25,8 +26,6 @@ from oddlens.observations.unit_roles import (
 )
 from oddlens.schema.config_errors import nearest
 
-MAX_SIDE_PIXELS = 2048
-"""The longest side of an image that is read."""
 SPECTRAL_AXIS = re.compile(r"WAVE|AWAV|FREQ|VELO|VRAD|VOPT|ZOPT|BETA|ENER|WAVN|LAMBDA|STOKES")
 """Beginnings of CTYPE3 of cubes whose planes are one object at several wavelengths or polarisations."""
 COMPANION_KINDS = (NOISE, VARIANCE, INVERSE_VARIANCE, WEIGHT, MASK, PSF)
@@ -91,19 +90,11 @@ def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) 
     role = role_of(hdu.name, version if isinstance(version, int) else 1)
     problem = ""
     if max(shape[-2:]) > MAX_SIDE_PIXELS:
-        problem = too_large(max(shape[-2:]))
+        problem = too_large("it", max(shape[-2:]))
     elif len(shape) > 3:
         problem = f"it has {len(shape)} axes, {shape}; an image has two, a cube of images three"
     images = None if problem else np.flip(hdu.data.reshape(-1, *shape[-2:]), -2)
     return FitsUnit(position, hdu.name.upper(), role, hdu.header, primary, images, problem)
-
-
-def too_large(side: int) -> str:
-    """The error message for an image with too many pixels."""
-    return (
-        f"it has an image of {side} pixels on a side; at most {MAX_SIDE_PIXELS} are allowed: cut out about 10 arcsec "
-        "around the lens"
-    )
 
 
 def named(units: Sequence[FitsUnit], reference: Reference) -> FitsUnit:

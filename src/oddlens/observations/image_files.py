@@ -1,7 +1,7 @@
-"""Images in FITS, HDF5 and NPY files of any origin, with the PSF, noise map and mask that belong to them.
+"""Images in FITS, HDF5, NPY and NPZ files of any origin, with the PSF, noise map and mask that belong to them.
 
-The first bytes of a file determine its format, not its name. NPY and HDF5 files hold images [n, h, w], or one image
-[h, w], with row 0 at the top. FITS counts rows from the bottom, so its images are flipped.
+The first bytes of a file determine its format, not its name (`file_formats`). NPY, NPZ and HDF5 files hold images with
+row 0 at the top (`array_files`). FITS counts rows from the bottom, so its images are flipped.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from oddlens.observations import array_files, companions, fits_units, neighbours
+from oddlens.observations import array_files, companions, file_formats, fits_units, neighbours
 from oddlens.observations.companions import Companions
 from oddlens.observations.fits_units import FitsUnit
 from oddlens.observations.pixel_scale import pixel_scale
@@ -84,14 +84,19 @@ def read(reference: str | Path, reading: Reading = DEFAULT_READING) -> Iterator[
 
 
 def _read_file(reference: Reference, label: str, reading: Reading) -> Iterator[ImageStack]:
-    if array_files.file_format(reference.path) == "FITS":
+    path, file_format = reference.path, file_formats.detect(reference.path)
+    if file_format == "FITS":
         yield from _read_fits(reference, label, reading)
         return
-    path = reference.path
-    images, scale = array_files.read_images(path, reference.unit or reading.dataset, reading.channel)
-    scale = reading.pixel_scale_arcsec or scale
+    images, scale = array_files.read_images(
+        path,
+        file_format,
+        dataset=reference.unit or reading.dataset,
+        channel=reading.channel,
+        pixel_scale_arcsec=reading.pixel_scale_arcsec,
+    )
     own = companions.find(path, scale, reading.companions, reading.neighbours)
-    noise = array_files.poisson_noise(path, images[0]) if len(images) == 1 else None
+    noise = array_files.poisson_noise(path, file_format, images[0]) if len(images) == 1 else None
     if noise is not None and "noise" not in own.arrays:
         own = own.with_noise(noise)
     yield _stack(label, images, scale, own, reference.index)

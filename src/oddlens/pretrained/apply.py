@@ -1,15 +1,16 @@
 """Score the images of files by a published model. An image that cannot be scored gets the reason instead."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from oddlens.detectors.interface.image_module import MAX_SCALE_RATIO
 from oddlens.observations import image_files
 from oddlens.observations.image_files import ImageStack, Reading
 from oddlens.observations.pixel_scale import SCALE_HELP, SCALE_TOLERANCE
+from oddlens.observations.units import check_set, unit_problems
 from oddlens.pretrained.published_models import PublishedModel
 
 BATCH_SIZE = 2048
@@ -51,21 +52,25 @@ def score_files(model: PublishedModel, references: Sequence[str | Path], reading
 def _prepared(model: PublishedModel, stack: ImageStack) -> Iterator[ScoredImage]:
     """The images of a stack in the geometry of the model, unchanged if they have it already."""
     shape, scale, wanted = stack.images.shape[1:], stack.pixel_scale_arcsec, model.pixel_scale_arcsec
-    same_shape = shape == (model.pixels, model.pixels)
-    problem = stack.problem
-    if not problem and scale is None and not same_shape:
-        problem = (
-            f"{shape[0]} x {shape[1]} pixels of unknown scale, and {model.name} takes {model.pixels} x {model.pixels} "
-            f'of {wanted:g}". {SCALE_HELP}'
-        )
-    if problem:
-        yield ScoredImage(stack.label, problem=problem)
+    as_is = shape == (model.pixels, model.pixels) and (scale is None or abs(scale / wanted - 1) <= SCALE_TOLERANCE)
+    try:
+        if stack.problem:
+            raise ValueError(stack.problem)
+        if scale is None and not as_is:
+            raise ValueError(
+                f"{shape[0]} x {shape[1]} pixels of unknown scale, and {model.name} takes {model.pixels} x "
+                f'{model.pixels} of {wanted:g}". {SCALE_HELP}'
+            )
+        if as_is:
+            check_set(stack.images)
+    except ValueError as error:
+        yield ScoredImage(stack.label, problem=str(error))
         return
-    same_geometry = same_shape and (scale is None or abs(scale / wanted - 1) <= SCALE_TOLERANCE)
-    for k, (label, image) in enumerate(zip(stack.labels, stack.images, strict=True)):
+    problems = unit_problems(stack.images, model.expected_pixels) if as_is else itertools.repeat("")
+    for k, (label, image, problem) in enumerate(zip(stack.labels, stack.images, problems, strict=as_is)):
         note = ""
         try:
-            if same_geometry:
+            if as_is:
                 image = np.asarray(image, np.float32)
             else:
                 # They import astropy.modeling, which only real frames need.
@@ -74,26 +79,22 @@ def _prepared(model: PublishedModel, stack: ImageStack) -> Iterator[ScoredImage]
 
                 matched = match_frame(frame_of(stack, k, label), model.target)
                 image, note = matched.image, matched.description
-            _check(model, image)
+            _check(model, image, problem)
             yield ScoredImage(label, image, note)
         except (ValueError, RuntimeError) as error:  # RuntimeError: a fit of the lens light failed
             yield ScoredImage(label, problem=str(error))
 
 
-def _check(model: PublishedModel, image: np.ndarray) -> None:
-    """Raise a ValueError if the pixels of an image are not finite or not in electrons / s."""
-    finite = image[np.isfinite(image)]
-    if not len(finite) or np.isinf(image).any() or (len(finite) < image.size and not model.detector.masks):
+def _check(model: PublishedModel, image: np.ndarray, problem: str) -> None:
+    """Raise a ValueError if the pixels of an image are not finite, or with the problem of their unit."""
+    finite = np.isfinite(image)
+    if not finite.any() or np.isinf(image).any() or not (finite.all() or model.detector.masks):
         raise ValueError(
-            f"{image.size - len(finite)} of its {image.size} pixels are not finite, which {model.name} does not "
+            f"{np.sum(~finite)} of its {image.size} pixels are not finite, which {model.name} does not "
             "support: give a larger cut-out with its pixel scale, or fill them"
         )
-    peak, usual = float(finite.max()), float(model.detector.scale)
-    if not 1 / MAX_SCALE_RATIO < peak / usual < MAX_SCALE_RATIO:
-        raise ValueError(
-            f"its brightest pixel is {peak:.3g}, but those of {model.name} are about {usual:.3g} electrons / s: "
-            "convert it to that unit"
-        )
+    if problem:
+        raise ValueError(problem)
 
 
 def _scored(model: PublishedModel, batch: list[ScoredImage]) -> Iterator[ScoredImage]:
