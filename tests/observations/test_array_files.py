@@ -184,7 +184,8 @@ def test_npz_arrays_have_names(tmp_path):
         with pytest.raises(ValueError, match="Known: lenses, labels"):
             read(tmp_path / "many.npz", dataset=name)
     np.savez(tmp_path / "companions.npz", data=STACK[0], psf=np.full((5, 5), 0.04))
-    np.testing.assert_array_equal(image_files.read_one(f"{tmp_path / 'companions.npz'}#psf"), np.full((5, 5), 0.04))
+    (stack,) = image_files.read(f"{tmp_path / 'companions.npz'}#psf")
+    np.testing.assert_array_equal(stack.images[0], np.full((5, 5), 0.04))
 
 
 def test_hdf5_data_sets_have_names_and_scales(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from oddlens.observations import array_files, file_formats, fits_units
-from oddlens.observations.array_axes import as_stack
+from oddlens.observations.array_axes import as_image, as_stack
 from oddlens.observations.fits_units import FitsUnit
 from oddlens.observations.mask_planes import unusable
 from oddlens.observations.pixel_scale import SCALE_TOLERANCE
@@ -26,6 +26,8 @@ from oddlens.observations.unit_roles import (
 
 ROLES = {PSF: (PSF,), NOISE: (NOISE, VARIANCE, INVERSE_VARIANCE), MASK: (MASK, WEIGHT)}
 """The roles of units from which each kind of companion is read, in order of preference."""
+ARRAY_NAMES = {PSF: ("kernel_point_source", "psf"), NOISE: ("noise_map", "noise"), MASK: ("mask",)}
+"""Usual names of arrays in NPZ and HDF5 files; the first is lenstronomy's."""
 PSF_SUM_TOLERANCE = 0.1
 """A truncated PSF sums to a little less than 1. One that deviates by more is no PSF, or has other units."""
 PSF_SCALE_KEYWORDS = ("PIXELSCL", "PIXSCALE")
@@ -46,14 +48,27 @@ def from_file(kind: str, reference: Reference, scale_arcsec: float | None) -> tu
     role = by_name if by_name in ROLES[kind] else ROLES[kind][0]
     file_format = file_formats.detect(path)
     if file_format != "FITS":
-        array, _ = array_files.read_array(path, file_format, reference.unit or array_files.DEFAULT_DATASET)
-        images = as_stack(str(reference), array.astype(np.uint8) if array.dtype == bool else array)
+        images = _array(kind, reference, file_format)
         return _plain(checked(kind, role, images, {}, str(reference))), str(reference)
     units = fits_units.read(path)
     candidates = [fits_units.named(units, reference)] if reference.unit else _candidates(kind, units)
     unit = _chosen(kind, path, candidates, scale_arcsec)
     source = f"{path}#{unit.label}" if len(units) > 1 else str(path)
     return from_unit(kind, unit, path, role), source
+
+
+def _array(kind: str, reference: Reference, file_format: str) -> np.ndarray:
+    """The companion in an NPY, NPZ or HDF5 file, [n, h, w]: the array of that name, or with a usual name."""
+    names = [reference.unit] if reference.unit else [*ARRAY_NAMES[kind], array_files.DEFAULT_DATASET]
+    for name in names:
+        try:
+            array, _ = array_files.read_array(reference.path, file_format, name)
+            break
+        except ValueError:
+            if name == names[-1]:
+                raise
+    where = str(reference)
+    return as_stack(where, array) if np.squeeze(array).ndim > 2 else as_image(where, array)[None]
 
 
 def _stem(path: Path) -> str:
