@@ -184,8 +184,10 @@ def test_npz_arrays_have_names(tmp_path):
         with pytest.raises(ValueError, match="Known: lenses, labels"):
             read(tmp_path / "many.npz", dataset=name)
     np.savez(tmp_path / "companions.npz", data=STACK[0], psf=np.full((5, 5), 0.04))
-    (stack,) = image_files.read(f"{tmp_path / 'companions.npz'}#psf")
-    np.testing.assert_array_equal(stack.images[0], np.full((5, 5), 0.04))
+    path = tmp_path / "companions.npz"
+    (stack,) = image_files.read(f"{path}#data", image_files.Reading(companions={"psf": f"{path}#psf"}))
+    np.testing.assert_array_equal(stack.images[0], STACK[0])
+    np.testing.assert_allclose(stack.companions.arrays["psf"], np.full((5, 5), 0.04))
 
 
 def test_hdf5_data_sets_have_names_and_scales(tmp_path):
