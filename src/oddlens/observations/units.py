@@ -33,8 +33,10 @@ ROUNDING = 1e-6
 """The relative error of extremes."""
 SCALED_SET = {"brightest": 3, "faintest": 8}
 """So many different images have the same brightest or faintest pixel only if they were scaled one by one."""
-BLOCK = 256
+BLOCK = 32
 """Images that are checked at once."""
+SET_SIZE = 256
+"""The first images of a file, which are compared with each other."""
 REMEDY = "give images in electrons / s before any scaling"
 
 
@@ -60,10 +62,12 @@ def unit_problems(images: np.ndarray, expected: ExpectedPixels) -> Iterator[str]
     Pixels that are not finite are ignored.
     """
     for start in range(0, len(images), BLOCK):
-        block = np.array(images[start : start + BLOCK], np.float64)
-        block[~np.isfinite(block)] = np.nan
-        for image, noise in zip(block, _noise_ratios(block, expected), strict=True):
-            yield _problem(image[np.isfinite(image)], image, noise, expected)
+        with np.errstate(over="ignore"):
+            block = np.array(images[start : start + BLOCK], np.float32)
+        finite = np.isfinite(block)
+        block[~finite] = np.nan
+        for image, used, noise in zip(block, finite, _noise_ratios(block, expected), strict=True):
+            yield _problem(image[used], image, float(noise), expected)
 
 
 def check_units(image: np.ndarray, expected: ExpectedPixels) -> None:
@@ -76,17 +80,17 @@ def check_set(images: np.ndarray) -> None:
     """Check that images [n, h, w] of one file were not scaled one by one.
 
     Raises:
-        ValueError: if the brightest or the faintest pixels of different images are all equal. At most `BLOCK` images
-            are looked at.
+        ValueError: if the brightest or the faintest pixels of the first `SET_SIZE` images are all equal.
     """
-    block = np.asarray(images[:BLOCK], np.float64)
-    sums = block.sum(axis=(1, 2))
-    if len(block) < 2 or not np.isfinite(sums).all() or _are_equal(sums):
+    count = len(images[:SET_SIZE])
+    moments = [(image.sum(dtype=np.float64), image.max(), image.min()) for image in images[:SET_SIZE]]
+    sums, *extremes = np.array(moments, np.float64).reshape(count, 3).T
+    if count < 2 or not np.isfinite(sums).all() or _are_equal(sums):
         return  # copies of one image, perhaps rotated, have equal extremes
-    for name, extremes in (("brightest", block.max(axis=(1, 2))), ("faintest", block.min(axis=(1, 2)))):
-        if len(block) >= SCALED_SET[name] and _are_equal(extremes):
+    for name, values in zip(SCALED_SET, extremes, strict=True):
+        if count >= SCALED_SET[name] and _are_equal(values):
             raise ValueError(
-                f"the {name} pixels of {len(block)} images are all {extremes[0]:.3g}: they were scaled or clipped one "
+                f"the {name} pixels of {count} images are all {values[0]:.3g}: they were scaled or clipped one "
                 f"by one, which loses their brightness and noise: {REMEDY}"
             )
 
@@ -141,7 +145,8 @@ def _wrong_sky(pixels: np.ndarray, image: np.ndarray, low: float, peak: float, e
             f"its faintest pixel is {low:.3g}, {low / sigma:.0f} times the noise of the sky above 0: subtract the sky"
         )
     border = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    level = float(np.nanmedian(border)) if np.isfinite(border).any() else 0.0
+    border = border[np.isfinite(border)]
+    level = float(np.median(border)) if border.size else 0.0
     if level < -MAX_DEPRESSION_SIGMA * sigma:
         return (
             f"the median of its border is {level:.3g}, {-level / sigma:.0f} times the noise of the sky below 0: too "
