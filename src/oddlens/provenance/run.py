@@ -38,7 +38,7 @@ def finish(study: Path, snakefile: str, log: Path) -> None:
     command = [sys.executable, "-m", "snakemake", "--nolock", "--snakefile", snakefile]
     with explain_io_errors(log), log.open("w") as output, atomic_write(study / "workflow.html") as temporary:
         page = temporary.with_suffix(".html")  # Snakemake accepts no other suffix
-        command += ["--configfile", str(study / "config.yaml"), "--report", str(page)]
+        command += ["--configfile", str(study / "config.yaml"), "--replace-workflow-config", "--report", str(page)]
         try:
             subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=True)
             page.replace(temporary)
