@@ -27,8 +27,8 @@ def replaced_default(checkout: Path) -> str:
     if not DEFAULT_CONFIG.is_file() or not theirs.is_file() or DEFAULT_CONFIG.samefile(theirs):
         return ""
     return (
-        f"{DEFAULT_CONFIG} here takes the place of the default config, {theirs}, so it must be a whole config. To change "
-        "single keys, give them in another file by --configfile"
+        f"{DEFAULT_CONFIG} here takes the place of the default config, {theirs}, so it must be a whole config. To "
+        "change single keys, give them in another file by --configfile"
     )
 
 
