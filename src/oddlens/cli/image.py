@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from oddlens.cli.outputs import output_file
+
 HELP = "simulate one image of a study again, with its truth"
 EXAMPLES = (
     "oddlens image model_a/test/vortex/17",
@@ -14,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `oddlens image`."""
     parser.add_argument("id", help="DATASET/POOL/CLASS/INDEX, as in model_a/test/vortex/17")
     parser.add_argument("--configfile", type=Path, nargs="+", default=[], help="laid over config/config.yaml, in order")
-    parser.add_argument("--out", type=Path, help="default: results/STUDY/images/ID.fits, with dashes in the ID")
+    parser.add_argument("--out", type=output_file, help="default: results/STUDY/images/ID.fits, with dashes in the ID")
 
 
 def run(arguments: argparse.Namespace) -> int:
