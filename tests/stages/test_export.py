@@ -295,6 +295,13 @@ def test_a_wrong_config_is_an_error(written, words, tmp_path, image_command):
     assert words in end.err
 
 
+def test_the_default_config_lies_below_from_any_directory(tmp_path, monkeypatch, oddlens_command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seed.yaml").write_text("seed: 3")
+    end = oddlens_command("image", "model_x/test/cdm/1", "--configfile", "seed.yaml")
+    assert (end.status, "Known: model_a, model_b." in end.err) == (2, True)
+
+
 def test_configs_are_laid_over_each_other_as_snakemake_does_it():
     from snakemake.utils import update_config
 

@@ -5,7 +5,7 @@ row 0 at the top (`array_files`). FITS counts rows from the bottom, so its image
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +28,8 @@ class ImageStack:
     pixel_scale_arcsec: float | None = None
     """None if it is unknown."""
     companions: Companions = field(default_factory=Companions)
+    has_header: bool = False
+    """Whether the file could have stated a pixel scale: FITS."""
     problem: str = ""
     """Why there are no images."""
 
@@ -124,7 +126,8 @@ def _fits_stack(
         raise ValueError(f"{label}: {problem}")
     scale = pixel_scale(reference.path, unit.header, reading.pixel_scale_arcsec, unit.primary)
     own = companions.find(reference.path, scale, reading.companions, reading.neighbours, unit, units)
-    return _stack(label, unit.images, scale, own, reference.index)
+    stack = _stack(label, unit.images, scale, own, reference.index)
+    return replace(stack, has_header=True)
 
 
 def _stack(label: str, images: np.ndarray, scale: float | None, own: Companions, index: int | None) -> ImageStack:

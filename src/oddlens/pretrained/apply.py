@@ -25,7 +25,9 @@ class ScoredImage:
     image: np.ndarray | None = None
     """The input of the model, [pixels, pixels]."""
     note: str = ""
-    """How the image was brought to the geometry of the model; empty if it was not changed."""
+    """How the image was brought to the geometry of the model, or what was assumed; empty if neither."""
+    matched: bool = False
+    """Whether it is a real frame that was changed to look like an image of the model."""
     problem: str = ""
     score: float = float("nan")
     false_alarm_probability: float = float("nan")
@@ -68,21 +70,29 @@ def _prepared(model: PublishedModel, stack: ImageStack) -> Iterator[ScoredImage]
         return
     problems = unit_problems(stack.images, model.expected_pixels) if as_is else itertools.repeat("")
     for k, (label, image, problem) in enumerate(zip(stack.labels, stack.images, problems, strict=as_is)):
-        note = ""
         try:
             if as_is:
-                image = np.asarray(image, np.float32)
+                entry = ScoredImage(label, np.asarray(image, np.float32), _assumption(model, stack))
             else:
                 # They import astropy.modeling, which only real frames need.
                 from oddlens.observations.frames import frame_of
                 from oddlens.observations.matching import match_frame
 
                 matched = match_frame(frame_of(stack, k, label), model.target)
-                image, note = matched.image, matched.description
-            _check(model, image, problem)
-            yield ScoredImage(label, image, note)
+                entry = ScoredImage(label, matched.image, matched.description, matched=True)
+            _check(model, entry.image, problem)
+            yield entry
         except (ValueError, RuntimeError) as error:  # RuntimeError: a fit of the lens light failed
             yield ScoredImage(label, problem=str(error))
+
+
+def _assumption(model: PublishedModel, stack: ImageStack) -> str:
+    """What is assumed of FITS images without a pixel scale; arrays are in the geometry of the model by definition."""
+    if stack.pixel_scale_arcsec is not None or not stack.has_header:
+        return ""
+    return (
+        f'The file has no pixel scale; its pixels are taken to be those of {model.name}, {model.pixel_scale_arcsec:g}".'
+    )
 
 
 def _check(model: PublishedModel, image: np.ndarray, problem: str) -> None:
