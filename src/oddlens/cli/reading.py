@@ -14,9 +14,7 @@ COMPANIONS = {"psf": "point-spread function", "noise": "noise map", "mask": "mas
 
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments from which `reading` is made."""
-    parser.add_argument(
-        "--dataset", default="images", metavar="NAME", help="of an HDF5 or NPZ file; default: %(default)s"
-    )
+    parser.add_argument("--dataset", default="images", metavar="NAME", help="in an HDF5 or NPZ file; default: images")
     parser.add_argument("--channel", type=int, metavar="K", help="the band, from 0, of arrays with several bands")
     parser.add_argument("--pixel-scale", type=float, metavar="ARCSEC", help="overrides that of the files")
     for kind, description in COMPANIONS.items():

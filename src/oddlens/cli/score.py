@@ -42,12 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print scores; the status is 1 if some image could not be scored."""
+    from oddlens.observations.references import Reference
     from oddlens.pretrained import published_models
     from oddlens.pretrained.apply import score_files
 
     how = reading(arguments)
-    read = [*arguments.image, *how.companions.values(), arguments.model]
-    refuse_overwriting({"--csv": arguments.csv, "--map": arguments.map}, read)
+    read = [*arguments.image, *filter(None, how.companions.values()), arguments.model]
+    refuse_overwriting({"--csv": arguments.csv, "--map": arguments.map}, [Reference.parse(name).path for name in read])
     model = published_models.load(arguments.model)
     entries = list(score_files(model, arguments.image, how))
     scored = [entry for entry in entries if not entry.problem]

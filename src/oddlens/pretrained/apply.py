@@ -72,16 +72,16 @@ def _prepared(model: PublishedModel, stack: ImageStack) -> Iterator[ScoredImage]
     for k, (label, image, problem) in enumerate(zip(stack.labels, stack.images, problems, strict=as_is)):
         try:
             if as_is:
-                entry = ScoredImage(label, np.asarray(image, np.float32), _assumption(model, stack))
+                image, note = np.asarray(image, np.float32), _assumption(model, stack)
             else:
                 # They import astropy.modeling, which only real frames need.
                 from oddlens.observations.frames import frame_of
                 from oddlens.observations.matching import match_frame
 
                 matched = match_frame(frame_of(stack, k, label), model.target)
-                entry = ScoredImage(label, matched.image, matched.description, matched=True)
-            _check(model, entry.image, problem)
-            yield entry
+                image, note = matched.image, matched.description
+            _check(model, image, problem)
+            yield ScoredImage(label, image, note, matched=not as_is)
         except (ValueError, RuntimeError) as error:  # RuntimeError: a fit of the lens light failed
             yield ScoredImage(label, problem=str(error))
 
