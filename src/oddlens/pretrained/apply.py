@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from oddlens.observations import image_files
-from oddlens.observations.image_files import ImageStack, Reading
+from oddlens.observations.image_files import DEFAULT_READING, ImageStack, Reading
 from oddlens.observations.pixel_scale import SCALE_HELP, SCALE_TOLERANCE
 from oddlens.observations.units import check_set, unit_problems
 from oddlens.pretrained.published_models import PublishedModel
@@ -35,7 +35,9 @@ class ScoredImage:
     findings: dict[str, float] = field(default_factory=dict)
 
 
-def score_files(model: PublishedModel, references: Sequence[str | Path], reading: Reading) -> Iterator[ScoredImage]:
+def score_files(
+    model: PublishedModel, references: Sequence[str | Path], reading: Reading = DEFAULT_READING
+) -> Iterator[ScoredImage]:
     """Score all images of some files, of parts of them, or of folders (`image_files.read`), in order."""
     batch: list[ScoredImage] = []
     for reference in references:
