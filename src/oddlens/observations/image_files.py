@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from oddlens.observations import array_files, companions, file_formats, fits_units, neighbours
+from oddlens.observations.background import sky_level
 from oddlens.observations.companions import Companions
 from oddlens.observations.fits_units import FitsUnit
 from oddlens.observations.pixel_scale import pixel_scale
@@ -98,9 +99,10 @@ def _read_file(reference: Reference, label: str, reading: Reading) -> Iterator[I
         pixel_scale_arcsec=reading.pixel_scale_arcsec,
     )
     own = companions.find(path, scale, reading.companions, reading.neighbours)
-    noise = array_files.poisson_noise(path, file_format, images[0]) if len(images) == 1 else None
-    if noise is not None and "noise" not in own.arrays:
-        own = own.with_noise(noise)
+    if len(images) == 1 and "noise" not in own.arrays:
+        light = images[0] - sky_level(images[0], np.isfinite(images[0]))
+        noise = array_files.poisson_noise(path, file_format, light)
+        own = own if noise is None else own.with_noise(noise)
     yield _stack(label, images, scale, own, reference.index)
 
 
