@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map", type=Path, metavar="FILE", help=f"draw the anomaly maps of the {MAX_MAPPED} highest scores (PNG)"
     )
-    parser.add_argument("--dataset", default="images", metavar="NAME", help="of an HDF5 or NPZ file; default: %(default)s")
+    parser.add_argument("--dataset", default="images", metavar="NAME", help="of an HDF5 or NPZ file (%(default)s)")
     parser.add_argument("--pixel-scale", type=float, metavar="ARCSEC", help="overrides that of the files")
     for kind, description in COMPANIONS.items():
         parser.add_argument(
