@@ -126,7 +126,7 @@ def test_numbers_of_all_types_are_read(tmp_path, dtype, order):
         (STACK[:0], "empty"),
         (np.float64(3), "shape ()"),
         (np.where(STACK > 1, np.inf, STACK).astype("f2"), "65504"),
-        (np.array([70000, -5] * 128, "i4").reshape(16, 16).astype("f2"), "infinite"),
+        (np.where(STACK > 1, -np.inf, STACK).astype("f2"), "infinite"),
     ],
 )
 def test_what_is_no_image_is_refused(array, words):
