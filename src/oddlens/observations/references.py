@@ -8,6 +8,7 @@ stamps.npy[17]          the image with index 17
 lens.fits#SCI[0]        the first image of the cube SCI
 """
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ class Reference:
     @classmethod
     def parse(cls, text: str | Path) -> Self:
         """Split a reference. A path that exists is taken as it is, whatever characters it has."""
-        match = None if Path(text).exists() else PATTERN.fullmatch(str(text))
+        match = None if os.path.exists(text) else PATTERN.fullmatch(str(text))
         if match is None:
             return cls(Path(text))
         index = match["index"]
