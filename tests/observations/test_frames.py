@@ -76,9 +76,14 @@ def test_unsuitable_files_are_named(tmp_path):
         read_frame(folder, Reading(companions={"noise": folder / "small.fits"}))
 
 
+def faint_lens():
+    """A toy lens without its cusp, which fits into 16 bits."""
+    return np.clip(sum(toy_lens()), None, 10)
+
+
 def sky_cases():
     """A toy lens with skies of many kinds, and the unit of its pixels."""
-    image = sum(toy_lens())
+    image = faint_lens()
     for sky in (-5, 5, 500, -1e5):  # in units of the noise
         yield image + 0.01 * sky, 1
     yield (image + 5).astype(np.float32), 1
@@ -94,13 +99,13 @@ def test_the_sky_is_subtracted(case, noise):
     image, unit = list(sky_cases())[case]
     plain, frame = (
         make_frame("toy", i, SCALE, noise=None if noise is None else np.full(i.shape, u * noise))
-        for i, u in ((sum(toy_lens()), 1), (image, unit))
+        for i, u in ((faint_lens(), 1), (image, unit))
     )
-    rounding = 0.02 if unit > 1 else 1e-4  # in units of the noise
-    np.testing.assert_allclose(frame.image / unit, plain.image, atol=0.01 * (rounding if unit == 1 else 0.04))
+    rounding = 0.04 if unit > 1 else 1e-4  # in units of the noise
+    np.testing.assert_allclose(frame.image / unit, plain.image, atol=0.01 * rounding)
     np.testing.assert_allclose(frame.sigma / unit, plain.sigma, rtol=rounding)
     assert lens_centre(frame) == lens_centre(plain)
-    assert mask_bright_spots(frame).masked.sum() == 0
+    np.testing.assert_array_equal(mask_bright_spots(frame).masked, mask_bright_spots(plain).masked)
     assert (plain.notes, "sky" in "".join(frame.notes)) == ((), True)
 
 
@@ -134,8 +139,9 @@ def test_a_rotated_frame_with_an_empty_border_is_read():
 def test_spots_beside_a_mask_are_not_its_edge():
     image = sum(toy_lens()) + 2
     beside = np.hypot(*(np.indices(image.shape) - np.reshape((80, 86), (2, 1, 1)))) < 5
-    masked = make_frame("toy", image, SCALE, mask=beside)
-    assert mask_bright_spots(masked).notes == masked.notes
+    spots = mask_bright_spots(make_frame("toy", image, SCALE)).masked
+    masked = mask_bright_spots(make_frame("toy", image, SCALE, mask=beside)).masked
+    assert (masked & ~spots & ~beside).sum() < 10
 
 
 @pytest.mark.skipif(not LENSES.is_dir(), reason="the real lenses are not here")

@@ -193,8 +193,9 @@ def _problems(name: str, values: Mapping[str, str], paths: Mapping[str, str]) ->
     if "data" not in paths:
         yield "'data' is empty"
     for kind, reference in paths.items():
-        if not os.path.isfile(file_of(reference)):  # False also for names that no file can have
-            yield f"{kind}: there is no file {file_of(reference)}"
+        file = Reference.parse(reference).path
+        if not os.path.isfile(file):  # False also for names that no file can have
+            yield f"{kind}: there is no file {file}"
 
 
 def _scale(text: str) -> float | None:
