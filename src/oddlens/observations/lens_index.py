@@ -106,14 +106,18 @@ def read_lenses(
 
 
 def input_files(path: Path) -> list[Path]:
-    """The index or the image at a path, and the existing files that the index names."""
+    """The index or the image at a path, and the existing files that the index names.
+
+    Raises:
+        ValueError: if the index exists and cannot be read.
+    """
     index = index_at(path)
     if index is None:
         return [path / "data.fits" if path.is_dir() else path]
     try:
         rows = read_table(index, REQUIRED_COLUMNS, COLUMNS).rows
         named = [file_of(reference) for row in rows for reference in _paths(index, row).values()]
-    except (OSError, ValueError):  # the job that reads the index reports the error
+    except FileNotFoundError:  # another job may make it
         named = []
     return [index, *dict.fromkeys(file for file in named if os.path.isfile(file))]
 
