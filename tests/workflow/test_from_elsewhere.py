@@ -58,9 +58,12 @@ def test_real_lenses_of_a_config_start_at_the_working_directory(tmp_path, projec
 
 def test_an_index_that_cannot_be_read_stops_before_the_first_job(tmp_path, project):
     (tmp_path / "lenses.csv").write_text("object;scale\n")
-    (tmp_path / "config.yaml").write_text("real: {mine: lenses.csv, other: {path: none.csv}}")
+    (tmp_path / "config.yaml").write_text(
+        "real: {mine: lenses.csv, other: none.csv, third: {path: none.csv, pixel_scale_arcsec: 0.05}}"
+    )
     told = snakemake(tmp_path, "-n", "-s", str(project / "Snakefile"), "--configfile", "config.yaml", fails=True)
     assert "real.mine: lenses.csv has no column 'name'" in told
+    assert "real.third: none.csv has a column of pixel scales" in told
     assert "Traceback" not in told
 
 

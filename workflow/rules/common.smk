@@ -127,6 +127,7 @@ def all_real_lens_files():
     files, errors = [], []
     for name, entry in STUDY.real.items():
         try:
+            lens_index.refuse_second_scale(Path(entry.path), entry.pixel_scale_arcsec)
             files += real_lens_files(entry.path)
         except ValueError as error:
             errors.append(f"real.{name}: {error}")

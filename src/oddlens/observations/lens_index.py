@@ -91,8 +91,7 @@ def read_lenses(
             in `claimed`. Errors in one row of the index are the `problem` of its entry instead.
     """
     index = index_at(path)
-    if index and pixel_scale_arcsec is not None:
-        raise ValueError(f"{index} has a column of pixel scales: do not give another one ({pixel_scale_arcsec:g})")
+    refuse_second_scale(path, pixel_scale_arcsec)
     single = LensEntry(printable(name), {"data": str(path)}, pixel_scale_arcsec=pixel_scale_arcsec, indexed=False)
     entries = _entries(index) if index else [single]
     known = sorted({entry.object for entry in entries})
@@ -103,6 +102,16 @@ def read_lenses(
         replace(entry, claimed=entry.claimed or entry.object in claimed, annulus_arcsec=annulus_arcsec)
         for entry in entries
     ]
+
+
+def refuse_second_scale(path: Path, pixel_scale_arcsec: float | None) -> None:
+    """Refuse a pixel scale for an index.
+
+    Raises:
+        ValueError: if there is an index and a pixel scale.
+    """
+    if (index := index_at(path)) and pixel_scale_arcsec is not None:
+        raise ValueError(f"{index} has a column of pixel scales: do not give another one ({pixel_scale_arcsec:g})")
 
 
 def input_files(path: Path) -> list[Path]:
