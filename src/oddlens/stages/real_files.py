@@ -21,6 +21,7 @@ from oddlens.observations.lens_index import input_files, read_lenses, slug
 from oddlens.observations.matching import CAUTION
 from oddlens.results.tables.real import claims_table, problem_lines
 from oddlens.results.tables.real_scores import scores_text
+from oddlens.schema.config_errors import nearest
 from oddlens.stages.real import score_real
 
 COMMON_NAMES = ("data", "index")
@@ -54,8 +55,13 @@ def score_files(
         OSError, ValueError: if the study or the image does not exist, or the index cannot be read.
     """
     if not (folder / "config.yaml").is_file():
-        raise FileNotFoundError(f"{folder} is not a study, it has no config.yaml: run `make study` first")
+        raise FileNotFoundError(
+            f"{folder} is not a study, it has no config.yaml: give its folder by --study, or run a study first "
+            "(docs/studies.md)"
+        )
     study = parse_study(yaml.safe_load((folder / "config.yaml").read_text()))
+    if unknown := [dataset for dataset in datasets if dataset not in study.datasets]:
+        raise ValueError(f"{folder} has no data set '{unknown[0]}'. {nearest(unknown[0], study.datasets)}")
     how: dict[str, Any] = {"pixel_scale_arcsec": pixel_scale_arcsec, "annulus_arcsec": annulus_arcsec}
     entries = read_lenses(path, _own_name(path), claimed=claimed, **how)
     out = folder / "real" / result_name(path, how | {"claimed": sorted(claimed)})
