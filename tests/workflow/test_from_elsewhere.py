@@ -56,6 +56,17 @@ def test_real_lenses_of_a_config_start_at_the_working_directory(tmp_path, projec
     assert planned(tmp_path, *command)["real"] == 2
 
 
+def test_an_index_that_cannot_be_read_stops_before_the_first_job(tmp_path, project):
+    (tmp_path / "lenses.csv").write_text("object;scale\n")
+    (tmp_path / "config.yaml").write_text(
+        "real: {mine: lenses.csv, other: none.csv, third: {path: none.csv, pixel_scale_arcsec: 0.05}}"
+    )
+    told = snakemake(tmp_path, "-n", "-s", str(project / "Snakefile"), "--configfile", "config.yaml", fails=True)
+    assert "real.mine: lenses.csv has no column 'name'" in told
+    assert "real.third: none.csv has a column of pixel scales" in told
+    assert "Traceback" not in told
+
+
 def test_a_module_without_a_config_takes_the_default_one(tmp_path, project):
     (tmp_path / "Snakefile").write_text(
         f"module oddlens:\n    snakefile: '{project}/workflow/Snakefile'\nuse rule * from oddlens\n"

@@ -112,19 +112,27 @@ def public_lens_file(path):
     return local(str(PUBLIC_LENSES / path))
 
 
-def real_lens_files(wildcards):
-    """The files of real lenses: those that rule `retrieve` downloads, and others that exist.
+def real_lens_files(path):
+    """The files of real lenses: those that rule `retrieve` downloads, or others that exist.
 
     Job `real` reports each file that an index names and that does not exist.
     """
-    files = []
-    for entry in STUDY.real.values():
-        if Path(entry.path).is_relative_to(PUBLIC_LENSES):
-            files += [public_lens_file(path) for path in ["index.csv", *PUBLIC_FILES]]
-        else:
-            files += [
-                local(str(file)) for file in lens_index.input_files(Path(entry.path))
-            ]
+    if Path(path).is_relative_to(PUBLIC_LENSES):
+        return [public_lens_file(file) for file in ["index.csv", *PUBLIC_FILES]]
+    return [local(str(file)) for file in lens_index.input_files(Path(path))]
+
+
+def all_real_lens_files():
+    """The files of all real lenses."""
+    files, errors = [], []
+    for name, entry in STUDY.real.items():
+        try:
+            lens_index.refuse_second_scale(Path(entry.path), entry.pixel_scale_arcsec)
+            files += real_lens_files(entry.path)
+        except ValueError as error:
+            errors.append(f"real.{name}: {error}")
+    if errors:
+        raise WorkflowError("\n".join(errors))
     return files
 
 

@@ -93,8 +93,7 @@ def read_lenses(
             in `claimed`. Errors in one row of the index are the `problem` of its entry instead.
     """
     index = index_at(path)
-    if index and pixel_scale_arcsec is not None:
-        raise ValueError(f"{index} has a column of pixel scales: do not give another one ({pixel_scale_arcsec:g})")
+    refuse_second_scale(path, pixel_scale_arcsec)
     single = LensEntry(printable(name), {"data": str(path)}, pixel_scale_arcsec=pixel_scale_arcsec, indexed=False)
     entries = _entries(index) if index else [single]
     known = sorted({entry.object for entry in entries})
@@ -107,15 +106,29 @@ def read_lenses(
     ]
 
 
+def refuse_second_scale(path: Path, pixel_scale_arcsec: float | None) -> None:
+    """Refuse a pixel scale for an index.
+
+    Raises:
+        ValueError: if there is an index and a pixel scale.
+    """
+    if (index := index_at(path)) and pixel_scale_arcsec is not None:
+        raise ValueError(f"{index} has a column of pixel scales: do not give another one ({pixel_scale_arcsec:g})")
+
+
 def input_files(path: Path) -> list[Path]:
-    """The index or the image at a path, and the existing files that belong to it."""
+    """The index or the image at a path, and the existing files that belong to it.
+
+    Raises:
+        ValueError: if the index exists and cannot be read.
+    """
     index = index_at(path)
     if index is None:
         return _image_files(path)
     try:
         rows = read_table(index, REQUIRED_COLUMNS, COLUMNS).rows
         named = [Reference.parse(reference).path for row in rows for reference in _paths(index, row).values()]
-    except (OSError, ValueError):  # the job that reads the index reports the error
+    except FileNotFoundError:  # another job may make it
         named = []
     return [index, *dict.fromkeys(file for file in named if os.path.isfile(file))]
 

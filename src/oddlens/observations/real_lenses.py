@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from oddlens.files.names import printable
 from oddlens.files.progress import say
 from oddlens.observations.frames import read_lens
 from oddlens.observations.lens_index import LensEntry
@@ -36,7 +37,6 @@ def match_lenses(entries: Iterable[LensEntry], target: Target) -> tuple[list[Rea
             matched = match_frame(read_lens(entry), target)
         except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: the fit of the lens light failed
             failures.append((entry, one_line(error)))
-            say(f"{entry.label} cannot be scored: {one_line(error)}")
         else:
             lenses.append(RealLens(entry, matched))
             say(f"{entry.label}: {matched.description}")
@@ -44,5 +44,5 @@ def match_lenses(entries: Iterable[LensEntry], target: Target) -> tuple[list[Rea
 
 
 def one_line(error: BaseException) -> str:
-    """The message of an error as one line; PyTorch lists every tensor that does not fit."""
-    return textwrap.shorten(str(error), 300, placeholder=" ...") or type(error).__name__
+    """The message of an error as one printable line; PyTorch lists every tensor that does not fit."""
+    return printable(textwrap.shorten(str(error), 300, placeholder=" ...")) or type(error).__name__
