@@ -197,9 +197,10 @@ def _problems(name: str, values: Mapping[str, str], paths: Mapping[str, str]) ->
         )
     if "data" not in paths:
         yield "'data' is empty"
-    for kind, reference in paths.items():
-        if not os.path.isfile(file_of(reference)):  # False also for names that no file can have
-            yield f"{kind}: there is no file {file_of(reference)}"
+    # `isfile` is also false for names that no file can have.
+    missing = [f"{kind} {values[kind]}" for kind, path in paths.items() if not os.path.isfile(file_of(path))]
+    if missing:
+        yield f"there is no file: {', '.join(missing)} (relative to the index)"
 
 
 def _scale(text: str) -> float | None:
