@@ -205,10 +205,12 @@ def _problems(name: str, values: Mapping[str, str], paths: Mapping[str, str]) ->
         )
     if "data" not in paths:
         yield "'data' is empty"
-    for kind, reference in paths.items():
-        file = Reference.parse(reference).path
-        if not os.path.isfile(file):  # False also for names that no file can have
-            yield f"{kind}: there is no file {file}"
+    # `isfile` is also false for names that no file can have.
+    missing = [
+        f"{kind} {values[kind]}" for kind, path in paths.items() if not os.path.isfile(Reference.parse(path).path)
+    ]
+    if missing:
+        yield f"there is no file: {', '.join(missing)} (relative to the index)"
 
 
 def _scale(text: str) -> float | None:
