@@ -81,6 +81,11 @@ def faint_lens():
     return np.clip(sum(toy_lens()), None, 10)
 
 
+def faint_lens():
+    """A toy lens without its cusp, which fits into 16 bits."""
+    return np.clip(sum(toy_lens()), None, 10)
+
+
 def sky_cases():
     """A toy lens with skies of many kinds, and the unit of its pixels."""
     image = faint_lens()
@@ -126,6 +131,27 @@ def test_a_gradient_is_reported():
         frame = make_frame("toy", image + amplitude * across, SCALE, noise=np.full(image.shape, 0.01))
         assert any("gradient" in note for note in frame.notes) == reported
         np.testing.assert_array_equal(frame.sigma, 0.01)
+
+
+def test_dead_pixels_are_masked():
+    image, rng = sum(toy_lens()) + 1, np.random.default_rng(0)
+    dead = rng.random(image.shape) < 1e-3
+    for value in (-999, -32768, 0):  # in units of 100 times the noise
+        frame = make_frame("toy", np.where(dead, value, image), SCALE)
+        np.testing.assert_array_equal(frame.masked, dead)
+        assert f"{dead.sum()} pixels" in frame.notes[-1]
+
+
+def test_a_crowded_border_and_cut_pixels_are_reported():
+    image, rng = sum(toy_lens()), np.random.default_rng(0)
+    galaxies = np.zeros(image.shape)
+    galaxies[rng.integers(0, 161, 60), rng.integers(0, 20, 60)] = 50
+    frame = make_frame("toy", image + ndimage.gaussian_filter(galaxies, 3), SCALE)
+    assert any("other objects" in note for note in frame.notes)
+    cut = np.clip(image, 0, None)
+    assert any("cut off" in note for note in make_frame("toy", cut, SCALE, noise=np.full(cut.shape, 0.01)).notes)
+    with pytest.raises(ValueError, match=r"cut off.*noise map"):
+        make_frame("toy", np.clip(image - 0.01, 0, None), SCALE)
 
 
 def test_a_rotated_frame_with_an_empty_border_is_read():

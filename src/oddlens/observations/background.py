@@ -1,10 +1,10 @@
-"""The background of a frame: the level of the sky, the noise of its pixels, and whether it is flat.
+"""The background of a frame: the level of the sky, the noise of its pixels, and whether it is flat and empty.
 
-All three are measured in the border, the outermost usable pixels, after galaxies and stars are clipped. A constant that
-is added to the image changes the level by that constant, and nothing else.
+It is measured in the border, the outermost usable pixels, after galaxies and stars are clipped. A constant that is
+added to the image changes the level by that constant, and nothing else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,13 @@ SMOOTH_ARCSEC, SMOOTH_MIN_PIXELS = 0.55, 7
 noise of resampled pixels is correlated over shorter distances."""
 
 
+REPORTED_LEVEL, REPORTED_CHANGE = 3, 2
+"""A level, or a change across the frame, is reported if it is larger in units of the noise. Halos of real lenses reach
+the first, and neighbours of real lenses the second."""
+REPORTED_CROWDING, REPORTED_CUT = 0.1, 0.2
+"""Larger parts of the border with other objects, or with equal lowest values, are reported."""
+
+
 @dataclass(frozen=True)
 class Background:
     """The background of a frame, in its units."""
@@ -29,8 +36,28 @@ class Background:
     """The level of the sky."""
     noise: float
     """Standard deviation of the noise of a pixel."""
+    spread: float
+    """Standard deviation of the border, with halos and gradients."""
     change: float
     """The change of the sky across the frame, from corner to corner, if it is a plane."""
+    crowding: float
+    """The part of the border that shows other objects."""
+    cut: float
+    """The part of the border that has its lowest value."""
+
+    def notes(self, noise: float) -> Iterator[str]:
+        """Sentences about what deviates from an empty sky; `noise` is that of a pixel."""
+        if abs(self.level) > REPORTED_LEVEL * noise:
+            yield f"A sky of {self.level:.3g}, {self.level / noise:,.1f} times the noise, was subtracted."
+        if self.change > REPORTED_CHANGE * noise:
+            yield (
+                f"The sky changes by {self.change / noise:,.1f} times the noise across the frame, but only a constant "
+                "was subtracted: subtract the gradient, or mask the neighbour that causes it."
+            )
+        if self.cut > REPORTED_CUT:
+            yield f"{self.cut:.0%} of the border has the same lowest value: fainter pixels seem to be cut off."
+        elif self.crowding > REPORTED_CROWDING:
+            yield f"{self.crowding:.0%} of the border shows other objects: mask those near the lens."
 
 
 def measure_background(image: np.ndarray, usable: np.ndarray, pixel_scale_arcsec: float) -> Background:
@@ -43,7 +70,8 @@ def measure_background(image: np.ndarray, usable: np.ndarray, pixel_scale_arcsec
     side = max(SMOOTH_MIN_PIXELS, round(SMOOTH_ARCSEC / pixel_scale_arcsec))
     means = smoothed(flat, empty, lambda array: ndimage.uniform_filter(array, side, mode="constant"))
     _, _, noise = _clipped((flat - means)[outer & empty])
-    return Background(level, noise, _change(flat, outer & empty))
+    crowding, cut = 1 - float(empty[outer].mean()), float((image[outer] == image[outer].min()).mean())
+    return Background(level, noise, spread, _change(flat, outer & empty), crowding, cut)
 
 
 def sky_level(image: np.ndarray, usable: np.ndarray) -> float:

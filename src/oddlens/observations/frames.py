@@ -5,7 +5,6 @@ is checked against the scatter of the border, and bright spots (cosmic rays, sta
 the shards.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,8 +25,8 @@ SPOT_ARCSEC, SPOT_SIGMA, SPOT_CONTRAST = 0.3, 10, 10
 """A pixel is a cosmic ray or a star if it is `SPOT_CONTRAST` times as bright as the median of a box of `SPOT_ARCSEC`,
 and `SPOT_SIGMA` above it. Arcs are wider than the box, and bright pixels on an arc have a bright median. An isolated
 lensed point source is masked, too."""
-REPORTED_SKY_SIGMA = 3
-"""A sky whose level, or whose change across the frame, is larger in units of the noise is reported."""
+DEAD_SIGMA = 20
+"""A pixel that lies further below the sky, in units of the border's scatter, is dead or has a value that marks it."""
 NOISE_TOLERANCE = 2
 """A noise map that differs from the scatter of the frame's border by more than this factor is not trusted."""
 
@@ -159,8 +158,12 @@ def make_frame(
     background = measure_background(image if lens_light is None else image - lens_light, ~masked, pixel_scale_arcsec)
     image = np.where(masked, 0.0, image - background.level)
     sigma, noise_note = _noise(name, background, masked, noise)
-    notes += [noise_note, *_background_notes(background, sigma, masked)]
-    return Frame(name, image, sigma, masked, psf, pixel_scale_arcsec, lens_light, notes=tuple(filter(None, notes)))
+    notes += [noise_note, *background.notes(float(np.median(sigma[border(~masked)])))]
+    dead = image < -DEAD_SIGMA * np.maximum(sigma, background.spread)
+    notes.append(f"{dead.sum()} pixels far below the sky masked (dead pixels)." if dead.any() else "")
+    return Frame(
+        name, image, sigma, masked | dead, psf, pixel_scale_arcsec, lens_light, notes=tuple(filter(None, notes))
+    )
 
 
 def _noise(name: str, background: Background, masked: np.ndarray, noise: np.ndarray | None) -> tuple[np.ndarray, str]:
@@ -168,7 +171,10 @@ def _noise(name: str, background: Background, masked: np.ndarray, noise: np.ndar
     measured = background.noise
     sigma = np.where(masked, 1.0, measured if noise is None else noise)
     if not sigma.all():
-        raise ValueError(f"{name}: the border of the image has no scatter to measure the noise from: give a noise map")
+        raise ValueError(
+            f"{name}: the border of the image has no scatter to measure the noise from (it has no noise, faint pixels "
+            "are cut off, or integers are too coarse): give a noise map"
+        )
     if noise is None or measured <= 0:
         return sigma, ""
     stated = float(np.median(sigma[border(~masked)]))
@@ -177,18 +183,6 @@ def _noise(name: str, background: Background, masked: np.ndarray, noise: np.ndar
     sigma = np.where(masked, 1.0, np.sqrt(measured**2 + np.clip(sigma**2 - stated**2, 0, None)))
     ratio = f"{stated / measured:.2g}"
     return sigma, f"The background of the noise map is {ratio} times the scatter of the border; the scatter is used."
-
-
-def _background_notes(background: Background, sigma: np.ndarray, masked: np.ndarray) -> Iterator[str]:
-    """Sentences about a sky that is not zero, or not constant."""
-    noise = float(np.median(sigma[border(~masked)]))
-    if abs(background.level) > REPORTED_SKY_SIGMA * noise:
-        yield f"A sky of {background.level:.3g}, {background.level / noise:,.1f} times the noise, was subtracted."
-    if background.change > REPORTED_SKY_SIGMA * noise:
-        yield (
-            f"The sky changes by {background.change / noise:,.1f} times the noise across the frame, but only a "
-            "constant was subtracted: subtract the gradient, or mask the neighbour that causes it."
-        )
 
 
 def mask_bright_spots(frame: Frame) -> Frame:

@@ -11,10 +11,11 @@ CORE_ARCSEC = 0.35
 """Within this radius the lens-light residual follows no Sersic profile and is set to zero."""
 ARCS_OUTER_ARCSEC, ARCS_MAX_PART = 2.5, 0.8
 """Arcs lie between `CORE_ARCSEC` and this radius, which is at most this part of the smaller half side of the frame."""
+APERTURE_PART, MIN_APERTURE_ARCSEC = 0.95, 0.9
+"""A mask may leave an aperture around the lens alone. The radius that holds this part of the usable pixels therefore
+bounds the area of arcs, too, unless it is smaller than the second."""
 MAX_HIDDEN = 1 / 3
-"""The largest part of the radii and angles of arcs that may be unusable. The masks of companions hide up to a fifth."""
-MAX_HIDDEN_WITHIN_APERTURE = 0.75
-"""The same if the frame beyond is hidden at least half as much, as by an aperture, a rotated frame or an edge."""
+"""The largest part of the radii and angles of arcs that may be unusable. Masks of companions hide up to a fifth."""
 REPORTED_HIDDEN = 0.1
 """A larger unusable part of the area of arcs is reported."""
 
@@ -64,19 +65,23 @@ def check_lens_is_visible(name: str, masked: np.ndarray, mask: np.ndarray | None
     """
     y, x = np.indices(masked.shape) - np.reshape(masked.shape, (2, 1, 1)) / 2 + 0.5
     radius = np.hypot(y, x) * pixel_scale_arcsec
+    aperture = float(np.quantile(radius[~masked], APERTURE_PART))
     outer = min(ARCS_OUTER_ARCSEC, ARCS_MAX_PART * min(masked.shape) / 2 * pixel_scale_arcsec)
-    arcs = (radius > CORE_ARCSEC) & (radius < outer)
+    arcs = (radius > CORE_ARCSEC) & (radius < min(outer, max(aperture, MIN_APERTURE_ARCSEC)))
     if not arcs.any():  # a frame of a few pixels, which is refused for its size
         return ""
-    hidden, beyond = float(np.average(masked[arcs], weights=1 / radius[arcs])), float(masked[radius >= outer].mean())
-    where = f'of the area where arcs lie ({CORE_ARCSEC:g}" to {outer:.2g}" from the middle)'
-    if hidden <= (MAX_HIDDEN_WITHIN_APERTURE if beyond >= hidden / 2 else MAX_HIDDEN):
+
+    def part(pixels: np.ndarray) -> float:
+        return float(np.average(pixels[arcs], weights=1 / radius[arcs]))
+
+    hidden, beyond = part(masked), float(masked[radius >= outer].mean())
+    where = f'of the area where arcs lie ({CORE_ARCSEC:g}" to {radius[arcs].max():.1f}" from the middle)'
+    if hidden <= MAX_HIDDEN:
         return f"{hidden:.0%} {where} is masked." if hidden > REPORTED_HIDDEN else ""
-    by_mask = 0.0 if mask is None else float(np.average(mask[arcs] != 0, weights=1 / radius[arcs]))
     text = f"{name}: the lens is masked: {hidden:.0%} {where} and {beyond:.0%} of the frame beyond cannot be used"
-    if by_mask > hidden / 2:
+    if mask is not None and part(mask != 0) > hidden / 2:
         raise ValueError(
             f"{text}. In a mask, 1 (anything but 0) means that a pixel is not used; this one seems to be inverted "
-            "(1 = use): give a mask with 0 and 1 exchanged, or one that leaves the arcs free"
+            "(1 = use): exchange 0 and 1, or leave the arcs free"
         )
     raise ValueError(f"{text} (not finite, constant, or without noise): give an image that shows the lens")
