@@ -81,11 +81,6 @@ def faint_lens():
     return np.clip(sum(toy_lens()), None, 10)
 
 
-def faint_lens():
-    """A toy lens without its cusp, which fits into 16 bits."""
-    return np.clip(sum(toy_lens()), None, 10)
-
-
 def sky_cases():
     """A toy lens with skies of many kinds, and the unit of its pixels."""
     image = faint_lens()
