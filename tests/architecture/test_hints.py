@@ -51,7 +51,7 @@ def test_options_that_texts_name_exist():
 
 def test_options_that_readers_of_images_name_are_those_of_the_command_or_are_replaced():
     """Readers serve `oddlens score`; `oddlens real`, indices and configs have other means for some options."""
-    found = {option for _, option in options_of(sorted((ROOT / "src/oddlens/observations").glob("*.py")))}
+    found = {option for _, option in options_of(sorted((ROOT / "src/oddlens/observations").rglob("*.py")))}
     assert {"--pixel-scale", "--dataset"} <= found <= set(COMMANDS["score"].options())
     assert found <= set(INDEX_WORDING) & set(CONFIG_WORDING) & set(COMMAND_WORDING)
     kept = {option for option, words in COMMAND_WORDING.items() if option in words}

@@ -7,8 +7,8 @@ from scipy import ndimage
 
 from conftest import ROOT
 from oddlens.observations.frames import lens_centre, make_frame, mask_bright_spots, read_frame, read_lens
-from oddlens.observations.image_files import Reading
 from oddlens.observations.lens_index import read_lenses, with_unique_labels
+from oddlens.observations.reading.image_files import Reading
 from toy_lenses import SCALE, toy_frame, toy_lens, write_lens
 
 LENSES = ROOT.parent / "shared" / "data" / "real-lenses"

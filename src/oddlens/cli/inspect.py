@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print a description of each file; the status is 1 if something cannot be read."""
-    from oddlens.observations.inspection import describe
+    from oddlens.observations.reading.inspection import describe
 
     how = reading.reading(arguments)
     complete = True

@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print scores; the status is 1 if some image could not be scored."""
-    from oddlens.observations.references import Reference
+    from oddlens.observations.reading.references import Reference
     from oddlens.pretrained import published_models
     from oddlens.pretrained.apply import score_files
 

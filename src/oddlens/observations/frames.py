@@ -11,15 +11,15 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from oddlens.observations import image_files
 from oddlens.observations.background import Background, border, measure_background, sky_level
 from oddlens.observations.centre import find_centre
-from oddlens.observations.image_files import DEFAULT_READING, ImageStack, Reading
 from oddlens.observations.lens_index import LensEntry
 from oddlens.observations.masks import CORE_ARCSEC, check_lens_is_visible, unusable_pixels
-from oddlens.observations.neighbours import DATA_FILE
-from oddlens.observations.pixel_scale import SCALE_HELP
-from oddlens.observations.references import Reference
+from oddlens.observations.reading import image_files
+from oddlens.observations.reading.image_files import DEFAULT_READING, ImageStack, Reading
+from oddlens.observations.reading.neighbours import DATA_FILE
+from oddlens.observations.reading.pixel_scale import SCALE_HELP
+from oddlens.observations.reading.references import Reference
 
 SPOT_ARCSEC, SPOT_SIGMA, SPOT_CONTRAST = 0.3, 10, 10
 """A pixel is a cosmic ray or a star if it is `SPOT_CONTRAST` times as bright as the median of a box of `SPOT_ARCSEC`,

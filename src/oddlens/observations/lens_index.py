@@ -20,10 +20,10 @@ from pathlib import Path
 
 from oddlens.files.names import printable
 from oddlens.files.progress import say
-from oddlens.observations import neighbours
 from oddlens.observations.index_table import Row, read_table
-from oddlens.observations.references import Reference
-from oddlens.observations.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
+from oddlens.observations.reading import neighbours
+from oddlens.observations.reading.references import Reference
+from oddlens.observations.reading.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
 from oddlens.schema.config_errors import nearest
 
 INDEX_NAME = "index.csv"

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from oddlens.observations import array_files, companions, file_formats, fits_units, neighbours
 from oddlens.observations.background import sky_level
-from oddlens.observations.companions import Companions
-from oddlens.observations.fits_units import FitsUnit
-from oddlens.observations.pixel_scale import pixel_scale
-from oddlens.observations.references import Reference
-from oddlens.observations.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
+from oddlens.observations.reading import array_files, companions, file_formats, fits_units, neighbours
+from oddlens.observations.reading.companions import Companions
+from oddlens.observations.reading.fits_units import FitsUnit
+from oddlens.observations.reading.pixel_scale import pixel_scale
+from oddlens.observations.reading.references import Reference
+from oddlens.observations.reading.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from oddlens.observations import mask_planes
-from oddlens.observations.mask_planes import unusable
+from oddlens.observations.reading import mask_planes
+from oddlens.observations.reading.mask_planes import unusable
 
 HSC = ["BAD", "SAT", "INTRP", "CR", "EDGE", "DETECTED", "DETECTED_NEGATIVE", "SUSPECT", "NO_DATA"]
 PAN_STARRS = {"MSKNAM00": "FLAT", "MSKVAL00": 2, "MSKNAM01": "SPIKE", "MSKVAL01": 512}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from oddlens.observations import array_axes, array_files, file_formats, image_files
-from oddlens.observations.array_axes import as_image, as_stack
+from oddlens.observations.reading import array_axes, array_files, file_formats, image_files
+from oddlens.observations.reading.array_axes import as_image, as_stack
 from tiny_models import rings, write_fits
 
 STACK = rings(6, 3)  # [6, 16, 16]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fits_makers import WCS, image, psf, unit, write_units
-from oddlens.observations.image_files import Reading, read, read_single
+from oddlens.observations.reading.image_files import Reading, read, read_single
 
 
 def noise(sigma, shape=(161, 161)):

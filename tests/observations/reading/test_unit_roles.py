@@ -2,7 +2,7 @@
 
 import pytest
 
-from oddlens.observations.unit_roles import Role, role_of
+from oddlens.observations.reading.unit_roles import Role, role_of
 
 ROLES = {
     "": ("science", ""),

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from oddlens.observations.companion_arrays import ROLES
-from oddlens.observations.unit_roles import PSF, Role, role_of
+from oddlens.observations.reading.companion_arrays import ROLES
+from oddlens.observations.reading.unit_roles import PSF, Role, role_of
 
 SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".fts", ".npy", ".h5", ".hdf5")
 """Endings of the files that are looked at."""

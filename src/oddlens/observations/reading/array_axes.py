@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from oddlens.observations.file_formats import MAX_SIDE_PIXELS, too_large
+from oddlens.observations.reading.file_formats import MAX_SIDE_PIXELS, too_large
 
 MIN_SIDE_PIXELS = 8
 """The shortest side of an image. A shorter last axis holds bands."""

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from oddlens.observations.file_formats import MAX_SIDE_PIXELS, too_large
-from oddlens.observations.references import Reference
-from oddlens.observations.unit_roles import (
+from oddlens.observations.reading.file_formats import MAX_SIDE_PIXELS, too_large
+from oddlens.observations.reading.references import Reference
+from oddlens.observations.reading.unit_roles import (
     INVERSE_VARIANCE,
     MASK,
     NOISE,

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from oddlens.observations.array_axes import as_stack
-from oddlens.observations.file_formats import MAX_BYTES, MAX_SIDE_PIXELS, too_large
-from oddlens.observations.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
+from oddlens.observations.reading.array_axes import as_stack
+from oddlens.observations.reading.file_formats import MAX_BYTES, MAX_SIDE_PIXELS, too_large
+from oddlens.observations.reading.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
 from oddlens.schema.config_errors import nearest
 
 DEFAULT_DATASET = "images"

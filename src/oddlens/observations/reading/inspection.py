@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from oddlens.observations import file_formats, fits_units, image_files
-from oddlens.observations.image_files import ImageStack, Reading
-from oddlens.observations.references import Reference
+from oddlens.observations.reading import file_formats, fits_units, image_files
+from oddlens.observations.reading.image_files import ImageStack, Reading
+from oddlens.observations.reading.references import Reference
 
 
 def describe(reference: str, reading: Reading) -> tuple[str, bool]:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from astropy.io import fits
 
-from oddlens.observations import header_cards
-from oddlens.observations.wcs_scale import MAX_PIXEL_SCALE_ARCSEC, StatedScale, wcs_scales
+from oddlens.observations.reading import header_cards
+from oddlens.observations.reading.wcs_scale import MAX_PIXEL_SCALE_ARCSEC, StatedScale, wcs_scales
 
 SCALE_TOLERANCE = 0.01
 """Pixel scales that differ by a smaller fraction are equal."""

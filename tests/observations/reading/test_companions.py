@@ -6,7 +6,7 @@ import pytest
 from astropy.io import fits
 
 from fits_makers import WCS, image, psf, unit, write_units
-from oddlens.observations.image_files import Reading, read, read_single
+from oddlens.observations.reading.image_files import Reading, read, read_single
 
 
 def write_image(folder, name, seed=0, **cards):

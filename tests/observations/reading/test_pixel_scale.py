@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from oddlens.observations.pixel_scale import SCALE_KEYWORDS, pixel_scale, stated_scales
+from oddlens.observations.reading.pixel_scale import SCALE_KEYWORDS, pixel_scale, stated_scales
 
 DEG = 0.05 / 3600
 SKY = {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CRVAL1": 150.0, "CRVAL2": 2.0, "CRPIX1": 81.0, "CRPIX2": 81.0}
@@ -334,7 +334,7 @@ def test_any_header_gives_a_usable_scale_or_none_or_a_refusal(cards, on_sky):
 def test_astropy_wcs_is_imported_only_for_a_wcs_on_the_sky():
     code = (
         "import sys; from pathlib import Path; from astropy.io import fits\n"
-        "from oddlens.observations.pixel_scale import pixel_scale\n"
+        "from oddlens.observations.reading.pixel_scale import pixel_scale\n"
         f"assert pixel_scale(Path('x'), fits.Header({XY | {'CDELT1': DEG, 'CDELT2': DEG, 'PIXSCALE': 0.05}}), None)\n"
         "assert 'astropy.wcs' not in sys.modules"
     )

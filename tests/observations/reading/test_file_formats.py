@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from oddlens.observations import file_formats, image_files
+from oddlens.observations.reading import file_formats, image_files
 from tiny_models import rings, write_fits
 
 IMAGE = rings(1, 3)[0]

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from oddlens.observations import array_files, file_formats, fits_units
-from oddlens.observations.array_axes import as_image, as_stack
-from oddlens.observations.fits_units import FitsUnit
-from oddlens.observations.mask_planes import unusable
-from oddlens.observations.pixel_scale import SCALE_TOLERANCE
-from oddlens.observations.references import Reference
-from oddlens.observations.unit_roles import (
+from oddlens.observations.reading import array_files, file_formats, fits_units
+from oddlens.observations.reading.array_axes import as_image, as_stack
+from oddlens.observations.reading.fits_units import FitsUnit
+from oddlens.observations.reading.mask_planes import unusable
+from oddlens.observations.reading.pixel_scale import SCALE_TOLERANCE
+from oddlens.observations.reading.references import Reference
+from oddlens.observations.reading.unit_roles import (
     INVERSE_VARIANCE,
     MASK,
     NOISE,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from oddlens.observations.references import Reference
+from oddlens.observations.reading.references import Reference
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Self
 
 import numpy as np
 
-from oddlens.observations import fits_units, neighbours
-from oddlens.observations.companion_arrays import ROLES, from_file, from_unit, of_scale
-from oddlens.observations.fits_units import FitsUnit
-from oddlens.observations.references import Reference
-from oddlens.observations.unit_roles import MASK, PSF, SCIENCE
+from oddlens.observations.reading import fits_units, neighbours
+from oddlens.observations.reading.companion_arrays import ROLES, from_file, from_unit, of_scale
+from oddlens.observations.reading.fits_units import FitsUnit
+from oddlens.observations.reading.references import Reference
+from oddlens.observations.reading.unit_roles import MASK, PSF, SCIENCE
 
 TITLES = {"psf": "PSF", "noise": "Noise map", "mask": "Mask"}
 

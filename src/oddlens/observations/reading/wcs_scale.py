@@ -15,7 +15,7 @@ import numpy as np
 from astropy import units
 from astropy.io import fits
 
-from oddlens.observations import header_cards
+from oddlens.observations.reading import header_cards
 
 MAX_PIXEL_SCALE_ARCSEC = 10
 """Larger pixels cannot show a galaxy-scale lens."""
