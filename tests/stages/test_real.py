@@ -135,7 +135,7 @@ def test_unusable_inputs_are_reported_and_the_others_are_scored(tmp_path, study,
     assert scored.groupby("object")["claimed"].max().to_dict() == {"good": 1, "framed": 0}
     for lens, words in {
         "table": "no two-dimensional image",
-        "two": "2 images, one is expected: A (1), B (1)",
+        "two": "choose one by two.fits#NAME",
         "third": "has no image 'C'. Known: A, B.",
         "huge": "3000 pixels on a side; at most 2048",
         "bright psf": "PSF sums to 175",

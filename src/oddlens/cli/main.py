@@ -11,11 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from oddlens import __version__
-from oddlens.cli import audit, export, image, outputs, real, report, schema, score, verify
+from oddlens.cli import audit, export, image, inspect, outputs, real, report, schema, score, verify
 from oddlens.files.names import printable
 
 COMMANDS = {
     "score": score,
+    "inspect": inspect,
     "verify": verify,
     "export": export,
     "image": image,

@@ -1,4 +1,4 @@
-"""Score FITS, HDF5 and NPY images by a published model."""
+"""Score FITS, HDF5, NPY and NPZ images by a published model."""
 
 import argparse
 import csv
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oddlens.cli.outputs import output_file, refuse_overwriting
+from oddlens.cli.reading import IMAGE_HELP, add_reading_arguments, reading
 from oddlens.files.names import printable, shown_name
 
 if TYPE_CHECKING:
@@ -21,13 +22,11 @@ EXAMPLES = (
 )
 MAX_MAPPED = 12
 """Most images on a picture of anomaly maps."""
-COMPANIONS = {"psf": "point-spread function", "noise": "noise map", "mask": "mask, not 0 where pixels are not used"}
-"""Files that describe an image."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `oddlens score`."""
-    parser.add_argument("image", type=Path, nargs="+", help="a file of one image or many, or a folder with data.fits")
+    parser.add_argument("image", nargs="+", help=IMAGE_HELP)
     parser.add_argument("--model", required=True, metavar="NAME", help="DATASET/DETECTOR, or a .safetensors file")
     parser.add_argument(
         "--csv", type=output_file, metavar="FILE", help="write all digits, and what could not be scored"
@@ -38,25 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"draw the anomaly maps of the {MAX_MAPPED} highest scores (PNG)",
     )
-    parser.add_argument("--dataset", default="images", metavar="NAME", help="of an HDF5 file; default: %(default)s")
-    parser.add_argument("--pixel-scale", type=float, metavar="ARCSEC", help="overrides that of the files")
-    for kind, description in COMPANIONS.items():
-        parser.add_argument(
-            f"--{kind}", type=Path, metavar="FITS", help=f"{description}, if not in or next to the file"
-        )
+    add_reading_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print scores; the status is 1 if some image could not be scored."""
+    from oddlens.observations.references import Reference
     from oddlens.pretrained import published_models
     from oddlens.pretrained.apply import score_files
 
-    companions = {kind: getattr(arguments, kind) for kind in COMPANIONS}
-    read = [*arguments.image, *companions.values(), Path(arguments.model)]
-    refuse_overwriting({"--csv": arguments.csv, "--map": arguments.map}, read)
+    how = reading(arguments)
+    read = [*arguments.image, *filter(None, how.companions.values()), arguments.model]
+    refuse_overwriting({"--csv": arguments.csv, "--map": arguments.map}, [Reference.parse(name).path for name in read])
     model = published_models.load(arguments.model)
-    reading = {"dataset": arguments.dataset, "pixel_scale_arcsec": arguments.pixel_scale, "companions": companions}
-    entries = list(score_files(model, arguments.image, **reading))
+    entries = list(score_files(model, arguments.image, how))
     scored = [entry for entry in entries if not entry.problem]
     lines = [table(scored)]
     try:  # files first: the reader of the terminal may leave, as `head` does
@@ -98,12 +92,24 @@ def table(scored: Sequence["ScoredImage"]) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    notes = [f"{shown_name(entry.label)}: {printable(entry.note)}" for entry in scored if entry.note]
-    if notes:
+    return "\n\n".join(filter(None, ["\n".join(rows), _notes(scored)]))
+
+
+def _notes(scored: Sequence["ScoredImage"]) -> str:
+    """How images were prepared, once for all images with equal notes."""
+    labels: dict[str, list[str]] = {}
+    for entry in scored:
+        labels.setdefault(entry.note, []).append(shown_name(entry.label))
+    lines = [f"{_and_more(names)}: {printable(note)}" for note, names in labels.items() if note]
+    if any(entry.matched for entry in scored):
         from oddlens.observations.matching import CAUTION
 
-        notes = ["", *notes, "", CAUTION]
-    return "\n".join([*rows, *notes])
+        lines += ["", CAUTION]
+    return "\n".join(lines)
+
+
+def _and_more(names: Sequence[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def write_csv(path: Path, entries: Sequence["ScoredImage"]) -> None:

@@ -1,7 +1,8 @@
 """Frames: images of real lenses with their noise, PSF and mask.
 
-Reading a frame includes what all later steps need: unusable pixels are masked, the noise level is checked against the
-scatter of the border, and bright spots (cosmic rays, stars) are masked. Row 0 is the top, as in the shards.
+Reading a frame includes what all later steps need: unusable pixels are masked, the sky is subtracted, the noise level
+is checked against the scatter of the border, and bright spots (cosmic rays, stars) are masked. Row 0 is the top, as in
+the shards.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,17 +12,21 @@ import numpy as np
 from scipy import ndimage
 
 from oddlens.observations import image_files
-from oddlens.observations.image_files import DATA_FILE
+from oddlens.observations.background import Background, border, measure_background, sky_level
+from oddlens.observations.centre import find_centre
+from oddlens.observations.image_files import DEFAULT_READING, ImageStack, Reading
 from oddlens.observations.lens_index import LensEntry
+from oddlens.observations.masks import CORE_ARCSEC, check_lens_is_visible, unusable_pixels
+from oddlens.observations.neighbours import DATA_FILE
+from oddlens.observations.pixel_scale import SCALE_HELP
+from oddlens.observations.references import Reference
 
-CENTRE_ARCSEC = 0.7
-"""The lens centre is the brightest point within this distance of the middle of the frame."""
-CORE_ARCSEC = 0.35
-"""Within this radius the lens-light residual follows no Sersic profile and is set to zero."""
 SPOT_ARCSEC, SPOT_SIGMA, SPOT_CONTRAST = 0.3, 10, 10
 """A pixel is a cosmic ray or a star if it is `SPOT_CONTRAST` times as bright as the median of a box of `SPOT_ARCSEC`,
 and `SPOT_SIGMA` above it. Arcs are wider than the box, and bright pixels on an arc have a bright median. An isolated
 lensed point source is masked, too."""
+DEAD_SIGMA = 20
+"""A pixel that lies further below the sky, in units of the border's scatter, is dead or has a value that marks it."""
 NOISE_TOLERANCE = 2
 """A noise map that differs from the scatter of the frame's border by more than this factor is not trusted."""
 
@@ -32,6 +37,7 @@ class Frame:
 
     name: str
     image: np.ndarray
+    """Without sky; 0 where masked."""
     sigma: np.ndarray
     """Standard deviation of the noise."""
     masked: np.ndarray
@@ -53,23 +59,33 @@ class Frame:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def read_frame(path: Path, pixel_scale_arcsec: float | None = None, **companions: Path | None) -> Frame:
-    """The frame of a file, or of data.fits in a folder; see `image_files.read` for the arguments.
+def read_frame(reference: str | Path, reading: Reading = DEFAULT_READING) -> Frame:
+    """The frame of a reference to one image: a file, a part of it, or a folder (`image_files.read`).
 
     Bright spots are not masked here.
 
     Raises:
         FileNotFoundError, ValueError: if a file is missing or unsuitable, or if the pixel scale is unknown.
     """
-    stacks = list(image_files.read(path, pixel_scale_arcsec=pixel_scale_arcsec, companions=companions))
-    if (count := sum(len(stack.labels) for stack in stacks)) > 1:
-        raise ValueError(f"{path} has {count} images, one is expected: choose by path#NAME in an index (docs/real.md)")
-    stack = stacks[0]
+    stack = image_files.read_single(reference, reading)
     if stack.pixel_scale_arcsec is None:
-        raise ValueError(f"{path}: the pixel scale is unknown. {image_files.SCALE_HELP}")
+        raise ValueError(f"{reference}: the pixel scale is unknown. {SCALE_HELP}")
+    path = Reference.parse(reference).path
     in_folder = path.parent.resolve().name if path.name == DATA_FILE else path.stem
     name = path.resolve().name if path.is_dir() else in_folder
-    return make_frame(name, stack.images[0], stack.pixel_scale_arcsec, **stack.companions)
+    return frame_of(stack, 0, name)
+
+
+def frame_of(stack: ImageStack, k: int, name: str, lens_light: np.ndarray | None = None) -> Frame:
+    """The frame of an image of a stack; its notes say what belongs to it.
+
+    Raises:
+        ValueError: see `make_frame`.
+    """
+    assert stack.pixel_scale_arcsec is not None
+    arrays = stack.companions.of_image(k, len(stack.images))
+    frame = make_frame(name, stack.images[k], stack.pixel_scale_arcsec, lens_light=lens_light, **arrays)
+    return replace(frame, notes=(*stack.companions.notes, *frame.notes))
 
 
 def read_lens(entry: LensEntry) -> Frame:
@@ -80,20 +96,20 @@ def read_lens(entry: LensEntry) -> Frame:
     """
     if entry.problem:
         raise ValueError(entry.problem)
-    single = Path(entry.paths["data"])
-    frame = _read_indexed(entry) if entry.indexed else read_frame(single, entry.pixel_scale_arcsec)
+    if entry.indexed:
+        frame = _read_indexed(entry)
+    else:
+        frame = read_frame(entry.paths["data"], Reading(pixel_scale_arcsec=entry.pixel_scale_arcsec))
     return mask_bright_spots(replace(frame, name=entry.label, annulus_arcsec=entry.annulus_arcsec))
 
 
 def _read_indexed(entry: LensEntry) -> Frame:
-    assert entry.pixel_scale_arcsec is not None
-    arrays = {kind: image_files.read_one(path) for kind, path in entry.paths.items()}
-    if "psf" in arrays:
-        arrays["psf"] = image_files.unit_psf(entry.paths["psf"], arrays["psf"])
-    image = arrays.pop("data")
-    if "noise" not in arrays and (noise := image_files.poisson_noise(entry.paths["data"], image)) is not None:
-        arrays["noise"] = noise
-    return make_frame(entry.label, image, entry.pixel_scale_arcsec, **arrays)
+    """The frame of files that an index names; other files next to them are not used."""
+    named = {kind: Path(path) for kind, path in entry.paths.items() if kind not in ("data", "lens_light")}
+    reading = Reading(pixel_scale_arcsec=entry.pixel_scale_arcsec, companions=named, neighbours=False)
+    stack = image_files.read_single(entry.paths["data"], reading)
+    light = image_files.read_single(entry.paths["lens_light"]).images[0] if "lens_light" in entry.paths else None
+    return frame_of(stack, 0, entry.label, light)
 
 
 # --- masks and noise -------------------------------------------------------------------------------------------------
@@ -108,63 +124,72 @@ def make_frame(
     mask: np.ndarray | None = None,
     lens_light: np.ndarray | None = None,
 ) -> Frame:
-    """A frame from arrays [h, w].
+    """A frame from arrays [h, w] of any number type.
 
-    Pixels that are not finite, or whose noise is not positive, are masked. Without a noise map, the noise is the
-    scatter of the border (1.4826 times the median absolute deviation). If a noise map differs from that scatter by more
-    than `NOISE_TOLERANCE`, its background is replaced by the scatter.
+    Pixels that cannot be used are masked (`masks.unusable_pixels`). The sky is subtracted: the level of the border of
+    the image, less the lens light if it is given, so that a wide halo is not taken for sky. A constant that is added to
+    the image therefore changes nothing. Without a noise map, the noise is the scatter of the border. If a noise map
+    differs from that scatter by more than `NOISE_TOLERANCE`, its background is replaced by the scatter.
 
     Args:
         mask: not 0 where a pixel must not be used.
 
     Raises:
-        ValueError: if the shapes differ, no pixel is usable, or the border has no scatter and there is no noise map.
+        ValueError: if the shapes differ, no pixel is usable, the lens is masked, or the border has no scatter and there
+            is no noise map.
     """
     for kind, array in (("noise map", noise), ("mask", mask), ("lens light", lens_light)):
         if array is not None and array.shape != image.shape:
             raise ValueError(f"{name}: the image has {image.shape} pixels, the {kind} {array.shape}: they must agree")
     image = image.astype(np.float64)
-    masked = ~np.isfinite(image) | (False if mask is None else mask != 0)
-    masked |= False if noise is None else ~(np.isfinite(noise) & (noise > 0))
+    noise, lens_light = (None if array is None else array.astype(np.float64) for array in (noise, lens_light))
+    masked, notes = unusable_pixels(image, noise, mask, lens_light)
     if masked.all():
-        raise ValueError(f"{name}: no pixel is usable, all are masked or not finite: check the image and its mask")
-    masked |= False if lens_light is None else ~np.isfinite(lens_light)
-    image = np.where(np.isfinite(image), image, 0.0)
-    sigma, notes = _noise(name, image, masked, noise)
-    light = None if lens_light is None else np.where(np.isfinite(lens_light), lens_light, 0.0)
-    return Frame(name, image, sigma, masked, psf, pixel_scale_arcsec, light, notes=notes)
+        raise ValueError(
+            f"{name}: no pixel is usable, all are masked, not finite or constant: check the image and its mask, in "
+            "which 1 (anything but 0) means that a pixel is not used"
+        )
+    notes.append(check_lens_is_visible(name, masked, mask, pixel_scale_arcsec))
+    image = np.where(masked, 0.0, image)
+    if lens_light is not None:
+        lens_light = np.where(masked, 0.0, lens_light)
+        level = sky_level(lens_light, ~masked)  # of its halo, or of a sky in the model
+        image, lens_light = (np.where(masked, 0.0, array - level) for array in (image, lens_light))
+    background = measure_background(image if lens_light is None else image - lens_light, ~masked, pixel_scale_arcsec)
+    image = np.where(masked, 0.0, image - background.level)
+    sigma, noise_note = _noise(name, background, masked, noise)
+    notes += [noise_note, *background.notes(float(np.median(sigma[border(~masked)])))]
+    dead = image < -DEAD_SIGMA * np.maximum(sigma, background.spread)
+    notes.append(f"{dead.sum()} pixels far below the sky masked (dead pixels)." if dead.any() else "")
+    return Frame(
+        name, image, sigma, masked | dead, psf, pixel_scale_arcsec, lens_light, notes=tuple(filter(None, notes))
+    )
 
 
-def _noise(
-    name: str, image: np.ndarray, masked: np.ndarray, noise: np.ndarray | None
-) -> tuple[np.ndarray, tuple[str, ...]]:
+def _noise(name: str, background: Background, masked: np.ndarray, noise: np.ndarray | None) -> tuple[np.ndarray, str]:
     """The standard deviation of the noise [h, w], 1 where masked, and a note if it is not that of the noise map."""
-    border = image[_border(masked)]
-    measured = 1.4826 * float(np.median(np.abs(border - np.median(border))))
+    measured = background.noise
     sigma = np.where(masked, 1.0, measured if noise is None else noise)
     if not sigma.all():
-        raise ValueError(f"{name}: the border of the image has no scatter to measure the noise from: give a noise map")
+        raise ValueError(
+            f"{name}: the border of the image has no scatter to measure the noise from (it has no noise, faint pixels "
+            "are cut off, or integers are too coarse): give a noise map"
+        )
     if noise is None or measured <= 0:
-        return sigma, ()
-    stated = float(np.median(sigma[_border(masked)]))
+        return sigma, ""
+    stated = float(np.median(sigma[border(~masked)]))
     if 1 / NOISE_TOLERANCE < stated / measured < NOISE_TOLERANCE:
-        return sigma, ()
+        return sigma, ""
     sigma = np.where(masked, 1.0, np.sqrt(measured**2 + np.clip(sigma**2 - stated**2, 0, None)))
     ratio = f"{stated / measured:.2g}"
-    return sigma, (f"The background of the noise map is {ratio} times the scatter of the border; the scatter is used.",)
-
-
-def _border(masked: np.ndarray) -> np.ndarray:
-    """The usable pixels in the outer tenth of a frame on each side; all usable pixels if there are none."""
-    outer = ~masked
-    outer[tuple(slice(max(1, n // 10), n - max(1, n // 10)) for n in masked.shape)] = False
-    return outer if outer.any() else ~masked
+    return sigma, f"The background of the noise map is {ratio} times the scatter of the border; the scatter is used."
 
 
 def mask_bright_spots(frame: Frame) -> Frame:
     """The frame with cosmic rays and stars masked, except within `CORE_ARCSEC` of the lens centre."""
     box = 2 * max(1, round(SPOT_ARCSEC / 2 / frame.pixel_scale_arcsec)) + 1
-    median = ndimage.median_filter(np.where(frame.masked, 0.0, frame.image), box)
+    nearest = ndimage.distance_transform_edt(frame.masked, return_distances=False, return_indices=True)
+    median = ndimage.median_filter(frame.image[tuple(nearest)], box)
     excess = (frame.image - median) / frame.sigma
     bright = (excess > SPOT_SIGMA) & (frame.image > SPOT_CONTRAST * median) & ~frame.masked
     spots = ndimage.binary_propagation(bright, np.ones((3, 3)), mask=(excess > 3) & ~frame.masked)
@@ -177,9 +202,5 @@ def mask_bright_spots(frame: Frame) -> Frame:
 
 
 def lens_centre(frame: Frame) -> tuple[int, int]:
-    """Row and column of the brightest point near the middle of the frame, after smoothing by 0.1 arcsec."""
-    smoothed = ndimage.gaussian_filter(np.where(frame.masked, 0, frame.image), 0.1 / frame.pixel_scale_arcsec)
-    height, width = frame.image.shape
-    near = np.hypot(*frame.offsets_arcsec(((height - 1) / 2, (width - 1) / 2))) <= CENTRE_ARCSEC
-    row, column = np.unravel_index(np.argmax(np.where(near, smoothed, -np.inf)), smoothed.shape)
-    return int(row), int(column)
+    """Row and column of the lens; see `centre.find_centre`."""
+    return find_centre(frame.image, ~frame.masked, frame.pixel_scale_arcsec)

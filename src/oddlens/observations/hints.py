@@ -11,13 +11,14 @@ from oddlens.observations.lens_index import LensEntry
 INDEX_WORDING = {
     "--pixel-scale": "the column pixel_scale_arcsec",
     "--dataset": "path#NAME",
+    "--channel": "saving it alone",
     **{f"--{kind}": f"the column {kind}" for kind in ("noise", "psf", "mask")},
 }
 """What stands in an index for the options of `oddlens score` that errors name."""
 CONFIG_WORDING = {
     **{option: f"{column} of an index" for option, column in INDEX_WORDING.items()},
     "--pixel-scale": "pixel_scale_arcsec under `real:`",
-    "--dataset": "path#NAME",
+    **{option: INDEX_WORDING[option] for option in ("--dataset", "--channel")},
 }
 """What stands in a config for them, if there is no index."""
 COMMAND_WORDING = {**CONFIG_WORDING, "--pixel-scale": "--pixel-scale"}

@@ -1,279 +1,156 @@
-"""Images in FITS, HDF5 and NPY files of any origin, with the PSF, noise map and mask that belong to them.
+"""Images in FITS, HDF5, NPY and NPZ files of any origin, with the PSF, noise map and mask that belong to them.
 
-The first bytes of a file determine its format, not its name. NPY and HDF5 files hold images [n, h, w], or one image
-[h, w], with row 0 at the top. FITS counts rows from the bottom, so its images are flipped.
+The first bytes of a file determine its format, not its name (`file_formats`). NPY, NPZ and HDF5 files hold images with
+row 0 at the top (`array_files`). FITS counts rows from the bottom, so its images are flipped.
 """
 
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from astropy.io import fits
 
-from oddlens.observations import fits_files
-from oddlens.observations.fits_files import COMPANION_EXTENSIONS, MAX_SIDE_PIXELS, NON_SCIENCE_EXTENSIONS, FitsImages
-from oddlens.observations.lens_index import MAX_PIXEL_SCALE_ARCSEC, file_of
-from oddlens.schema.config_errors import nearest
-
-FORMATS = {b"SIMPLE": "FITS", b"\x1f\x8b": "FITS", b"\x93NUMPY": "NPY", b"\x89HDF": "HDF5", b"oddlens sha256": "HDF5"}
-"""Formats by the first bytes. A gzip file is taken for FITS. An HDF5 file of oddlens begins with its checksum."""
-DEFAULT_DATASET = "images"
-"""The HDF5 data set of the images."""
-DATA_FILE = "data.fits"
-"""The image of a folder."""
-COMPANION_FILES = {"psf": "psf.fits", "noise": "noise_map.fits", "mask": "mask_extra_galaxies.fits"}
-"""Files in the same folder that belong to the images of a FITS file, by kind."""
-PSF_SUM_TOLERANCE = 0.1
-"""A truncated PSF sums to a little less than 1. One that deviates by more is no PSF, or has other units."""
-SCALE_TOLERANCE = 0.01
-"""Pixel scales that differ by a smaller fraction are equal."""
-SCALE_HELP = (
-    "Give --pixel-scale in arcsec, or PIXSCALE (arcsec), CD1_1 or CDELT1 (degrees) in the header, or "
-    '{"pixel_scale": ...} (arcsec) in info.json beside it'
-)
+from oddlens.observations import array_files, companions, file_formats, fits_units, neighbours
+from oddlens.observations.background import sky_level
+from oddlens.observations.companions import Companions
+from oddlens.observations.fits_units import FitsUnit
+from oddlens.observations.pixel_scale import pixel_scale
+from oddlens.observations.references import Reference
+from oddlens.observations.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
 
 
 @dataclass(frozen=True)
 class ImageStack:
-    """Images of one file with equal shape, pixel scale and companions."""
+    """Images of one file with equal shape, pixel scale and companions; or the problem with a part of a file."""
 
-    labels: list[str]
-    images: np.ndarray  # [n, h, w], numbers
-    pixel_scale_arcsec: float | None
+    label: str
+    """A reference to the images (`references`), which no other stack has."""
+    images: np.ndarray = field(default_factory=lambda: np.empty((0, 0, 0)))  # [n, h, w], numbers
+    pixel_scale_arcsec: float | None = None
     """None if it is unknown."""
-    companions: Mapping[str, np.ndarray] = field(default_factory=dict)
-    """The arrays that belong to each image, [h, w], by the kinds of `COMPANION_FILES`."""
+    companions: Companions = field(default_factory=Companions)
+    has_header: bool = False
+    """Whether the file could have stated a pixel scale: FITS."""
+    problem: str = ""
+    """Why there are no images."""
+
+    @property
+    def labels(self) -> list[str]:
+        """A reference to each image."""
+        count = len(self.images)
+        return [self.label] if count == 1 else [f"{self.label}[{k}]" for k in range(count)]
 
 
-def read(
-    path: Path,
-    *,
-    dataset: str = DEFAULT_DATASET,
-    pixel_scale_arcsec: float | None = None,
-    companions: Mapping[str, Path | None] | None = None,
-) -> Iterator[ImageStack]:
-    """The images of a file, or of data.fits in a folder.
+@dataclass(frozen=True)
+class Reading:
+    """How files are read: what the user says about them."""
 
-    Args:
-        dataset: of the images, in an HDF5 file.
-        pixel_scale_arcsec: overrides the pixel scale in the file.
-        companions: FITS files by the kinds of `COMPANION_FILES`. They override extensions of the file, which override
-            files in the same folder.
+    dataset: str = array_files.DEFAULT_DATASET
+    """The data set of the images, in an HDF5 file."""
+    channel: int | None = None
+    """The band, from 0, of arrays that have several."""
+    pixel_scale_arcsec: float | None = None
+    """Overrides the pixel scale of the files."""
+    companions: Mapping[str, Path | None] = field(default_factory=dict)
+    """References to `psf`, `noise` and `mask`. They override those in and next to the files."""
+    neighbours: bool = True
+    """Whether files next to an image are used."""
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError for an impossible pixel scale."""
+        scale = self.pixel_scale_arcsec
+        if scale is not None and not 0 < scale < MAX_PIXEL_SCALE_ARCSEC:
+            raise ValueError(
+                f"--pixel-scale is {scale:g}: it must be above 0 and below {MAX_PIXEL_SCALE_ARCSEC} arcsec"
+            )
+
+
+DEFAULT_READING = Reading()
+
+
+def read(reference: str | Path, reading: Reading = DEFAULT_READING) -> Iterator[ImageStack]:
+    """The images of a file, of a part of it, or of the files of a folder (`references`, `neighbours.images_of`).
+
+    A unit of a FITS file that cannot be used is a stack with a `problem`, and the other units are read.
 
     Raises:
         FileNotFoundError, ValueError: if a file is missing or unsuitable.
     """
-    if pixel_scale_arcsec is not None and not 0 < pixel_scale_arcsec < MAX_PIXEL_SCALE_ARCSEC:
-        raise ValueError(
-            f"--pixel-scale is {pixel_scale_arcsec:g}: it must be above 0 and below {MAX_PIXEL_SCALE_ARCSEC} arcsec"
-        )
-    path, companions = path / DATA_FILE if path.is_dir() else path, companions or {}
-    file_format = _format(path)
-    if file_format == "FITS":
-        yield from _read_fits(path, pixel_scale_arcsec, companions)
+    chosen = Reference.parse(reference)
+    if chosen.path.is_dir():
+        images = neighbours.images_of(chosen.path)
+        for path in images:
+            label = str(chosen.path if len(images) == 1 else path)
+            yield from _read_file(Reference(path), label, reading)
     else:
-        images, scale = _npy(path) if file_format == "NPY" else _hdf5(path, dataset)
-        images = _as_stack(path, images)
-        labels = _labels(path.name, len(images))
-        yield ImageStack(labels, images, pixel_scale_arcsec or scale, _companions(path, [], companions))
+        yield from _read_file(chosen, str(reference), reading)
 
 
-def _read_fits(
-    path: Path, pixel_scale_arcsec: float | None, companions: Mapping[str, Path | None]
-) -> Iterator[ImageStack]:
-    """A stack for each HDU that holds observed images."""
-    hdus = fits_files.read(path)
-    arrays = _companions(path, hdus, companions)
-    observed = [hdu for hdu in hdus if hdu.name not in NON_SCIENCE_EXTENSIONS]
-    if not observed:
-        raise ValueError(f"{path} has no observed image, only {', '.join(hdu.name for hdu in hdus)}")
-    for k, hdu in enumerate(observed):
-        label = path.name if len(observed) == 1 else f"{path.name}[{hdu.name or k}]"
-        scale = _pixel_scale(path, hdu.header, pixel_scale_arcsec)
-        yield ImageStack(_labels(label, len(hdu.images)), hdu.images, scale, arrays)
-
-
-def _as_stack(path: Path, images: np.ndarray) -> np.ndarray:
-    """Images of an NPY or HDF5 file as [n, h, w].
-
-    Raises:
-        ValueError: if they are no images, or too large.
-    """
-    if images.ndim == 4 and images.shape[1] == 1:
-        images = images[:, 0]  # [n, 1, h, w] -> [n, h, w]
-    images = images[None] if images.ndim == 2 else images
-    if images.ndim != 3 or not _holds_numbers(images):
-        raise ValueError(f"{path} has {images.dtype} of shape {images.shape}; images must be real numbers [n, h, w]")
-    if max(images.shape[1:]) > MAX_SIDE_PIXELS:
-        raise ValueError(fits_files.too_large(path, max(images.shape[1:])))
-    return images
-
-
-def _holds_numbers(array: np.ndarray) -> bool:
-    """Whether an array is not empty, and holds real numbers."""
-    return bool(array.size) and np.issubdtype(array.dtype, np.number) and not np.iscomplexobj(array)
-
-
-def read_one(reference: str | Path) -> np.ndarray:
-    """The one image [h, w] of `path`, or of `path#NAME`: an extension of a FITS file or a data set of an HDF5 file.
-
-    Raises:
-        FileNotFoundError, ValueError: if there is none, or if there are several and no name.
-    """
-    path, name = file_of(str(reference)), str(reference).rpartition("#")[2]
-    name = "" if str(path) == str(reference) else name
-    file_format = _format(path)
+def _read_file(reference: Reference, label: str, reading: Reading) -> Iterator[ImageStack]:
+    path, file_format = reference.path, file_formats.detect(reference.path)
     if file_format == "FITS":
-        return _one_of_fits(path, name)
-    array = (_npy(path) if file_format == "NPY" else _hdf5(path, name or DEFAULT_DATASET))[0]
-    array = array[0] if array.ndim == 3 and len(array) == 1 else array
-    if array.ndim != 2 or not _holds_numbers(array):
-        raise ValueError(f"{reference} has {array.dtype} of shape {array.shape}; an image must be real numbers [h, w]")
-    return array
+        yield from _read_fits(reference, label, reading)
+        return
+    images, scale = array_files.read_images(
+        path,
+        file_format,
+        dataset=reference.unit or reading.dataset,
+        channel=reading.channel,
+        pixel_scale_arcsec=reading.pixel_scale_arcsec,
+    )
+    own = companions.find(path, scale, reading.companions, reading.neighbours)
+    if len(images) == 1 and "noise" not in own.arrays:
+        light = images[0] - sky_level(images[0], np.isfinite(images[0]))
+        noise = array_files.poisson_noise(path, file_format, light)
+        own = own if noise is None else own.with_noise(noise)
+    yield _stack(label, images, scale, own, reference.index)
 
 
-def _one_of_fits(path: Path, name: str) -> np.ndarray:
-    """The one image of a FITS file, or of its extension `name` if that is not empty."""
-    all_hdus = fits_files.read(path)
-    hdus = [hdu for hdu in all_hdus if not name or hdu.name == name.upper()]
-    chosen = hdus if name else [hdu for hdu in hdus if hdu.name not in NON_SCIENCE_EXTENSIONS] or hdus
-    images = [image for hdu in chosen for image in hdu.images]
-    if not images:
-        raise ValueError(f"{path} has no image '{name}'. {nearest(name, [hdu.name for hdu in all_hdus])}")
-    if len(images) > 1:
-        names = ", ".join(f"{hdu.name or 'PRIMARY'} ({len(hdu.images)})" for hdu in chosen)
-        raise ValueError(f"{path} has {len(images)} images, one is expected: {names}. Choose one by path#NAME")
-    return images[0]
+def _read_fits(reference: Reference, label: str, reading: Reading) -> Iterator[ImageStack]:
+    """A stack for each unit that holds observed images."""
+    path = reference.path
+    units = fits_units.read(path)
+    named = [fits_units.named(units, reference)] if reference.unit else []
+    chosen = named or fits_units.science_units(path, units)
+    for unit in chosen:
+        own_label = label if named or len(chosen) == 1 else f"{label}#{unit.label}"
+        try:
+            yield _fits_stack(unit, units, own_label, reference, reading)
+        except (OSError, ValueError) as error:
+            yield ImageStack(own_label, problem=str(error))
 
 
-def poisson_noise(reference: str | Path, image: np.ndarray) -> np.ndarray | None:
-    """The noise of an image in counts per second, sqrt(rms^2 + max(image, 0) / exposure).
-
-    From the HDF5 data sets `background_rms` and `exposure_time` (s), each a number or an image, as files for
-    lenstronomy have them; None if the file has no such data sets.
-    """
-    path = file_of(str(reference))
-    if _format(path) != "HDF5":
-        return None
-    try:
-        rms, exposure = (_hdf5(path, name)[0] for name in ("background_rms", "exposure_time"))
-    except ValueError:
-        return None
-    if exposure.shape not in ((), image.shape) or rms.shape not in ((), image.shape):
-        return None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.sqrt(np.square(rms) + np.clip(image, 0, None) / exposure)
+def _fits_stack(
+    unit: FitsUnit, units: list[FitsUnit], label: str, reference: Reference, reading: Reading
+) -> ImageStack:
+    problem = unit.problem or ("" if reference.index is not None else fits_units.spectral_problem(unit))
+    if unit.images is None or problem:
+        raise ValueError(f"{label}: {problem}")
+    scale = pixel_scale(reference.path, unit.header, reading.pixel_scale_arcsec, unit.primary)
+    own = companions.find(reference.path, scale, reading.companions, reading.neighbours, unit, units)
+    stack = _stack(label, unit.images, scale, own, reference.index)
+    return replace(stack, has_header=True)
 
 
-def unit_psf(path: Path | str, psf: np.ndarray) -> np.ndarray:
-    """A PSF normalised to the sum 1.
-
-    Raises:
-        ValueError: if its sum differs from 1 by more than `PSF_SUM_TOLERANCE`.
-    """
-    psf = np.asarray(psf, float)
-    if not np.isfinite(psf).all() or abs(psf.sum() - 1) > PSF_SUM_TOLERANCE:
-        raise ValueError(
-            f"{path}: the PSF sums to {psf.sum():.3g}, but its sum must be 1 within {PSF_SUM_TOLERANCE:g}: divide it "
-            "by its sum, if it is a PSF"
-        )
-    return psf / psf.sum()
+def _stack(label: str, images: np.ndarray, scale: float | None, own: Companions, index: int | None) -> ImageStack:
+    """The images of a file, or the one with an index, whose label has the index already."""
+    if index is None:
+        return ImageStack(label, images, scale, own)
+    if index >= len(images):
+        raise ValueError(f"{label}: there are {len(images)} images, with the indices 0 to {len(images) - 1}")
+    return ImageStack(label, images[index : index + 1], scale, Companions(own.of_image(index, len(images)), own.notes))
 
 
-# --- formats ---------------------------------------------------------------------------------------------------------
-
-
-def _format(path: Path) -> str:
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    with path.open("rb") as file:
-        first = file.read(16)
-    file_format = next((name for magic, name in FORMATS.items() if first.startswith(magic)), None)
-    if file_format is None:
-        raise ValueError(f"{path} is not FITS, HDF5 or NPY: its first bytes are those of none of these formats")
-    return file_format
-
-
-def _labels(name: str, count: int) -> list[str]:
-    return [name] if count == 1 else [f"{name}[{k}]" for k in range(count)]
-
-
-def _npy(path: Path) -> tuple[np.ndarray, None]:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False), None
-    except (ValueError, EOFError, SyntaxError) as error:
-        raise ValueError(f"{path} cannot be read as NPY ({error})") from error
-
-
-def _hdf5(path: Path, dataset: str) -> tuple[np.ndarray, float | None]:
-    """A data set of an HDF5 file, and the pixel scale in its attributes; the checksum is verified if there is one."""
-    from oddlens.files.artefacts import read_arrays
-
-    with path.open("rb") as file:
-        has_checksum = file.read(7) == b"oddlens"
-    arrays, about = read_arrays(path) if has_checksum else _foreign_hdf5(path, dataset)
-    if dataset not in arrays:
-        raise ValueError(f"{path} has no data set '{dataset}': choose one by --dataset. {nearest(dataset, arrays)}")
-    scale = about.get("pixel_scale_arcsec")
-    return arrays[dataset], None if scale is None else float(scale)
-
-
-def _foreign_hdf5(path: Path, dataset: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """All data sets of an HDF5 file by name, empty except `dataset`; attributes of the file and of `dataset`."""
-    import h5py
-
-    try:
-        with h5py.File(path, "r") as file:
-            names: list[str] = []
-            file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
-            if dataset in names and max(file[dataset].shape[-2:], default=0) > MAX_SIDE_PIXELS:
-                raise ValueError(fits_files.too_large(path, max(file[dataset].shape[-2:])))
-            arrays = {name: file[name][()] if name == dataset else np.empty(0) for name in names}
-            return arrays, {**file.attrs, **(file[dataset].attrs if dataset in names else {})}
-    except (OSError, RuntimeError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read as HDF5 ({error})") from error
-
-
-# --- companions and pixel scale --------------------------------------------------------------------------------------
-
-
-def _companions(path: Path, hdus: Sequence[FitsImages], files: Mapping[str, Path | None]) -> dict[str, np.ndarray]:
-    """The arrays that belong to the images of a file, by kind; the PSF is normalised."""
-    arrays: dict[str, np.ndarray] = {}
-    for kind, name in COMPANION_FILES.items():
-        own = [hdu.images[0] for hdu in hdus if COMPANION_EXTENSIONS.get(hdu.name) == kind]
-        file = files.get(kind) or path.with_name(name)
-        if own and not files.get(kind):
-            arrays[kind] = own[0]
-        elif files.get(kind) or (hdus and file.is_file()):
-            arrays[kind] = fits_files.read(file)[0].images[0]
-    if "psf" in arrays:
-        arrays["psf"] = unit_psf(path, arrays["psf"])
-    return arrays
-
-
-def _pixel_scale(path: Path, header: Mapping[str, Any], override: float | None) -> float | None:
-    """Arcsec per pixel: the override, or the value of header and info.json; None if there is no value.
+def read_single(reference: str | Path, reading: Reading = DEFAULT_READING) -> ImageStack:
+    """The stack of a reference to one image.
 
     Raises:
-        ValueError: if header and info.json disagree, or hold no number.
+        FileNotFoundError, ValueError: if there is none, or if there are several.
     """
-    if override is not None:
-        return override
-    info = path.with_name("info.json")
-    try:
-        step = (header["CD1_1"], header.get("CD2_1", 0)) if "CD1_1" in header else (header.get("CDELT1", 0), 0)
-        scales = {
-            "header": float(header.get("PIXSCALE", 3600 * math.hypot(*step))),
-            "info.json": float(json.loads(info.read_text()).get("pixel_scale", 0)) if info.is_file() else 0.0,
-        }
-    except (TypeError, ValueError, AttributeError, fits.VerifyError) as error:
-        raise ValueError(f"{path}: the pixel scale is not a number ({error}): give it by --pixel-scale") from error
-    scales = {where: scale for where, scale in scales.items() if 0 < scale < MAX_PIXEL_SCALE_ARCSEC}
-    if scales and max(scales.values()) > (1 + SCALE_TOLERANCE) * min(scales.values()):
-        raise ValueError(f"{path}: the pixel scales disagree, {scales} arcsec: choose one by --pixel-scale")
-    return next(iter(scales.values()), None)
+    stacks = list(read(reference, reading))
+    if len(labels := [label for stack in stacks for label in stack.labels or [stack.label]]) > 1:
+        names = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
+        raise ValueError(f"{reference} has {len(labels)} images, one is expected: choose one of {names}")
+    if stacks[0].problem:
+        raise ValueError(stacks[0].problem)
+    return stacks[0]

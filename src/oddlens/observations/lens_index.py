@@ -20,7 +20,10 @@ from pathlib import Path
 
 from oddlens.files.names import printable
 from oddlens.files.progress import say
+from oddlens.observations import neighbours
 from oddlens.observations.index_table import Row, read_table
+from oddlens.observations.references import Reference
+from oddlens.observations.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
 from oddlens.schema.config_errors import nearest
 
 INDEX_NAME = "index.csv"
@@ -32,7 +35,6 @@ CLAIM_COLUMNS = ("claim", "claimed")
 NO_CLAIM = ("", "0", "false", "no", "none", "n")
 """Values of the claim columns, in lower case, that claim nothing."""
 COLUMNS = {*REQUIRED_COLUMNS, "band", *FILE_COLUMNS, *CLAIM_COLUMNS}
-MAX_PIXEL_SCALE_ARCSEC = 10
 MAX_SLUG = 100
 """Characters of a name of a file, which with a suffix has at most 255."""
 
@@ -115,25 +117,31 @@ def refuse_second_scale(path: Path, pixel_scale_arcsec: float | None) -> None:
 
 
 def input_files(path: Path) -> list[Path]:
-    """The index or the image at a path, and the existing files that the index names.
+    """The index or the image at a path, and the existing files that belong to it.
 
     Raises:
         ValueError: if the index exists and cannot be read.
     """
     index = index_at(path)
     if index is None:
-        return [path / "data.fits" if path.is_dir() else path]
+        return _image_files(path)
     try:
         rows = read_table(index, REQUIRED_COLUMNS, COLUMNS).rows
-        named = [file_of(reference) for row in rows for reference in _paths(index, row).values()]
+        named = [Reference.parse(reference).path for row in rows for reference in _paths(index, row).values()]
     except FileNotFoundError:  # another job may make it
         named = []
     return [index, *dict.fromkeys(file for file in named if os.path.isfile(file))]
 
 
-def file_of(reference: str) -> Path:
-    """The file of `path` or `path#NAME`."""
-    return Path(reference if os.path.isfile(reference) else reference.rpartition("#")[0] or reference)
+def _image_files(path: Path) -> list[Path]:
+    """The image at a path, and the files next to it that belong to it."""
+    path = Reference.parse(path).path
+    try:
+        image = neighbours.images_of(path)[0] if path.is_dir() else path
+        belonging, _ = neighbours.companions_of(image)
+    except (OSError, ValueError):  # the job that reads the image reports the error
+        return [path / neighbours.DATA_FILE if path.is_dir() else path]
+    return [image, *(file for files in belonging.values() for file in files)]
 
 
 def with_unique_labels(entries: Iterable[LensEntry]) -> list[LensEntry]:
@@ -198,7 +206,9 @@ def _problems(name: str, values: Mapping[str, str], paths: Mapping[str, str]) ->
     if "data" not in paths:
         yield "'data' is empty"
     # `isfile` is also false for names that no file can have.
-    missing = [f"{kind} {values[kind]}" for kind, path in paths.items() if not os.path.isfile(file_of(path))]
+    missing = [
+        f"{kind} {values[kind]}" for kind, path in paths.items() if not os.path.isfile(Reference.parse(path).path)
+    ]
     if missing:
         yield f"there is no file: {', '.join(missing)} (relative to the index)"
 

@@ -6,7 +6,8 @@ import numpy as np
 from astropy.modeling import fitting, models
 from threadpoolctl import threadpool_limits
 
-from oddlens.observations.frames import CORE_ARCSEC, Frame
+from oddlens.observations.frames import Frame
+from oddlens.observations.masks import CORE_ARCSEC
 
 FIT_INNER_ARCSEC, FIT_OUTER_ARCSEC = 0.2, 5.0
 """The lens light is fitted between these radii; a Sersic profile has its cusp inside the first."""
@@ -42,11 +43,13 @@ def fit_lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
     repeated until this choice hardly changes. Sigma includes `MODEL_ERROR`.
 
     Raises:
-        ValueError: if too few pixels are usable.
+        ValueError: if too few pixels are usable, or if they show no light.
     """
     y, x = frame.offsets_arcsec(centre)
     usable = _fit_pixels(frame, np.hypot(y, x))
     unit = float(np.percentile(frame.image[usable], 99))
+    if unit <= 0:
+        raise ValueError(f"{frame.name}: no light above the sky around the middle: check the image and its mask")
     image, sigma = frame.image / unit, frame.sigma / unit
     model = models.Const2D(0.0) + _sersic(0.1, 2.0, 1.0) + _sersic(1.0, 0.3, 3.0)
     used, total = usable, sigma

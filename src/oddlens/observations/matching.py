@@ -10,14 +10,17 @@ import numpy as np
 
 from oddlens.data.randomness import stream
 from oddlens.lensing.camera import noise_sigma
-from oddlens.observations.frames import CORE_ARCSEC, Frame, lens_centre
-from oddlens.observations.image_files import SCALE_TOLERANCE
+from oddlens.observations.frames import Frame, lens_centre
 from oddlens.observations.lens_light import lens_light, subtract_lens_light
+from oddlens.observations.masks import CORE_ARCSEC
+from oddlens.observations.pixel_scale import SCALE_TOLERANCE
 from oddlens.observations.resampling import target_psf, to_camera
 from oddlens.observations.target import BRIGHTNESS_PERCENTILE, Target
 
 MIN_COVERAGE = 0.7
 """The part of the side of the data set's field that a frame must cover around the lens; the rest has no light."""
+MIN_SIGNAL_TO_NOISE = 5
+"""The signal-to-noise ratio of the brightest pixels without lens light. That of empty sky is about 4."""
 CAUTION = (
     "A high score is not a detection: real lenses differ from simulated ones in much besides dark matter (source "
     "shapes, ring radii, lens-light residuals, noise), and scores of real lenses measure that gap first."
@@ -48,7 +51,7 @@ def match_frame(frame: Frame, target: Target) -> MatchedFrame:
 
     Raises:
         ValueError: if the frame is too small or its pixels are too large, if its lens light cannot be fitted, or if no
-            light remains after subtraction.
+            light above the noise remains after subtraction.
         RuntimeError: if the fit of the lens light fails.
     """
     centre = lens_centre(frame)
@@ -87,6 +90,9 @@ def match_brightness_and_noise(
 ) -> tuple[np.ndarray, float, float]:
     """Resample a lens-light-subtracted image, scale it to the data set's brightness, and add the missing noise.
 
+    All frames get the same realisation of white noise, scaled to what each pixel lacks. A score therefore depends on
+    the frame only, not on its name, its unit or its sky, and the ranks of lenses do not depend on different noise.
+
     Args:
         arcs: the frame's image without lens light, [h, w].
 
@@ -95,19 +101,21 @@ def match_brightness_and_noise(
         which the brightness was multiplied.
 
     Raises:
-        ValueError: if the image has no light.
+        ValueError: if the image has no light above its noise.
     """
     image, variance = to_camera(frame, arcs, centre, target.camera)
     bright = float(np.percentile(image, BRIGHTNESS_PERCENTILE))
-    if bright <= 0:
+    noise = float(np.sqrt(np.median(variance[variance > 0]))) if variance.any() else 0.0
+    if bright <= MIN_SIGNAL_TO_NOISE * noise:
         raise ValueError(
-            f"{frame.name}: no light remains around the lens after its own light is subtracted: check the image, its "
-            "mask and its pixel scale"
+            f"{frame.name}: no light remains around the lens after its own light is subtracted: the brightest pixels "
+            f"have {bright / noise if noise else 0:.1f} times the noise, at least {MIN_SIGNAL_TO_NOISE} are needed: "
+            "check the image, its mask and its pixel scale"
         )
     factor = target.brightness / bright
     image, variance = image * factor, variance * factor**2
     wanted = noise_sigma(image, np.asarray(target.exposure_s), np.asarray(target.sky)) ** 2
-    normal = stream(target.seed, "real", frame.name).standard_normal(image.shape)
+    normal = stream(target.seed, "real").standard_normal(image.shape)
     noisy = image + normal * np.sqrt(np.clip(wanted - variance, 0, None))
     return noisy.astype(np.float32), float((variance > wanted).mean()), factor
 

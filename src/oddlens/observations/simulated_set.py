@@ -73,7 +73,7 @@ class SimulatedSet:
         )
 
     def with_noise_of(self, lens: RealLens) -> NoisyTwins:
-        """The test images with the empirical noise of a real lens.
+        """The test images with the empirical noise of a real lens. The same random numbers are used for each lens.
 
         Raises:
             ValueError: if there are too few test images, or if the frame has too little empty background.
@@ -81,7 +81,7 @@ class SimulatedSet:
         if len(self.index) < 2:
             raise ValueError(f"{self.target.dataset} has {len(self.index)} test images of each class, but 2 are needed")
         noise = measure_noise(lens.matched, self.target)
-        streams = [stream(self.target.seed, "real noise", lens.label) for _ in self.classes]
+        streams = [stream(self.target.seed, "real noise") for _ in self.classes]
         images = [
             add_noise(noise_free, self.exposure_s, self.sky_variance, noise, rng)
             for noise_free, rng in zip(self.noise_free, streams, strict=True)

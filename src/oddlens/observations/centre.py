@@ -1,0 +1,71 @@
+"""The centre of the lens in a frame: the brightest point, or the centre of symmetry where that point is masked."""
+
+import numpy as np
+from scipy import ndimage, signal
+
+from oddlens.observations.background import smoothed
+
+CENTRE_ARCSEC = 0.7
+"""The lens centre is the brightest point within this distance of the middle of the frame."""
+SMOOTHING_ARCSEC = 0.1
+"""Standard deviation of the Gaussian that smooths the frame before."""
+HIDDEN_ARCSEC = 0.2
+"""A brightest point this close to unusable pixels may be the edge of a hole in which the centre lies."""
+SYMMETRY_ARCSEC = 1.0
+"""The symmetry is that of the pixels within this distance of the brightest usable point."""
+MIN_OVERLAP = 0.3
+"""Least part of these pixels that must lie opposite to usable ones."""
+
+
+def find_centre(image: np.ndarray, usable: np.ndarray, pixel_scale_arcsec: float) -> tuple[int, int]:
+    """Row and column of the lens in an image [h, w], of which some pixels are `usable`; the others are ignored.
+
+    A core that is saturated or masked leaves a hole. The brightest usable point is then on the edge of the hole, and
+    the centre is that pixel of the hole about which the light is most symmetric.
+    """
+    peak = _brightest(image, usable, pixel_scale_arcsec)
+    distance = _distance(image.shape, peak) * pixel_scale_arcsec
+    if not (~usable & (distance < HIDDEN_ARCSEC)).any():
+        return peak
+    hole = ndimage.binary_propagation(~usable & (distance < HIDDEN_ARCSEC), mask=~usable)
+    candidates = (hole & _near_middle(image.shape, pixel_scale_arcsec)) | (distance < 1.5 * pixel_scale_arcsec)
+    symmetry = _symmetry(image, usable & (distance < SYMMETRY_ARCSEC))
+    row, column = np.unravel_index(np.argmax(np.where(candidates, symmetry, -np.inf)), image.shape)
+    return int(row), int(column)
+
+
+def _brightest(image: np.ndarray, usable: np.ndarray, pixel_scale_arcsec: float) -> tuple[int, int]:
+    """The brightest usable pixel near the middle, after smoothing."""
+    sigma = SMOOTHING_ARCSEC / pixel_scale_arcsec
+    smooth = smoothed(image, usable, lambda array: ndimage.gaussian_filter(array, sigma, mode="constant"))
+    near = _near_middle(image.shape, pixel_scale_arcsec)
+    allowed = near & usable if (near & usable).any() else usable
+    row, column = np.unravel_index(np.argmax(np.where(allowed, smooth, -np.inf)), image.shape)
+    return int(row), int(column)
+
+
+def _symmetry(image: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """The correlation of the used pixels with their opposites about each pixel, [h, w]; -1 where few have one."""
+    weight, light = used.astype(float), np.where(used, image, 0.0)
+
+    def opposite(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """The sum over pixels of `a` times the opposite pixel of `b`, about each pixel."""
+        return signal.fftconvolve(a, b)[::2, ::2]
+
+    pairs = opposite(weight, weight)
+    enough = pairs > MIN_OVERLAP * weight.sum()
+    pairs = np.where(enough, pairs, 1.0)
+    mean = opposite(light, weight) / pairs
+    variance = opposite(light**2, weight) / pairs - mean**2
+    enough &= variance > 0
+    return np.where(enough, (opposite(light, light) / pairs - mean**2) / np.where(enough, variance, 1.0), -1.0)
+
+
+def _near_middle(shape: tuple[int, ...], pixel_scale_arcsec: float) -> np.ndarray:
+    height, width = shape
+    return _distance(shape, ((height - 1) / 2, (width - 1) / 2)) * pixel_scale_arcsec <= CENTRE_ARCSEC
+
+
+def _distance(shape: tuple[int, ...], point: tuple[float, float]) -> np.ndarray:
+    """The distance of each pixel from a row and a column, in pixels."""
+    return np.hypot(*(np.indices(shape) - np.reshape(point, (2, 1, 1))))
