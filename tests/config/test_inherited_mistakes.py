@@ -43,6 +43,13 @@ def test_a_mistake_is_reported_once_where_it_was_written(config, written, places
     assert all(line.startswith(place) for line, place in zip(sorted(lines), sorted(places), strict=True))
 
 
+def test_a_mistake_of_a_row_of_the_regression_is_reported_there(config):
+    written = {"regression": {"a": {"training": {"epochs": -1}}}, "detectors": {"cvae": {"training": {"epochs": -1}}}}
+    lines = refused(laid_over(config, written)).splitlines()
+    places = {"regression.a.training.epochs", "detectors.cvae.training.epochs"}
+    assert {line.partition(":")[0] for line in lines} == places
+
+
 def test_a_mistake_that_two_rows_write_is_reported_for_both(config):
     lines = refused(laid_over(config, {"detectors": {"cvae": {"latent": 0}, "aae": {"latent": 0}}})).splitlines()
     assert {line.partition(":")[0] for line in lines} == {"detectors.cvae.latent", "detectors.aae.latent"}

@@ -96,6 +96,17 @@ def test_a_hint_is_printed_once_and_names_what_is_possible(tmp_path, study, real
     assert "--dataset" not in end.err
 
 
+def test_parts_of_one_file_have_results_of_their_own(tmp_path, study, real):
+    image = sum(toy_lens())
+    units = [
+        fits.ImageHDU(np.flipud(factor * image), fits.Header({"PIXSCALE": SCALE}), f"LENS{factor}") for factor in (1, 2)
+    ]
+    fits.HDUList([fits.PrimaryHDU(), *units]).writeto(tmp_path / "two.fits")
+    places = [real(tmp_path / f"two.fits#LENS{factor}", "--study", study)[1] for factor in (1, 2)]
+    assert [place.name[-18:-9] for place in places] == ["two_LENS1", "two_LENS2"]
+    assert all((place / "toy.csv").is_file() for place in places)
+
+
 def test_unusable_inputs_are_reported_and_the_others_are_scored(tmp_path, study, real):
     """Each kind of unusable input once."""
     write_lens(tmp_path / "good")

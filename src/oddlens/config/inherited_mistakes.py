@@ -9,11 +9,11 @@ ROW = re.compile(r"(detectors|regression)\.(\w+)([.:].*)")
 """A line about a row: its section, the row, and the rest, which begins with the key."""
 
 
-def told_once(lines: Iterable[str], written: Mapping[str, dict[str, Any]]) -> list[str]:
+def told_once(lines: Iterable[str], written: Mapping[str, Any]) -> list[str]:
     """The lines about a config, where those of several rows that differ in the row alone name the writer instead.
 
     Args:
-        written: the section `detectors`.
+        written: the config as it was written.
     """
     groups = defaultdict(list)
     for line in lines:
@@ -22,7 +22,9 @@ def told_once(lines: Iterable[str], written: Mapping[str, dict[str, Any]]) -> li
     found = []
     for rest, group in groups.items():
         for line, row in group:
-            writer = _writer(row[1], row[2], _keys(rest), written) if row and len(group) > 1 else None
+            writer = None
+            if row and len(group) > 1:
+                writer = _writer(row[1], row[2], _keys(rest), written.get(row[1]) or {})
             found.append(line if writer is None else f"{writer}{rest}".removeprefix("."))
     return list(dict.fromkeys(found))
 
@@ -35,15 +37,15 @@ def _keys(rest: str) -> list[str]:
 def _writer(section: str, name: str, keys: list[str], rows: Mapping[str, dict[str, Any]]) -> str | None:
     """The section in which a row or one that it builds on writes a key; empty is the common one, None is unknown."""
     visited: list[str] = []
-    pending = [name] if section == "detectors" else []
+    pending = [name]
     while pending:
         name = pending.pop(0)
         name = name if name in rows else name.rpartition("_")[0]  # a candidate of a sweep
-        row = rows.get(name, {})
+        row = rows.get(name) or {}
         if _has(row, keys):
-            return f"detectors.{name}"
+            return f"{section}.{name}"
         if _has(row.get("sweep"), keys):
-            return f"detectors.{name}.sweep"
+            return f"{section}.{name}.sweep"
         visited.append(name)
         bases = [row.get("like"), row.get("ablates")]
         pending = [base for base in bases if isinstance(base, str) and base not in visited] + pending

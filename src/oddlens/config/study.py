@@ -83,7 +83,7 @@ def parse_study(config: dict[str, Any]) -> Study:
     try:
         return _resolved(config, sections)
     except ConfigError as error:
-        raise ConfigError("\n".join(told_once(str(error).splitlines(), sections["detectors"]))) from None
+        raise ConfigError("\n".join(told_once(str(error).splitlines(), config))) from None
 
 
 def _resolved(config: dict[str, Any], sections: dict[str, Any]) -> Study:

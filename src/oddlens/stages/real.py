@@ -16,7 +16,7 @@ import pandas as pd
 
 from oddlens.detectors.evaluation.best_images import BestImages
 from oddlens.detectors.evaluation.row_models import RowModel, load_row_model
-from oddlens.observations.hints import CONFIG_WORDING, hint
+from oddlens.observations.hints import CONFIG_WORDING
 from oddlens.observations.lens_index import LensEntry, with_unique_labels
 from oddlens.observations.real_lenses import RealLens, match_lenses, one_line
 from oddlens.observations.simulated_set import NoisyTwins, SimulatedSet
@@ -119,8 +119,8 @@ def score_real(
     Returns the table of scores (`tables.real.SCORE_COLUMNS`). Lenses and models that cannot be used have a `problem`.
     """
     simulated = SimulatedSet.read(study, dataset)
-    lenses, failures = match_lenses(with_unique_labels(entries), simulated.target)
-    lines = [identity(entry, dataset) | {"problem": hint(entry, problem, wording)} for entry, problem in failures]
+    lenses, failures = match_lenses(with_unique_labels(entries), simulated.target, wording)
+    lines = [identity(entry, dataset) | {"problem": problem} for entry, problem in failures]
     twins, noise_problems = _noisy_twins(simulated, lenses)
     results = RealScores(simulated, lenses, twins, lines, noise_problems)
     for row, seed in [(row, seed) for row in rows for seed in seeds] if lenses else []:

@@ -19,6 +19,7 @@ from oddlens.files.names import shown_name
 from oddlens.observations.hints import COMMAND_WORDING
 from oddlens.observations.lens_index import input_files, read_lenses, slug
 from oddlens.observations.matching import CAUTION
+from oddlens.observations.references import Reference
 from oddlens.results.tables.real import claims_table, problem_lines
 from oddlens.results.tables.real_scores import scores_text
 from oddlens.schema.config_errors import nearest
@@ -26,8 +27,6 @@ from oddlens.stages.real import score_real
 
 COMMON_NAMES = ("data", "index")
 """Names of files that say nothing about the lens."""
-LENS_SUFFIXES = (".fits", ".json", ".npy", ".npz", ".h5", ".hdf5")
-"""Files in the folder of a lens that may belong to its image."""
 
 
 def score_files(
@@ -93,26 +92,31 @@ def score_files(
 
 def _own_name(path: Path) -> str:
     """The name of an image or index: that of its file, or of its folder if all such files are named alike."""
-    name = path.resolve().name if path.is_dir() else path.stem
-    return path.resolve().parent.name if name in COMMON_NAMES else name
+    file = Reference.parse(path).path
+    name = file.resolve().name if file.is_dir() else file.stem
+    return (file.resolve().parent.name if name in COMMON_NAMES else name) + _part(path)
+
+
+def _part(path: Path) -> str:
+    """The part of its file that a reference names: `#SCI[2]`."""
+    reference = Reference.parse(path)
+    return str(reference).removeprefix(str(reference.path))
 
 
 def result_name(path: Path, options: Mapping[str, Any]) -> str:
     """The name of the folder for the results of an image or an index: the end of its path, and a digest.
 
-    The digest is of the path, of the content of its files and of the options. So no result overwrites that of another
-    lens, or of the same one with other files or options. Of a folder with data.fits all files count that may belong.
+    The digest is of the path, of the content of the files and of the options. So no result overwrites that of another
+    lens, or of the same one with other files or options.
     """
-    files = input_files(path)
+    files, part = input_files(path), _part(path)
     own = files[0].resolve()
-    if own.stem == "data" and own.is_file():
-        files = sorted(file for file in own.parent.iterdir() if file.suffix in LENS_SUFFIXES)
-    digest = hashlib.sha256(os.fsencode(own) + json.dumps(options, sort_keys=True).encode())
+    digest = hashlib.sha256(os.fsencode(f"{own}{part}") + json.dumps(options, sort_keys=True).encode())
     for file in filter(os.path.isfile, files):
         with open(file, "rb") as content:
             digest.update(hashlib.file_digest(content, "sha256").digest())
     parts = [own.parent.name, *([] if own.stem in COMMON_NAMES else [own.stem])]
-    return f"{slug('_'.join(parts))}-{digest.hexdigest()[:8]}"
+    return f"{slug('_'.join(parts) + part)}-{digest.hexdigest()[:8]}"
 
 
 def _keep(new: Path, out: Path, dataset: str) -> None:
