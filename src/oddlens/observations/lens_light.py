@@ -16,9 +16,6 @@ FIT_PIXELS = 5000
 MODEL_ERROR = 0.03
 """Assumed error of the fitted model as a fraction of its brightness: no galaxy is exactly two Sersic profiles."""
 MAX_ITERATIONS = 8
-DERIVATIVE_STEP = 1e-4
-"""Relative step of parameters for derivatives. With astropy's 1e-8, derivatives by small parameters have errors that let
-rounding errors of the image choose between fits that are nearly as good."""
 
 
 def lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
@@ -60,8 +57,7 @@ def fit_lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
         with warnings.catch_warnings(), threadpool_limits(1):  # BLAS threads slow each other down on a busy machine
             warnings.simplefilter("ignore")  # about convergence: the figure of the lens shows the quality of the fit
             fitter = fitting.TRFLSQFitter()
-            how = {"weights": 1 / total[used], "maxiter": 100, "acc": 1e-4, "epsilon": DERIVATIVE_STEP}
-            model = fitter(model, x[used], y[used], image[used], **how)
+            model = fitter(model, x[used], y[used], image[used], weights=1 / total[used], maxiter=100, acc=1e-4)
         light = model(x, y)
         total = np.hypot(sigma, MODEL_ERROR * np.abs(light))
         before, used = used, usable & (image - light < 2 * total) & (image - light > -4.5 * total)
