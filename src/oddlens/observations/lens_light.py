@@ -1,9 +1,8 @@
 """The light of the lens galaxy: fitted to a frame, and subtracted from it."""
 
-import warnings
-
 import numpy as np
-from astropy.modeling import fitting, models
+from astropy.modeling.models import Sersic2D
+from scipy.optimize import least_squares
 from threadpoolctl import threadpool_limits
 
 from oddlens.observations.frames import Frame
@@ -15,7 +14,12 @@ FIT_PIXELS = 5000
 """The fit uses pixels on a regular lattice, about this number."""
 MODEL_ERROR = 0.03
 """Assumed error of the fitted model as a fraction of its brightness: no galaxy is exactly two Sersic profiles."""
-MAX_ITERATIONS = 8
+MAX_ITERATIONS, MAX_EVALUATIONS = 8, 100
+START = ((0.1, 2.0, 1.0, 0.0, 0.0, 0.2, 1.0), (1.0, 0.3, 3.0, 0.0, 0.0, 0.2, 1.0))
+"""Start of the fit: amplitude (in units of bright pixels), radius, index, centre x and y, ellipticity and angle of both
+profiles; arcsec, radians."""
+LOWEST, HIGHEST = (0, 0.02, 0.3, -0.6, -0.6, 0, -np.inf), (np.inf, 20, 8, 0.6, 0.6, 0.8, np.inf)
+"""Their bounds."""
 
 
 def lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
@@ -51,19 +55,40 @@ def fit_lens_light(frame: Frame, centre: tuple[int, int]) -> np.ndarray:
     if unit <= 0:
         raise ValueError(f"{frame.name}: no light above the sky around the middle: check the image and its mask")
     image, sigma = frame.image / unit, frame.sigma / unit
-    model = models.Const2D(0.0) + _sersic(0.1, 2.0, 1.0) + _sersic(1.0, 0.3, 3.0)
-    used, total = usable, sigma
+    parameters, used, total = np.concatenate([[0.0], *START]), usable, sigma
     for _ in range(MAX_ITERATIONS):
-        with warnings.catch_warnings(), threadpool_limits(1):  # BLAS threads slow each other down on a busy machine
-            warnings.simplefilter("ignore")  # about convergence: the figure of the lens shows the quality of the fit
-            fitter = fitting.TRFLSQFitter()
-            model = fitter(model, x[used], y[used], image[used], weights=1 / total[used], maxiter=100, acc=1e-4)
-        light = model(x, y)
+        parameters = _fit(image[used], total[used], x[used], y[used], parameters)
+        light = _profiles(parameters, x, y)
         total = np.hypot(sigma, MODEL_ERROR * np.abs(light))
         before, used = used, usable & (image - light < 2 * total) & (image - light > -4.5 * total)
         if (used != before).sum() < 0.002 * usable.sum():
             break
     return light * unit
+
+
+def _fit(image: np.ndarray, sigma: np.ndarray, x: np.ndarray, y: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """The parameters of the best fit to pixels [n].
+
+    Two profiles are often nearly degenerate. Steps are therefore scaled by the derivatives, and these are central
+    differences: else rounding errors of the image decide which of two fits is found.
+    """
+    bounds = ([-np.inf, *LOWEST, *LOWEST], [np.inf, *HIGHEST, *HIGHEST])
+    with threadpool_limits(1), np.errstate(all="ignore"):  # BLAS threads slow each other down on a busy machine
+        return least_squares(
+            lambda parameters: (_profiles(parameters, x, y) - image) / sigma,
+            start,
+            jac="3-point",
+            bounds=bounds,
+            x_scale="jac",
+            xtol=1e-6,
+            max_nfev=MAX_EVALUATIONS,
+        ).x
+
+
+def _profiles(parameters: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The sum of a constant and two Sersic profiles at positions in arcsec."""
+    constant, *profiles = parameters
+    return constant + sum(Sersic2D.evaluate(x, y, *profile) for profile in np.reshape(profiles, (2, -1)))
 
 
 def _fit_pixels(frame: Frame, radius: np.ndarray) -> np.ndarray:
@@ -76,9 +101,3 @@ def _fit_pixels(frame: Frame, radius: np.ndarray) -> np.ndarray:
             "are needed: mask less, or give a larger cut-out"
         )
     return usable
-
-
-def _sersic(amplitude: float, radius_arcsec: float, index: float) -> models.Sersic2D:
-    bounds = {"amplitude": (0, None), "r_eff": (0.02, 20), "n": (0.3, 8), "ellip": (0, 0.8)}
-    bounds |= {"x_0": (-0.6, 0.6), "y_0": (-0.6, 0.6)}
-    return models.Sersic2D(amplitude, radius_arcsec, index, 0, 0, 0.2, 1.0, bounds=bounds)

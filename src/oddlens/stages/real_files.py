@@ -19,7 +19,7 @@ from oddlens.files.names import shown_name
 from oddlens.observations.hints import COMMAND_WORDING
 from oddlens.observations.lens_index import input_files, read_lenses, slug
 from oddlens.observations.matching import CAUTION
-from oddlens.observations.references import Reference
+from oddlens.observations.reading.references import Reference
 from oddlens.results.tables.real import claims_table, problem_lines
 from oddlens.results.tables.real_scores import scores_text
 from oddlens.schema.config_errors import nearest
