@@ -11,7 +11,7 @@ from oddlens.config.contamination import Contamination, contamination_errors
 from oddlens.config.dataset import Dataset
 from oddlens.config.detector_row import DetectorRow, fitting_row, row_errors
 from oddlens.config.follow_up import FollowUp, follow_up_errors
-from oddlens.config.inherited_mistakes import told_once
+from oddlens.config.inherited_errors import reported_once
 from oddlens.config.merging import mapping, merged
 from oddlens.config.presets import with_presets
 from oddlens.config.publish import publish_errors
@@ -83,7 +83,7 @@ def parse_study(config: dict[str, Any]) -> Study:
     try:
         return _resolved(config, sections)
     except ConfigError as error:
-        raise ConfigError("\n".join(told_once(str(error).splitlines(), config))) from None
+        raise ConfigError("\n".join(reported_once(str(error).splitlines(), config))) from None
 
 
 def _resolved(config: dict[str, Any], sections: dict[str, Any]) -> Study:

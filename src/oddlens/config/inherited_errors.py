@@ -1,4 +1,4 @@
-"""Each mistake of a config once, at the section where it was written, although every row that inherits it has it."""
+"""Each error of a config once, at the section where it was written, although all rows that inherit it have it."""
 
 import re
 from collections import defaultdict
@@ -9,7 +9,7 @@ ROW = re.compile(r"(detectors|regression)\.(\w+)([.:].*)")
 """A line about a row: its section, the row, and the rest, which begins with the key."""
 
 
-def told_once(lines: Iterable[str], written: Mapping[str, Any]) -> list[str]:
+def reported_once(lines: Iterable[str], written: Mapping[str, Any]) -> list[str]:
     """The lines about a config, where those of several rows that differ in the row alone name the writer instead.
 
     Args:
