@@ -19,10 +19,14 @@ LONG = [
     "test_imports.py",
 ]
 """Files that take minutes; first, so that no core waits for one of them at the end."""
+SLOW = {line for line in (ROOT / "tests" / "slow.txt").read_text().splitlines() if not line.startswith("#")}
 
 
 def pytest_collection_modifyitems(items):
-    """The long files first, each as a whole."""
+    """The long files first, each as a whole; tests in slow.txt are marked as slow."""
+    for item in items:
+        if SLOW & {item.nodeid, item.nodeid.partition("[")[0], item.nodeid.partition("::")[0]}:
+            item.add_marker("slow")
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 

@@ -157,7 +157,6 @@ def test_every_script_belongs_to_a_rule_and_is_thin():
         assert len(script.read_text().splitlines()) < 45, script
 
 
-@pytest.mark.slow
 def test_a_fingerprint_covers_every_module_that_is_loaded():
     """A closure is read from the source; this is what Python imports."""
     modules = [f"oddlens.stages.{name}" for name in STAGES] + DETECTORS + SUBSTRUCTURES

@@ -31,8 +31,8 @@ def test_fits_hdf5_and_npy_of_equal_images_score_alike(published_command, publis
     table = pd.read_csv(tmp_path / "o.csv")
     expected = published_models.load("toy/dcae", published_folder).score(images)
     np.testing.assert_allclose(table["score"].to_numpy().reshape(4, 3), np.tile(expected, (4, 1)), rtol=1e-6)
-    assert table["image"].tolist()[-3:] == [f"units.fits[SCI{k}]" for k in range(3)]
-    assert "units.fits[SCI2]" in end.out
+    assert table["image"].tolist()[-3:] == [f"{files[-1]}#SCI{k}" for k in range(3)]
+    assert "units.fits#SCI2" in end.out
     assert f"{expected[2]:.4g}" in end.out
 
 
@@ -114,7 +114,7 @@ def test_bad_input_is_one_clear_line_and_the_others_are_scored(published_command
 def test_a_wrong_pixel_scale_is_an_error(published_command, tmp_path):
     good = write_fits(tmp_path / "good.fits", rings(1, 4)[0])
     end = published_command("score", good, "--model", "toy/dcae", "--pixel-scale", "-1")
-    assert end.status == 1
+    assert end.status == 2
     assert "above 0" in end.err
 
 

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from conftest import ROOT
-from oddlens.config.config_files import refuse_repeated_keys
+from oddlens.config.config_files import default_config, refuse_repeated_keys, replaced_default
 from oddlens.schema.config_errors import ConfigError
 
 
@@ -22,3 +24,16 @@ def test_no_config_of_the_project_repeats_a_key(tmp_path):
     (tmp_path / "merged.yaml").write_text("a: &a {x: 1}\nb: &b {y: 1}\nc:\n  <<: *a\n  <<: *b\n  1: 2\n  '1': 3\n")
     (tmp_path / "tabs.json").write_text('{\n\t"study": "a"\n}\n')
     refuse_repeated_keys(tmp_path / name for name in ("empty.yaml", "itself.yaml", "merged.yaml", "tabs.json"))
+
+
+def test_the_default_config_of_the_working_directory_comes_first(tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    assert default_config(ROOT) == Path("config/config.yaml")
+    assert replaced_default(ROOT) == ""
+    monkeypatch.chdir(tmp_path)
+    assert default_config(ROOT) == ROOT / "config/config.yaml"
+    assert replaced_default(ROOT) == ""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text("seed: 3")
+    assert default_config(ROOT) == Path("config/config.yaml")
+    assert "takes the place of the default config" in replaced_default(ROOT)

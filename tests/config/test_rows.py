@@ -103,7 +103,7 @@ def test_a_sweep_is_replaced_by_its_candidates(config):
             {"sweep": {"beta": [0, 1]}, "trials": 3},
             r"infonce\.trials: must be 2 to the 2 combinations .*\(got 3\)",
         ),
-        ({"sweep": {"bata": [0, 1]}}, r"infonce_01\.bata.*Did you mean 'beta'"),
+        ({"sweep": {"bata": [0, 1]}}, r"infonce\.sweep\.bata.*Did you mean 'beta'"),
         ({"sweep": {"beta": [0, -1]}}, r"infonce_02\.beta"),
     ],
 )

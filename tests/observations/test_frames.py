@@ -8,6 +8,7 @@ from scipy import ndimage
 from conftest import ROOT
 from oddlens.observations.frames import lens_centre, make_frame, mask_bright_spots, read_frame, read_lens
 from oddlens.observations.lens_index import read_lenses, with_unique_labels
+from oddlens.observations.reading.image_files import Reading
 from toy_lenses import SCALE, toy_frame, toy_lens, write_lens
 
 LENSES = ROOT.parent / "shared" / "data" / "real-lenses"
@@ -53,7 +54,7 @@ def test_an_unknown_pixel_scale_is_an_error_that_says_how_to_give_it(tmp_path):
     folder = write_lens(tmp_path / "lens")
     with pytest.raises(ValueError, match=r"(?s)--pixel-scale.*PIXSCALE.*info\.json"):
         read_frame(folder)
-    assert read_frame(folder, 0.07).pixel_scale_arcsec == 0.07
+    assert read_frame(folder, Reading(pixel_scale_arcsec=0.07)).pixel_scale_arcsec == 0.07
     (folder / "info.json").write_text('{"pixel_scale": 0.06, "z": NaN}')
     assert read_frame(folder).pixel_scale_arcsec == 0.06
     fits.setval(folder / "data.fits", "PIXSCALE", value=0.03)
@@ -68,11 +69,11 @@ def test_unsuitable_files_are_named(tmp_path):
     with pytest.raises(ValueError, match=r"text\.fits is not FITS"):
         read_frame(tmp_path / "text.fits")
     folder = write_lens(tmp_path / "lens", PIXSCALE=SCALE)
-    with pytest.raises(FileNotFoundError, match=r"no\.fits"):
-        read_frame(folder, psf=folder / "no.fits")
+    with pytest.raises(ValueError, match=r"no\.fits"):
+        read_frame(folder, Reading(companions={"psf": folder / "no.fits"}))
     fits.PrimaryHDU(np.zeros((5, 5))).writeto(folder / "small.fits")
     with pytest.raises(ValueError, match=r"\(161, 161\) pixels, the noise map \(5, 5\)"):
-        read_frame(folder, noise=folder / "small.fits")
+        read_frame(folder, Reading(companions={"noise": folder / "small.fits"}))
 
 
 def faint_lens():

@@ -4,8 +4,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oddlens.results.tables.real import claims_table
+from oddlens.results.pages.checked_tables import read_checked
+from oddlens.results.tables.real import (
+    NAME_COLUMNS,
+    NOISE_COLUMNS,
+    SCORE_COLUMNS,
+    claims_table,
+    problem_lines,
+    read_real,
+)
 from oddlens.results.tables.real_scores import percentile
+from oddlens.results.tables.result_files import write_result
+from oddlens.stages.real_tables import real_tables
 
 
 def ranked(values, claimed):
@@ -43,3 +53,26 @@ def test_two_claims_are_permuted_together():
 def test_without_a_claim_the_table_is_empty():
     assert ranked({"x": [9.0], "y": [8.0]}, []).empty
     assert ranked({"x": [9.0]}, ["x"]).empty
+
+
+def test_names_that_look_like_numbers_stay_as_they_are(tmp_path):
+    names = ["007", "1.10", "17000000000000000001", "NA", "1e5", "True"]
+    table = pd.DataFrame({"lens": names, "object": names, "claimed": [1, 0, 0, 0, 0, 0], "dataset": "toy"})
+    table = table.assign(detector="pca", seed=1, score=1.5, standardised_score=np.arange(6.0), problem=None)
+    write_result(tmp_path / "toy.csv", table.reindex(columns=SCORE_COLUMNS))
+    write_result(tmp_path / "noise.csv", pd.DataFrame({"frame": names}).reindex(columns=NOISE_COLUMNS))
+    outputs = {name: tmp_path / f"{name}.csv" for name in NAME_COLUMNS}
+    real_tables(outputs, scores=[tmp_path / "toy.csv"], noise=[tmp_path / "noise.csv"])
+    for read in (read_real, read_checked):
+        tables = {name: read(path, name) for name, path in outputs.items()}
+        assert tables["real"]["lens"].tolist() == tables["real"]["object"].tolist() == names
+        assert tables["real_noise"]["frame"].tolist() == names
+        assert tables["real_claims"]["claimed"].tolist() == ["007"]
+        assert tables["real"]["problem"].isna().all()
+
+
+def test_a_problem_on_all_data_sets_is_reported_once():
+    lines = [("a", "toy", "no scale"), ("a", "other", "no scale"), ("b", "toy", "too small")]
+    table = pd.DataFrame(lines, columns=["lens", "dataset", "problem"]).assign(detector=None, seed=None)
+    assert problem_lines(table) == ["a: no scale", "b on toy: too small"]
+    assert problem_lines(table[table["dataset"] == "toy"]) == ["a on toy: no scale", "b on toy: too small"]

@@ -17,7 +17,8 @@ from oddlens.data import shards
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import convergence, render, scene
 from oddlens.lensing.substructure_classes import SMOOTH
-from oddlens.observations import fits_files, frames, noise_map
+from oddlens.observations import fits_files, noise_map
+from oddlens.observations.reading import image_files
 from oddlens.stages import export, image, preview
 from oddlens.stages import simulate as simulating
 
@@ -106,10 +107,10 @@ def anomalous_shard(shard_paths):
 
 
 def test_an_exported_image_comes_back_upright_and_to_scale(exported, anomalous_shard):
-    frame = frames.read_frame(exported / "fits/test/cdm/000002.fits")
-    np.testing.assert_array_equal(frame.image.astype(np.float32), anomalous_shard.images[2])
-    assert frame.pixel_scale_arcsec == 0.4
-    assert not frame.masked.any()
+    stack = image_files.read_single(exported / "fits/test/cdm/000002.fits")
+    np.testing.assert_array_equal(stack.images[0], anomalous_shard.images[2])
+    assert stack.pixel_scale_arcsec == 0.4
+    assert sorted(stack.companions.arrays) == ["noise", "psf"]
 
 
 def test_the_pixel_scale_is_also_in_the_wcs(exported, tmp_path):
@@ -117,7 +118,7 @@ def test_the_pixel_scale_is_also_in_the_wcs(exported, tmp_path):
         header = units[0].header.copy()
         del header["PIXSCALE"]
         fits.writeto(tmp_path / "other.fits", units[0].data, header)
-    assert frames.read_frame(tmp_path / "other.fits").pixel_scale_arcsec == pytest.approx(0.4)
+    assert image_files.read_single(tmp_path / "other.fits").pixel_scale_arcsec == pytest.approx(0.4)
     # Row 0 of a shard is the top, column 0 the left.
     assert WCS(header).pixel_to_world_values(0, 15) == pytest.approx((-3 / 3600, 3 / 3600))
 
@@ -236,7 +237,7 @@ def test_an_image_has_its_truth_twin_and_convergence(config_path, tiny, shard_pa
     assert "vortex_length_arcsec" in out
     assert str(path) in out
     by_class = {s.attributes["class"]: s for s in map(shards.read, shard_paths["test"])}
-    np.testing.assert_array_equal(frames.read_frame(path).image, by_class["vortex"].images[1])
+    np.testing.assert_array_equal(image_files.read_single(path).images[0], by_class["vortex"].images[1])
     with fits.open(path) as units:
         maps = {unit.name: np.flipud(unit.data) for unit in units if unit.is_image}
         assert set(maps) == {"PRIMARY", "NOISE", "PSF", "NOISEFREE", "KAPPADIF", "TWIN"}
@@ -293,6 +294,13 @@ def test_a_wrong_config_is_an_error(written, words, tmp_path, image_command):
     end = image_command("model_a/test/cdm/1", tmp_path / "wrong.yaml")
     assert end.status == 2
     assert words in end.err
+
+
+def test_the_default_config_lies_below_from_any_directory(tmp_path, monkeypatch, oddlens_command):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seed.yaml").write_text("seed: 3")
+    end = oddlens_command("image", "model_x/test/cdm/1", "--configfile", "seed.yaml")
+    assert (end.status, "Known: model_a, model_b." in end.err) == (2, True)
 
 
 def test_configs_are_laid_over_each_other_as_snakemake_does_it():

@@ -2,10 +2,13 @@
 
 import re
 import shutil
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from astropy.io import fits
 
 from oddlens.detectors.interface import loading
@@ -19,22 +22,92 @@ def study(tmp_path_factory):
     return add_toy_models(write_toy_study(tmp_path_factory.mktemp("results") / "tiny"))
 
 
-def test_a_lens_is_scored(tmp_path, study, oddlens_command):
+@pytest.fixture
+def real(oddlens_command):
+    """The command `oddlens real`: arguments to its end, and the folder of its results if there is one."""
+
+    def run(*arguments):
+        end = oddlens_command("real", *arguments)
+        written = re.search(r"^Written: (.*)$", end.out, re.MULTILINE)
+        return end, Path(written[1]) if written else None
+
+    return run
+
+
+def test_a_lens_is_scored(tmp_path, study, real):
     folder = write_lens(tmp_path / "lens", PIXSCALE=SCALE)
-    out = oddlens_command("real", folder, "--study", study).out
-    table = pd.read_csv(study / "real" / "lens" / "toy.csv")
+    end, place = real(folder, "--study", study)
+    out = end.out
+    assert re.fullmatch(r"lens-[0-9a-f]{8}", place.name)
+    assert place.parent == study / "real"
+    table = pd.read_csv(place / "toy.csv")
     assert list(table["detector"]) == ["flux", "flux", "pca", "pca"]
     assert table["percentile"].between(0, 100).all()
     assert table["false_alarm_probability"].between(0.0196, 1).all()  # 50 validation images have ranks and no tail
     assert f"(1 in {1 / table['false_alarm_probability'].iloc[0]:.0f})" in out
     assert "not a detection" in out
-    assert (study / "real" / "lens" / "toy" / "lens.png").read_bytes().startswith(b"\x89PNG")
-    before = (study / "real" / "lens" / "toy.csv").read_bytes()
-    assert oddlens_command("real", folder / "data.fits", "--study", study).status == 0
-    assert (study / "real" / "lens" / "toy.csv").read_bytes() == before
+    assert (place / "toy" / "lens.png").read_bytes().startswith(b"\x89PNG")
+    before = (place / "toy.csv").read_bytes()
+    (place / "toy" / "earlier.png").touch()
+    assert real(folder / "data.fits", "--study", study)[1] == place
+    assert (place / "toy.csv").read_bytes() == before
+    assert [path.name for path in (place / "toy").iterdir()] == ["lens.png"]
 
 
-def test_unusable_inputs_are_reported_and_the_others_are_scored(tmp_path, study, oddlens_command):
+def test_no_result_overwrites_another(tmp_path, study, real):
+    """Lenses of one name in two folders, another content or option, and a run that scores nothing."""
+    image = write_lens(tmp_path / "made", PIXSCALE=SCALE) / "data.fits"
+    for name in ("J0001", "J0002"):
+        (tmp_path / name).mkdir()
+        shutil.copy(image, tmp_path / name / "image.fits")
+    first, second = (real(tmp_path / name / "image.fits", "--study", study)[1] for name in ("J0001", "J0002"))
+    assert (first.name[:-9], second.name[:-9]) == ("J0001_image", "J0002_image")
+    kept = {path: path.read_bytes() for path in (first / "toy.csv", second / "toy.csv")}
+    places = {first, second, real(tmp_path / "J0001/image.fits", "--study", study, "--annulus", 0.6, 2)[1]}
+    write_lens(tmp_path / "other", 131, PIXSCALE=SCALE)
+    shutil.copy(tmp_path / "other/data.fits", tmp_path / "J0001/image.fits")
+    places.add(real(tmp_path / "J0001/image.fits", "--study", study)[1])
+    assert len(places) == 4
+    others = shutil.copytree(study, tmp_path / "study")
+    shutil.rmtree(others / "models")
+    end, place = real(tmp_path / "J0002/image.fits", "--study", others)
+    assert (end.status, place, "Nothing was written" in end.out) == (1, None, True)
+    assert (others / "real" / second.name / "toy.csv").read_bytes() == kept[second / "toy.csv"]
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    assert not [path for path in (others / "real").iterdir() if path.name.startswith(".")]
+
+
+def test_a_hint_is_printed_once_and_names_what_is_possible(tmp_path, study, real):
+    """A frame without a scale; a study of two data sets."""
+    both = shutil.copytree(study, tmp_path / "both", ignore=shutil.ignore_patterns("real"))
+    config = yaml.safe_load((both / "config.yaml").read_text())
+    config["datasets"]["again"] = config["datasets"]["toy"]
+    (both / "config.yaml").write_text(yaml.safe_dump(config))
+    for part in ("shards", "models", "scores"):
+        shutil.copytree(both / part / "toy", both / part / "again")
+    lens = write_lens(tmp_path / "lens")
+    end, _ = real(lens, "--study", both)
+    assert end.err.count("--pixel-scale") == 1
+    assert real(lens, "--study", both, "--pixel-scale", SCALE)[0].status == 0
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["stamp"] = np.zeros((9, 9))
+    end, _ = real(tmp_path / "a.h5", "--study", study)
+    assert "path#NAME" in end.err
+    assert "--dataset" not in end.err
+
+
+def test_parts_of_one_file_have_results_of_their_own(tmp_path, study, real):
+    image = sum(toy_lens())
+    units = [
+        fits.ImageHDU(np.flipud(factor * image), fits.Header({"PIXSCALE": SCALE}), f"LENS{factor}") for factor in (1, 2)
+    ]
+    fits.HDUList([fits.PrimaryHDU(), *units]).writeto(tmp_path / "two.fits")
+    places = [real(tmp_path / f"two.fits#LENS{factor}", "--study", study)[1] for factor in (1, 2)]
+    assert [place.name[-18:-9] for place in places] == ["two_LENS1", "two_LENS2"]
+    assert all((place / "toy.csv").is_file() for place in places)
+
+
+def test_unusable_inputs_are_reported_and_the_others_are_scored(tmp_path, study, real):
     """Each kind of unusable input once."""
     write_lens(tmp_path / "good")
     light, ring, noise = toy_lens()
@@ -64,17 +137,16 @@ def test_unusable_inputs_are_reported_and_the_others_are_scored(tmp_path, study,
         "small,,0.005,good/data.fits,,,,,",
         "coarse,,0.5,good/data.fits,,,,,",
     )
-    end = oddlens_command("real", index, "--study", study)
+    end, place = real(index, "--study", study)
     assert end.status == 1
     assert len(end.err.partition("could not be scored:\n")[2].splitlines()) == 9
-    place = study / "real" / tmp_path.name
     table = pd.read_csv(place / "toy.csv")
     scored, problems = table[table["score"].notna()], table[table["problem"].notna()].set_index("lens")["problem"]
     assert set(scored["lens"]) == {"good x", "good y", "framed"}
     assert scored.groupby("object")["claimed"].max().to_dict() == {"good": 1, "framed": 0}
     for lens, words in {
         "table": "no two-dimensional image",
-        "two": "2 images, one is expected: A (1), B (1)",
+        "two": "choose one by two.fits#NAME",
         "third": "has no image 'C'. Known: A, B.",
         "huge": "3000 pixels on a side; at most 2048",
         "bright psf": "PSF sums to 175",
@@ -91,12 +163,13 @@ def test_unusable_inputs_are_reported_and_the_others_are_scored(tmp_path, study,
     assert "no p below 0.5 is possible" in out
 
 
-def test_a_model_of_another_geometry_is_reported_and_the_others_score(tmp_path, study, oddlens_command):
+def test_a_model_of_another_geometry_is_reported_and_the_others_score(tmp_path, study, real):
     other = shutil.copytree(study, tmp_path / "other")
     model = loading.detector("flux").build(8)
     save_model(model, other / "models/toy/flux/seed-1/none-0.safetensors", diverged=None, input="images", seed=1)
-    assert oddlens_command("real", write_lens(tmp_path / "lens", PIXSCALE=SCALE), "--study", other).status == 1
-    table = pd.read_csv(other / "real/lens/toy.csv")
+    end, place = real(write_lens(tmp_path / "lens", PIXSCALE=SCALE), "--study", other)
+    assert end.status == 1
+    table = pd.read_csv(place / "toy.csv")
     (problem,) = table["problem"].dropna()
     assert "this detector takes (n, 8, 8)" in problem
     assert list(table.dropna(subset="score")["detector"]) == ["flux", "pca", "pca"]
@@ -108,8 +181,8 @@ def test_a_model_of_another_geometry_is_reported_and_the_others_score(tmp_path, 
         ([], 2, "the following arguments are required: path"),
         (["nowhere.fits"], 1, "there is no file nowhere.fits"),
         (["{small}", "--dataset", "toy"], 1, '2.05" x 2.05".*toy shows 3.20" x 3.20"'),
-        (["{lens}", "--study", "elsewhere"], 2, "elsewhere is not a study.*run `make study` first"),
-        (["{lens}", "--dataset", "model_x"], 2, "no validation images of 'model_x': run `make study` first"),
+        (["{lens}", "--study", "elsewhere"], 2, "elsewhere is not a study.*--study"),
+        (["{lens}", "--dataset", "model_x"], 2, "has no data set 'model_x'. Known: toy."),
         (["{lens}", "--claimed", "ring"], 2, "no lens has the claimed name 'ring'. Known: lens."),
     ],
 )

@@ -109,7 +109,6 @@ for name in sys.argv[2:]:
 """Imports modules as if some packages were not installed."""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_stages_can_be_imported_with_the_packages_of_their_environment_alone(environment):
     """Independent of `envs.py`, which reads the source and imports nothing."""

@@ -1,49 +1,6 @@
 # The study, its paths, its wildcards, and the resources that several rules share.
-import os
-import sys
-from contextlib import suppress
-from pathlib import Path
-from tempfile import TemporaryDirectory
-
-from snakemake.exceptions import WorkflowError
-
-
-def project_root(here):
-    """The folder of this project, relative to the working directory, which is another one if this is a module.
-
-    Of a workflow from a forge Snakemake keeps a bare repository only. The files of its commit are then written to
-    `.snakemake/oddlens/<commit>`, where nodes of a cluster and containers see them, too.
-    """
-    # `workflow.source_path`, which Snakemake documents, gives single files of a module; the library is a package. So
-    # this reads `hosted_repo` and `ref` of Snakemake's own source files, which its documentation does not describe.
-    if here.is_local:
-        return Path(os.path.relpath(Path(here.path).parents[1]))
-    repository = here.hosted_repo.repo
-    commit = repository.commit(here.ref).hexsha
-    folder = Path(".snakemake/oddlens", commit)
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=folder.parent) as temporary:
-            new = Path(temporary, commit)
-            repository.clone(new, no_checkout=True).git.checkout(commit)
-            with suppress(OSError):  # another process was first
-                new.rename(folder)
-    return folder
-
-
-ROOT = project_root(workflow.current_basedir)
-LIBRARY = os.path.abspath(ROOT / "src")
-
-if any(character in LIBRARY for character in "{}:"):
-    raise WorkflowError(
-        f"The folder {os.path.abspath(ROOT)} has one of {{ }} : in its name, which Snakemake or Python would "
-        "misread. Rename it."
-    )
-
-sys.path.insert(0, LIBRARY)
-
 from oddlens.config import comparison, training_plan
-from oddlens.config.config_files import refuse_repeated_keys
+from oddlens.config.config_files import refuse_repeated_keys, replaced_default
 from oddlens.config.study import parse_study
 from oddlens.data.training_sets import CLEAN_SET, LABELLED_SET
 from oddlens.lensing.substructure_classes import SMOOTH
@@ -55,7 +12,8 @@ try:
     refuse_repeated_keys(workflow.configfiles)
     STUDY = parse_study(config)
 except ConfigError as error:
-    raise WorkflowError(f"The config has errors:\n{error}") from None
+    about = replaced_default(ROOT) if DEFAULT_CONFIG in workflow.configfiles else ""
+    raise WorkflowError(f"The config has errors:\n{error}\n{about}".rstrip()) from None
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -154,19 +112,27 @@ def public_lens_file(path):
     return local(str(PUBLIC_LENSES / path))
 
 
-def real_lens_files(wildcards):
-    """The files of real lenses: those that rule `retrieve` downloads, and others that exist.
+def real_lens_files(path):
+    """The files of real lenses: those that rule `retrieve` downloads, or others that exist.
 
     Job `real` reports each file that an index names and that does not exist.
     """
-    files = []
-    for entry in STUDY.real.values():
-        if Path(entry.path).is_relative_to(PUBLIC_LENSES):
-            files += [public_lens_file(path) for path in ["index.csv", *PUBLIC_FILES]]
-        else:
-            files += [
-                local(str(file)) for file in lens_index.input_files(Path(entry.path))
-            ]
+    if Path(path).is_relative_to(PUBLIC_LENSES):
+        return [public_lens_file(file) for file in ["index.csv", *PUBLIC_FILES]]
+    return [local(str(file)) for file in lens_index.input_files(Path(path))]
+
+
+def all_real_lens_files():
+    """The files of all real lenses."""
+    files, errors = [], []
+    for name, entry in STUDY.real.items():
+        try:
+            lens_index.refuse_second_scale(Path(entry.path), entry.pixel_scale_arcsec)
+            files += real_lens_files(entry.path)
+        except ValueError as error:
+            errors.append(f"real.{name}: {error}")
+    if errors:
+        raise WorkflowError("\n".join(errors))
     return files
 
 

@@ -10,7 +10,7 @@ REAL_TABLES = {
 # Real lenses among simulated ones, and simulated ones with real noise. One job a data set loads each model once.
 rule real:
     input:
-        files=real_lens_files,
+        files=all_real_lens_files(),
         models=lambda wildcards: [
             model(
                 scorer["training_set"], wildcards.dataset, scorer["trained"], replica

@@ -2,7 +2,7 @@
 
 Heavy packages are imported when a subcommand runs, so `--help` is immediate. Exit status: 0 if all went well, 1 if
 something is not as it should be (an image without a score, a file that differs from its record), 2 if the command
-could not run; the reason is then one line on the error stream.
+could not run; the reason is then one line on the error stream. It is 141 if nobody reads the output.
 """
 
 import argparse
@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from oddlens import __version__
-from oddlens.cli import audit, export, image, real, report, schema, score, verify
+from oddlens.cli import audit, export, image, inspect, outputs, real, report, schema, score, verify
+from oddlens.files.names import printable
 
 COMMANDS = {
     "score": score,
+    "inspect": inspect,
     "verify": verify,
     "export": export,
     "image": image,
@@ -84,11 +86,25 @@ def _nearest(name: str, known: Sequence[str]) -> str:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run a subcommand and exit with its status."""
     argv = sys.argv[1:] if argv is None else argv
+    outputs.print_anything()
     root, commands = parsers()
     check_names(argv, root, commands)
     arguments = root.parse_args(argv)
     try:
-        sys.exit(COMMANDS[arguments.command].run(arguments))
+        status = COMMANDS[arguments.command].run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        outputs.close_outputs()
+        sys.exit(outputs.READER_LEFT)
     except (OSError, ValueError, ModuleNotFoundError) as error:
-        print(f"oddlens {arguments.command}: {error}", file=sys.stderr)
+        print(f"oddlens {arguments.command}: {_lines(error)}", file=sys.stderr)
         sys.exit(2)
+    sys.exit(status)
+
+
+def _lines(error: Exception) -> str:
+    """The message of an error as one line, of a config one line for each of its errors."""
+    from oddlens.schema.config_errors import ConfigError
+
+    lines = str(error).splitlines() if isinstance(error, ConfigError) else [str(error)]
+    return "\n".join(map(printable, lines))

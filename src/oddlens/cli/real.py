@@ -4,6 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from oddlens.files.names import printable
+
 HELP = "score real lenses by the models of a study"
 EXAMPLES = (
     "oddlens real path/to/lens",
@@ -28,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print percentiles; the status is 1 if some lens could not be scored by some model."""
-    from oddlens.stages.real import score_files
+    from oddlens.stages.real_files import score_files
 
     text, problems = score_files(
         arguments.path,
@@ -40,5 +42,5 @@ def run(arguments: argparse.Namespace) -> int:
     )
     print(text)
     if problems:
-        print("could not be scored:", *problems, sep="\n", file=sys.stderr)
+        print("could not be scored:", *map(printable, problems), sep="\n", file=sys.stderr)
     return int(bool(problems))

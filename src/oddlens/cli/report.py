@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from oddlens.cli.outputs import output_file
+
 HELP = "write the final report of all studies"
 EXAMPLES = ("oddlens report", "oddlens report reference default", "oddlens report --to report.html")
 
@@ -11,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `oddlens report`."""
     parser.add_argument("study", nargs="*", help="studies in order of precedence; default: all but trials")
     parser.add_argument("--results", type=Path, default=Path("results"), help="their folder; default: %(default)s")
-    parser.add_argument("--to", type=Path, help="the page; default: final_report.html in that folder")
+    parser.add_argument("--to", type=output_file, help="the page; default: final_report.html in that folder")
 
 
 def run(arguments: argparse.Namespace) -> int:

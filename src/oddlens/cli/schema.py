@@ -1,7 +1,8 @@
 """Write the JSON schema of config files, by which editors complete and check their keys."""
 
 import argparse
-from pathlib import Path
+
+from oddlens.cli.outputs import output_file
 
 HELP = "write the JSON schema of config files"
 EXAMPLES = ("oddlens schema", "oddlens schema config/schema.json")
@@ -9,7 +10,7 @@ EXAMPLES = ("oddlens schema", "oddlens schema config/schema.json")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `oddlens schema`."""
-    parser.add_argument("file", type=Path, nargs="?", help="the file to write; default: the terminal")
+    parser.add_argument("file", type=output_file, nargs="?", help="the file to write; default: the terminal")
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Score FITS, HDF5 and NPY images by a published model."""
+"""Score FITS, HDF5, NPY and NPZ images by a published model."""
 
 import argparse
 import csv
@@ -6,6 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from oddlens.cli.outputs import output_file, refuse_overwriting
+from oddlens.cli.reading import IMAGE_HELP, add_reading_arguments, reading
+from oddlens.files.names import printable, shown_name
 
 if TYPE_CHECKING:
     from oddlens.pretrained.apply import ScoredImage
@@ -18,48 +22,55 @@ EXAMPLES = (
 )
 MAX_MAPPED = 12
 """Most images on a picture of anomaly maps."""
-COMPANIONS = {"psf": "point-spread function", "noise": "noise map", "mask": "mask, not 0 where pixels are not used"}
-"""Files that describe an image."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `oddlens score`."""
-    parser.add_argument("image", type=Path, nargs="+", help="a file of one image or many, or a folder with data.fits")
+    parser.add_argument("image", nargs="+", help=IMAGE_HELP)
     parser.add_argument("--model", required=True, metavar="NAME", help="DATASET/DETECTOR, or a .safetensors file")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write all digits, and what could not be scored")
     parser.add_argument(
-        "--map", type=Path, metavar="FILE", help=f"draw the anomaly maps of the {MAX_MAPPED} highest scores (PNG)"
+        "--csv", type=output_file, metavar="FILE", help="write all digits, and what could not be scored"
     )
-    parser.add_argument("--dataset", default="images", metavar="NAME", help="of an HDF5 file; default: %(default)s")
-    parser.add_argument("--pixel-scale", type=float, metavar="ARCSEC", help="overrides that of the files")
-    for kind, description in COMPANIONS.items():
-        parser.add_argument(
-            f"--{kind}", type=Path, metavar="FITS", help=f"{description}, if not in or next to the file"
-        )
+    parser.add_argument(
+        "--map",
+        type=output_file,
+        metavar="FILE",
+        help=f"draw the anomaly maps of the {MAX_MAPPED} highest scores (PNG)",
+    )
+    add_reading_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print scores; the status is 1 if some image could not be scored."""
+    from oddlens.observations.reading.references import Reference
     from oddlens.pretrained import published_models
     from oddlens.pretrained.apply import score_files
 
+    how = reading(arguments)
+    read = [*arguments.image, *filter(None, how.companions.values()), arguments.model]
+    refuse_overwriting({"--csv": arguments.csv, "--map": arguments.map}, [Reference.parse(name).path for name in read])
     model = published_models.load(arguments.model)
-    companions = {kind: getattr(arguments, kind) for kind in COMPANIONS}
-    entries = []
-    reading = {"dataset": arguments.dataset, "pixel_scale_arcsec": arguments.pixel_scale, "companions": companions}
-    for entry in score_files(model, arguments.image, **reading):
-        if entry.problem:
-            problem = entry.problem if entry.label in entry.problem else f"{entry.label}: {entry.problem}"
-            print(f"oddlens score: {problem}", file=sys.stderr)
-        entries.append(entry)
+    entries = list(score_files(model, arguments.image, how))
     scored = [entry for entry in entries if not entry.problem]
-    print(table(scored))
-    if arguments.csv:
-        write_csv(arguments.csv, entries)
-        print(f"Written: {arguments.csv}")
-    if arguments.map and scored:
-        print(draw_maps(model, scored, arguments.map))
+    lines = [table(scored)]
+    try:  # files first: the reader of the terminal may leave, as `head` does
+        if arguments.csv:
+            write_csv(arguments.csv, entries)
+            lines.append(f"Written: {shown_name(arguments.csv)}")
+        if arguments.map and scored:
+            lines.append(draw_maps(model, scored, arguments.map))
+    finally:
+        for entry in entries:
+            if entry.problem:
+                print(f"oddlens score: {problem_line(entry)}", file=sys.stderr)
+        print(*lines, sep="\n")
     return int(len(scored) < len(entries))
+
+
+def problem_line(entry: "ScoredImage") -> str:
+    """Why an image has no score, with its name."""
+    named = entry.label in entry.problem
+    return printable(entry.problem) if named else f"{shown_name(entry.label)}: {printable(entry.problem)}"
 
 
 def table(scored: Sequence["ScoredImage"]) -> str:
@@ -72,7 +83,7 @@ def table(scored: Sequence["ScoredImage"]) -> str:
     lines = [["image", "score", "false-alarm probability", *findings]]
     lines += [
         [
-            e.label,
+            shown_name(e.label),
             f"{e.score:.4g}",
             one_in(e.false_alarm_probability),
             *(f"{e.findings[name]:.3g}" for name in findings),
@@ -81,12 +92,24 @@ def table(scored: Sequence["ScoredImage"]) -> str:
     ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    notes = [f"{entry.label}: {entry.note}" for entry in scored if entry.note]
-    if notes:
+    return "\n\n".join(filter(None, ["\n".join(rows), _notes(scored)]))
+
+
+def _notes(scored: Sequence["ScoredImage"]) -> str:
+    """How images were prepared, once for all images with equal notes."""
+    labels: dict[str, list[str]] = {}
+    for entry in scored:
+        labels.setdefault(entry.note, []).append(shown_name(entry.label))
+    lines = [f"{_and_more(names)}: {printable(note)}" for note, names in labels.items() if note]
+    if any(entry.matched for entry in scored):
         from oddlens.observations.matching import CAUTION
 
-        notes = ["", *notes, "", CAUTION]
-    return "\n".join([*rows, *notes])
+        lines += ["", CAUTION]
+    return "\n".join(lines)
+
+
+def _and_more(names: Sequence[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def write_csv(path: Path, entries: Sequence["ScoredImage"]) -> None:
@@ -94,13 +117,13 @@ def write_csv(path: Path, entries: Sequence["ScoredImage"]) -> None:
     from oddlens.files.artefacts import atomic_write
 
     findings = next((list(entry.findings) for entry in entries if not entry.problem), [])
-    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "score", "false_alarm_probability", *findings, "note", "problem"])
         for e in entries:
             numbers = [e.score, e.false_alarm_probability, *(e.findings.get(name) for name in findings)]
             cells = ["" if value is None or value != value else f"{value:.9g}" for value in numbers]
-            writer.writerow([e.label, *cells, e.note, e.problem])
+            writer.writerow([shown_name(e.label), *cells, printable(e.note), printable(e.problem)])
 
 
 def draw_maps(model: "PublishedModel", scored: Sequence["ScoredImage"], path: Path) -> str:
@@ -123,8 +146,8 @@ def draw_maps(model: "PublishedModel", scored: Sequence["ScoredImage"], path: Pa
         for k, (line, entry) in enumerate(zip(axes, shown, strict=True)):
             for axis, (title, arrays, colours, scale) in zip(line, panels, strict=True):
                 axis.imshow(arrays[k], cmap=colours, vmin=0, vmax=np.nanmax(scale[k]))
-                axis.set_title(title or f"{entry.label}  {entry.score:.3g}", fontsize=7)
+                axis.set_title(title or f"{shown_name(entry.label)}  {entry.score:.3g}", fontsize=7)
                 axis.set_axis_off()
         figure.tight_layout(pad=0.4)
         style.save(figure, path)
-    return f"Written: {path}" + (f" (the {MAX_MAPPED} highest scores)" if len(scored) > MAX_MAPPED else "")
+    return f"Written: {shown_name(path)}" + (f" (the {MAX_MAPPED} highest scores)" if len(scored) > MAX_MAPPED else "")

@@ -1,4 +1,4 @@
-"""Config files as people write them: reading them, and refusing repeated keys."""
+"""Config files as people write them: which one lies below, reading them, and refusing repeated keys."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -10,8 +10,26 @@ import yaml
 from oddlens.config.merging import laid_over
 from oddlens.schema.config_errors import ConfigError
 
+DEFAULT_CONFIG = Path("config/config.yaml")
+"""The whole config that others are laid over, in the working directory or in the checkout."""
 MERGE_KEY = "tag:yaml.org,2002:merge"
 """YAML's tag of the key `<<`, which may occur several times."""
+
+
+def default_config(checkout: Path) -> Path:
+    """The config that lies below all others: that of the working directory if it has one, else that of the checkout."""
+    return DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else checkout / DEFAULT_CONFIG
+
+
+def replaced_default(checkout: Path) -> str:
+    """A line for errors if the working directory has a default config that is not the checkout's; else empty."""
+    theirs = checkout / DEFAULT_CONFIG
+    if not DEFAULT_CONFIG.is_file() or not theirs.is_file() or DEFAULT_CONFIG.samefile(theirs):
+        return ""
+    return (
+        f"{DEFAULT_CONFIG} here takes the place of the default config, {theirs}, so it must be a whole config. To "
+        "change single keys, give them in another file by --configfile"
+    )
 
 
 def read_config(files: Sequence[Path]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, NonNegativeFloat, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
 
 from oddlens.schema.section import Section
 
@@ -14,6 +14,8 @@ class RealLenses(Section):
     """An index (CSV), a folder with an index or with data.fits, or a FITS file."""
     claimed: Annotated[list[str], Field(default_factory=list)]
     """Lenses with a claimed substructure, besides those that the index marks."""
+    pixel_scale_arcsec: PositiveFloat | None = None
+    """Of an image whose file does not have it. An index has a column for it."""
     annulus_arcsec: Annotated[list[NonNegativeFloat], Field(min_length=2, max_length=2)] | None = None
     """Use only the pixels between these two radii, and fit no lens light."""
 

@@ -11,6 +11,7 @@ from oddlens.config.contamination import Contamination, contamination_errors
 from oddlens.config.dataset import Dataset
 from oddlens.config.detector_row import DetectorRow, fitting_row, row_errors
 from oddlens.config.follow_up import FollowUp, follow_up_errors
+from oddlens.config.inherited_errors import reported_once
 from oddlens.config.merging import mapping, merged
 from oddlens.config.presets import with_presets
 from oddlens.config.publish import publish_errors
@@ -79,6 +80,14 @@ def parse_study(config: dict[str, Any]) -> Study:
     """
     must_be_plain(config)
     sections = {key: _entries(config, key) for key in ("datasets", "detectors")}
+    try:
+        return _resolved(config, sections)
+    except ConfigError as error:
+        raise ConfigError("\n".join(reported_once(str(error).splitlines(), config))) from None
+
+
+def _resolved(config: dict[str, Any], sections: dict[str, Any]) -> Study:
+    """The study of a config, with its named sections."""
     errors, datasets, rows = ErrorCollector(), {}, {}
     common = config.get("training")
     training = merged({}, mapping({} if common is None else common, "training"))
@@ -89,8 +98,8 @@ def parse_study(config: dict[str, Any]) -> Study:
         rows = resolved_rows(sections["detectors"], config.get("only"), config.get("seed"), training)
     errors.raise_collected()
     others = merged({}, {key: value for key, value in config.items() if key not in sections})
-    sections |= {"datasets": datasets, "detectors": rows, "regression": _regression(others, training)}
-    return validated(Study, others | sections)
+    resolved = {"datasets": datasets, "detectors": rows, "regression": _regression(others, training)}
+    return validated(Study, others | resolved)
 
 
 def read_study(files: Sequence[Path]) -> Study:

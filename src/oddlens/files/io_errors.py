@@ -35,6 +35,17 @@ class CannotWrite(OSError):
         return type(self), self.arguments  # joblib pickles it on its way from a worker process
 
 
+def check_writable(path: Path) -> None:
+    """Check that a file can be written in its folder, which exists.
+
+    Raises:
+        CannotWrite: if not.
+    """
+    folder = path.parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CannotWrite(path, errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES)
+
+
 @contextmanager
 def explain_io_errors(path: Path | str) -> Iterator[None]:
     """Replace system errors that keep the block from writing `path` by `CannotWrite`. Other errors pass unchanged.

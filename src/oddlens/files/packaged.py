@@ -3,9 +3,11 @@
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parents[1]
+CHECKOUT = _PACKAGE.parents[1]
+"""The checkout; of a package that is installed by pip, some other folder."""
 
 
 def packaged(folder: str, installed: str) -> Path:
     """A folder of the checkout, or its copy `installed` in the package (pyproject.toml says what is copied)."""
     copy = _PACKAGE / installed
-    return copy if copy.is_dir() else _PACKAGE.parents[1] / folder
+    return copy if copy.is_dir() else CHECKOUT / folder

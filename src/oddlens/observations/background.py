@@ -75,8 +75,8 @@ def measure_background(image: np.ndarray, usable: np.ndarray, pixel_scale_arcsec
 
 
 def sky_level(image: np.ndarray, usable: np.ndarray) -> float:
-    """The mean of the border, with other objects clipped."""
-    return _clipped(image[border(usable)])[0]
+    """The mean of the border, with other objects clipped; 0 if no pixel is usable."""
+    return _clipped(image[border(usable)])[0] if usable.any() else 0.0
 
 
 def _clipped(values: np.ndarray) -> tuple[float, float, float]:

@@ -1,11 +1,10 @@
-"""FITS files: images are read from any file; an `Observation` is written with its noise, PSF and truth.
+"""An `Observation` is written as a FITS file with its noise, PSF and truth.
 
-FITS counts rows from the bottom and shards from the top. Images are therefore flipped on reading and writing, so that
-in any viewer +y points up and +x to the right. Equal contents give equal files, and each HDU has its checksum.
+FITS counts rows from the bottom and shards from the top. Images are therefore flipped, so that in any viewer +y points
+up and +x to the right. Equal contents give equal files, and each HDU has its checksum.
 """
 
 import textwrap
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +15,6 @@ from astropy.io import fits
 BUNIT = "electron/s"
 UNITLESS_MAPS = ("PSF", "KAPPADIF")
 """Maps that are not in units of `BUNIT`."""
-COMPANION_EXTENSIONS = {"PSF": "psf", "NOISE": "noise", "ERR": "noise", "MASK": "mask"}
-"""Common names of extensions that belong to the images of the same file, and their kinds."""
-NON_SCIENCE_EXTENSIONS = {*COMPANION_EXTENSIONS, "NOISEFREE", "TWIN", "KAPPADIF", "DQ", "WHT", "VAR"}
-"""Extensions that are not observed images."""
-MAX_SIDE_PIXELS = 2048
-"""The longest side of an image that is read."""
 COMMENTS = {
     "NOISE": "standard deviation of the noise",
     "PSF": "point-spread function at the pixels' scale, sum 1",
@@ -47,52 +40,6 @@ class Observation:
     tables: Mapping[str, Mapping[str, np.ndarray]] = field(default_factory=dict)
     """Table extensions by name; columns are scalars or [slots]."""
     comments: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class FitsImages:
-    """The images of one HDU of a FITS file. Row 0 is the top."""
-
-    name: str
-    """In upper case; may be empty for the primary HDU."""
-    images: np.ndarray  # [n, h, w], numbers of any type
-    header: fits.Header
-
-
-def read(path: Path) -> list[FitsImages]:
-    """The images and cubes of images in a FITS file.
-
-    Raises:
-        FileNotFoundError: if the file does not exist.
-        ValueError: if it cannot be read, has no image, or has one that is too large.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        # astropy warns of headers that deviate from the standard. Deviations that matter raise an error.
-        with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as file:
-            hdus = [hdu for hdu in file if hdu.is_image and len(hdu.shape) in (2, 3) and 0 not in hdu.shape]
-            sides = [max(hdu.shape[-2:]) for hdu in hdus]
-            images = [
-                FitsImages(hdu.name.upper(), np.flip(np.atleast_3d(hdu.data.T).T, -2), hdu.header)
-                for hdu in hdus
-                if max(sides) <= MAX_SIDE_PIXELS
-            ]
-    except Exception as error:  # astropy raises errors of many types for damaged files
-        raise ValueError(f"{path} cannot be read as FITS ({' '.join(str(error).split())})") from error
-    if not hdus:
-        raise ValueError(f"{path} has no two-dimensional image: give a file with one")
-    if not images:
-        raise ValueError(too_large(path, max(sides)))
-    return images
-
-
-def too_large(path: Path, side: int) -> str:
-    """The error message for an image with too many pixels."""
-    return (
-        f"{path} has an image of {side} pixels on a side; at most {MAX_SIDE_PIXELS} are allowed: cut out about "
-        "10 arcsec around the lens"
-    )
 
 
 def write(path: Path | str, observation: Observation) -> None:

@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from oddlens.observations import image_files
 from oddlens.observations.background import Background, border, measure_background, sky_level
 from oddlens.observations.centre import find_centre
-from oddlens.observations.image_files import DATA_FILE
 from oddlens.observations.lens_index import LensEntry
 from oddlens.observations.masks import CORE_ARCSEC, check_lens_is_visible, unusable_pixels
+from oddlens.observations.reading import image_files
+from oddlens.observations.reading.image_files import DEFAULT_READING, ImageStack, Reading
+from oddlens.observations.reading.neighbours import DATA_FILE
+from oddlens.observations.reading.pixel_scale import SCALE_HELP
+from oddlens.observations.reading.references import Reference
 
 SPOT_ARCSEC, SPOT_SIGMA, SPOT_CONTRAST = 0.3, 10, 10
 """A pixel is a cosmic ray or a star if it is `SPOT_CONTRAST` times as bright as the median of a box of `SPOT_ARCSEC`,
@@ -56,23 +59,33 @@ class Frame:
 # --- files -----------------------------------------------------------------------------------------------------------
 
 
-def read_frame(path: Path, pixel_scale_arcsec: float | None = None, **companions: Path | None) -> Frame:
-    """The frame of a file, or of data.fits in a folder; see `image_files.read` for the arguments.
+def read_frame(reference: str | Path, reading: Reading = DEFAULT_READING) -> Frame:
+    """The frame of a reference to one image: a file, a part of it, or a folder (`image_files.read`).
 
     Bright spots are not masked here.
 
     Raises:
         FileNotFoundError, ValueError: if a file is missing or unsuitable, or if the pixel scale is unknown.
     """
-    stacks = list(image_files.read(path, pixel_scale_arcsec=pixel_scale_arcsec, companions=companions))
-    if (count := sum(len(stack.labels) for stack in stacks)) > 1:
-        raise ValueError(f"{path} has {count} images, one is expected: choose by path#NAME in an index (docs/real.md)")
-    stack = stacks[0]
+    stack = image_files.read_single(reference, reading)
     if stack.pixel_scale_arcsec is None:
-        raise ValueError(f"{path}: the pixel scale is unknown. {image_files.SCALE_HELP}")
+        raise ValueError(f"{reference}: the pixel scale is unknown. {SCALE_HELP}")
+    path = Reference.parse(reference).path
     in_folder = path.parent.resolve().name if path.name == DATA_FILE else path.stem
     name = path.resolve().name if path.is_dir() else in_folder
-    return make_frame(name, stack.images[0], stack.pixel_scale_arcsec, **stack.companions)
+    return frame_of(stack, 0, name)
+
+
+def frame_of(stack: ImageStack, k: int, name: str, lens_light: np.ndarray | None = None) -> Frame:
+    """The frame of an image of a stack; its notes say what belongs to it.
+
+    Raises:
+        ValueError: see `make_frame`.
+    """
+    assert stack.pixel_scale_arcsec is not None
+    arrays = stack.companions.of_image(k, len(stack.images))
+    frame = make_frame(name, stack.images[k], stack.pixel_scale_arcsec, lens_light=lens_light, **arrays)
+    return replace(frame, notes=(*stack.companions.notes, *frame.notes))
 
 
 def read_lens(entry: LensEntry) -> Frame:
@@ -83,21 +96,20 @@ def read_lens(entry: LensEntry) -> Frame:
     """
     if entry.problem:
         raise ValueError(entry.problem)
-    single = Path(entry.paths["data"])
-    frame = _read_indexed(entry) if entry.indexed else read_frame(single, entry.pixel_scale_arcsec)
+    if entry.indexed:
+        frame = _read_indexed(entry)
+    else:
+        frame = read_frame(entry.paths["data"], Reading(pixel_scale_arcsec=entry.pixel_scale_arcsec))
     return mask_bright_spots(replace(frame, name=entry.label, annulus_arcsec=entry.annulus_arcsec))
 
 
 def _read_indexed(entry: LensEntry) -> Frame:
-    assert entry.pixel_scale_arcsec is not None
-    arrays = {kind: image_files.read_one(path) for kind, path in entry.paths.items()}
-    if "psf" in arrays:
-        arrays["psf"] = image_files.unit_psf(entry.paths["psf"], arrays["psf"])
-    image = arrays.pop("data")
-    sky = sky_level(image, np.isfinite(image)) if np.isfinite(image).any() else 0.0
-    if "noise" not in arrays and (noise := image_files.poisson_noise(entry.paths["data"], image - sky)) is not None:
-        arrays["noise"] = noise
-    return make_frame(entry.label, image, entry.pixel_scale_arcsec, **arrays)
+    """The frame of files that an index names; other files next to them are not used."""
+    named = {kind: Path(path) for kind, path in entry.paths.items() if kind not in ("data", "lens_light")}
+    reading = Reading(pixel_scale_arcsec=entry.pixel_scale_arcsec, companions=named, neighbours=False)
+    stack = image_files.read_single(entry.paths["data"], reading)
+    light = image_files.read_single(entry.paths["lens_light"]).images[0] if "lens_light" in entry.paths else None
+    return frame_of(stack, 0, entry.label, light)
 
 
 # --- masks and noise -------------------------------------------------------------------------------------------------

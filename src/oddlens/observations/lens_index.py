@@ -7,29 +7,36 @@ noise, psf, mask, lens_light     images that belong to `data`
 claim (or claimed)               marks a lens for which somebody claims substructure
 
 Paths are relative to the index. `path#NAME` is an extension of a FITS file or a data set of an HDF5 file. Other columns
-are ignored.
+are ignored. `oddlens.observations.index_table` says which files are read.
 """
 
-import csv
 import itertools
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from oddlens.files.names import printable
+from oddlens.files.progress import say
+from oddlens.observations.index_table import Row, read_table
+from oddlens.observations.reading import neighbours
+from oddlens.observations.reading.references import Reference
+from oddlens.observations.reading.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
 from oddlens.schema.config_errors import nearest
 
 INDEX_NAME = "index.csv"
 """The name of the index of a folder."""
+INDEX_SUFFIXES = (".csv", ".tsv")
 REQUIRED_COLUMNS = ("name", "pixel_scale_arcsec", "data")
 FILE_COLUMNS = ("data", "noise", "psf", "mask", "lens_light")
 CLAIM_COLUMNS = ("claim", "claimed")
 NO_CLAIM = ("", "0", "false", "no", "none", "n")
 """Values of the claim columns, in lower case, that claim nothing."""
-MAX_BYTES = 1_000_000
-"""The largest index that is read."""
-MAX_PIXEL_SCALE_ARCSEC = 10
+COLUMNS = {*REQUIRED_COLUMNS, "band", *FILE_COLUMNS, *CLAIM_COLUMNS}
+MAX_SLUG = 100
+"""Characters of a name of a file, which with a suffix has at most 255."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +57,19 @@ class LensEntry:
     annulus_arcsec: tuple[float, float] | None = None
     """Inner and outer radius. If given, pixels outside this annulus are ignored, and no lens light is fitted."""
     problem: str = ""
-    """The error in its row of the index."""
+    """The errors in its row of the index."""
 
     @property
     def slug(self) -> str:
         """The label as the name of a file."""
-        return re.sub(r"[^A-Za-z0-9+-]+", "_", self.label).strip("_") or "lens"
+        return slug(self.label)
+
+
+def slug(text: str) -> str:
+    """A text as the name of a file."""
+    name = re.sub(r"[^A-Za-z0-9+-]+", "_", text).strip("_")
+    half = MAX_SLUG // 2
+    return (name if len(name) <= MAX_SLUG else f"{name[:half]}_{name[-half:]}") or "lens"
 
 
 def read_lenses(
@@ -72,15 +86,16 @@ def read_lenses(
         name: of the object, if there is no index.
         claimed: objects with a claimed substructure, in addition to those that the index marks.
         annulus_arcsec: see `LensEntry`.
-        pixel_scale_arcsec: of the image, if there is no index.
+        pixel_scale_arcsec: of the image. An index has a column for it.
 
     Raises:
-        FileNotFoundError, ValueError: if the index cannot be read, or if no object has a name in `claimed`. An error in
-            one row of the index is the `problem` of its entry instead.
+        FileNotFoundError, ValueError: if the index cannot be read, if it gets a pixel scale, or if no object has a name
+            in `claimed`. Errors in one row of the index are the `problem` of its entry instead.
     """
-    index = _index(path)
-    single = LensEntry(name, {"data": str(path)}, pixel_scale_arcsec=pixel_scale_arcsec, indexed=False)
-    entries = list(_rows(index)) if index else [single]
+    index = index_at(path)
+    refuse_second_scale(path, pixel_scale_arcsec)
+    single = LensEntry(printable(name), {"data": str(path)}, pixel_scale_arcsec=pixel_scale_arcsec, indexed=False)
+    entries = _entries(index) if index else [single]
     known = sorted({entry.object for entry in entries})
     for claim in claimed:
         if claim not in known:
@@ -91,21 +106,42 @@ def read_lenses(
     ]
 
 
+def refuse_second_scale(path: Path, pixel_scale_arcsec: float | None) -> None:
+    """Refuse a pixel scale for an index.
+
+    Raises:
+        ValueError: if there is an index and a pixel scale.
+    """
+    if (index := index_at(path)) and pixel_scale_arcsec is not None:
+        raise ValueError(f"{index} has a column of pixel scales: do not give another one ({pixel_scale_arcsec:g})")
+
+
 def input_files(path: Path) -> list[Path]:
-    """The index or the image at a path, and the existing files that the index names."""
-    index = _index(path)
+    """The index or the image at a path, and the existing files that belong to it.
+
+    Raises:
+        ValueError: if the index exists and cannot be read.
+    """
+    index = index_at(path)
     if index is None:
-        return [path / "data.fits" if path.is_dir() else path]
+        return _image_files(path)
     try:
-        named = [file_of(reference) for entry in _rows(index) for reference in entry.paths.values()]
-    except (OSError, ValueError):  # the job that reads the index reports the error
+        rows = read_table(index, REQUIRED_COLUMNS, COLUMNS).rows
+        named = [Reference.parse(reference).path for row in rows for reference in _paths(index, row).values()]
+    except FileNotFoundError:  # another job may make it
         named = []
-    return [index, *dict.fromkeys(file for file in named if file.is_file())]
+    return [index, *dict.fromkeys(file for file in named if os.path.isfile(file))]
 
 
-def file_of(reference: str) -> Path:
-    """The file of `path` or `path#NAME`."""
-    return Path(reference if Path(reference).is_file() else reference.rpartition("#")[0] or reference)
+def _image_files(path: Path) -> list[Path]:
+    """The image at a path, and the files next to it that belong to it."""
+    path = Reference.parse(path).path
+    try:
+        image = neighbours.images_of(path)[0] if path.is_dir() else path
+        belonging, _ = neighbours.companions_of(image)
+    except (OSError, ValueError):  # the job that reads the image reports the error
+        return [path / neighbours.DATA_FILE if path.is_dir() else path]
+    return [image, *(file for files in belonging.values() for file in files)]
 
 
 def with_unique_labels(entries: Iterable[LensEntry]) -> list[LensEntry]:
@@ -121,57 +157,60 @@ def with_unique_labels(entries: Iterable[LensEntry]) -> list[LensEntry]:
     return labelled
 
 
-def _index(path: Path) -> Path | None:
+def index_at(path: Path) -> Path | None:
     """The index at a path: the file itself or the index of a folder; None if there is none."""
-    if path.suffix.lower() == ".csv":
+    if path.suffix.lower() in INDEX_SUFFIXES:
         return path
     return path / INDEX_NAME if (path / INDEX_NAME).is_file() else None
 
 
-def _rows(index: Path) -> Iterator[LensEntry]:
-    columns, rows = _read_csv(index)
-    for number, row in enumerate(rows, 2):
-        yield _entry(index, number, {column: (row[column] or "").strip() for column in columns})
+def _entries(index: Path) -> list[LensEntry]:
+    table = read_table(index, REQUIRED_COLUMNS, COLUMNS)
+    if table.reading:
+        say(f"{printable(str(index))}: {table.reading}")
+    return [_entry(index, row) for row in table.rows]
 
 
-def _read_csv(index: Path) -> tuple[list[str], list[dict[str, str]]]:
-    if not index.is_file():
-        raise FileNotFoundError(f"there is no file {index}")
-    if index.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{index} has more than {MAX_BYTES:,} bytes: an index has one short line for each image")
-    try:
-        with index.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="")
-            columns, rows = list(reader.fieldnames or []), list(reader)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise ValueError(f"{index} cannot be read as CSV ({error})") from error
-    if missing := [column for column in REQUIRED_COLUMNS if column not in columns]:
-        raise ValueError(f"{index} has no column '{missing[0]}'. {nearest(missing[0], columns)}")
-    if not rows:
-        raise ValueError(f"{index} has a header but no rows: add one row for each image")
-    return columns, rows
+def _paths(index: Path, row: Row) -> dict[str, str]:
+    return {kind: str(index.parent / row.values[kind]) for kind in FILE_COLUMNS if row.values.get(kind)}
 
 
-def _entry(index: Path, number: int, values: Mapping[str, str]) -> LensEntry:
-    """The entry of one line of an index."""
+def _entry(index: Path, row: Row) -> LensEntry:
+    """The entry of one row of an index."""
+    values, paths = row.values, _paths(index, row)
     name = " ".join("".join(c if c.isprintable() else " " for c in values["name"]).split())
-    band = "".join(c for c in values.get("band", "") if c.isprintable())
-    scale, problem = _scale(values["pixel_scale_arcsec"]), ""
-    if not name or not values["data"]:
-        problem = f"{index}, line {number}: '{REQUIRED_COLUMNS[0] if not name else REQUIRED_COLUMNS[2]}' is empty"
-    elif scale is None:
-        problem = (
-            f"{index}, line {number}: pixel_scale_arcsec is '{values['pixel_scale_arcsec'][:40]}': it must be a number "
-            f"above 0 and below {MAX_PIXEL_SCALE_ARCSEC} arcsec"
-        )
+    problems = [row.problem] if row.problem else list(_problems(name, values, paths))
+    problems += [row.doubt] if row.doubt and problems else []
     return LensEntry(
-        object=name or f"line {number}",
-        paths={kind: str(index.parent / values[kind]) for kind in FILE_COLUMNS if values.get(kind)},
-        band=band,
-        pixel_scale_arcsec=scale,
+        object=name or f"line {row.line}",
+        paths=paths,
+        band="".join(c for c in values.get("band", "") if c.isprintable()),
+        pixel_scale_arcsec=_scale(values["pixel_scale_arcsec"]),
         claimed=any(values.get(column, "").lower() not in NO_CLAIM for column in CLAIM_COLUMNS),
-        problem=problem,
+        problem=f"{index}, line {row.line}: {'; '.join(problems)}" if problems else "",
     )
+
+
+def _problems(name: str, values: Mapping[str, str], paths: Mapping[str, str]) -> Iterator[str]:
+    """All that is wrong with a row."""
+    if not name:
+        yield "'name' is empty"
+    written = values["pixel_scale_arcsec"]
+    if _scale(written) is None:
+        point = written.replace(",", ".")
+        decimal = f": write a decimal point, {point}" if point != written and _scale(point) else ""
+        yield (
+            f"pixel_scale_arcsec is '{written[:40]}': it must be a number above 0 and below {MAX_PIXEL_SCALE_ARCSEC} "
+            f"arcsec{decimal}"
+        )
+    if "data" not in paths:
+        yield "'data' is empty"
+    # `isfile` is also false for names that no file can have.
+    missing = [
+        f"{kind} {values[kind]}" for kind, path in paths.items() if not os.path.isfile(Reference.parse(path).path)
+    ]
+    if missing:
+        yield f"there is no file: {', '.join(missing)} (relative to the index)"
 
 
 def _scale(text: str) -> float | None:
@@ -179,4 +218,4 @@ def _scale(text: str) -> float | None:
         scale = float(text)
     except ValueError:
         return None
-    return scale if 0 < scale < MAX_PIXEL_SCALE_ARCSEC else None
+    return scale if 0 < scale < MAX_PIXEL_SCALE_ARCSEC and "_" not in text else None

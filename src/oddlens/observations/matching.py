@@ -11,9 +11,9 @@ import numpy as np
 from oddlens.data.randomness import stream
 from oddlens.lensing.camera import noise_sigma
 from oddlens.observations.frames import Frame, lens_centre
-from oddlens.observations.image_files import SCALE_TOLERANCE
 from oddlens.observations.lens_light import lens_light, subtract_lens_light
 from oddlens.observations.masks import CORE_ARCSEC
+from oddlens.observations.reading.pixel_scale import SCALE_TOLERANCE
 from oddlens.observations.resampling import target_psf, to_camera
 from oddlens.observations.target import BRIGHTNESS_PERCENTILE, Target
 

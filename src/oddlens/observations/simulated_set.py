@@ -53,7 +53,7 @@ class SimulatedSet:
         """
         paths = sorted((study / "shards" / dataset / "validation" / SMOOTH).glob("*.h5"))
         if not paths:
-            raise FileNotFoundError(f"{study} has no validation images of '{dataset}': run `make study` first")
+            raise FileNotFoundError(f"{study} has no validation images of '{dataset}': run the study again")
         validation = [shards.read(path) for path in paths]
         target = Target.from_shards(validation)
         folder = study / "shards" / dataset / "test"

@@ -1,15 +1,16 @@
 """Score the images of files by a published model. An image that cannot be scored gets the reason instead."""
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from oddlens.detectors.interface.image_module import MAX_SCALE_RATIO
-from oddlens.observations import image_files
-from oddlens.observations.image_files import SCALE_HELP, SCALE_TOLERANCE, ImageStack
+from oddlens.observations.reading import image_files
+from oddlens.observations.reading.image_files import DEFAULT_READING, ImageStack, Reading
+from oddlens.observations.reading.pixel_scale import SCALE_HELP, SCALE_TOLERANCE
+from oddlens.observations.units import check_set, unit_problems
 from oddlens.pretrained.published_models import PublishedModel
 
 BATCH_SIZE = 2048
@@ -24,7 +25,9 @@ class ScoredImage:
     image: np.ndarray | None = None
     """The input of the model, [pixels, pixels]."""
     note: str = ""
-    """How the image was brought to the geometry of the model; empty if it was not changed."""
+    """How the image was brought to the geometry of the model, or what was assumed; empty if neither."""
+    matched: bool = False
+    """Whether it is a real frame that was changed to look like an image of the model."""
     problem: str = ""
     score: float = float("nan")
     false_alarm_probability: float = float("nan")
@@ -32,69 +35,78 @@ class ScoredImage:
     findings: dict[str, float] = field(default_factory=dict)
 
 
-def score_files(model: PublishedModel, paths: Sequence[Path], **reading: Any) -> Iterator[ScoredImage]:
-    """Score all images of some files, in order; `reading` are the keywords of `image_files.read`."""
+def score_files(
+    model: PublishedModel, references: Sequence[str | Path], reading: Reading = DEFAULT_READING
+) -> Iterator[ScoredImage]:
+    """Score all images of some files, of parts of them, or of folders (`image_files.read`), in order."""
     batch: list[ScoredImage] = []
-    for path in paths:
+    for reference in references:
         try:
-            for stack in image_files.read(path, **reading):
+            for stack in image_files.read(reference, reading):
                 for entry in _prepared(model, stack):
                     batch.append(entry)
                     if len(batch) == BATCH_SIZE:
                         yield from _scored(model, batch)
                         batch = []
         except (OSError, ValueError) as error:
-            batch.append(ScoredImage(str(path), problem=str(error)))
+            batch.append(ScoredImage(str(reference), problem=str(error)))
     yield from _scored(model, batch)
 
 
 def _prepared(model: PublishedModel, stack: ImageStack) -> Iterator[ScoredImage]:
-    """The images of a stack in the geometry of the model, unchanged if they have it already.
-
-    Raises:
-        ValueError: if they have another shape and an unknown pixel scale.
-    """
+    """The images of a stack in the geometry of the model, unchanged if they have it already."""
     shape, scale, wanted = stack.images.shape[1:], stack.pixel_scale_arcsec, model.pixel_scale_arcsec
-    same_shape = shape == (model.pixels, model.pixels)
-    if scale is None and not same_shape:
-        raise ValueError(
-            f"{shape[0]} x {shape[1]} pixels of unknown scale, and {model.name} takes {model.pixels} x {model.pixels} "
-            f'of {wanted:g}". {SCALE_HELP}'
-        )
-    same_geometry = same_shape and (scale is None or abs(scale / wanted - 1) <= SCALE_TOLERANCE)
-    for label, image in zip(stack.labels, stack.images, strict=True):
-        note = ""
+    as_is = shape == (model.pixels, model.pixels) and (scale is None or abs(scale / wanted - 1) <= SCALE_TOLERANCE)
+    try:
+        if stack.problem:
+            raise ValueError(stack.problem)
+        if scale is None and not as_is:
+            raise ValueError(
+                f"{shape[0]} x {shape[1]} pixels of unknown scale, and {model.name} takes {model.pixels} x "
+                f'{model.pixels} of {wanted:g}". {SCALE_HELP}'
+            )
+        if as_is:
+            check_set(stack.images)
+    except ValueError as error:
+        yield ScoredImage(stack.label, problem=str(error))
+        return
+    problems = unit_problems(stack.images, model.expected_pixels) if as_is else itertools.repeat("")
+    for k, (label, image, problem) in enumerate(zip(stack.labels, stack.images, problems, strict=as_is)):
         try:
-            if scale is None or same_geometry:
-                image = np.asarray(image, np.float32)
+            if as_is:
+                image, note = np.asarray(image, np.float32), _assumption(model, stack)
             else:
                 # They import astropy.modeling, which only real frames need.
-                from oddlens.observations.frames import make_frame
+                from oddlens.observations.frames import frame_of
                 from oddlens.observations.matching import match_frame
 
-                frame = make_frame(label, image, scale, **stack.companions)
-                matched = match_frame(frame, model.target)
+                matched = match_frame(frame_of(stack, k, label), model.target)
                 image, note = matched.image, matched.description
-            _check(model, image)
-            yield ScoredImage(label, image, note)
+            _check(model, image, problem)
+            yield ScoredImage(label, image, note, matched=not as_is)
         except (ValueError, RuntimeError) as error:  # RuntimeError: a fit of the lens light failed
             yield ScoredImage(label, problem=str(error))
 
 
-def _check(model: PublishedModel, image: np.ndarray) -> None:
-    """Raise a ValueError if the pixels of an image are not finite or not in electrons / s."""
-    finite = image[np.isfinite(image)]
-    if not len(finite) or np.isinf(image).any() or (len(finite) < image.size and not model.detector.masks):
+def _assumption(model: PublishedModel, stack: ImageStack) -> str:
+    """What is assumed of FITS images without a pixel scale; arrays are in the geometry of the model by definition."""
+    if stack.pixel_scale_arcsec is not None or not stack.has_header:
+        return ""
+    return (
+        f'The file has no pixel scale; its pixels are taken to be those of {model.name}, {model.pixel_scale_arcsec:g}".'
+    )
+
+
+def _check(model: PublishedModel, image: np.ndarray, problem: str) -> None:
+    """Raise a ValueError if the pixels of an image are not finite, or with the problem of their unit."""
+    finite = np.isfinite(image)
+    if not finite.any() or np.isinf(image).any() or not (finite.all() or model.detector.masks):
         raise ValueError(
-            f"{image.size - len(finite)} of its {image.size} pixels are not finite, which {model.name} does not "
+            f"{np.sum(~finite)} of its {image.size} pixels are not finite, which {model.name} does not "
             "support: give a larger cut-out with its pixel scale, or fill them"
         )
-    peak, usual = float(finite.max()), float(model.detector.scale)
-    if not 1 / MAX_SCALE_RATIO < peak / usual < MAX_SCALE_RATIO:
-        raise ValueError(
-            f"its brightest pixel is {peak:.3g}, but those of {model.name} are about {usual:.3g} electrons / s: "
-            "convert it to that unit"
-        )
+    if problem:
+        raise ValueError(problem)
 
 
 def _scored(model: PublishedModel, batch: list[ScoredImage]) -> Iterator[ScoredImage]:

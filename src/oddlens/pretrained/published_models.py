@@ -19,6 +19,8 @@ from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import Detector
 from oddlens.detectors.interface.capabilities import MapsAnomalies, Reconstructs
 from oddlens.files.packaged import packaged
+from oddlens.observations.units import ExpectedPixels, check_set, unit_problems
+from oddlens.pretrained.array_inputs import as_images, as_numbers
 from oddlens.statistics.false_alarm import false_alarm
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ MINI_SET = "mini.h5"
 SUFFIX = ".safetensors"
 TOLERANCE = 0.01
 """Largest difference between equal scores, in units of the standard deviation of smooth lenses' scores."""
+
+CAMERA_PRIORS = ("exposure_s", "sky_per_arcsec2", "zero_point_mag", "read_noise_electrons")
+"""Keys of a camera that the noise depends on. They are mappings if they vary between images."""
 
 
 @dataclass(frozen=True)
@@ -62,25 +67,55 @@ class PublishedModel:
         """Scores [n] of smooth validation lenses."""
         return np.array(self.card["smooth_scores"], np.float32)
 
-    def score(self, images: np.ndarray) -> np.ndarray:
+    @cached_property
+    def expected_pixels(self) -> ExpectedPixels:
+        """Brightness and noise of its images. The noise is unknown if the camera varies or correlates it."""
+        scale, gain, background = (float(getattr(self.detector, name)) for name in ("scale", "gain", "background"))
+        camera = self.card["target"]["camera"]
+        varies = any(isinstance(camera.get(name), dict) for name in CAMERA_PRIORS)
+        if varies or camera["noise"] != "poisson" or camera.get("noise_correlation_pixels"):
+            return ExpectedPixels(scale)
+        return ExpectedPixels(scale, gain * scale, background * scale**2)
+
+    def score(self, images: Any) -> np.ndarray:
         """Anomaly scores [n], float32, of images [n, pixels, pixels] in electrons / s; higher is more anomalous.
 
+        Args:
+            images: an array, a tensor of any device, or a list of them. One image [pixels, pixels] gives one score,
+                [1]. Masked pixels become NaN.
+
         Raises:
-            ValueError: if the images have another shape or hold values that the detector does not take.
+            ValueError: if the images have another shape, are not in electrons / s (`oddlens.observations.units`), or
+                hold values that the detector does not take. `detector.score` does not check the unit of each image.
         """
-        return self.detector.score(images)
+        stack = as_images(images, self.pixels, self.detector.masks)
+        check_set(stack)
+        for k, problem in enumerate(unit_problems(stack, self.expected_pixels)):
+            if problem:
+                raise ValueError(f"image {k}: {problem}")
+        return self.detector.score(stack)
 
-    def anomaly_maps(self, images: np.ndarray) -> np.ndarray | None:
-        """Anomaly maps of images [n, pixels, pixels], same shape; None if the detector has none."""
-        return self.detector.anomaly_maps(images) if isinstance(self.detector, MapsAnomalies) else None
+    def anomaly_maps(self, images: Any) -> np.ndarray | None:
+        """Anomaly maps [n, pixels, pixels] of images as `score` takes them; None if the detector has none."""
+        stack = as_images(images, self.pixels, self.detector.masks)
+        return self.detector.anomaly_maps(stack) if isinstance(self.detector, MapsAnomalies) else None
 
-    def reconstructions(self, images: np.ndarray) -> np.ndarray | None:
-        """Reconstructions of images [n, pixels, pixels], same shape and unit; None if the detector has none."""
-        return self.detector.reconstructions(images) if isinstance(self.detector, Reconstructs) else None
+    def reconstructions(self, images: Any) -> np.ndarray | None:
+        """Reconstructions [n, pixels, pixels] of images as `score` takes them; None if the detector has none."""
+        stack = as_images(images, self.pixels, self.detector.masks)
+        return self.detector.reconstructions(stack) if isinstance(self.detector, Reconstructs) else None
 
-    def false_alarm_probability(self, scores: np.ndarray) -> np.ndarray:
-        """The probability [m] that a smooth lens scores as high as `scores` [m] or higher."""
-        return false_alarm(scores, self.smooth_scores)
+    def false_alarm_probability(self, scores: Any) -> Any:
+        """The probability that a smooth lens scores as high as `scores` or higher.
+
+        One score gives a float, an array, a tensor or a list of scores gives an array of its shape.
+
+        Raises:
+            ValueError: if the scores are no numbers.
+        """
+        array = as_numbers(scores, "scores")
+        probability = false_alarm(np.atleast_1d(array), self.smooth_scores)
+        return probability if array.ndim else float(probability[0])
 
     def difference(self, scores: np.ndarray, expected: np.ndarray) -> float:
         """The largest difference of two sets of scores, in standard deviations of smooth lenses' scores."""
@@ -148,7 +183,7 @@ def verify(name: str, folder: Path = FOLDER) -> tuple[str, bool]:
     if card.read_text() != text(model.card):
         return f"{model.name}: {card} differs from the card in {path}", False
     expected = model.card["mini"]["scores"]
-    difference = model.difference(model.score(read_arrays(mini)[0]["images"]), expected)
+    difference = model.difference(model.detector.score(read_arrays(mini)[0]["images"]), expected)
     return (
         f"{model.name}: scores of {len(expected)} images differ by at most {difference:.1g} standard deviations of "
         "smooth lenses' scores",

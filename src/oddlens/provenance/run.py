@@ -1,6 +1,5 @@
 """Files that a whole run writes: the config before the first job, and Snakemake's own report after the last one."""
 
-import errno
 import os
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from typing import Any
 import yaml
 
 from oddlens.files.artefacts import atomic_write
-from oddlens.files.io_errors import CannotWrite, explain_io_errors
+from oddlens.files.io_errors import check_writable, explain_io_errors
 
 
 def begin(study: Path, config: Mapping[str, Any]) -> None:
@@ -23,9 +22,7 @@ def begin(study: Path, config: Mapping[str, Any]) -> None:
     with atomic_write(study / "config.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(dict(config), sort_keys=False))
     for folder, _, _ in os.walk(study):
-        if not os.access(folder, os.W_OK | os.X_OK):
-            read_only = os.statvfs(folder).f_flag & os.ST_RDONLY
-            raise CannotWrite(Path(folder, "*"), errno.EROFS if read_only else errno.EACCES)
+        check_writable(Path(folder, "*"))
 
 
 def finish(study: Path, snakefile: str, log: Path) -> None:
@@ -38,7 +35,7 @@ def finish(study: Path, snakefile: str, log: Path) -> None:
     command = [sys.executable, "-m", "snakemake", "--nolock", "--snakefile", snakefile]
     with explain_io_errors(log), log.open("w") as output, atomic_write(study / "workflow.html") as temporary:
         page = temporary.with_suffix(".html")  # Snakemake accepts no other suffix
-        command += ["--configfile", str(study / "config.yaml"), "--report", str(page)]
+        command += ["--configfile", str(study / "config.yaml"), "--replace-workflow-config", "--report", str(page)]
         try:
             subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=True)
             page.replace(temporary)

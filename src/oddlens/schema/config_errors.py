@@ -79,6 +79,12 @@ def must_be_plain(config: Any) -> None:
             for key in value:
                 if not _is_line(key) or not key:
                     raise ConfigError(f"{place}: its keys must be names (got {_shown_integer(key)})")
+                if ":" in key:
+                    name, _, rest = key.partition(":")
+                    raise ConfigError(
+                        f"{place}: '{key[:MAX_SHOWN]}' is one word for YAML, which needs a blank after the colon: "
+                        f"{name}: {rest[:MAX_SHOWN]}"
+                    )
             todo += [((*above, key), entry) for key, entry in value.items()]
         elif isinstance(value, list):
             todo += [((*above, str(k)), entry) for k, entry in enumerate(value)]
@@ -149,6 +155,10 @@ def _messages(model: type[Section], detail: Any, where: str, extra: list[str]) -
 def _unknown(key: str, known: list[str]) -> str:
     if RENAMED.get(key) in known:
         return f"this key was renamed to '{RENAMED[key]}'"
+    first, *others = key.split(".")
+    if others and first in known:
+        nested = "".join(f"{{{part}: " for part in others) + "..." + "}" * len(others)
+        return f"a key inside a section is nested: {first}: {nested}"
     return f"unknown key. {nearest(key, known)}"
 
 

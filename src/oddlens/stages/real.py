@@ -7,28 +7,24 @@ and the others are processed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from oddlens.config import comparison
-from oddlens.config.study import parse_study
 from oddlens.detectors.evaluation.best_images import BestImages
 from oddlens.detectors.evaluation.row_models import RowModel, load_row_model
-from oddlens.files.progress import say
-from oddlens.observations.lens_index import LensEntry, read_lenses, with_unique_labels
-from oddlens.observations.matching import CAUTION
+from oddlens.observations.hints import CONFIG_WORDING
+from oddlens.observations.lens_index import LensEntry, with_unique_labels
 from oddlens.observations.real_lenses import RealLens, match_lenses, one_line
 from oddlens.observations.simulated_set import NoisyTwins, SimulatedSet
 from oddlens.results.figures import style
 from oddlens.results.figures.real import derived_panel, percentiles_text, real_lens_figure
-from oddlens.results.tables.real import NOISE_COLUMNS, claims_table, problem_lines
+from oddlens.results.tables.real import NOISE_COLUMNS
 from oddlens.results.tables.real_noise import compare_noise
-from oddlens.results.tables.real_scores import identity, score_lines, scores_table, scores_text
+from oddlens.results.tables.real_scores import identity, score_lines, scores_table
 from oddlens.results.tables.result_files import write_result
 
 
@@ -87,7 +83,6 @@ class RealScores:
     def add_problem(self, row: str, seed: int, error: Exception) -> None:
         """Add a line that says why a model cannot score the lenses."""
         self.lines.append({"dataset": self.dataset, "detector": row, "seed": seed, "problem": one_line(error)})
-        say(f"{row}, seed {seed}: {one_line(error)}")
 
     def write_figures(self, folder: Path, table: pd.DataFrame) -> None:
         """Write a figure of each lens; `table` is the table of scores."""
@@ -111,6 +106,7 @@ def score_real(
     table_path: Path | str,
     noise_path: Path | str,
     figures_path: Path | str,
+    wording: Mapping[str, str] = CONFIG_WORDING,
 ) -> pd.DataFrame:
     """Score lenses by all models of a data set. Write the scores, the comparison of noise, and a figure of each lens.
 
@@ -118,11 +114,12 @@ def score_real(
         study: its folder.
         rows: see `oddlens.config.comparison.scorers`.
         seeds: of the models; those of the first seed score the test images with real noise, and make the figures.
+        wording: see `oddlens.observations.hints`.
 
     Returns the table of scores (`tables.real.SCORE_COLUMNS`). Lenses and models that cannot be used have a `problem`.
     """
     simulated = SimulatedSet.read(study, dataset)
-    lenses, failures = match_lenses(with_unique_labels(entries), simulated.target)
+    lenses, failures = match_lenses(with_unique_labels(entries), simulated.target, wording)
     lines = [identity(entry, dataset) | {"problem": problem} for entry, problem in failures]
     twins, noise_problems = _noisy_twins(simulated, lenses)
     results = RealScores(simulated, lenses, twins, lines, noise_problems)
@@ -153,55 +150,3 @@ def _noisy_twins(simulated: SimulatedSet, lenses: Iterable[RealLens]) -> tuple[l
         except ValueError as error:
             problems.append({"dataset": simulated.target.dataset, "frame": lens.label, "problem": one_line(error)})
     return twins, problems
-
-
-# --- any images ------------------------------------------------------------------------------------------------------
-
-
-def score_files(
-    path: Path,
-    folder: Path,
-    datasets: Sequence[str] = (),
-    *,
-    pixel_scale_arcsec: float | None = None,
-    claimed: Sequence[str] = (),
-    annulus_arcsec: tuple[float, float] | None = None,
-) -> tuple[str, list[str]]:
-    """Score an image, a folder with one, or an index by the models of a study.
-
-    The tables and figures are written to the folder `real` of the study.
-
-    Args:
-        folder: the study's.
-        datasets: whose models score; default: all of the study.
-        pixel_scale_arcsec, claimed, annulus_arcsec: see `lens_index.read_lenses`.
-
-    Returns a text to print, and one line for each problem.
-
-    Raises:
-        OSError, ValueError: if the study or the image does not exist, or the index cannot be read.
-    """
-    if not (folder / "config.yaml").is_file():
-        raise FileNotFoundError(f"{folder} is not a study, it has no config.yaml: run `make study` first")
-    study = parse_study(yaml.safe_load((folder / "config.yaml").read_text()))
-    name = path.resolve().name if path.is_dir() else path.stem
-    name = path.resolve().parent.name if name in ("data", "index") else name
-    how: dict[str, Any] = {"pixel_scale_arcsec": pixel_scale_arcsec, "annulus_arcsec": annulus_arcsec}
-    entries = read_lenses(path, name, claimed=claimed, **how)
-    out = folder / "real" / replace(entries[0], label=name).slug
-    tables = [
-        score_real(
-            folder,
-            dataset,
-            entries,
-            rows=comparison.scorers(study),
-            seeds=study.contamination.seeds,
-            table_path=out / f"{dataset}.csv",
-            noise_path=out / f"{dataset}-noise.csv",
-            figures_path=out / dataset,
-        )
-        for dataset in datasets or study.datasets
-    ]
-    table = pd.concat(tables)
-    texts = [scores_text(table), *claims_table(table).get("summary", []), CAUTION, f"Written: {out}"]
-    return "\n\n".join(texts), problem_lines(table)

@@ -16,7 +16,7 @@ def real_tables(
         outputs: the paths of the three tables, by name.
         scores: of each data set the table of scores of real lenses; `noise` likewise that of real noise.
     """
-    scored = joined(scores)
+    scored = joined(scores, "real")
     write_result(outputs["real"], scored)
-    write_result(outputs["real_noise"], joined(noise))
+    write_result(outputs["real_noise"], joined(noise, "real_noise"))
     write_result(outputs["real_claims"], claims_table(scored))

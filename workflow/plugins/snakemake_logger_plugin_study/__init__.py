@@ -2,9 +2,13 @@
 
 It extends snakemake-logger-plugin-rich: the number of jobs and the time left stand beside the bar, the rules that run
 now below it, and a failed job takes one line, because the workflow shows the last lines of its log at the end.
+
+Snakemake imports this package at each start, whatever its `--logger` is, so its command line is checked here, too.
 """
 
+import sys
 import time
+from pathlib import Path
 from statistics import mean
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
@@ -12,6 +16,11 @@ from rich.text import Text
 from snakemake_logger_plugin_rich import LogHandler as RichLogHandler
 from snakemake_logger_plugin_rich import events
 from snakemake_logger_plugin_rich.event_handler import EventHandler
+
+from snakemake_logger_plugin_study import command_line
+
+if "snakemake" in Path(sys.argv[0]).parts[-2:] and (lines := command_line.problems(sys.argv[1:])):  # or __main__.py
+    sys.exit("\n".join(lines))
 
 TOTAL = "Total Progress"
 """The name of the bar of all jobs."""

@@ -83,7 +83,7 @@ def _load(study: Path, dataset: str, recipe: Mapping[str, Any], seed: int, **sco
     folder = study / "models" / dataset / recipe["trained"] / f"seed-{seed}"
     path = folder / f"{recipe['training_set']}.safetensors"
     if not path.is_file():
-        raise FileNotFoundError(f"{study} has no trained models for '{dataset}': run `make study` first ({path})")
+        raise FileNotFoundError(f"{study} has no trained models for '{dataset}' ({path}): run the study again")
     model, about = loading.load(path, **scoring)
     if about["diverged"]:
         raise ValueError(about["diverged"])

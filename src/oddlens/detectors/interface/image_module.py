@@ -152,6 +152,8 @@ class ImageModule(nn.Module):
             ValueError: the images are not of the shape, type or unit of this module, or have pixels that are not
             finite.
         """
+        if not isinstance(images, np.ndarray) or np.ma.is_masked(images):
+            raise ValueError(f"images are a {type(images).__name__}; this detector takes an array without a mask")
         if images.ndim != 3 or images.shape[1:] != (self.pixels, self.pixels):
             raise ValueError(f"images have shape {images.shape}; this detector takes (n, {self.pixels}, {self.pixels})")
         if not np.issubdtype(images.dtype, np.floating):

@@ -56,7 +56,7 @@ def read_checked(path: Path, name: str) -> pd.DataFrame | None:
         return None
     try:
         text = path.read_text()
-        table = pd.read_csv(StringIO(text))
+        table = pd.read_csv(StringIO(text), **(real.names_as_text(name) if name in real.NAME_COLUMNS else {}))
     except ValueError as error:
         raise DamagedFile(path, f"it is not a table ({str(error).splitlines()[0]})") from None
     if not text.endswith("\n"):

@@ -8,7 +8,7 @@ import pandas as pd
 
 from oddlens.results.pages.formatting import embedded_image, html_table, interval_column, pivoted
 from oddlens.results.tables.findings import FLAGS
-from oddlens.results.tables.real import problem_lines
+from oddlens.results.tables.real import NAME_COLUMNS, problem_lines, read_real
 from oddlens.statistics.false_alarm import one_in
 
 
@@ -26,7 +26,7 @@ def real_section(
     """
     if not tables:
         return None
-    scores, noise, claims = (pd.read_csv(tables[name]) for name in ("real", "real_noise", "real_claims"))
+    scores, noise, claims = (read_real(tables[name], name) for name in NAME_COLUMNS)
     min_p = float(claims["min_p"].min()) if len(claims) else None
     if rows is not None:
         scores, noise, claims = (_of_rows(rows, table) for table in (scores, noise, claims))

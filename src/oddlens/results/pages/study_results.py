@@ -152,7 +152,7 @@ def find_studies(results: Path, names: Iterable[str] = ()) -> list[StudyResults]
     ready = [study for study in chosen if len(study.judged)]
     if not ready:
         named = f" among {', '.join(names)}" if names else ""
-        raise ValueError(f"{results} has no study with results{named}. Run `make study` to make one")
+        raise ValueError(f"{results} has no study with results{named}: run one first (docs/studies.md)")
     return ready
 
 

@@ -6,6 +6,7 @@ It is unknown which real lenses have no substructure, so that there is no AUC of
 from collections.abc import Iterable
 from math import comb
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from scipy import stats
@@ -18,19 +19,38 @@ NOISE_COLUMNS = ["dataset", "frame", "detector", "seed", "images", "tiles", "noi
 NOISE_COLUMNS += ["auc_simulated", "auc_simulated_low", "auc_simulated_high", "auc_real", "auc_real_low"]
 NOISE_COLUMNS += ["auc_real_high", "change", "change_low", "change_high", "shift", "problem"]
 CLAIM_COLUMNS = ["dataset", "detector", "claimed", "rank", "lenses", "p", "min_p", "summary"]
+NAME_COLUMNS = {"real": ["lens", "object"], "real_noise": ["frame"], "real_claims": ["claimed", "rank"]}
+"""Text of the tables of real lenses that may look like numbers: a lens may be called 007 or NA."""
 
 
-def joined(paths: Iterable[Path | str]) -> pd.DataFrame:
+def names_as_text(table: str) -> dict[str, Any]:
+    """The keywords with which pandas reads a table of real lenses, so that names stay as they are."""
+    return {"dtype": dict.fromkeys(NAME_COLUMNS.get(table, []), str), "keep_default_na": False, "na_values": [""]}
+
+
+def read_real(path: Path | str, table: str) -> pd.DataFrame:
+    """A table of real lenses: `real`, `real_noise` or `real_claims`, or that of one data set."""
+    return pd.read_csv(path, **names_as_text(table))
+
+
+def joined(paths: Iterable[Path | str], table: str) -> pd.DataFrame:
     """Tables of several data sets as one."""
-    return pd.concat([pd.read_csv(path) for path in paths], ignore_index=True)
+    return pd.concat([read_real(path, table) for path in paths], ignore_index=True)
 
 
 def problem_lines(scores: pd.DataFrame) -> list[str]:
-    """A line for each lens that no model of a data set could score, and for each model that could score no lens."""
-    lines = []
+    """A line for each lens that no model of a data set could score, and for each model that could score no lens.
+
+    A problem that is the same on several data sets is one line, which names them if they are not all.
+    """
+    every, places = set(scores["dataset"]), dict[tuple[str, str], list[str]]()
     for _, line in scores.dropna(subset="problem").iterrows():
         name = line["lens"] if pd.isna(line["detector"]) else f"{line['detector']}, seed {line['seed']:.0f}"
-        lines.append(f"{name} on {line['dataset']}: {line['problem']}")
+        places.setdefault((name, line["problem"]), []).append(line["dataset"])
+    lines = []
+    for (name, problem), datasets in places.items():
+        on_all = len(every) > 1 and set(datasets) == every
+        lines.append(f"{name}: {problem}" if on_all else f"{name} on {', '.join(datasets)}: {problem}")
     return lines
 
 

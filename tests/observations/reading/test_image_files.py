@@ -4,7 +4,7 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from oddlens.observations import image_files
+from oddlens.observations.reading import image_files
 from tiny_models import rings, write_fits
 
 

@@ -1,0 +1,165 @@
+"""The images of a FITS file, one unit for each HDU, with their roles and what belongs to them."""
+
+import re
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from oddlens.observations.reading.file_formats import MAX_SIDE_PIXELS, too_large
+from oddlens.observations.reading.references import Reference
+from oddlens.observations.reading.unit_roles import (
+    INVERSE_VARIANCE,
+    MASK,
+    NOISE,
+    OTHER,
+    PSF,
+    SCIENCE,
+    UNKNOWN,
+    VARIANCE,
+    WEIGHT,
+    Role,
+    role_of,
+)
+from oddlens.schema.config_errors import nearest
+
+SPECTRAL_AXIS = re.compile(r"WAVE|AWAV|FREQ|VELO|VRAD|VOPT|ZOPT|BETA|ENER|WAVN|LAMBDA|STOKES")
+"""Beginnings of CTYPE3 of cubes whose planes are one object at several wavelengths or polarisations."""
+COMPANION_KINDS = (NOISE, VARIANCE, INVERSE_VARIANCE, WEIGHT, MASK, PSF)
+"""Roles of units that belong to an image."""
+
+
+@dataclass(frozen=True)
+class FitsUnit:
+    """The images of one HDU. Row 0 is the top."""
+
+    position: int
+    """Number of the HDU, from 0."""
+    name: str
+    """EXTNAME in upper case; may be empty."""
+    role: Role
+    header: fits.Header
+    primary: fits.Header
+    """Header of HDU 0, which often names the telescope, and sometimes the pixel scale."""
+    images: np.ndarray | None  # [n, h, w], numbers of any type
+    problem: str = ""
+    """Why there are no `images`."""
+
+    @property
+    def label(self) -> str:
+        """Its name for references and messages: `SCI`, `SCI,2`, or its number."""
+        if not self.name:
+            return str(self.position)
+        return self.name if self.header.get("EXTVER", 1) == 1 else f"{self.name},{self.header['EXTVER']}"
+
+
+def read(path: Path) -> list[FitsUnit]:
+    """All units of a FITS file that hold an image or a cube.
+
+    Raises:
+        FileNotFoundError: if the file does not exist.
+        ValueError: if it cannot be read or has no image.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        # astropy warns of headers that deviate from the standard. Deviations that matter raise an error.
+        with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as file:
+            units = [
+                _unit(k, hdu, file[0].header) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1
+            ]
+            names = [hdu.name for hdu in file]
+    except Exception as error:  # astropy raises errors of many types for damaged files
+        raise ValueError(f"{path} cannot be read as FITS ({' '.join(str(error).split())})") from error
+    if not units:
+        raise ValueError(f"{path} has no two-dimensional image, only {', '.join(names) or 'an empty unit'}")
+    return units
+
+
+def _shape(hdu: fits.hdu.base.ExtensionHDU) -> tuple[int, ...]:
+    """The shape without axes of length 1 before the last two; empty if there are no pixels."""
+    shape = hdu.shape if 0 not in hdu.shape else ()
+    return tuple(n for n in shape[:-2] if n > 1) + tuple(shape[-2:])
+
+
+def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) -> FitsUnit:
+    shape, version = _shape(hdu), hdu.header.get("EXTVER", 1)
+    role = role_of(hdu.name, version if isinstance(version, int) else 1)
+    problem = ""
+    if max(shape[-2:]) > MAX_SIDE_PIXELS:
+        problem = too_large("it", max(shape[-2:]))
+    elif len(shape) > 3:
+        problem = f"it has {len(shape)} axes, {shape}; an image has two, a cube of images three"
+    images = None if problem else np.flip(hdu.data.reshape(-1, *shape[-2:]), -2)
+    return FitsUnit(position, hdu.name.upper(), role, hdu.header, primary, images, problem)
+
+
+def named(units: Sequence[FitsUnit], reference: Reference) -> FitsUnit:
+    """The unit that a reference names.
+
+    Raises:
+        ValueError: if there is none, or several; the message has all names.
+    """
+    wanted, labels = reference.unit.upper(), [unit.label for unit in units]
+    found = [unit for unit in units if wanted in (unit.label, f"{unit.name},{unit.header.get('EXTVER', 1)}")]
+    found = found or [unit for unit in units if wanted == unit.name]
+    found = found or [unit for unit in units if wanted == str(unit.position)]
+    if len(found) != 1:
+        problem = "no image" if not found else f"{len(found)} images"
+        raise ValueError(f"{reference.path} has {problem} '{reference.unit}'. {nearest(wanted, labels)}")
+    return found[0]
+
+
+def science_units(path: Path, units: Sequence[FitsUnit]) -> list[FitsUnit]:
+    """The units that are observed images; if no name says so, the only one whose name says nothing.
+
+    Raises:
+        ValueError: if there is none, or if it is not clear which; the message has all names.
+    """
+    if science := [unit for unit in units if unit.role.kind == SCIENCE]:
+        return science
+    unknown = [unit for unit in units if unit.role.kind == UNKNOWN]
+    if len(unknown) == 1:
+        return unknown
+    names = ", ".join(f"{unit.label} ({unit.role.kind})" for unit in units)
+    if not unknown:
+        raise ValueError(f"{path} has no observed image, only {names}: choose one by {path.name}#NAME if it is one")
+    raise ValueError(f"{path}: it is not clear which unit is the image, {names}: choose one by {path.name}#NAME")
+
+
+def belongs(companion: FitsUnit, image: FitsUnit, units: Sequence[FitsUnit]) -> bool:
+    """Whether a noise map, mask or PSF belongs to an image.
+
+    It does if band and version agree. In a file with one image the only unit of a kind belongs to it in any case, and a
+    PSF without a band serves all versions of a single band.
+    """
+    of_kind = [unit for unit in units if unit.role.kind == companion.role.kind]
+    images = [unit for unit in units if unit.role.kind == image.role.kind]
+    if len(images) == 1 and len(of_kind) == 1:
+        return True
+    if companion.role.kind == PSF and len(of_kind) == 1 and not companion.role.band:
+        return len({unit.role.band for unit in images}) == 1
+    return (companion.role.band, companion.role.version) == (image.role.band, image.role.version)
+
+
+def spectral_problem(unit: FitsUnit) -> str:
+    """Why the planes of a cube are not images of several lenses; empty if they may be."""
+    axis = str(unit.header.get("CTYPE3", "")).upper()
+    if unit.images is None or len(unit.images) == 1 or not SPECTRAL_AXIS.match(axis):
+        return ""
+    return (
+        f"its {len(unit.images)} planes show one object at different wavelengths or polarisations (CTYPE3 = {axis}): "
+        f"add the planes of a band, or choose one, for example #{unit.label}[0]"
+    )
+
+
+def unused(units: Sequence[FitsUnit], used: Sequence[FitsUnit]) -> str:
+    """A sentence that names the units that are not used, if there are any."""
+    ignored = [unit.label for unit in units if unit not in used and unit.role.kind in (OTHER, *COMPANION_KINDS)]
+    unknown = [unit.label for unit in units if unit not in used and unit.role.kind == UNKNOWN]
+    parts = [f"Not used: {', '.join(ignored)}." if ignored else ""]
+    parts += [f"Not understood: {', '.join(unknown)}." if unknown else ""]
+    return " ".join(part for part in parts if part)
