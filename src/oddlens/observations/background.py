@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from astropy.stats import sigma_clipped_stats
 from scipy import ndimage
 
 BORDER_PART = 0.36
@@ -81,6 +80,8 @@ def sky_level(image: np.ndarray, usable: np.ndarray) -> float:
 
 def _clipped(values: np.ndarray) -> tuple[float, float, float]:
     """Mean, median and standard deviation of values [n] without outliers."""
+    from astropy.stats import sigma_clipped_stats  # takes long to import, and images that are read may not need it
+
     mean, median, deviation = sigma_clipped_stats(values, sigma=CLIP_SIGMA, stdfunc="mad_std")
     return float(mean), float(median), float(deviation)
 

@@ -99,7 +99,7 @@ def _read_file(reference: Reference, label: str, reading: Reading) -> Iterator[I
         pixel_scale_arcsec=reading.pixel_scale_arcsec,
     )
     own = companions.find(path, scale, reading.companions, reading.neighbours)
-    if len(images) == 1 and "noise" not in own.arrays:
+    if file_format == "HDF5" and len(images) == 1 and "noise" not in own.arrays:
         light = images[0] - sky_level(images[0], np.isfinite(images[0]))
         noise = array_files.poisson_noise(path, file_format, light)
         own = own if noise is None else own.with_noise(noise)
