@@ -9,8 +9,6 @@ CENTRE_ARCSEC = 0.7
 """The lens centre is the brightest point within this distance of the middle of the frame."""
 SMOOTHING_ARCSEC = 0.1
 """Standard deviation of the Gaussian that smooths the frame before."""
-HIDDEN_ARCSEC = 0.2
-"""A brightest point this close to unusable pixels may be the edge of a hole in which the centre lies."""
 SYMMETRY_ARCSEC = 1.0
 """The symmetry is that of the pixels within this distance of the brightest usable point."""
 MIN_OVERLAP = 0.3
@@ -20,17 +18,17 @@ MIN_OVERLAP = 0.3
 def find_centre(image: np.ndarray, usable: np.ndarray, pixel_scale_arcsec: float) -> tuple[int, int]:
     """Row and column of the lens in an image [h, w], of which some pixels are `usable`; the others are ignored.
 
-    A core that is saturated or masked leaves a hole. The brightest usable point is then on the edge of the hole, and
-    the centre is that pixel of the hole about which the light is most symmetric.
+    A core that is saturated or masked leaves a hole, and the brightest usable point lies beside it. If unusable pixels
+    are near the middle, the centre is the pixel among them, or next to the brightest point, about which the light is
+    most symmetric.
     """
     peak = _brightest(image, usable, pixel_scale_arcsec)
-    distance = _distance(image.shape, peak) * pixel_scale_arcsec
-    if not (~usable & (distance < HIDDEN_ARCSEC)).any():
+    holes = ~usable & _near_middle(image.shape, pixel_scale_arcsec)
+    if not holes.any():
         return peak
-    hole = ndimage.binary_propagation(~usable & (distance < HIDDEN_ARCSEC), mask=~usable)
-    candidates = (hole & _near_middle(image.shape, pixel_scale_arcsec)) | (distance < 1.5 * pixel_scale_arcsec)
-    symmetry = _symmetry(image, usable & (distance < SYMMETRY_ARCSEC))
-    row, column = np.unravel_index(np.argmax(np.where(candidates, symmetry, -np.inf)), image.shape)
+    distance = _distance(image.shape, peak)
+    symmetry = _symmetry(image, usable & (distance * pixel_scale_arcsec < SYMMETRY_ARCSEC))
+    row, column = np.unravel_index(np.argmax(np.where(holes | (distance < 1.5), symmetry, -np.inf)), image.shape)
     return int(row), int(column)
 
 
