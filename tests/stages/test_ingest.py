@@ -154,6 +154,14 @@ def test_a_known_camera_must_be_stated(folder, tmp_path):
         camera_of(folder, tmp_path, noise="known", exposure_s=250)
 
 
+def test_without_an_estimate_the_background_is_the_variance_of_the_border(folder, tmp_path):
+    for path in (folder / "train").glob("*.npy"):
+        np.save(path, np.round(np.load(path) * 4).astype(np.float32))  # grey steps that are coarser than the noise
+    table = camera_of(folder, tmp_path)
+    assert np.isnan(table["estimated"]["noise_background"])
+    assert 0 <= table["used"]["noise_background"] < 1
+
+
 def test_a_camera_without_gain_has_the_scatter_of_the_sky(folder, tmp_path):
     table = camera_of(folder, tmp_path, noise="none")
     assert table["used"]["noise_gain"] == 0
