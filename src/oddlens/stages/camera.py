@@ -52,9 +52,7 @@ def camera(path: str | Path, sample: Sample, files: Files, dataset: str) -> None
         say(f"{dataset}: {line}")
     notes = [*estimate.notes, *(f"{name}: {reason}" for name, reason in estimate.unknown.items()), *disagreements]
     if "noise_background" not in stated and not np.isfinite(estimate.background):
-        notes.append(
-            f"The background in use, {scatter:.3g}, is the variance of the pixels at the borders of the images."
-        )
+        notes.append(f"The background in use, {scatter:.3g}, is from neighbouring pixels at their borders.")
     write_table(path, table, kind="camera", dataset=dataset, images=len(pixels), notes=notes)
 
 
@@ -82,17 +80,17 @@ def _stated(files: Files, rows: pd.DataFrame, scale: float | None) -> dict[str, 
 
 
 def _border_variance(image: np.ndarray) -> float:
-    """The variance of the border of an image, from its median absolute deviation."""
-    edge = image[border(np.isfinite(image))]
-    return float(stats.median_abs_deviation(edge, scale="normal") ** 2)
+    """Half the variance of the differences between neighbouring pixels at the border, where light hardly changes."""
+    edge = border(np.isfinite(image))
+    differences = np.diff(image, axis=1)[edge[:, 1:] & edge[:, :-1]]
+    return float(stats.median_abs_deviation(differences, scale="normal") ** 2 / 2)
 
 
 def _table(files: Files, stated: Mapping[str, float], estimate: CameraEstimate, scatter: float) -> pd.DataFrame:
     estimated = {name: getattr(estimate, quantity) for name, quantity in ESTIMATED.items()}
     errors = {name: estimate.errors.get(quantity) for name, quantity in ESTIMATED.items()}
-    unknown = {"noise_gain": 0.0, "noise_background": scatter, "psf_fwhm_pixels": 0.0}
-    known = {name: value for name, value in estimated.items() if np.isfinite(value)} | stated
-    used = unknown | known
+    unknown: dict[str, float] = {"noise_gain": 0.0, "noise_background": scatter, "psf_fwhm_pixels": 0.0}
+    used = unknown | {name: value for name, value in estimated.items() if np.isfinite(value)} | dict(stated)
     if files.camera.noise == "none":
         used["noise_gain"] = 0.0
     if files.camera.noise == "known" and (missing := [name for name in CAMERA[:2] if name not in stated]):
