@@ -60,15 +60,18 @@ def from_file(kind: str, reference: Reference, scale_arcsec: float | None) -> tu
 def _array(kind: str, reference: Reference, file_format: str) -> np.ndarray:
     """The companion in an NPY, NPZ or HDF5 file, [n, h, w]: the array of that name, or with a usual name."""
     names = [reference.unit] if reference.unit else [*ARRAY_NAMES[kind], array_files.DEFAULT_DATASET]
-    for name in names:
-        try:
-            array, _ = array_files.read_array(reference.path, file_format, name)
-            break
-        except ValueError:
-            if name == names[-1]:
-                raise
+    with array_files.ArrayFile(reference.path, file_format) as file:
+        for name in names:
+            try:
+                stored = file.array(name)
+                array = stored.read()
+                break
+            except ValueError:
+                if name == names[-1]:
+                    raise
     where = str(reference)
-    return as_stack(where, array) if np.squeeze(array).ndim > 2 else as_image(where, array)[None]
+    images = as_stack(where, array) if np.squeeze(array).ndim > 2 else as_image(where, array)[None]
+    return images[:, ::-1] if stored.bottom_first else images
 
 
 def _stem(path: Path) -> str:

@@ -31,10 +31,25 @@ class Companions:
         Raises:
             ValueError: if there is neither one array for all images nor one for each.
         """
+        self._check(count)
+        return {kind: array[k] if array.ndim == 3 else array for kind, array in self.arrays.items()}
+
+    def of_images(self, indices: range, count: int) -> dict[str, np.ndarray]:
+        """The arrays of some of `count` images, [h, w], or [n, h, w] with one for each image; of one image [h, w].
+
+        Raises:
+            ValueError: if there is neither one array for all images nor one for each.
+        """
+        if len(indices) == 1:
+            return self.of_image(indices[0], count)
+        self._check(count)
+        part = slice(indices.start, indices.stop)
+        return {kind: array[part] if array.ndim == 3 else array for kind, array in self.arrays.items()}
+
+    def _check(self, count: int) -> None:
         for kind, array in self.arrays.items():
             if array.ndim == 3 and len(array) != count:
                 raise ValueError(f"there are {count} images, but its {kind} has {len(array)} planes: they must agree")
-        return {kind: array[k] if array.ndim == 3 else array for kind, array in self.arrays.items()}
 
     def with_noise(self, noise: np.ndarray) -> Self:
         """The same with a noise map that was calculated from the background and the exposure time in the file."""

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +57,7 @@ class FitsUnit:
 
 
 def read(path: Path) -> list[FitsUnit]:
-    """All units of a FITS file that hold an image or a cube.
+    """All units of a FITS file that hold an image or a cube; if there is none, the columns of tables with images.
 
     Raises:
         FileNotFoundError: if the file does not exist.
@@ -68,9 +68,10 @@ def read(path: Path) -> list[FitsUnit]:
     try:
         # astropy warns of headers that deviate from the standard. Deviations that matter raise an error.
         with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as file:
-            units = [
-                _unit(k, hdu, file[0].header) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1
-            ]
+            primary = file[0].header
+            units = [_unit(k, hdu, primary) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1]
+            if not units:
+                units = [unit for k, hdu in enumerate(file) for unit in _cells(k, hdu, primary)]
             names = [hdu.name for hdu in file]
     except Exception as error:  # astropy raises errors of many types for damaged files
         raise ValueError(f"{path} cannot be read as FITS ({' '.join(str(error).split())})") from error
@@ -95,6 +96,19 @@ def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) 
         problem = f"it has {len(shape)} axes, {shape}; an image has two, a cube of images three"
     images = None if problem else np.flip(hdu.data.reshape(-1, *shape[-2:]), -2)
     return FitsUnit(position, hdu.name.upper(), role, hdu.header, primary, images, problem)
+
+
+def _cells(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) -> Iterator[FitsUnit]:
+    """The columns of a table that have an image in each row, as files of the LSST strong lens challenge have them."""
+    for column in hdu.columns.names if isinstance(hdu, fits.BinTableHDU) and hdu.header["NAXIS2"] else ():
+        shape = tuple(side for side in hdu.columns.dtype[column].shape if side > 1)
+        if len(shape) != 2 or hdu.columns.dtype[column].base.kind not in "iuf":
+            continue
+        header = hdu.header.copy()
+        header.update(NAXIS1=shape[1], NAXIS2=shape[0])  # of the image, not of the table
+        problem = too_large("it", max(shape)) if max(shape) > MAX_SIDE_PIXELS else ""
+        images = None if problem else np.flip(np.asarray(hdu.data[column]).reshape(-1, *shape), -2)
+        yield FitsUnit(position, column.upper(), role_of(column), header, primary, images, problem)
 
 
 def named(units: Sequence[FitsUnit], reference: Reference) -> FitsUnit:
