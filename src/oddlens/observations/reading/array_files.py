@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from oddlens.observations.background import sky_level
 from oddlens.observations.reading.array_scale import pixel_scale
 from oddlens.observations.reading.stored_arrays import (
     DEFAULT_DATASET,
@@ -22,7 +23,8 @@ from oddlens.observations.reading.stored_arrays import (
     read_errors,
 )
 
-FORMATS = ("NPY", "NPZ", "HDF5")
+NOISE_DATASETS = ("background_rms", "exposure_time")
+"""Data sets of lenstronomy from which the noise follows."""
 
 
 class ArrayFile:
@@ -66,28 +68,24 @@ class ArrayFile:
             return StoredArray(str(self.path), _npy(self.path))
         return _npz(self.path, dataset) if self.format == "NPZ" else self.hdf5.array(dataset)
 
-    def noise(self, light: np.ndarray) -> np.ndarray | None:
+    def noise(self, stored: StoredArray, image: np.ndarray) -> np.ndarray | None:
         """The noise of an image in counts per second, sqrt(rms^2 + max(light, 0) / exposure).
 
-        From the HDF5 data sets `background_rms` and `exposure_time` (s), each a number or an image, as files for
-        lenstronomy have them; None if the file has no such data sets.
+        From the HDF5 data sets `background_rms` and `exposure_time` (s) beside it, each a number or an image, as files
+        for lenstronomy have them; None if the file has no such data sets.
 
         Args:
-            light: the image without the sky, [h, w].
+            stored: the array of this file that holds the image.
+            image: with light and sky, [h, w], row 0 at the top.
         """
-        if self.format != "HDF5":
-            return None
         maps = []
-        for name in ("background_rms", "exposure_time"):
-            try:
-                stored = self.array(name)
-                values = stored.read()
-            except ValueError:
-                return None
-            if values.shape not in ((), light.shape):
+        for name in NOISE_DATASETS:
+            values = self.hdf5.beside(stored.name, name) if self.format == "HDF5" else None
+            if values is None or values.shape not in ((), image.shape):
                 return None
             maps.append(values[::-1] if values.ndim and stored.bottom_first else values)
         rms, exposure = maps
+        light = image - sky_level(image, np.isfinite(image))
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.sqrt(np.square(rms) + np.clip(light, 0, None) / exposure)
 

@@ -3,13 +3,14 @@
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
 from oddlens.observations.reading.file_formats import MAX_SIDE_PIXELS, too_large
+from oddlens.observations.reading.pixel_scale import scale_cards
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.reading.unit_roles import (
     INVERSE_VARIANCE,
@@ -47,6 +48,8 @@ class FitsUnit:
     images: np.ndarray | None  # [n, h, w], numbers of any type
     problem: str = ""
     """Why there are no `images`."""
+    cards: tuple[bytes, bytes] | None = None
+    """The cards of `header` and `primary` that state a pixel scale; None if the file is compressed."""
 
     @property
     def label(self) -> str:
@@ -72,6 +75,8 @@ def read(path: Path) -> list[FitsUnit]:
             units = [_unit(k, hdu, primary) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1]
             if not units:
                 units = [unit for k, hdu in enumerate(file) for unit in _cells(k, hdu, primary)]
+            else:
+                units = _with_cards(path, file, units)
             names = [hdu.name for hdu in file]
     except Exception as error:  # astropy raises errors of many types for damaged files
         raise ValueError(f"{path} cannot be read as FITS ({' '.join(str(error).split())})") from error
@@ -96,6 +101,26 @@ def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) 
         problem = f"it has {len(shape)} axes, {shape}; an image has two, a cube of images three"
     images = None if problem else np.flip(hdu.data.reshape(-1, *shape[-2:]), -2)
     return FitsUnit(position, hdu.name.upper(), role, hdu.header, primary, images, problem)
+
+
+def _with_cards(path: Path, file: fits.HDUList, units: list[FitsUnit]) -> list[FitsUnit]:
+    """The units with the cards that state their pixel scale, as the file has them."""
+    with path.open("rb") as raw:
+        if raw.read(6) != b"SIMPLE":
+            return units
+
+        def cards(position: int) -> bytes:
+            place = file[position].fileinfo()
+            raw.seek(place["hdrLoc"])
+            return scale_cards(raw.read(place["datLoc"] - place["hdrLoc"]))
+
+        primary = cards(0)
+        return [
+            unit
+            if isinstance(file[unit.position], fits.CompImageHDU)
+            else replace(unit, cards=(cards(unit.position) if unit.position else primary, primary))
+            for unit in units
+        ]
 
 
 def _cells(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) -> Iterator[FitsUnit]:

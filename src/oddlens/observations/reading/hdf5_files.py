@@ -90,7 +90,16 @@ class Hdf5File:
         if len(item.shape) > 1 and max(item.shape[-2:]) > MAX_SIDE_PIXELS:
             raise ValueError(too_large(self.path, max(item.shape[-2:])))
         bottom_first = bottom_first or posixpath.basename(name) == LENSTRONOMY_PSF
-        return StoredArray(f"{self.path}#{name}", item, attributes, names, bottom_first)
+        return StoredArray(f"{self.path}#{name}", item, attributes, names, bottom_first, name)
+
+    def beside(self, dataset: str, name: str) -> np.ndarray | None:
+        """The array of another name in the group of a data set; None if there is none that is a number or an image."""
+        if self.file is None:
+            return None
+        with read_errors(self.path, "HDF5"):
+            item = self.file.get(posixpath.join(posixpath.dirname(dataset), name))
+            usable = isinstance(item, h5py.Dataset) and item.shape is not None and len(item.shape) in (0, 2)
+            return np.asarray(item[()]) if usable else None
 
     def _of_group(self, name: str) -> tuple[dict[str, Any], bool]:
         """What a group and those around it state of the pixel scale, and whether lenstronomy wrote it."""

@@ -97,23 +97,26 @@ class StoredStack:
         Raises:
             ValueError: if there are none.
         """
+        label = self.label + str(reference).removeprefix(str(reference.whole))
         try:
-            return ImageStack(self.label, problem=self.problem) if self.problem else self._chosen(reference.indices)
+            if self.problem:
+                raise ValueError(self.problem)
+            return self._chosen(label, reference.indices)
         except (OSError, ValueError) as error:
             if not self.has_header:
                 raise
-            return ImageStack(self.label, problem=str(error))
+            return ImageStack(label, problem=str(error))
 
-    def _chosen(self, indices: range | None) -> ImageStack:
+    def _chosen(self, label: str, indices: range | None) -> ImageStack:
         scale, own, header, unit = self.pixel_scale_arcsec, self.companions, self.has_header, self.has_unit
         if indices is None:
             if self.together:
                 raise ValueError(f"{self.label}: {self.together}")
-            return ImageStack(self.label, self.images[:], scale, own, header, has_unit=unit)
+            return ImageStack(label, self.images[:], scale, own, header, has_unit=unit)
         if indices[-1] >= self.count:
-            raise ValueError(
-                f"{self.label}[{indices[-1]}]: there are {self.count} images, with the indices 0 to {self.count - 1}"
-            )
+            raise ValueError(f"{label}: there are {self.count} images, with the indices 0 to {self.count - 1}")
         images = self.images[indices.start : indices.stop]
         some = Companions(own.of_images(indices, self.count), own.notes)
+        if len(indices) == 1:
+            return ImageStack(f"{self.label}[{indices[0]}]", images, scale, some, header, has_unit=unit)
         return ImageStack(self.label, images, scale, some, header, first=indices.start, has_unit=unit)

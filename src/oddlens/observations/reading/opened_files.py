@@ -6,9 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
-from oddlens.observations.background import sky_level
 from oddlens.observations.reading import array_scale, companions, file_formats, fits_units, pictures
 from oddlens.observations.reading.array_axes import as_stack
 from oddlens.observations.reading.array_files import ArrayFile
@@ -94,8 +91,7 @@ class OpenedFile:
         scale = array_scale.pixel_scale(self.path, stored.attributes) if scale is None else scale
         own = companions.find(self.path, scale, reading.companions, reading.neighbours)
         if self.format == "HDF5" and images.shape[0] == 1 and "noise" not in own.arrays:
-            image = images[:][0]
-            noise = file.noise(image - sky_level(image, np.isfinite(image)))
+            noise = file.noise(stored, images[:][0])
             own = own if noise is None else own.with_noise(noise)
         if stored.bottom_first:
             own = replace(own, notes=(*own.notes, BOTTOM_FIRST))
@@ -126,7 +122,7 @@ class OpenedFile:
     def _of_unit(self, unit: FitsUnit, units: list[FitsUnit], label: str, reading: Reading) -> StoredStack:
         if unit.images is None:
             raise ValueError(f"{label}: {unit.problem}")
-        scale = pixel_scale(self.path, unit.header, reading.pixel_scale_arcsec, unit.primary)
+        scale = pixel_scale(self.path, unit.header, reading.pixel_scale_arcsec, unit.primary, unit.cards)
         own = companions.find(self.path, scale, reading.companions, reading.neighbours, unit, units)
         images, together = unit.images, fits_units.spectral_problem(unit)
         if reading.channel is not None:

@@ -36,6 +36,8 @@ class StoredArray:
     """The names of all its attributes."""
     bottom_first: bool = False
     """Whether row 0 of an image is its bottom."""
+    name: str = ""
+    """In an HDF5 file, with its groups."""
 
     def read(self) -> np.ndarray:
         """The array as it is.
