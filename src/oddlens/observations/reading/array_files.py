@@ -7,6 +7,7 @@ the memory. Arrays of NPZ files may have `MAX_BYTES`.
 
 import math
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -68,6 +69,21 @@ class ArrayFile:
             return StoredArray(str(self.path), _npy(self.path))
         return _npz(self.path, dataset) if self.format == "NPZ" else self.hdf5.array(dataset)
 
+    def contents(self) -> Iterator[tuple[str, tuple[int, ...], np.dtype]]:
+        """The name (of NPY files empty), shape and type of each array.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        if self.format == "HDF5":
+            yield from self.hdf5.contents()
+        elif self.format == "NPZ":
+            yield from ((name, *shape) for name, (shape, _) in _members(self.path).items())
+        else:
+            with read_errors(self.path, "NPY"), self.path.open("rb") as file:
+                shape, _, dtype = _header(file)
+            yield "", shape, dtype
+
     def noise(self, stored: StoredArray, image: np.ndarray) -> np.ndarray | None:
         """The noise of an image in counts per second, sqrt(rms^2 + max(light, 0) / exposure).
 
@@ -127,19 +143,25 @@ def _npy(path: Path) -> np.ndarray:
         return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
 
 
-def _npz(path: Path, dataset: str) -> StoredArray:
-    """An array of an NPZ file; the single numbers in the file are its attributes."""
-    headers, sizes = {}, {}
+def _members(path: Path) -> dict[str, tuple[tuple[tuple[int, ...], np.dtype], int]]:
+    """The shape and type, and the size in bytes, of each array of an NPZ file."""
+    members = {}
     with read_errors(path, "NPZ"), zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
-            name = entry.filename.removesuffix(".npy")
             with archive.open(entry) as member:
                 shape, _, dtype = _header(member)
-                headers[name], sizes[name] = (shape, dtype), entry.file_size
+            members[entry.filename.removesuffix(".npy")] = ((shape, dtype), entry.file_size)
+    return members
+
+
+def _npz(path: Path, dataset: str) -> StoredArray:
+    """An array of an NPZ file; the single numbers in the file are its attributes."""
+    members = _members(path)
+    headers = {name: header for name, (header, _) in members.items()}
     name = chosen(path, dataset, [name for name, (shape, _) in headers.items() if shape])
     _check_header(f"{path}#{name}", f"np.load({str(path)!r}, allow_pickle=True)[{name!r}]", *headers[name])
     check_size(f"{path}#{name}", *headers[name])
-    if math.prod(headers[name][0]) * headers[name][1].itemsize > sizes[name]:
+    if math.prod(headers[name][0]) * headers[name][1].itemsize > members[name][1]:
         raise ValueError(f"{path}#{name} is damaged: its header promises more pixels than it has")
     numbers = [name for name, (shape, dtype) in headers.items() if not shape and not dtype.hasobject]
     with read_errors(path, "NPZ"), np.load(path, allow_pickle=False) as file:

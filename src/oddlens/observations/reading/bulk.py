@@ -65,7 +65,7 @@ class BulkImage:
 
 
 def read_images(
-    references: Sequence[str | Path], reading: Reading | Sequence[Reading] = DEFAULT_READING
+    references: Sequence[str | Path | Reference], reading: Reading | Sequence[Reading] = DEFAULT_READING
 ) -> Iterator[BulkImage]:
     """The images of references to files or parts of them, in order; a reference may stand for many images.
 
@@ -77,20 +77,22 @@ def read_images(
     with _OpenFiles() as files:
         for position, (text, how) in enumerate(zip(references, readings, strict=True)):
             try:
-                yield from _images_of(files, position, str(text), how)
+                yield from _images_of(files, position, text, how)
             except (OSError, ValueError) as error:
                 yield _refused(position, str(text), error)
 
 
-def _images_of(files: "_OpenFiles", position: int, text: str, reading: Reading) -> Iterator[BulkImage]:
-    reference = files.parsed(text)
+def _images_of(
+    files: "_OpenFiles", position: int, text: str | Path | Reference, reading: Reading
+) -> Iterator[BulkImage]:
+    reference = Reference.parse(text)
     file = files.open(reference.path, reading.pictures)
-    for stored in file.stacks(reference, text, reading):
+    for stored in file.stacks(reference, str(text), reading):
         stack = stored.chosen(reference)
         if stack.problem:
             yield _refused(position, stack.label, stack.problem)
             continue
-        facts = files.facts(file, stored, stack)
+        facts = _facts(file, stored, stack)
         for k, label in enumerate(stack.labels):
             try:
                 yield _image(position, label, stack, k, facts)
@@ -129,10 +131,6 @@ class _OpenFiles:
         for file in self._files.values():
             file.close()
 
-    def parsed(self, text: str) -> Reference:
-        """A reference. One to a file that is open needs no look at the disk."""
-        return Reference.parse(text)
-
     def open(self, path: Path, pictures: bool) -> OpenedFile:
         """A file that is open or is opened now."""
         key = (path, pictures)
@@ -143,18 +141,19 @@ class _OpenFiles:
         self._files.move_to_end(key)
         return self._files[key]
 
-    def facts(self, file: OpenedFile, stored: StoredStack, stack: ImageStack) -> dict[str, str | int | float]:
-        """What is equal for all images of a stack."""
-        status = file.path.stat()
-        shared = stored.count > 1 or file.format == "HDF5"
-        pixels = stack.images.dtype.itemsize * int(np.prod(stack.images.shape[1:]))
-        names = "\n".join(stored.names)
-        return {
-            "suffix": file.path.suffix.lower(),
-            "bytes": pixels if shared else status.st_size,
-            "modified": status.st_mtime,
-            "dtype": stack.images.dtype.newbyteorder("=").name,
-            "cards": len(stored.names),
-            "header": hashlib.sha256(names.encode("utf-8", "replace")).hexdigest()[:16] if names else "",
-            "shared": shared,
-        }
+
+def _facts(file: OpenedFile, stored: StoredStack, stack: ImageStack) -> dict[str, str | int | float]:
+    """What is equal for all images of a stack."""
+    status = file.path.stat()
+    shared = stored.count > 1 or file.format == "HDF5"
+    pixels = stack.images.dtype.itemsize * int(np.prod(stack.images.shape[1:]))
+    names = "\n".join(stored.names)
+    return {
+        "suffix": file.path.suffix.lower(),
+        "bytes": pixels if shared else status.st_size,
+        "modified": status.st_mtime,
+        "dtype": stack.images.dtype.newbyteorder("=").name,
+        "cards": len(stored.names),
+        "header": hashlib.sha256(names.encode("utf-8", "replace")).hexdigest()[:16] if names else "",
+        "shared": shared,
+    }

@@ -59,8 +59,12 @@ class FitsUnit:
         return self.name if self.header.get("EXTVER", 1) == 1 else f"{self.name},{self.header['EXTVER']}"
 
 
-def read(path: Path) -> list[FitsUnit]:
+def read(path: Path, pixels: bool = True) -> list[FitsUnit]:
     """All units of a FITS file that hold an image or a cube; if there is none, the columns of tables with images.
+
+    Args:
+        path: of the file.
+        pixels: whether they are read; without, all are 0.
 
     Raises:
         FileNotFoundError: if the file does not exist.
@@ -72,9 +76,11 @@ def read(path: Path) -> list[FitsUnit]:
         # astropy warns of headers that deviate from the standard. Deviations that matter raise an error.
         with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as file:
             primary = file[0].header
-            units = [_unit(k, hdu, primary) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1]
+            units = [
+                _unit(k, hdu, primary, pixels) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1
+            ]
             if not units:
-                units = [unit for k, hdu in enumerate(file) for unit in _cells(k, hdu, primary)]
+                units = [unit for k, hdu in enumerate(file) for unit in _cells(k, hdu, primary, pixels)]
             else:
                 units = _with_cards(path, file, units)
             names = [hdu.name for hdu in file]
@@ -91,7 +97,7 @@ def _shape(hdu: fits.hdu.base.ExtensionHDU) -> tuple[int, ...]:
     return tuple(n for n in shape[:-2] if n > 1) + tuple(shape[-2:])
 
 
-def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) -> FitsUnit:
+def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header, pixels: bool) -> FitsUnit:
     shape, version = _shape(hdu), hdu.header.get("EXTVER", 1)
     role = role_of(hdu.name, version if isinstance(version, int) else 1)
     problem = ""
@@ -99,7 +105,10 @@ def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) 
         problem = too_large("it", max(shape[-2:]))
     elif len(shape) > 3:
         problem = f"it has {len(shape)} axes, {shape}; an image has two, a cube of images three"
-    images = None if problem else np.flip(hdu.data.reshape(-1, *shape[-2:]), -2)
+    images = None
+    if not problem:
+        stack = hdu.data.reshape(-1, *shape[-2:]) if pixels else _zeros((*(shape[-3:-2] or (1,)), *shape[-2:]))
+        images = np.flip(stack, -2)
     return FitsUnit(position, hdu.name.upper(), role, hdu.header, primary, images, problem)
 
 
@@ -123,7 +132,12 @@ def _with_cards(path: Path, file: fits.HDUList, units: list[FitsUnit]) -> list[F
         ]
 
 
-def _cells(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) -> Iterator[FitsUnit]:
+def _zeros(shape: tuple[int, ...]) -> np.ndarray:
+    """An array that takes no memory."""
+    return np.broadcast_to(np.zeros((), np.float32), shape)
+
+
+def _cells(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header, pixels: bool) -> Iterator[FitsUnit]:
     """The columns of a table that have an image in each row, as files of the LSST strong lens challenge have them."""
     for column in hdu.columns.names if isinstance(hdu, fits.BinTableHDU) and hdu.header["NAXIS2"] else ():
         shape = tuple(side for side in hdu.columns.dtype[column].shape if side > 1)
@@ -132,7 +146,12 @@ def _cells(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header)
         header = hdu.header.copy()
         header.update(NAXIS1=shape[1], NAXIS2=shape[0])  # of the image, not of the table
         problem = too_large("it", max(shape)) if max(shape) > MAX_SIDE_PIXELS else ""
-        images = None if problem else np.flip(np.asarray(hdu.data[column]).reshape(-1, *shape), -2)
+        images = None
+        if not problem:
+            stack = (
+                np.asarray(hdu.data[column]).reshape(-1, *shape) if pixels else _zeros((hdu.header["NAXIS2"], *shape))
+            )
+            images = np.flip(stack, -2)
         yield FitsUnit(position, column.upper(), role_of(column), header, primary, images, problem)
 
 

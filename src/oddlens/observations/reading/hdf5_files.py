@@ -19,6 +19,10 @@ from oddlens.observations.reading.stored_arrays import StoredArray, chosen, read
 
 LENSTRONOMY = (TRANSFORM, "ra_at_xy_0", "dec_at_xy_0")
 """Data sets beside the images of lenstronomy."""
+SUBSTRUCTURE, DEFLECTOR_ONLY = "substructure", "deflector_only"
+"""Attributes of the Roman Data Challenge, "True" or "False"."""
+LABEL_NAMES = (SUBSTRUCTURE, DEFLECTOR_ONLY, "label", "class")
+"""Attributes that say of which class an image is."""
 LENSTRONOMY_PSF = "kernel_point_source"
 
 
@@ -58,13 +62,41 @@ class Hdf5File:
         """Close it."""
         self.close()
 
-    def names(self) -> list[str]:
-        """The names of all arrays, with those of their groups."""
+    def contents(self) -> list[tuple[str, tuple[int, ...], np.dtype]]:
+        """The name with its groups, the shape and the type of each array."""
         if self.file is None:
-            return list(self._arrays)
-        names: list[str] = []
+            return [(name, array.shape, array.dtype) for name, array in self._arrays.items()]
+        found: list[tuple[str, tuple[int, ...], np.dtype]] = []
+
+        def collect(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset):
+                found.append((name, item.shape or (), item.dtype))
+
         with read_errors(self.path, "HDF5"):
-            self.file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
+            self.file.visititems(collect)
+        return found
+
+    def names(self) -> list[str]:
+        """The names of all arrays."""
+        return [name for name, _, _ in self.contents()]
+
+    def image_names(self, group: str, least: int) -> list[str]:
+        """The names of the arrays of numbers in a group (empty: anywhere), two axes not below `least`.
+
+        Empty if the group is none.
+        """
+        names: list[str] = []
+
+        def collect(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset) and _may_be_images(item.shape, item.dtype, least):
+                names.append(posixpath.join(group, name))
+
+        if self.file is None:
+            return [name for name, array in self._arrays.items() if _may_be_images(array.shape, array.dtype, least)]
+        with read_errors(self.path, "HDF5"):
+            start = self.file.get(group or "/")
+            if isinstance(start, h5py.Group):
+                start.visititems(collect)
         return names
 
     def array(self, dataset: str) -> StoredArray:
@@ -82,7 +114,7 @@ class Hdf5File:
         with read_errors(self.path, "HDF5"):
             item = self.file[name]
             of_group, bottom_first = self._of_group(posixpath.dirname(name.strip("/")))
-            attributes = {**of_group, **_scales(item.attrs)}
+            attributes = {**of_group, **_known(item.attrs)}
             names = tuple(item.attrs)
             empty = item.shape is None
         if empty:
@@ -105,16 +137,21 @@ class Hdf5File:
         """What a group and those around it state of the pixel scale, and whether lenstronomy wrote it."""
         if self._group[0] != name:
             assert self.file is not None
-            group, attributes, path = self.file[name or "/"], _scales(self.file.attrs), ""
+            group, attributes, path = self.file[name or "/"], _known(self.file.attrs), ""
             for part in name.split("/") if name else ():
                 path = posixpath.join(path, part)
-                attributes |= _scales(self.file[path].attrs)
+                attributes |= _known(self.file[path].attrs)
             if TRANSFORM in group:
                 attributes[TRANSFORM] = math.sqrt(abs(np.linalg.det(group[TRANSFORM][()])))
             self._group = (name, attributes, any(beside in group for beside in LENSTRONOMY))
         return self._group[1], self._group[2]
 
 
-def _scales(attributes: h5py.AttributeManager) -> dict[str, Any]:
-    """The attributes that may state a pixel scale: reading all would take most of the time."""
-    return {name: attributes[name] for name in attributes if name.lower() in SCALE_NAMES}
+def _may_be_images(shape: tuple[int, ...] | None, dtype: np.dtype, least: int) -> bool:
+    """Whether an array has numbers and two long axes; bands may be the last."""
+    return shape is not None and dtype.kind in "iuf" and sum(side >= least for side in shape) > 1
+
+
+def _known(attributes: h5py.AttributeManager) -> dict[str, Any]:
+    """The attributes that may state a pixel scale or a class: reading all would take most of the time."""
+    return {name: attributes[name] for name in attributes if name.lower() in (*SCALE_NAMES, *LABEL_NAMES)}

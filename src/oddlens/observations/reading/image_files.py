@@ -16,7 +16,7 @@ from oddlens.observations.reading.references import Reference
 __all__ = ["DEFAULT_READING", "ImageStack", "Reading", "read", "read_single"]
 
 
-def read(reference: str | Path, reading: Reading = DEFAULT_READING) -> Iterator[ImageStack]:
+def read(reference: str | Path | Reference, reading: Reading = DEFAULT_READING) -> Iterator[ImageStack]:
     """The images of a file, of a part of it, or of the files of a folder (`references`, `neighbours.images_of`).
 
     A unit of a FITS file that cannot be used is a stack with a `problem`, and the other units are read.
@@ -40,7 +40,7 @@ def _read_file(reference: Reference, label: str, reading: Reading) -> Iterator[I
             yield stored.chosen(reference)
 
 
-def read_single(reference: str | Path, reading: Reading = DEFAULT_READING) -> ImageStack:
+def read_single(reference: str | Path | Reference, reading: Reading = DEFAULT_READING) -> ImageStack:
     """The stack of a reference to one image.
 
     Raises:

@@ -25,7 +25,9 @@ BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262
 """Tags of TIFF."""
 NO_UNIT = "a picture has no unit and may have its own stretch, so its flux means nothing."
 LOSSY = "JPEG is lossy: its noise is not that of the image, and differs between 8 x 8 blocks."
-AS_GREY = "save the numbers from which it was made as NPY or FITS, or, if it is grey, Image.open(p).convert('L') of Pillow"
+AS_GREY = (
+    "save the numbers from which it was made as NPY or FITS, or, if it is grey, Image.open(p).convert('L') of Pillow"
+)
 
 
 @dataclass(frozen=True)

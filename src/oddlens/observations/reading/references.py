@@ -29,8 +29,10 @@ class Reference:
     """The index after the last image of a range that begins with `index`; None if there is no range."""
 
     @classmethod
-    def parse(cls, text: str | Path) -> Self:
+    def parse(cls, text: "str | Path | Reference") -> "Reference":
         """Split a reference. A path that exists is taken as it is, whatever characters it has."""
+        if isinstance(text, Reference):
+            return text
         match = None if os.path.exists(text) else PATTERN.fullmatch(str(text))
         if match is None:
             return cls(Path(text))

@@ -31,7 +31,7 @@ class StoredArray:
     where: str
     values: "np.ndarray | h5py.Dataset"
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    """Attributes that may state the pixel scale."""
+    """Attributes that may state the pixel scale or the class."""
     names: tuple[str, ...] = ()
     """The names of all its attributes."""
     bottom_first: bool = False
