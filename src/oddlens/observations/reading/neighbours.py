@@ -74,7 +74,7 @@ def companions_of(path: Path) -> tuple[dict[str, list[Path]], list[Path]]:
 
 def is_companion(path: Path) -> bool:
     """Whether a file is a noise map, PSF or mask by its name."""
-    return _is_companion(role_of(_stem(path)))
+    return _kind(role_of(_stem(path))) is not None
 
 
 def _most_specific(files: Sequence[Path], own: Role) -> list[Path]:
