@@ -163,3 +163,16 @@ def test_a_mask_of_another_shape_is_a_problem(tmp_path):
     (one,) = read_images([tmp_path / "a.fits"])
     assert one.image is None
     assert "mask" in one.problem
+
+
+def test_one_image_for_each_reference_if_that_is_wanted(folder):
+    names = ["stack.npy", "stack.npy[2]", "stack.h5", "many1.fits", "stack.npy[1:3]", "none.npy", "stack.npy[9]"]
+    references = [f"{folder}/{name}" for name in names]
+    found = list(read_images(references, single=True))
+    assert [one.position for one in found] == list(range(len(names)))
+    assert [one.image is None for one in found] == [True, False, True, False, True, True, True]
+    for one in found:
+        if one.image is None:
+            with pytest.raises((OSError, ValueError)) as error:
+                read_single(references[one.position])
+            assert str(error.value) == one.problem

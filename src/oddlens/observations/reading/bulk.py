@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from oddlens.observations.reading.image_files import check_single
 from oddlens.observations.reading.image_stacks import DEFAULT_READING, ImageStack, Reading, StoredStack
 from oddlens.observations.reading.opened_files import OpenedFile
 from oddlens.observations.reading.references import Reference
@@ -65,29 +66,36 @@ class BulkImage:
 
 
 def read_images(
-    references: Sequence[str | Path | Reference], reading: Reading | Sequence[Reading] = DEFAULT_READING
+    references: Sequence[str | Path | Reference],
+    reading: Reading | Sequence[Reading] = DEFAULT_READING,
+    *,
+    single: bool = False,
 ) -> Iterator[BulkImage]:
     """The images of references to files or parts of them, in order; a reference may stand for many images.
 
     Args:
         references: to files, not to folders.
         reading: how all are read, or how each is.
+        single: whether a reference to several images is refused, so that there is one entry for each reference.
     """
     readings = [reading] * len(references) if isinstance(reading, Reading) else reading
     with _OpenFiles() as files:
         for position, (text, how) in enumerate(zip(references, readings, strict=True)):
             try:
-                yield from _images_of(files, position, text, how)
+                yield from _images_of(files, position, text, how, single)
             except (OSError, ValueError) as error:
                 yield _refused(position, str(text), error)
 
 
 def _images_of(
-    files: "_OpenFiles", position: int, text: str | Path | Reference, reading: Reading
+    files: "_OpenFiles", position: int, text: str | Path | Reference, reading: Reading, single: bool
 ) -> Iterator[BulkImage]:
     reference = Reference.parse(text)
     file = files.open(reference.path, reading.pictures)
-    for stored in file.stacks(reference, str(text), reading):
+    stacks = file.stacks(reference, str(text), reading)
+    if single:
+        check_single(str(text), [label for stored in stacks for label in stored.labels(reference)])
+    for stored in stacks:
         stack = stored.chosen(reference)
         if stack.problem:
             yield _refused(position, stack.label, stack.problem)

@@ -5,7 +5,7 @@ row 0 at the top (`array_files`). FITS and lenstronomy count rows from the botto
 (`pictures`) are read if the `Reading` allows them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from oddlens.observations.reading import neighbours
@@ -13,7 +13,7 @@ from oddlens.observations.reading.image_stacks import DEFAULT_READING, ImageStac
 from oddlens.observations.reading.opened_files import OpenedFile
 from oddlens.observations.reading.references import Reference
 
-__all__ = ["DEFAULT_READING", "ImageStack", "Reading", "read", "read_single"]
+__all__ = ["DEFAULT_READING", "ImageStack", "Reading", "check_single", "read", "read_single"]
 
 
 def read(reference: str | Path | Reference, reading: Reading = DEFAULT_READING) -> Iterator[ImageStack]:
@@ -47,9 +47,19 @@ def read_single(reference: str | Path | Reference, reading: Reading = DEFAULT_RE
         FileNotFoundError, ValueError: if there is none, or if there are several.
     """
     stacks = list(read(reference, reading))
-    if len(labels := [label for stack in stacks for label in stack.labels or [stack.label]]) > 1:
-        names = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
-        raise ValueError(f"{reference} has {len(labels)} images, one is expected: choose one of {names}")
+    check_single(str(reference), [label for stack in stacks for label in stack.labels or [stack.label]])
     if stacks[0].problem:
         raise ValueError(stacks[0].problem)
     return stacks[0]
+
+
+def check_single(reference: str, labels: Sequence[str]) -> None:
+    """Raise a ValueError if a reference has several images.
+
+    Args:
+        reference: its text.
+        labels: a reference to each of its images.
+    """
+    if len(labels) > 1:
+        names = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
+        raise ValueError(f"{reference} has {len(labels)} images, one is expected: choose one of {names}")

@@ -63,10 +63,13 @@ class ImageStack:
     @property
     def labels(self) -> list[str]:
         """A reference to each image."""
-        count = len(self.images)
-        if self.first is None and count == 1:
-            return [self.label]
-        return [f"{self.label}[{k}]" for k in range(self.first or 0, (self.first or 0) + count)]
+        return _labels(self.label, len(self.images), self.first)
+
+
+def _labels(label: str, count: int, first: int | None = None) -> list[str]:
+    if first is None and count == 1:
+        return [label]
+    return [f"{label}[{k}]" for k in range(first or 0, (first or 0) + count)]
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,12 @@ class StoredStack:
     def count(self) -> int:
         """The number of images."""
         return self.images.shape[0]
+
+    def labels(self, reference: Reference) -> list[str]:
+        """A reference to each image that `chosen` gives; to the part if it has a problem."""
+        if reference.indices is None:
+            return _labels(self.label, self.count or 1)
+        return [f"{self.label}[{k}]" for k in reference.indices]
 
     def chosen(self, reference: Reference) -> ImageStack:
         """The images with the indices of a reference, from the file. A part of a FITS file may be one with a problem.
