@@ -28,14 +28,18 @@ labels."""
 VARIANTS = ["ablation", "candidate"]
 """Roles of rows that are variants of another row. They have tables of their own."""
 
+CLEAN_LABEL, AS_GIVEN = "clean", "as given"
+"""The training set without contamination as text: of simulated images, and of the user's own ones, of which nobody knows
+whether they are clean."""
 
-def training_labels(rows: pd.DataFrame) -> pd.Series:
+
+def training_labels(rows: pd.DataFrame, clean: str = CLEAN_LABEL) -> pd.Series:
     """The training set of each row as text: `clean`, `cdm 20%`, `labelled`."""
 
     def label(contaminant: str, fraction: float) -> str:
         if contaminant == LABELLED:
             return LABELLED
-        return f"{contaminant} {100 * fraction:g}%" if fraction > 0 else "clean"
+        return f"{contaminant} {100 * fraction:g}%" if fraction > 0 else clean
 
     labels = map(label, rows["contaminant"], rows["contamination"])
     return pd.Series(list(labels), rows.index, dtype=str)  # an empty series has the type of text, too
