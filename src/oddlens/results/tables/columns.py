@@ -12,6 +12,8 @@ TABLES = (
     *("real", "real_noise", "real_claims"),
 )
 """The tables of a study. Those of the last two lines need a section `regression` or `real` in the config."""
+FILES_TABLES = ("ranking", "agreement")
+"""Further tables of a study with data sets of the user's own images."""
 
 ALL = "all"
 """All anomaly classes together, in the column `anomaly`."""

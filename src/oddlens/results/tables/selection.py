@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY
-from oddlens.results.tables.columns import ROW, TRAINING_SET
+from oddlens.results.tables.columns import ROW, TRAINING_SET, UNCONTAMINATED
 from oddlens.results.tables.correlated_aucs import CorrelatedAUCs
 from oddlens.results.tables.dataset_scores import DatasetScores
 
@@ -40,3 +40,10 @@ def selection_table(scores: DatasetScores, aucs: CorrelatedAUCs | None, rows: Ma
         highest = table.groupby(["sweep", *TRAINING_SET])[by].transform("max")
         table[mark] = (table[by] == highest) & table["sweep"].notna()
     return table[COLUMNS]
+
+
+def ranking_without_labels(selection: pd.DataFrame) -> list[str]:
+    """The rows by the mean AUC of pseudo-anomalies after clean (or labelled) training, highest first."""
+    chosen = selection[selection["contaminant"].isin(UNCONTAMINATED)]
+    means = chosen.groupby("detector", sort=False)[PSEUDO_AUC[0]].mean()
+    return list(means.sort_values(ascending=False, kind="stable").index)
