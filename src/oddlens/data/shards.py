@@ -18,7 +18,8 @@ attributes      dataset, pool, class, seed, units, pixel_scale_arcsec, axes; of 
 before the HDF5 its SHA-256, as text (`artefacts.CHECKSUM_BLOCK_BYTES`)
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,14 @@ def read(path: Path | str) -> Shard:
     if attributes.pop("kind", None) != "shard":
         raise DamagedFile(path, "it is HDF5, but not a shard")
     return Shard(arrays, attributes)
+
+
+def skipped_images(paths: Iterable[str | Path]) -> dict[str, str]:
+    """The images that could not be used for some shards, each with the reason."""
+    found: dict[str, str] = {}
+    for path in paths:
+        found |= json.loads(read(path).attributes["skipped"])
+    return found
 
 
 @dataclass(frozen=True)

@@ -81,10 +81,10 @@ def score(
     """Write the tables of scores, findings, pixel AUCs and sample quality, and the examples of the first model.
 
     The scores have a line for each image (`pool`, `class`, `index` and, of the user's own images, `lens`) and a column
-    for each model (`<training_set>/<seed>`), NaN if its training diverged. Pseudo-anomalies of the validation images are a class of
-    their own. Findings have a line for each model and image, in the order of the scores. The examples are the arrays of
-    `oddlens.detectors.evaluation.examples`, of the first model that did not diverge, and `samples`, images that it
-    generated, [n, pixels, pixels].
+    for each model (`<training_set>/<seed>`), NaN if its training diverged. Pseudo-anomalies of the validation images
+    are a class of their own. Findings have a line for each model and image, in the order of the scores. The examples
+    are the arrays of `oddlens.detectors.evaluation.examples`, of the first model that did not diverge, and `samples`,
+    images that it generated, [n, pixels, pixels].
 
     Args:
         residuals: of the same images as `shard_paths`; None if the models get images.

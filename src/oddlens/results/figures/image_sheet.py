@@ -1,6 +1,6 @@
 """Sheets of images with labels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -47,7 +47,7 @@ def short(name: str) -> str:
     return name if len(name) <= MAX_LABEL else f"{name[: half - 1]}…{name[-half:]}"
 
 
-def blank(axes: Sequence[Axes]) -> None:
+def blank(axes: Iterable[Axes]) -> None:
     """Hide panels without an image."""
     for axis in axes:
         axis.set(xticks=[], yticks=[])

@@ -12,18 +12,8 @@ from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.statistics import metrics
 
 QUALITIES = ["average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05"]
-AUC_COLUMNS = [
-    "dataset",
-    *MODEL,
-    "anomaly",
-    "n_normal",
-    "n_anomalous",
-    "auc",
-    "auc_low",
-    "auc_high",
-    *QUALITIES,
-    "status",
-]
+AUC_COLUMNS = ["dataset", *MODEL, "anomaly", "n_normal", "n_anomalous", "auc", "auc_low", "auc_high", *QUALITIES]
+AUC_COLUMNS += ["status"]
 SUMMARY_COLUMNS = ["dataset", "training", *ROW, "role", "anomaly", "seeds", "diverged"]
 SUMMARY_COLUMNS += ["auc", "auc_low", "auc_high", "seed_low", "seed_high", *QUALITIES]
 SUMMARY_COLUMNS += ["change", "change_low", "change_high"]

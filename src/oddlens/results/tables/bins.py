@@ -46,9 +46,8 @@ def bins_table(scores: DatasetScores, truth: pd.DataFrame) -> pd.DataFrame:
             known = np.isfinite(values) if not scores.simulated else np.full(len(values), np.isfinite(values).all())
             anomalous, values = every[known], values[known]
             if len(values) and np.ptp(values) > 0 and not any(np.array_equal(values, e) for e in earlier):
-                parts += [
-                    part.assign(truth=name) for part in _bins(scores, anomaly, anomalous, values, name in of_lens)
-                ]
+                bins = _bins(scores, anomaly, anomalous, values, name in of_lens)
+                parts += [part.assign(truth=name) for part in bins]
                 earlier.append(values)
     return pd.concat(parts)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 

@@ -1,5 +1,7 @@
 """Names of the result tables, and of the columns and values that several of them share."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from oddlens.data.training_sets import CLEAN, LABELLED
@@ -31,8 +33,8 @@ VARIANTS = ["ablation", "candidate"]
 """Roles of rows that are variants of another row. They have tables of their own."""
 
 CLEAN_LABEL, AS_GIVEN = "clean", "as given"
-"""The training set without contamination as text: of simulated images, and of the user's own ones, of which nobody knows
-whether they are clean."""
+"""The training set without contamination as text: of simulated images, and of the user's own ones, which are not known
+to be clean."""
 
 
 def training_labels(rows: pd.DataFrame, clean: str = CLEAN_LABEL) -> pd.Series:
@@ -45,3 +47,9 @@ def training_labels(rows: pd.DataFrame, clean: str = CLEAN_LABEL) -> pd.Series:
 
     labels = map(label, rows["contaminant"], rows["contamination"])
     return pd.Series(list(labels), rows.index, dtype=str)  # an empty series has the type of text, too
+
+
+def training_labels_of(rows: pd.DataFrame, own: Collection[str]) -> pd.Series:
+    """The same for rows of several data sets, of which those in `own` have the user's own images."""
+    as_given = (rows["contaminant"] == CLEAN) & rows["dataset"].isin(own)
+    return training_labels(rows).mask(as_given, AS_GIVEN)

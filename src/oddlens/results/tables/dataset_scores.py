@@ -26,8 +26,8 @@ class DatasetScores:
 
     `images` identifies the images (pool, class, index) and `models` the models (contaminant, contamination, detector,
     seed, and status: ok or diverged). `values` has shape [models, images] and is NaN where a model diverged. `smooth`
-    is the name of the normal class. `objects` numbers the objects of the user's own images, [images]; None for simulated
-    images, which are twins if their index is equal.
+    is the name of the normal class. `objects` numbers the objects of the user's own images, [images]; it is None for
+    simulated images, which are twins if their index is equal.
     """
 
     dataset: str

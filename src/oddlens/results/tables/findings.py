@@ -72,7 +72,7 @@ def _values(images: pd.DataFrame) -> Iterator[tuple[str, float]]:
         yield "min_detectable_msun", (images["min_detectable_arcsec2"] / images["area_per_msun"]).median()
     detected = images[(images["significance"] > DETECTION_SIGMA) & (images.get("doubtful", 0) == 0)]
     yield "detections", len(detected)
-    if not TRUE_MASS <= set(detected) or not (true := detected[detected["heaviest_mass_msun"] > 0]).size:
+    if TRUE_MASS - set(detected) or not (true := detected[detected["heaviest_mass_msun"] > 0]).size:
         return
     offset_y, offset_x = (true[f"{axis}_arcsec"] - true[f"heaviest_{axis}_arcsec"] for axis in "yx")
     yield "offset_arcsec", float(np.median(np.hypot(offset_y, offset_x)))

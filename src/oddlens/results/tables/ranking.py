@@ -44,9 +44,9 @@ def ranking_table(
 ) -> pd.DataFrame:
     """`ranking.csv`: all test images of a data set of the user's own files, most anomalous first.
 
-    There is a column `p_<row>` for each row with its false-alarm probability, the median over seeds. `consensus` is the median of
-    these over the rows that have a vote (`voters`): half of them find at most this fraction of normal images as
-    anomalous as the image. It is no probability of its own, because rows agree for good and for bad reasons. Equal
+    There is a column `p_<row>` for each row with its false-alarm probability, the median over seeds. `consensus` is the
+    median of these over the rows that have a vote (`voters`): half of them find at most this fraction of normal images
+    as anomalous as the image. It is no probability of its own, because rows agree for good and for bad reasons. Equal
     values are sorted by the median rank of the scores.
 
     Args:
