@@ -113,7 +113,7 @@ def test_groups_of_an_hdf5_file_are_objects_with_labels(tmp_path):
             group.attrs["substructure"] = ["True" if k % 2 else "False", "Whether there are subhalos"]
             for band in ("F106", "F129"):
                 group.create_dataset(f"exposure_{k:08d}_{band}", data=np.zeros((16, 16), np.float32))
-    sample = in_folder(tmp_path / "rung.h5")
+    sample = in_folder(tmp_path / "rung.h5", split={"validation": 0.4})
     assert len(sample.table) == 160
     assert sample.table["lens"].nunique() == 80
     assert set(sample.table["band"]) == {"F106", "F129"}
