@@ -50,8 +50,7 @@ rule report:
             for replica in REPLICAS
         ],
         template=[
-            project_file(f"src/oddlens/results/pages/{name}.html.j2")
-            for name in PAGES
+            project_file(f"src/oddlens/results/pages/{name}.html.j2") for name in PAGES
         ],
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")

@@ -100,3 +100,12 @@ class FilesDataset(Section):
     files: Files
     simulation: Simulation | None = None
     """What detectors that fit lenses assume. Without it they are left out."""
+
+    @model_validator(mode="after")
+    def _simulation_has_these_pixels(self) -> "FilesDataset":
+        if self.simulation and self.simulation.camera.pixels != self.files.pixels:
+            raise ValueError(
+                f"simulation.camera.pixels is {self.simulation.camera.pixels}, but files.pixels is "
+                f"{self.files.pixels}: what is assumed must have the pixels of the images"
+            )
+        return self
