@@ -25,7 +25,7 @@ NOISE_SIGMA = 3.0
 MAX_CHANCE = 0.01
 """The expected number of pairs that are as much alike by chance, below which a pair is a duplicate."""
 ALIKE, ALIKE_SHARE, ALIKE_COUNT = 1e-3, 0.01, 3
-"""If this part of the images, and so many, correlate with their nearest image by 1 less `ALIKE`, they are duplicates."""
+"""If this part of the images, and so many, correlate with their nearest image by 1 less `ALIKE`, they are copies."""
 LAW, LAW_IMAGES = (0.01, 0.2), 20
 """The number of images within a distance is measured between these quantiles, from at least so many images."""
 
@@ -67,7 +67,7 @@ def equal_pairs(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def block_means(images: np.ndarray) -> np.ndarray:
-    """Means of images [n, p, p] over 16 x 16 blocks, or all pixels of smaller ones: float32 [n, 256]. NaN count as 0."""
+    """Means of images [n, p, p] over 16 x 16 blocks, or all pixels of smaller ones: [n, 256]. NaN counts as 0."""
     edges, means = _edges(images.shape[1]), np.nan_to_num(np.asarray(images, np.float32), posinf=0, neginf=0)
     for axis in (1, 2):
         means = np.add.reduceat(means, edges[:-1], axis=axis)
@@ -231,7 +231,6 @@ def _excess(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def centred(images: np.ndarray) -> np.ndarray:
     """Windows of images [n, p, p] around the centre of their bright parts, three quarters as wide, [n, w, w]."""
     pixels = images.shape[1]
-    margin = pixels // 8
     light = np.nan_to_num(np.asarray(images, np.float32), posinf=0, neginf=0)
     bright = ndimage.uniform_filter(light, (0, 3, 3), mode="nearest")
     bright = np.maximum(bright - bright.max(axis=(1, 2), keepdims=True) / 2, 0)

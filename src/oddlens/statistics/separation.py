@@ -24,7 +24,7 @@ class Separation:
     """How well a quantity tells a second group of images from a first."""
 
     auc: float
-    """1/2 if it does not, 1 or 0 if it does so completely. Categories are ordered by their share of the second group."""
+    """1/2 if it does not, 1 or 0 if it does so completely. Categories are ordered by the share of the second group."""
     z: float
     """The significance, in standard deviations of a normal law. It is positive."""
 
