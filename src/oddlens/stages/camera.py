@@ -16,6 +16,8 @@ from oddlens.observations.sample.sample import Sample
 
 MAX_IMAGES = 500
 """Training images from which the camera is estimated, evenly spaced over the pool."""
+ESTIMATED = {"noise_gain": "gain", "noise_background": "background"}
+"""Quantities of the camera that images tell, and their names in the estimate."""
 CORRELATION = "lag1_correlation"
 
 
@@ -35,7 +37,9 @@ def camera(path: str | Path, sample: Sample, files: Files, dataset: str) -> None
     scales = [image.pixel_scale_arcsec for image in images if image.pixel_scale_arcsec is not None]
     stated = _stated(files, rows, scales[0] if scales else None)
     estimate = estimate_camera(np.stack(pixels))
-    disagreements = contradictions({name: stated[name] for name in CAMERA[:2] if name in stated}, estimate)
+    disagreements = list(
+        contradictions({quantity: stated[name] for name, quantity in ESTIMATED.items() if name in stated}, estimate)
+    )
     if disagreements and not files.camera.trust:
         raise ValueError(
             "\n".join(f"{dataset}: {line}; if the stated value is right, set camera.trust" for line in disagreements)
@@ -71,8 +75,8 @@ def _stated(files: Files, rows: pd.DataFrame, scale: float | None) -> dict[str, 
 
 
 def _table(files: Files, stated: Mapping[str, float], estimate: CameraEstimate) -> pd.DataFrame:
-    estimated = {"noise_gain": estimate.gain, "noise_background": estimate.background}
-    errors = {"noise_gain": estimate.gain_error, "noise_background": estimate.background_error}
+    estimated = {name: getattr(estimate, quantity) for name, quantity in ESTIMATED.items()}
+    errors = {name: estimate.errors.get(quantity) for name, quantity in ESTIMATED.items()}
     used = {name: stated.get(name, np.nan_to_num(estimated.get(name, 0.0))) for name in CAMERA}
     if files.camera.noise == "none":
         used["noise_gain"] = 0.0
@@ -83,7 +87,7 @@ def _table(files: Files, stated: Mapping[str, float], estimate: CameraEstimate) 
             f"there, give the column {missing[0]} in the sheet, or set noise to estimated"
         )
     lines = [(name, stated.get(name), estimated.get(name), errors.get(name), used[name]) for name in CAMERA]
-    lines.append((CORRELATION, None, estimate.lag1_correlation, estimate.lag1_error, None))
+    lines.append((CORRELATION, None, estimate.lag1_correlation, estimate.errors.get(CORRELATION), None))
     return pd.DataFrame(lines, columns=["quantity", "stated", "estimated", "error", "used"]).astype(
         dict.fromkeys(["stated", "estimated", "error", "used"], float)
     )

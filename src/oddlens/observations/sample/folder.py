@@ -14,7 +14,7 @@ import pandas as pd
 
 from oddlens.files.names import printable
 from oddlens.observations.reading import neighbours
-from oddlens.observations.sample.columns import KNOWN, role_of
+from oddlens.observations.sample.columns import KNOWN, TEXT, role_of
 
 IMAGE_SUFFIXES = (*neighbours.SUFFIXES, ".npz", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 """Endings of the files that are taken for images, unless they belong to one."""
@@ -40,10 +40,14 @@ def read_folder(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     if not entries:
         found = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in unused.most_common(5))
         raise ValueError(f"{folder} has no images ({' '.join(IMAGE_SUFFIXES)}). It has: {found or 'nothing'}")
-    table = pd.DataFrame(entries).assign(line=range(1, len(entries) + 1)).reindex(columns=["line", *KNOWN])
-    numbers = [name for name in KNOWN if name not in entries[0]]
-    table[numbers] = table[numbers].astype(object).where(table[numbers].notna(), "")
-    table["pixel_scale_arcsec"] = float("nan")
+    table = (
+        pd.DataFrame(entries, columns=TEXT)
+        .fillna("")
+        .assign(line=range(1, len(entries) + 1))
+        .reindex(columns=["line", *KNOWN])
+    )
+    numbers = [name for name in KNOWN if name not in TEXT]
+    table[numbers] = table[numbers].astype(float)
     notes = [f"not used: {count} files {suffix}" for suffix, count in unused.most_common()]
     return table, notes
 
@@ -79,5 +83,4 @@ def _entry(folder: Path, path: Path) -> dict[str, str]:
         "role": role or "",
         "label": labels[0] if labels else "",
         "object": printable(name),
-        **dict.fromkeys(("band", "noise", "psf", "mask", "sha256"), ""),
     }
