@@ -15,16 +15,11 @@ from oddlens.observations.camera_estimate import estimate_camera
 from oddlens.observations.image_scaling import common_extreme, grey_step
 from oddlens.observations.photon_transfer import block_factor
 from oddlens.results.tables.leaks import findings_table
+from oddlens.statistics.duplicate_checks import duplicate_findings
 from oddlens.statistics.duplicates import BLOCKS, digests
 from oddlens.statistics.image_statistics import image_statistics
-from oddlens.statistics.leak_checks import (
-    NONE,
-    WARNING,
-    Finding,
-    PoolImages,
-    duplicate_findings,
-    separation_findings,
-)
+from oddlens.statistics.leak_findings import NONE, WARNING, Finding, PoolImages
+from oddlens.statistics.separation_checks import separation_findings
 
 CHUNK = 1000
 """Images that are in memory at once."""

@@ -10,11 +10,12 @@ pairs follows from the other nearest images, whose number within a distance grow
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import fft, ndimage
+
+from oddlens.statistics.registration import registered, spectra
 
 BLOCKS = 16
 """The number of blocks along an axis."""
@@ -26,8 +27,14 @@ MAX_CHANCE = 0.01
 """The expected number of pairs that are as much alike by chance, below which a pair is a duplicate."""
 ALIKE, ALIKE_SHARE, ALIKE_COUNT = 1e-3, 0.01, 3
 """If this part of the images, and so many, correlate with their nearest image by 1 less `ALIKE`, they are copies."""
-LAW, LAW_IMAGES = (0.01, 0.2), 20
-"""The number of images within a distance is measured between these quantiles, from at least so many images."""
+MAX_DISTANCE, MIN_DISTANCE = 0.05, 1e-6
+"""Copies are not further apart than this. Smaller distances are rounding errors."""
+LAW, LAW_IMAGES, MAX_POWER = (0.01, 0.2), 20, 6
+"""The number of images within a distance is measured between these quantiles, from at least so many images. It grows as
+a power of the distance, which is taken to be no larger than this."""
+
+
+_Known = tuple[np.ndarray, np.ndarray]
 
 
 def symmetric_versions(images: np.ndarray) -> Iterator[np.ndarray]:
@@ -108,7 +115,8 @@ class Nearest:
     @property
     def is_noise(self) -> np.ndarray:
         """Whether the difference of an image and its nearest image is noise, [n]."""
-        return self.excess <= 1 + NOISE_SIGMA * self.excess_error
+        is_noise = self.excess <= 1 + NOISE_SIGMA * self.excess_error
+        return (self.distance < MIN_DISTANCE) | (is_noise & (self.distance < MAX_DISTANCE))
 
     @property
     def structure(self) -> np.ndarray:
@@ -119,11 +127,14 @@ class Nearest:
     @property
     def chance(self) -> np.ndarray:
         """The number of images expected to have a nearest image that is as near by chance, [n]."""
-        distances = np.sort(self.structure[~self.is_noise & (self.structure > 0)])
+        known = self.structure > 0
+        told_apart = known & ~self.is_noise  # for noise alone, there are none
+        distances = np.sort(self.structure[told_apart if told_apart.sum() >= LAW_IMAGES else known])
         if len(distances) < LAW_IMAGES:
             return np.full(len(self.number), np.inf)
         low, high = (int(q * len(distances)) for q in LAW)
         power = (np.log(high + 1) - np.log(low + 1)) / max(np.log(distances[high] / distances[low]), 1e-9)
+        power = min(power, MAX_POWER)
         with np.errstate(divide="ignore"):
             log = np.log(high + 1) + power * np.log(self.structure / distances[high])
         return np.exp(np.minimum(log, np.log(len(self.number) + 1)))
@@ -153,28 +164,38 @@ def nearest_images(
         second: images of the same size.
         lens_first: a number for each image [n]; pairs with equal numbers are known, and are not compared.
         lens_second: the same for `second`, [m].
-        shifted: whether images are searched by windows around their light, and compared after a shift, as after other
-            cuts from one frame.
+        shifted: whether images are compared after a shift, as after other cuts from one frame.
         noise_factor: the variance of noise in blocks, in units of that in second differences of pixels; not 1 for
             correlated noise.
     """
-    view = centred if shifted else np.asarray
-    rows = _standardised(np.concatenate([block_means(view(part)) for part in _chunks(second)]))
+    features = spectra if shifted else block_means
+    rows = np.concatenate([_standardised(features(part)) for part in _chunks(second)])
     known = None if lens_first is None or lens_second is None else (lens_first, lens_second)
     parts = []
     for start in range(0, len(first), CHUNK):
         images = np.asarray(first[start : start + CHUNK])
         known_here = known and (known[0][start : start + CHUNK], known[1])
-        number, symmetry = _search(view(images), rows, known_here)
-        versions = list(symmetric_versions(images))
-        own = np.stack([versions[s][k] for k, s in enumerate(symmetry)])
+        number, symmetry = _search(images, features, rows, known_here)
         other = np.asarray(second[np.sort(number)])[_ranks(number)]  # files are read in order
-        if shifted:
-            own, other = registered(own, other)
-        correlation = np.sum(_standardised(block_means(own)) * _standardised(block_means(other)), axis=1)
-        excess, error = _excess(own, other)
-        parts.append((number, np.clip(1 - correlation, 0, 2), excess / noise_factor, error))
+        # Waves do not tell a half turn.
+        tried = [
+            _differences(images, other, s, shifted) for s in ([symmetry, (symmetry + 4) % 8] if shifted else [symmetry])
+        ]
+        distance, excess, error = np.where(tried[0][0] <= tried[-1][0], tried[0], tried[-1])
+        parts.append((number, distance, excess / noise_factor, error))
     return Nearest(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _differences(
+    images: np.ndarray, other: np.ndarray, symmetry: np.ndarray, shifted: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Distance, excess and its error of images [n, p, p] in their symmetries [n] and others [n, p, p]."""
+    versions = list(symmetric_versions(images))
+    own = np.stack([versions[s][k] for k, s in enumerate(symmetry)])
+    if shifted:
+        own, other = registered(own, other)
+    correlation = np.sum(_standardised(block_means(own)) * _standardised(block_means(other)), axis=1)
+    return np.clip(1 - correlation, 0, 2), *_excess(own, other)
 
 
 def _chunks(images: np.ndarray) -> Iterator[np.ndarray]:
@@ -187,13 +208,13 @@ def _ranks(numbers: np.ndarray) -> np.ndarray:
 
 
 def _search(
-    images: np.ndarray, rows: np.ndarray, known: tuple[np.ndarray, np.ndarray] | None
+    images: np.ndarray, features: Callable[[np.ndarray], np.ndarray], rows: np.ndarray, known: _Known | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """For each image [n, p, p] the nearest of standardised `rows` [m, 256]: its number, and the symmetry."""
+    """For each image [n, p, p] the nearest of the standardised features `rows` [m, k]: its number, and the symmetry."""
     best = np.full(len(images), -np.inf, np.float32)
     number, symmetry = np.zeros(len(images), np.int64), np.zeros(len(images), np.int64)
     for s, version in enumerate(symmetric_versions(images)):
-        own = _standardised(block_means(version))
+        own = _standardised(features(version))
         for start in range(0, len(rows), 4 * CHUNK):
             correlation = own @ rows[start : start + 4 * CHUNK].T  # [n, m]
             if known:
@@ -223,39 +244,3 @@ def _excess(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarr
     squares = np.sum(blocks.astype(np.float64) ** 2, axis=1)
     number = np.divide(3 * blocks.sum(axis=1, dtype=np.float64) ** 2, squares, out=np.ones(len(a)), where=squares > 0)
     return excess, np.sqrt(2 / np.clip(number, 1, blocks.shape[1]))
-
-
-# --- shifted images --------------------------------------------------------------------------------------------------
-
-
-def centred(images: np.ndarray) -> np.ndarray:
-    """Windows of images [n, p, p] around the centre of their bright parts, three quarters as wide, [n, w, w]."""
-    pixels = images.shape[1]
-    light = np.nan_to_num(np.asarray(images, np.float32), posinf=0, neginf=0)
-    bright = ndimage.uniform_filter(light, (0, 3, 3), mode="nearest")
-    bright = np.maximum(bright - bright.max(axis=(1, 2), keepdims=True) / 2, 0)
-    place, total = np.arange(pixels) - (pixels - 1) / 2, np.maximum(bright.sum(axis=(1, 2)), 1e-30)
-    y, x = ((bright.sum(axis=axis) * place).sum(axis=1) / total for axis in (2, 1))
-    return _windows(light, np.rint(np.stack([y, x], axis=1)).astype(np.int64))
-
-
-def registered(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Windows of images [n, p, p] and others, in which these agree best after a shift by whole pixels, [n, w, w]."""
-    pixels = first.shape[1]
-    margin = pixels // 8
-    a, b = (np.nan_to_num(np.asarray(i, np.float32), posinf=0, neginf=0) for i in (first, second))
-    spectra = (fft.rfft2(i - i.mean(axis=(1, 2), keepdims=True)) for i in (a, b))
-    agreement = fft.irfft2(np.multiply(next(spectra), next(spectra).conj()), (pixels, pixels))
-    shifts = np.arange(-2 * margin, 2 * margin + 1)
-    near = agreement[:, shifts][:, :, shifts].reshape(len(a), -1)  # [n, shifts^2]
-    shift = shifts[np.stack(np.unravel_index(near.argmax(axis=1), (len(shifts), len(shifts))), axis=1)]  # [n, 2]
-    half = shift // 2
-    return _windows(a, shift - half), _windows(b, -half)
-
-
-def _windows(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """The middle three quarters of images [n, p, p] after shifts [n, 2] of these, as far as the images reach."""
-    margin = images.shape[1] // 8
-    side = images.shape[1] - 2 * margin
-    corner = np.clip(margin + shift, 0, 2 * margin)
-    return np.stack([image[y : y + side, x : x + side] for image, (y, x) in zip(images, corner, strict=True)])

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from oddlens.files.artefacts import read_table
-from oddlens.statistics.leak_checks import LEAK, Finding
+from oddlens.statistics.leak_findings import LEAK, Finding
 
 COLUMNS = ["dataset", "kind", "check", "compared", "auc", "error", "z", "count", "severity", "example", "remedy"]
 
@@ -27,9 +27,8 @@ def findings_table(dataset: str, findings: Iterable[Finding]) -> pd.DataFrame:
 def leaks_table(paths: Iterable[str | Path]) -> pd.DataFrame:
     """`leaks.csv`: a line for each check of each data set of the user's own images.
 
-    `kind` is one of those in `oddlens.statistics.leak_checks`, or `scaling`: images that were scaled one by one, or
-    have grey steps that are coarser than their noise. `compared` names two pools or classes, or one pool. For
-    duplicates, `count` is the number of pairs. For the others, `auc` tells how well the fact, alone, separates both
+    `kind` is one of those in `oddlens.statistics.leak_findings`. `compared` names two pools or classes, or one pool.
+    For duplicates, `count` is the number of pairs. For the others, `auc` tells how well the fact, alone, separates both
     groups (1/2 if not at all), `error` is its standard deviation if both groups were alike, and `z` its significance.
     `severity` is `leak` for what ends a strict study, `warning`, or `none`. `example` has the files of the first pair,
     or typical values of both groups, and `remedy` what to do.
