@@ -24,7 +24,7 @@ def test_an_image_of_two_pools_is_a_leak_that_names_both_files(tmp_path):
     [line] = table[table["severity"] == "leak"].to_dict("records")
     assert line["count"] == 1
     assert line["example"] == "train/smooth/7.fits and test/smooth/3.fits"
-    with pytest.raises(ValueError, match="train/smooth/7.fits and test/smooth/3.fits.*take them out"):
+    with pytest.raises(ValueError, match=r"train/smooth/7.fits and test/smooth/3.fits.*take them out"):
         refuse(table)
 
 
@@ -134,7 +134,7 @@ def test_a_nuisance_that_tells_the_class_is_a_warning(tmp_path, nuisance):
 
 
 def test_a_nuisance_that_is_no_column_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="'tyle'.*tile"):
+    with pytest.raises(ValueError, match=r"'tyle'.*tile"):
         LeakySet().find(tmp_path, ["tyle"])
 
 

@@ -177,10 +177,8 @@ def nearest_images(
         known_here = known and (known[0][start : start + CHUNK], known[1])
         number, symmetry = _search(images, features, rows, known_here)
         other = np.asarray(second[np.sort(number)])[_ranks(number)]  # files are read in order
-        # Waves do not tell a half turn.
-        tried = [
-            _differences(images, other, s, shifted) for s in ([symmetry, (symmetry + 4) % 8] if shifted else [symmetry])
-        ]
+        symmetries = [symmetry, (symmetry + 4) % 8] if shifted else [symmetry]  # waves do not tell a half turn
+        tried = [_differences(images, other, each, shifted) for each in symmetries]
         distance, excess, error = np.where(tried[0][0] <= tried[-1][0], tried[0], tried[-1])
         parts.append((number, distance, excess / noise_factor, error))
     return Nearest(*(np.concatenate(column) for column in zip(*parts, strict=True)))
