@@ -30,6 +30,14 @@ rule report:
         real_images=[results(f"real/{dataset}") for dataset in DATASETS if STUDY.real],
         follow_up_tables=[f"{path}.csv" for path in FOLLOW_UPS],
         follow_up_images=[f"{path}.png" for path in FOLLOW_UPS],
+        completeness=(
+            [
+                *expand(results("tables/{table}.csv"), table=COMPLETENESS_TABLES),
+                results("figures/completeness.png"),
+            ]
+            if INJECTED
+            else []
+        ),
         losses=expand(
             results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
             dataset=DATASETS,
@@ -42,7 +50,14 @@ rule report:
         ],
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")
-            for figure in [*REPORTED_FIGURES, "ranks", "noise", "real", "follow_up"]
+            for figure in [
+                *REPORTED_FIGURES,
+                "ranks",
+                "noise",
+                "real",
+                "follow_up",
+                "completeness",
+            ]
         ],
     output:
         report(

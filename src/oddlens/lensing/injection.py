@@ -25,14 +25,19 @@ BRIGHT_PART = 0.5
 class SmoothLens(Protocol):
     """A smooth lens of an image: a ring model, or any other that traces rays to a source."""
 
-    einstein_radius_arcsec: float
-    centre: tuple[float, float]
+    @property
+    def einstein_radius_arcsec(self) -> float:
+        """The Einstein radius."""
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """The centre of the lens (y, x), arcsec."""
 
     def deflections(self, y: np.ndarray, x: np.ndarray, removed: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-        """Deflection (alpha_y, alpha_x) in arcsec, `removed` being taken from the Einstein radius."""
+        """Deflection (alpha_y, alpha_x) in arcsec; `removed` is taken from the Einstein radius."""
 
-    def source(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Surface brightness in the source plane, in units of the image."""
+    def source_brightness(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Surface brightness at positions in the source plane, in units of the image."""
 
 
 class Perturber(NamedTuple):
@@ -74,7 +79,7 @@ def model_image(lens: SmoothLens, pixels: int, pixel_scale_arcsec: float, psf: n
     """The image of a smooth lens, [pixels, pixels]."""
     y, x = _rays(pixels, pixel_scale_arcsec, psf)
     alpha_y, alpha_x = lens.deflections(y, x)
-    return _observed(lens.source(y - alpha_y, x - alpha_x), pixels, psf)
+    return _observed(lens.source_brightness(y - alpha_y, x - alpha_x), pixels, psf)
 
 
 def draw_position(light: np.ndarray, pixel_scale_arcsec: float, random: np.random.Generator) -> tuple[float, float]:
@@ -104,8 +109,8 @@ def change(
     smooth_y, smooth_x = lens.deflections(y, x)
     halo_y, halo_x = lens.deflections(y, x, perturber.removed(lens))
     own_y, own_x = perturber.deflections(y, x)
-    after = lens.source(y - halo_y - own_y, x - halo_x - own_x)
-    return _observed(after - lens.source(y - smooth_y, x - smooth_x), pixels, psf)
+    after = lens.source_brightness(y - halo_y - own_y, x - halo_x - own_x)
+    return _observed(after - lens.source_brightness(y - smooth_y, x - smooth_x), pixels, psf)
 
 
 def first_order_change(
@@ -117,8 +122,12 @@ def first_order_change(
     less_y, less_x = lens.deflections(y, x, perturber.removed(lens))
     own_y, own_x = perturber.deflections(y, x)
     beta_y, beta_x, step = y - halo_y, x - halo_x, 1e-3
-    slope_y = (lens.source(beta_y + step, beta_x) - lens.source(beta_y - step, beta_x)) / (2 * step)
-    slope_x = (lens.source(beta_y, beta_x + step) - lens.source(beta_y, beta_x - step)) / (2 * step)
+    slope_y = (lens.source_brightness(beta_y + step, beta_x) - lens.source_brightness(beta_y - step, beta_x)) / (
+        2 * step
+    )
+    slope_x = (lens.source_brightness(beta_y, beta_x + step) - lens.source_brightness(beta_y, beta_x - step)) / (
+        2 * step
+    )
     by_y, by_x = own_y + less_y - halo_y, own_x + less_x - halo_x
     return _observed(-(by_y * slope_y + by_x * slope_x), pixels, psf)
 

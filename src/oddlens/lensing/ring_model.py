@@ -9,14 +9,14 @@ No redshift, no prior of a simulation and no label is used. The model serves to 
 the image (`injection.py`), not to measure the lens.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from scipy import linalg, ndimage, optimize
 
 from oddlens.lensing import profiles
-from oddlens.lensing.convolution import Convolution, gaussian_psf, wider_pixels
+from oddlens.lensing.convolution import Convolution, wider_pixels
 from oddlens.lensing.grids import grid
 
 NODES = 13
@@ -75,6 +75,7 @@ class RingModel:
         shear: both components.
         source: the light before lensing.
         chi_square: mean squared residual of the fitted pixels, in units of their noise.
+        unexplained: the part of the power of the light beyond the noise that the model leaves in the residuals.
     """
 
     einstein_radius_arcsec: float
@@ -82,6 +83,7 @@ class RingModel:
     shear: tuple[float, float]
     source: Source
     chi_square: float = np.nan
+    unexplained: float = np.nan
 
     def deflections(self, y: np.ndarray, x: np.ndarray, removed: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Deflection (alpha_y, alpha_x) at positions in the image plane.
@@ -93,6 +95,10 @@ class RingModel:
         halo_y, halo_x = profiles.isothermal_sphere(v, u, self.einstein_radius_arcsec - removed, np)
         g1, g2 = self.shear
         return halo_y + g2 * u - g1 * v, halo_x + g1 * u + g2 * v
+
+    def source_brightness(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Surface brightness at positions in the source plane, in units of the image."""
+        return self.source(y, x)
 
 
 def fit_ring(image: np.ndarray, sigma: np.ndarray, pixel_scale_arcsec: float, psf: np.ndarray) -> RingModel:
@@ -185,8 +191,14 @@ class _Fit:
         residuals = np.concatenate([misfit, smooth @ amplitudes, u])
         lens, source = self._lens(u)
         source = source._replace(amplitudes=amplitudes.reshape(NODES, NODES))
-        chi_square = float(misfit @ misfit) / max(np.count_nonzero(self.weight), 1)
-        model = RingModel(lens.einstein_radius_arcsec, lens.centre, lens.shear, source, chi_square)
+        fitted = int(np.count_nonzero(self.weight))
+        excess, power = (max(0.0, float(values @ values) - fitted) for values in (misfit, self.data))
+        model = replace(
+            lens,
+            source=source,
+            chi_square=float(misfit @ misfit) / max(fitted, 1),
+            unexplained=excess / power if power else 1.0,
+        )
         occam = 2 * np.log(np.diag(factor)).sum() - len(factor) * log_smoothness
         return _Solution(model, float(residuals @ residuals + occam), residuals)
 

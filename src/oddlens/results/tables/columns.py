@@ -10,8 +10,9 @@ TABLES = (
     *("fit_convergence", "samples", "ablations", "selection", "auc"),
     *("regression", "fractions", "triage"),
     *("real", "real_noise", "real_claims"),
+    *("completeness", "completeness_masses"),
 )
-"""The tables of a study. Those of the last two lines need a section `regression` or `real` in the config."""
+"""The tables of a study. Those of the last three lines need a section `regression`, `real` or `inject`."""
 
 ALL = "all"
 """All anomaly classes together, in the column `anomaly`."""
