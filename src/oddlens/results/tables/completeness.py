@@ -54,7 +54,7 @@ class InjectedScores:
         ]
         self.masses = table["mass_msun"].unique()
         self.lens = table["lens"].to_numpy()[: len(table) // len(self.masses)]
-        self.values = table[columns].to_numpy(float).T.reshape(len(columns), len(self.masses), -1)
+        self.values = table[columns].to_numpy(float).T.reshape(len(columns), len(self.masses), len(self.lens))
         validation = (known["pool"] == "validation") & (known["class"] == SMOOTH)
         self.validation = known.loc[validation, columns].to_numpy(float).T
 
