@@ -2,8 +2,11 @@
 
 import pytest
 
-from oddlens.config.injection import Injection, injected_masses
+from oddlens.config.files_dataset import FilesDataset
+from oddlens.config.injection import Injection, injected_class, injected_masses
+from oddlens.config.presets import preset_simulation
 from oddlens.config.study import parse_study
+from oddlens.data.pools import Pools
 from oddlens.schema.config_errors import ConfigError
 
 
@@ -48,3 +51,26 @@ def test_errors_name_the_key(config, section, key):
     with pytest.raises(ConfigError) as error:
         injecting(config, **section)
     assert f"datasets.model_b.inject.{key}" in str(error.value)
+
+
+def test_masses_go_into_smooth_images_or_else_into_unlabelled_ones():
+    def tested(**counts):
+        none = {"train": {}, "contaminant": {}, "validation": {}}
+        return Pools({**none, "test": counts}, "smooth", 10, "files")
+
+    assert injected_class(tested(smooth=5, odd=5, unlabelled=5)) == "smooth"
+    assert injected_class(tested(smooth=0, odd=5, unlabelled=5)) == "unlabelled"
+    with pytest.raises(ValueError, match="there are only odd"):
+        injected_class(tested(odd=5))
+
+
+@pytest.mark.parametrize("known", [{}, {"redshifts": {"lens": 0.3, "source": 0.9}}])
+def test_files_need_redshifts_or_a_simulation(known):
+    section = {"files": {"folder": "x", "pixels": 20}, "inject": {"masses_msun": [1e9], **known}}
+    if known:
+        assert FilesDataset.model_validate(section).inject.redshifts.source == 0.9
+        return
+    with pytest.raises(ValueError, match="inject needs redshifts"):
+        FilesDataset.model_validate(section)
+    section["simulation"] = preset_simulation("model_b").plain()
+    assert FilesDataset.model_validate(section).inject.redshifts is None

@@ -1,4 +1,4 @@
-from oddlens.config.injection import injected_masses
+from oddlens.config.injection import injected_class, injected_masses
 
 INJECTED = [name for name, dataset in STUDY.datasets.items() if dataset.inject]
 COMPLETENESS_TABLES = {
@@ -8,14 +8,30 @@ COMPLETENESS_TABLES = {
 
 
 def injected_shards(wildcards):
-    """The shards of the test images that get masses: smooth ones, or unlabelled ones where none is known to be smooth."""
-    dataset = STUDY.datasets[wildcards.dataset]
-    cls = dataset.classes[0]
-    count = -(-dataset.inject.images // dataset.images.per_shard)
+    """The shards of the first test images that may get masses."""
+    pools = POOLS[wildcards.dataset]
+    cls = injected_class(pools)
+    count = -(-STUDY.datasets[wildcards.dataset].inject.images // pools.per_shard)
     return [
         results(f"shards/{wildcards.dataset}/test/{cls}/{shard:03d}.h5")
-        for shard in dataset.shards("test")[:count]
+        for shard in pools.shards("test", cls)[:count]
     ]
+
+
+def assumed_simulation(dataset):
+    """The simulation of a data set, or what is assumed of a user's own images, if anything is."""
+    settings = STUDY.datasets[dataset]
+    return settings.simulation if dataset in SAMPLES else settings
+
+
+for dataset in INJECTED:
+    try:
+        injected_class(POOLS[dataset])
+    except ValueError as error:
+        raise WorkflowError(f"datasets.{dataset}.inject: {error}") from None
+INJECTED_SCORES = [
+    (dataset, row) for dataset in INJECTED for row in SCORERS if row in ROWS_OF[dataset]
+]
 
 
 # Test images with and without the change that a mass would make.
@@ -39,7 +55,7 @@ rule inject:
     params:
         masses=lambda wildcards: injected_masses(
             STUDY.datasets[wildcards.dataset].inject,
-            STUDY.datasets[wildcards.dataset],
+            assumed_simulation(wildcards.dataset),
         ),
         images=lambda wildcards: STUDY.datasets[wildcards.dataset].inject.images,
         seed=STUDY.seed,
@@ -54,7 +70,7 @@ rule score_injected:
         injected=results("injected/{dataset}.h5"),
         models=lambda wildcards: [
             model(
-                SCORERS[wildcards.detector]["training_set"],
+                training_sets_of(wildcards)[0],
                 wildcards.dataset,
                 TRAINED[wildcards.detector],
                 replica,
@@ -98,16 +114,13 @@ rule score_injected:
 # The fraction of injected masses that each row detects.
 rule completeness:
     input:
-        injected=expand(
-            results("injected/{dataset}/{detector}.csv"),
-            dataset=INJECTED,
-            detector=SCORERS,
-        ),
-        scores=expand(
-            results("scores/{dataset}/{detector}.csv"),
-            dataset=INJECTED,
-            detector=SCORERS,
-        ),
+        injected=[
+            results(f"injected/{dataset}/{row}.csv")
+            for dataset, row in INJECTED_SCORES
+        ],
+        scores=[
+            results(f"scores/{dataset}/{row}.csv") for dataset, row in INJECTED_SCORES
+        ],
     output:
         **{
             table: report(

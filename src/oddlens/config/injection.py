@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from oddlens.data.pools import UNLABELLED, Pools
 from oddlens.lensing.simulation import Simulation
 from oddlens.schema.section import Section
 
@@ -60,3 +61,16 @@ def injected_masses(injection: Injection, simulation: Simulation | None) -> dict
         "lens_redshift": redshifts.lens,
         "source_redshift": redshifts.source,
     }
+
+
+def injected_class(pools: Pools) -> str:
+    """The class of the test images that get masses: smooth ones, or unlabelled ones if none is known to be smooth.
+
+    Raises:
+        ValueError: all test images are known to be anomalous.
+    """
+    tested = pools.classes("test")
+    for cls in (pools.smooth, UNLABELLED):
+        if cls in tested:
+            return cls
+    raise ValueError(f"needs smooth or unlabelled test images; there are only {', '.join(tested) or 'none'}")

@@ -76,7 +76,7 @@ def inject(
     left_out: list[int] = []
     progress, about = Progress(images), {"pool": "", "class": ""}
     with threadpool_limits(1):
-        for shard, k in islice(_images(shard_paths), images):
+        for shard, k in islice(_images(shard_paths, dataset), images):
             about = {name: shard.attributes[name] for name in about}
             index = int(shard.arrays["index"][k])
             random = stream(seed, "inject", dataset, about["pool"], about["class"], index)
@@ -98,10 +98,18 @@ def inject(
     write_arrays(path, arrays, kind="injected", dataset=dataset, seed=seed, **about)
 
 
-def _images(shard_paths: Sequence[str]) -> Iterator[tuple[Shard, int]]:
-    """All images: their shard, and their position in it."""
+def _images(shard_paths: Sequence[str], dataset: str) -> Iterator[tuple[Shard, int]]:
+    """All images: their shard, and their position in it.
+
+    Raises:
+        ValueError: their pixel scale is unknown.
+    """
     for path in shard_paths:
         shard = shards.read(path)
+        if not float(shard.attributes["pixel_scale_arcsec"]) > 0:
+            raise ValueError(
+                f"{dataset}: its pixel scale is unknown, so masses cannot be injected: give files.pixel_scale_arcsec"
+            )
         yield from ((shard, k) for k in range(len(shard.images)))
 
 
