@@ -42,6 +42,14 @@ rule report:
         real_images=[results(f"real/{dataset}") for dataset in SIMULATED if STUDY.real],
         follow_up_tables=[f"{path}.csv" for path in FOLLOW_UPS],
         follow_up_images=[f"{path}.png" for path in FOLLOW_UPS],
+        completeness=(
+            [
+                *expand(results("tables/{table}.csv"), table=COMPLETENESS_TABLES),
+                results("figures/completeness.png"),
+            ]
+            if INJECTED
+            else []
+        ),
         losses=[
             results(f"models/{dataset}/{row}/seed-{replica}/losses.csv")
             for dataset in DATASETS
@@ -50,8 +58,7 @@ rule report:
             for replica in REPLICAS
         ],
         template=[
-            project_file(f"src/oddlens/results/pages/{name}.html.j2")
-            for name in PAGES
+            project_file(f"src/oddlens/results/pages/{name}.html.j2") for name in PAGES
         ],
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")
@@ -63,6 +70,7 @@ rule report:
                 "noise",
                 "real",
                 "follow_up",
+                "completeness",
             ]
         ],
     output:

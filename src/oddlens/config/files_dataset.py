@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from oddlens.config.injection import Injection, injected_masses
 from oddlens.lensing.simulation import Simulation
 from oddlens.schema.section import Section
 
@@ -52,7 +53,7 @@ class Files(Section):
     sheet: str | None = None
     """A table (CSV or TSV) with one row for each image. Its paths count from its folder."""
     folder: str | None = None
-    """A folder of images, whose folders are roles, labels, or both."""
+    """A folder of images, whose folders are roles, labels, or both; or one file with many images."""
     pixels: Annotated[int, Field(ge=8, le=512)]
     """Side of the square images in pixels."""
     pixel_scale_arcsec: PositiveFloat | None = None
@@ -62,8 +63,8 @@ class Files(Section):
     in squares. Images are never interpolated."""
     part: str | None = None
     """The extension of FITS files, or the data set of HDF5 and NPZ files, that has the images."""
-    channel: NonNegativeInt | None = None
-    """The band, from 0, of images that have several."""
+    channel: NonNegativeInt | Literal["luminance"] | None = None
+    """The band, from 0, of images that have several; or the luminance of colour pictures."""
     smooth: Annotated[list[str], Field(default_factory=lambda: list(NORMAL_LABELS))]
     """The labels of normal images. Every other label is an anomaly class."""
     split: Annotated[Split, Field(default_factory=Split)]
@@ -100,3 +101,23 @@ class FilesDataset(Section):
     files: Files
     simulation: Simulation | None = None
     """What detectors that fit lenses assume. Without it they are left out."""
+    inject: Injection | None = None
+    """Masses that are injected into test images, to measure completeness."""
+
+    @model_validator(mode="after")
+    def _simulation_has_these_pixels(self) -> "FilesDataset":
+        if self.simulation and self.simulation.camera.pixels != self.files.pixels:
+            raise ValueError(
+                f"simulation.camera.pixels is {self.simulation.camera.pixels}, but files.pixels is "
+                f"{self.files.pixels}: what is assumed must have the pixels of the images"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _masses_can_be_converted(self) -> "FilesDataset":
+        if self.inject:
+            try:
+                injected_masses(self.inject, self.simulation)
+            except ValueError as error:
+                raise ValueError(f"inject {error}") from None
+        return self

@@ -1,5 +1,7 @@
 """Samples: pools, classes, objects and shards of a sheet or folder."""
 
+import h5py
+import numpy as np
 import pytest
 
 from oddlens.config.files_dataset import Files
@@ -91,6 +93,32 @@ def test_companions_hidden_files_and_loops_of_links_are_no_images(tmp_path):
     touch(tmp_path, *numbered("{:04d}.fits", 100), "0001_rms.fits", ".hidden.fits", ".cache/a.fits")
     (tmp_path / "again").symlink_to(tmp_path)
     assert len(in_folder(tmp_path).table) == 100
+
+
+def test_a_file_with_many_images_is_a_sample(tmp_path):
+    np.save(tmp_path / "stack.npy", np.zeros((200, 16, 16), np.float32))
+    (tmp_path / "many").mkdir()
+    (tmp_path / "stack.npy").rename(tmp_path / "many" / "stack.npy")
+    one, folder = in_folder(tmp_path / "many" / "stack.npy"), in_folder(tmp_path / "many")
+    for sample in (one, folder):
+        assert len(sample.table) == 200
+        assert sample.table["object"].nunique() == 200
+        assert f"{tmp_path}/many/stack.npy[199]" in set(sample.table["file"])
+
+
+def test_groups_of_an_hdf5_file_are_objects_with_labels(tmp_path):
+    with h5py.File(tmp_path / "rung.h5", "w") as file:
+        for k in range(80):
+            group = file.create_group(f"images/strong_lens_{k:08d}")
+            group.attrs["substructure"] = ["True" if k % 2 else "False", "Whether there are subhalos"]
+            for band in ("F106", "F129"):
+                group.create_dataset(f"exposure_{k:08d}_{band}", data=np.zeros((16, 16), np.float32))
+    sample = in_folder(tmp_path / "rung.h5", split={"validation": 0.4})
+    assert len(sample.table) == 160
+    assert sample.table["lens"].nunique() == 80
+    assert set(sample.table["band"]) == {"F106", "F129"}
+    assert sample.pools.counts["test"]["substructure"] == 80
+    assert (sample.table.groupby("object")["pool"].nunique() == 1).all()
 
 
 def test_roles_stay_when_images_are_added(tmp_path):
