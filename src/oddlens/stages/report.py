@@ -85,7 +85,7 @@ def report(
         noise=embedded_image(noise) if len(read["noise"]) else None,
         real=real_section(real, real_images),
         follow_up=follow_up_section(follow_up),
-        samples={name: sample_section(**sample) for name, sample in samples.items()},
+        own_images={name: sample_section(**sample) for name, sample in samples.items()},
         left_out={name: reasons for name, reasons in left_out.items() if reasons},
         completeness=completeness_section(completeness),
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},

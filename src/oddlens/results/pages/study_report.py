@@ -31,7 +31,7 @@ def study_report_facts(
     """
     summary, pairs = tables["summary"], tables["pairs"]
     datasets = list(dict.fromkeys([*summary["dataset"], *tables["auc"]["dataset"]]))
-    own = [name for name, dataset in study["datasets"].items() if "files" in dataset]
+    of_files = [name for name, dataset in study["datasets"].items() if "files" in dataset]
     judged = summary[summary["contaminant"].isin(UNCONTAMINATED)]
     best = [detection.best_detector(d, judged[judged["dataset"] == d], pairs, tables["published"]) for d in datasets]
     examples = (contamination_example(summary[summary["dataset"] == d]) for d in datasets)
@@ -55,17 +55,17 @@ def study_report_facts(
         "reproductions": reproductions(tables["published"], study),
         "friedman": paired_differences.friedman(tables["ranks"]),
         "ablations": by_dataset(datasets, tables["ablations"], paired_differences.ablations),
-        "selections": by_dataset(datasets, tables["selection"], lambda t: selected_candidates(t, rows, own)),
+        "selections": by_dataset(datasets, tables["selection"], lambda t: selected_candidates(t, rows, of_files)),
         "rank_agreement": rank_agreement(tables["selection"]),
         "regression": regression_section(datasets, tables) if "regression" in tables else None,
-        "samples": by_dataset(datasets, tables["samples"], lambda t: training.sample_quality(t, own)),
-        "collapsed": training.collapsed_models(tables["samples"], own),
-        "diverged": training.diverged_models(tables["auc"], own),
-        "own": own,
-        "simulated": [name for name in study["datasets"] if name not in own],
+        "samples": by_dataset(datasets, tables["samples"], lambda t: training.sample_quality(t, of_files)),
+        "collapsed": training.collapsed_models(tables["samples"], of_files),
+        "diverged": training.diverged_models(tables["auc"], of_files),
+        "own": of_files,
+        "simulated": [name for name in study["datasets"] if name not in of_files],
         **_best_row_facts(tables, best),
         **_image_facts(tables, datasets),
-        **_own_image_facts(tables, own),
+        **_own_image_facts(tables, of_files),
     }
 
 
