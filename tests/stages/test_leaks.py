@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from leaky_sets import LeakySet, found, lenses, noisy
-from oddlens.results.tables.leaks import leaks_table, refuse
+from oddlens.results.tables.leaks import leaks_table
+from oddlens.results.tables.refused_leaks import refuse
 
 CLASSES = "test smooth and test odd"
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from oddlens.data.severity import LEAK, WARNING
 from oddlens.statistics import duplicates
-from oddlens.statistics.leak_findings import LEAK, WARNING, Finding, PoolImages, odd_classes
+from oddlens.statistics.leak_findings import Finding, PoolImages, odd_classes
 
 OVERLAPS = [("train", "test"), ("contaminant", "test"), ("validation", "test"), ("train", "validation")]
 """Pools that must not share lenses."""

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from oddlens.data.pools import UNLABELLED
+from oddlens.data.severity import LEAK, NONE, WARNING
 from oddlens.statistics import separation
-from oddlens.statistics.leak_findings import LEAK, NONE, WARNING, Finding, PoolImages, odd_classes
+from oddlens.statistics.leak_findings import Finding, PoolImages, odd_classes
 
 MODIFIED = "container/modified"
 """The time of files. It tells the order in which images were made, so pools are not compared by it."""

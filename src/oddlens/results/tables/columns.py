@@ -14,7 +14,7 @@ TABLES = (
     *("real", "real_noise", "real_claims"),
 )
 """The tables of a study. Those of the last two lines need a section `regression` or `real` in the config."""
-FILES_TABLES = ("ranking", "agreement")
+FILES_TABLES = ("ranking", "agreement", "leaks")
 """Further tables of a study with data sets of the user's own images."""
 
 ALL = "all"
