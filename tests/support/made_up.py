@@ -192,7 +192,8 @@ def study(
     return made
 
 
-NOT_MADE_UP = {"regression", "fractions", "triage", "real", "real_noise", "real_claims"}
+NOT_MADE_UP = {"regression", "fractions", "triage", "real", "real_noise", "real_claims", "completeness"}
+NOT_MADE_UP |= {"completeness_masses"}
 """Tables that need a section of the config."""
 
 
@@ -216,6 +217,18 @@ def aggregated(folder, made, rows=ROWS):
         **of,
     )
     return outputs
+
+
+def completeness_files(folder, picture, row="good"):
+    """Tables of two injected masses, of which the heavier is always detected, and a picture."""
+    about = {"dataset": "model_a", "detector": row, "false_alarm_rate": 0.01, "images": 40, "left_out": 2}
+    lines = [about | {"mass_msun": mass, "completeness": part} for mass, part in ((0, 0.01), (1e9, 0.25), (1e10, 1.0))]
+    lines = [line | {"completeness_low": 0.0, "completeness_high": 1.0} for line in lines]
+    half = about | {"mass_msun": 3e9, "mass_low": 1e9, "mass_high": np.nan}
+    paths = {name: folder / f"{name}.csv" for name in ("completeness", "completeness_masses")}
+    pd.DataFrame(lines).to_csv(paths["completeness"])
+    pd.DataFrame([half]).to_csv(paths["completeness_masses"])
+    return paths | {"figure": picture}
 
 
 def real_tables(folder, picture, row="good"):

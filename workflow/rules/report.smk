@@ -46,6 +46,14 @@ rule report:
         real_images=[results(f"real/{dataset}") for dataset in SIMULATED if STUDY.real],
         follow_up_tables=[f"{path}.csv" for path in FOLLOW_UPS],
         follow_up_images=[f"{path}.png" for path in FOLLOW_UPS],
+        completeness=(
+            [
+                *expand(results("tables/{table}.csv"), table=COMPLETENESS_TABLES),
+                results("figures/completeness.png"),
+            ]
+            if INJECTED
+            else []
+        ),
         losses=[
             results(f"models/{dataset}/{row}/seed-{replica}/losses.csv")
             for dataset in DATASETS
@@ -66,6 +74,7 @@ rule report:
                 "noise",
                 "real",
                 "follow_up",
+                "completeness",
             ]
         ],
     output:

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 import oddlens
+from oddlens.results.pages.completeness import completeness_section
 from oddlens.results.pages.detection import descriptions_by_role
 from oddlens.results.pages.follow_up import follow_up_section
 from oddlens.results.pages.formatting import embedded_image, prior_text, signed
@@ -31,6 +32,7 @@ def report(
     real: Mapping[str, str | Path],
     real_images: Mapping[str, str | Path],
     follow_up: Iterable[tuple[str | Path, str | Path]],
+    completeness: Mapping[str, str | Path],
     captions: Mapping[str, str | Path],
     study: dict[str, Any],
     rows: Mapping[str, Mapping],
@@ -51,6 +53,7 @@ def report(
         real: the paths of the tables of real lenses, by name, if there are any.
         real_images: for each data set the folder with the figures of real lenses.
         follow_up: for each follow-up fit the paths of its table and its figure.
+        completeness: the paths of the tables of injected masses, by name, and of their `figure`, if there are any.
         captions: the paths of the captions of figures, plain text, by name.
         study: the validated config as plain data.
         rows: for each detector row its `role`, the row it `ablates`, its `sweep`, and what is `varied` in it.
@@ -84,6 +87,7 @@ def report(
         follow_up=follow_up_section(follow_up),
         samples={name: sample_section(**sample) for name, sample in samples.items()},
         left_out={name: reasons for name, reasons in left_out.items() if reasons},
+        completeness=completeness_section(completeness),
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **study_report_facts(read, rows, study),
     )

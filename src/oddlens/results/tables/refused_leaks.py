@@ -27,7 +27,7 @@ def refuse(table: pd.DataFrame) -> None:
 def _text(line: dict) -> str:
     """A line of the table as a sentence."""
     if line["kind"] == "duplicates":
-        pairs = f"{line['count']:.0f} {'pair has' if line['count'] == 1 else 'pairs have'} the {line['check']}"
+        pairs = f"{line['count']:.0f} {'pair' if line['count'] == 1 else 'pairs'} with {line['check']}"
         return f"{line['compared']}: {pairs}, such as {line['example']}: {line['remedy']}"
     return (
         f"{line['check']} of files tells {line['compared']} apart (AUC {line['auc']:.2f}, {line['example']}): "
