@@ -22,6 +22,7 @@ PAGES = {
         *(
             "docs/studies",
             "docs/own_images",
+            "docs/leaks",
             "docs/images",
             "docs/real",
             "docs/follow_up",

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from leaky_sets import LeakySet, found, lenses, noisy
-from oddlens.results.tables.leaks import leaks_table, refuse
+from oddlens.results.tables.leaks import leaks_table
+from oddlens.results.tables.refused_leaks import refuse
 
 CLASSES = "test smooth and test odd"
 
@@ -57,7 +58,7 @@ def test_the_same_lens_with_other_noise_is_nearly_equal(tmp_path):
 def test_the_same_object_in_two_pools_is_a_leak(tmp_path):
     mine = LeakySet()
     mine["test", "odd"]["truth/lens"][4] = mine["train", "smooth"]["truth/lens"][8]
-    assert found(mine.find(tmp_path)) == [("duplicates", "same object", "train and test")]
+    assert found(mine.find(tmp_path)) == [("duplicates", "the same object", "train and test")]
 
 
 def test_twins_of_two_classes_are_no_leak(tmp_path):

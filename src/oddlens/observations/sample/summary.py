@@ -21,7 +21,8 @@ def describe_sample(path: Path) -> tuple[str, bool]:
 
     Images without a role are divided as with the master seed 0.
     """
-    files = Files(pixels=SMALLEST_PIXELS, **{"sheet" if is_sheet(path) else "folder": str(path)})
+    source = "sheet" if is_sheet(path) else "folder"
+    files = Files.model_validate({source: str(path), "pixels": SMALLEST_PIXELS})
     try:
         sample = read_sample(files, 0, path.stem)
     except (OSError, ValueError) as error:

@@ -10,6 +10,7 @@ from oddlens.results.pages import detection, false_alarms, localisation, own_ima
 from oddlens.results.pages.contamination import contamination_example, contamination_section
 from oddlens.results.pages.contamination import false_alarms as false_alarm_counts
 from oddlens.results.pages.formatting import by_dataset
+from oddlens.results.pages.leaks import leaks_section
 from oddlens.results.pages.population import lenses_needed
 from oddlens.results.pages.published import published_aucs, reproductions
 from oddlens.results.pages.regression import regression_section
@@ -100,11 +101,12 @@ def _image_facts(tables: Mapping[str, pd.DataFrame], datasets: list[str]) -> dic
 def _own_image_facts(tables: Mapping[str, pd.DataFrame], own: list[str]) -> dict[str, Any]:
     """Facts about the data sets of the user's own images."""
     if not own:
-        return {"ranked": {}, "agreement": {}, "correlations": {}, "rank_of_pseudo": {}}
+        return {"ranked": {}, "agreement": {}, "leaks": {}, "correlations": {}, "rank_of_pseudo": {}}
     agreement = tables["agreement"]
     return {
         "ranked": by_dataset(own, tables["ranking"], own_images.most_anomalous),
         "agreement": by_dataset(own, agreement, own_images.agreement),
+        "leaks": leaks_section(tables["leaks"]),
         "rank_of_pseudo": {name: _best_without_labels(tables["selection"], name) for name in own},
         "correlations": own_images.correlation_range(agreement[agreement["dataset"] == name] for name in own),
     }

@@ -15,7 +15,7 @@ TABLES = (
     *("completeness", "completeness_masses"),
 )
 """The tables of a study. Those of the last three lines need a section `regression`, `real` or `inject`."""
-FILES_TABLES = ("ranking", "agreement")
+FILES_TABLES = ("ranking", "agreement", "leaks")
 """Further tables of a study with data sets of the user's own images."""
 
 ALL = "all"
