@@ -3,7 +3,7 @@
 import fnmatch
 from typing import Any
 
-from oddlens.config.detector_registry import detector_settings, detectors
+from oddlens.config.detector_registry import detector_settings, detectors, refusals
 from oddlens.config.merging import mapping, merged
 from oddlens.config.sweeps import with_candidates
 from oddlens.schema.config_errors import ConfigError, ErrorCollector, nearest, shown, validated
@@ -65,6 +65,8 @@ def _resolved(name: str, rows: dict[str, dict[str, Any]], training: dict[str, An
         "contaminated": given.pop("contaminated", ablates is None),
         "input": given.pop("input", "images"),
     }
+    if refused := [f"detectors.{name}.{setting}: {reason}" for setting, reason in refusals(detector, given)]:
+        raise ConfigError("\n".join(refused))
     settings = validated(detector_settings(detector), given, f"detectors.{name}", extra=ROW_KEYS)
     return {**row, "settings": settings.plain()}
 
