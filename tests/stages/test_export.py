@@ -15,6 +15,7 @@ from conftest import ROOT
 from oddlens.config.merging import laid_over
 from oddlens.config.study import parse_study, read_study
 from oddlens.data import shards
+from oddlens.data.pools import POOLS
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import convergence, render, scene
 from oddlens.lensing.substructure_classes import SMOOTH
@@ -79,11 +80,10 @@ def shard_paths(tiny, tmp_path_factory):
     """All shards of the study, by pool."""
     folder, dataset = tmp_path_factory.mktemp("shards"), tiny.datasets["model_a"]
     found = {}
-    for pool, classes in dataset.pools().items():
-        for cls in classes:
-            for number in dataset.shards(pool):
-                first = number * dataset.images.per_shard
-                count = min(dataset.images.per_shard, getattr(dataset.images, pool) - first)
+    for pool in POOLS:
+        for cls in dataset.pools.classes(pool):
+            for number in dataset.pools.shards(pool, cls):
+                first, count = dataset.pools.shard_range(pool, cls, number)
                 path = folder / pool / cls / f"{number:03d}.h5"
                 names = {"seed": tiny.seed, "dataset": "model_a", "pool": pool, "cls": cls}
                 shards.write(path, simulating.simulate(dataset, **names, first=first, count=count))

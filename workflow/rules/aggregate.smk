@@ -27,20 +27,14 @@ TABLES = {
 # The result tables of the study.
 rule aggregate:
     input:
-        **per_dataset("scores", "scores/{dataset}/{detector}.csv", detector=DETECTORS),
-        **per_dataset(
-            "findings", "scores/{dataset}/{detector}-findings.csv", detector=DETECTORS
-        ),
-        **per_dataset(
-            "pixels", "scores/{dataset}/{detector}-pixels.csv", detector=DETECTORS
-        ),
-        **per_dataset(
-            "samples", "scores/{dataset}/{detector}-samples.csv", detector=DETECTORS
-        ),
+        **per_dataset("scores", "scores/{dataset}/{detector}.csv"),
+        **per_dataset("findings", "scores/{dataset}/{detector}-findings.csv"),
+        **per_dataset("pixels", "scores/{dataset}/{detector}-pixels.csv"),
+        **per_dataset("samples", "scores/{dataset}/{detector}-samples.csv"),
         **{f"truth_{dataset}": results(f"truth/{dataset}.csv") for dataset in DATASETS},
         fit_convergence=expand(
             results("fit_convergence/{dataset}/{detector}.csv"),
-            dataset=DATASETS,
+            dataset=SIMULATED,
             detector=FITTING,
         ),
         published=project_file("src/oddlens/results/tables/published.csv"),
@@ -63,9 +57,9 @@ rule aggregate:
         datasets=DATASETS,
         reproduces={
             name: dataset.reproduces or name
-            for name, dataset in STUDY.datasets.items()
+            for name, dataset in STUDY.simulated.items()
         },
-        exposures=exposure_groups(STUDY.datasets),
+        exposures=exposure_groups(STUDY.simulated),
         rows=ROWS,
         smooth=SMOOTH,
         source=fingerprint("oddlens.stages.aggregate"),

@@ -1,10 +1,12 @@
 # The study, its paths, its wildcards, and the resources that several rules share.
 from oddlens.config import comparison, training_plan
 from oddlens.config.config_files import refuse_repeated_keys, replaced_default
-from oddlens.config.study import parse_study
+from oddlens.config.left_out import left_out
+from oddlens.config.study import parse_study, pool_errors
 from oddlens.data.training_sets import CLEAN_SET, LABELLED_SET
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations import lens_index
+from oddlens.observations.sample import sample
 from oddlens.provenance.fingerprint import fingerprint
 from oddlens.schema.config_errors import ConfigError
 
@@ -15,11 +17,35 @@ except ConfigError as error:
     about = replaced_default(ROOT) if DEFAULT_CONFIG in workflow.configfiles else ""
     raise WorkflowError(f"The config has errors:\n{error}\n{about}".rstrip()) from None
 
+# The user's own images, without their pixels, and the numbers of images of all data sets.
+SAMPLES = {}
+for name, dataset in STUDY.of_files.items():
+    try:
+        SAMPLES[name] = sample.read_sample(dataset.files, STUDY.seed, name)
+    except (OSError, ValueError) as error:
+        raise WorkflowError(f"datasets.{name}.files:\n{error}") from None
+POOLS = {
+    name: SAMPLES[name].pools if name in SAMPLES else dataset.pools
+    for name, dataset in STUDY.datasets.items()
+}
+if mistakes := pool_errors(STUDY, {name: POOLS[name] for name in SAMPLES}):
+    raise WorkflowError("The config has errors:\n" + "\n".join(mistakes))
+
 
 # --- names ------------------------------------------------------------------------------------------------------------
 
 DATASETS = list(STUDY.datasets)
+SIMULATED = list(STUDY.simulated)
 DETECTORS = list(STUDY.detectors)
+# The rows that a data set leaves out, with the reason, and its rows.
+LEFT_OUT = {
+    name: left_out(STUDY.detectors, dataset, POOLS[name])
+    for name, dataset in STUDY.datasets.items()
+}
+ROWS_OF = {
+    dataset: [row for row in DETECTORS if row not in LEFT_OUT[dataset]]
+    for dataset in DATASETS
+}
 REPLICAS = STUDY.contamination.seeds
 # The row whose models each row scores with, and the rows that have models of their own.
 TRAINED = {row: training_plan.model_row(STUDY, row) for row in DETECTORS}
@@ -70,27 +96,27 @@ def benchmark_of(job):
 def shards(dataset, *pools, input="images"):
     """The shards of some pools of a data set: its images, or one kind of residual inputs."""
     folder = "shards" if input == "images" else f"residual_inputs/{input}"
-    of_dataset = STUDY.datasets[dataset]
+    of_dataset = POOLS[dataset]
     return [
         results(f"{folder}/{dataset}/{pool}/{cls}/{shard:03d}.h5")
         for pool in pools
-        for cls in of_dataset.pools()[pool]
-        for shard in of_dataset.shards(pool)
+        for cls in of_dataset.classes(pool)
+        for shard in of_dataset.shards(pool, cls)
     ]
 
 
 def shard_range(wildcards):
     """The index of the first image of a shard, and the number of its images."""
-    images = STUDY.datasets[wildcards.dataset].images
-    first = int(wildcards.shard) * images.per_shard
-    return first, min(images.per_shard, getattr(images, wildcards.pool) - first)
+    return POOLS[wildcards.dataset].shard_range(
+        wildcards.pool, wildcards.cls, int(wildcards.shard)
+    )
 
 
 def first_test_shards(wildcards):
     """The shards with the first test images of each class, the smooth class first."""
     return [
         results(f"shards/{wildcards.dataset}/test/{cls}/000.h5")
-        for cls in STUDY.datasets[wildcards.dataset].classes
+        for cls in POOLS[wildcards.dataset].classes("test")
     ]
 
 
@@ -136,12 +162,23 @@ def all_real_lens_files():
     return files
 
 
-def per_dataset(kind, pattern, **values):
-    """Named inputs: `<kind>_<dataset>` holds the files that match a pattern for a data set."""
+def per_dataset(kind, pattern):
+    """Named inputs: `<kind>_<dataset>` holds the files that match a pattern for the rows of a data set."""
     return {
-        f"{kind}_{dataset}": expand(results(pattern), dataset=dataset, **values)
+        f"{kind}_{dataset}": expand(
+            results(pattern), dataset=dataset, detector=ROWS_OF[dataset]
+        )
         for dataset in DATASETS
     }
+
+
+def of_row(paths, row):
+    """An input function: the path or paths of a row, with `{dataset}`; none where a data set leaves the row out."""
+    return lambda wildcards: (
+        expand(paths, dataset=wildcards.dataset)
+        if row in ROWS_OF[wildcards.dataset]
+        else []
+    )
 
 
 # --- settings ---------------------------------------------------------------------------------------------------------
@@ -153,13 +190,16 @@ def detector_row(wildcards):
 
 
 def training_sets_of(wildcards):
-    """The training sets of a row."""
-    return training_plan.training_sets_of(STUDY, wildcards.detector)
+    """The training sets of a row on a data set."""
+    return training_plan.training_sets_of(
+        STUDY, wildcards.detector, POOLS[wildcards.dataset]
+    )
 
 
 def simulation(dataset, cls):
-    """The settings that the images of one class of a data set depend on."""
-    return STUDY.datasets[dataset].only(cls).plain()
+    """The settings that the simulated images of one class depend on, or what is assumed of a user's own images."""
+    assumed = STUDY.datasets[dataset]
+    return (assumed.simulation if dataset in SAMPLES else assumed).only(cls).plain()
 
 
 def scoring_settings(wildcards):
@@ -180,10 +220,17 @@ def doubled(first, attempt):
     return round(first) * 2 ** (attempt - 1)
 
 
+def image_megabytes(dataset):
+    """The size of an image in memory."""
+    settings = STUDY.datasets[dataset]
+    return (
+        settings.files if dataset in SAMPLES else settings.camera
+    ).pixels ** 2 * 4e-6
+
+
 def simulation_memory(wildcards, attempt):
     """Memory in MB: the program and the images of one shard."""
-    dataset = STUDY.datasets[wildcards.dataset]
-    shard = dataset.images.per_shard * dataset.camera.pixels**2 * 4e-6
+    shard = POOLS[wildcards.dataset].per_shard * image_megabytes(wildcards.dataset)
     return doubled(1500 + 3 * shard, attempt)
 
 
@@ -194,9 +241,8 @@ def real_memory(wildcards, attempt):
 
 def detector_memory(wildcards, threads, attempt):
     """Memory in MB: for each thread a process that holds one shard and some thousand images."""
-    dataset = STUDY.datasets[wildcards.dataset]
-    image = dataset.camera.pixels**2 * 4e-6
-    process = 2000 + (4 * dataset.images.per_shard + 4000) * image
+    per_shard = POOLS[wildcards.dataset].per_shard
+    process = 2000 + (4 * per_shard + 4000) * image_megabytes(wildcards.dataset)
     return doubled(process * threads, attempt)
 
 

@@ -9,6 +9,8 @@ rule export:
         directory(results("export/{dataset}")),
     log:
         log_of("export/{dataset}"),
+    wildcard_constraints:
+        dataset=any_of(SIMULATED),
     conda:
         "../../envs/simulate.yaml"
     threads: 1

@@ -19,18 +19,21 @@ rule figures:
     input:
         **{table: results(f"tables/{table}.csv") for table in FIGURE_TABLES},
         **{
-            f"scores_{row}": results(f"scores/{{dataset}}/{row}.csv")
+            f"scores_{row}": of_row(results(f"scores/{{dataset}}/{row}.csv"), row)
             for row in DETECTORS
         },
         **{
-            f"examples_{row}": results(f"scores/{{dataset}}/{row}.h5")
+            f"examples_{row}": of_row(results(f"scores/{{dataset}}/{row}.h5"), row)
             for row in DETECTORS
         },
         **{
-            f"losses_{row}": [
-                results(f"models/{{dataset}}/{row}/seed-{replica}/losses.csv")
-                for replica in REPLICAS
-            ]
+            f"losses_{row}": of_row(
+                [
+                    results(f"models/{{dataset}}/{row}/seed-{replica}/losses.csv")
+                    for replica in REPLICAS
+                ],
+                row,
+            )
             for row in OWN_MODELS
         },
     output:

@@ -54,8 +54,8 @@ rule real:
 # The tables of real lenses, all data sets together.
 rule real_tables:
     input:
-        scores=[results(f"real/{dataset}.csv") for dataset in DATASETS],
-        noise=[results(f"real/{dataset}-noise.csv") for dataset in DATASETS],
+        scores=[results(f"real/{dataset}.csv") for dataset in SIMULATED],
+        noise=[results(f"real/{dataset}-noise.csv") for dataset in SIMULATED],
     output:
         **{
             table: report(

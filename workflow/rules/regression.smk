@@ -67,12 +67,14 @@ rule estimate:
 # The regression tables of the study.
 rule tabulate:
     input:
-        **per_dataset(
-            "estimates",
-            "regression/{dataset}/{estimator}.h5",
-            estimator=STUDY.regression,
-        ),
-        **per_dataset("scores", "scores/{dataset}/{detector}.csv", detector=DETECTORS),
+        **{
+            f"estimates_{dataset}": expand(
+                results(f"regression/{dataset}/{{estimator}}.h5"),
+                estimator=STUDY.regression,
+            )
+            for dataset in SIMULATED
+        },
+        **per_dataset("scores", "scores/{dataset}/{detector}.csv"),
     output:
         **{
             table: report(
@@ -89,7 +91,7 @@ rule tabulate:
     conda:
         "../../envs/analyse.yaml"
     params:
-        datasets=DATASETS,
+        datasets=SIMULATED,
         rows=ROWS,
         smooth=SMOOTH,
         source=fingerprint("oddlens.stages.tabulate"),

@@ -2,14 +2,14 @@ from oddlens.config.descriptions import class_description
 
 REPORTED_TABLES = [*TABLES, *(REGRESSION_TABLES if STUDY.regression else [])]
 REPORTED_FIGURES = ["preview", *FIGURES]
-REPORTED_FIGURES += REGRESSION_FIGURES if STUDY.regression else []
+SIMULATED_FIGURES = REGRESSION_FIGURES if STUDY.regression else []
 FOLLOW_UPS = [
     results(f"follow_up/{dataset}/{rank}")
     for dataset, follow_up in STUDY.follow_up.items()
     for rank in range(1, follow_up.lenses + 1)
 ]
 CLASSES = dict.fromkeys(
-    cls for dataset in STUDY.datasets.values() for cls in dataset.classes
+    cls for dataset in STUDY.simulated.values() for cls in dataset.classes
 )
 
 
@@ -20,29 +20,40 @@ rule report:
         **{
             f"figure_{dataset}_{figure}": results(f"figures/{dataset}/{figure}.png")
             for dataset in DATASETS
-            for figure in REPORTED_FIGURES
+            for figure in [
+                *REPORTED_FIGURES,
+                *(SIMULATED_FIGURES if dataset in SIMULATED else []),
+            ]
         },
         ranks_figure=results("figures/ranks.png"),
         noise_figure=results("figures/noise.png"),
         real_tables=[
             results(f"tables/{table}.csv") for table in REAL_TABLES if STUDY.real
         ],
-        real_images=[results(f"real/{dataset}") for dataset in DATASETS if STUDY.real],
+        real_images=[results(f"real/{dataset}") for dataset in SIMULATED if STUDY.real],
         follow_up_tables=[f"{path}.csv" for path in FOLLOW_UPS],
         follow_up_images=[f"{path}.png" for path in FOLLOW_UPS],
-        losses=expand(
-            results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
-            dataset=DATASETS,
-            detector=OWN_MODELS,
-            replica=REPLICAS,
-        ),
+        losses=[
+            results(f"models/{dataset}/{row}/seed-{replica}/losses.csv")
+            for dataset in DATASETS
+            for row in OWN_MODELS
+            if row in ROWS_OF[dataset]
+            for replica in REPLICAS
+        ],
         template=[
             project_file(f"src/oddlens/results/pages/{name}.html.j2")
             for name in ["base", "macros", "explanations", "report", "regression"]
         ],
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")
-            for figure in [*REPORTED_FIGURES, "ranks", "noise", "real", "follow_up"]
+            for figure in [
+                *REPORTED_FIGURES,
+                *SIMULATED_FIGURES,
+                "ranks",
+                "noise",
+                "real",
+                "follow_up",
+            ]
         ],
     output:
         report(
@@ -59,7 +70,9 @@ rule report:
     params:
         study=STUDY.plain(),
         tables=REPORTED_TABLES,
-        figures=REPORTED_FIGURES,
+        figures=[*REPORTED_FIGURES, *SIMULATED_FIGURES],
+        left_out=LEFT_OUT,
+        notes={dataset: list(SAMPLES[dataset].notes) for dataset in SAMPLES},
         rows=ROWS,
         descriptions=comparison.descriptions(STUDY),
         classes={cls: class_description(cls) for cls in CLASSES},

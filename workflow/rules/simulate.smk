@@ -6,6 +6,8 @@ rule simulate:
         log_of("simulate/{dataset}/{pool}/{cls}/{shard}"),
     benchmark:
         benchmark_of("simulate/{dataset}/{pool}/{cls}/{shard}")
+    wildcard_constraints:
+        dataset=any_of(SIMULATED),
     conda:
         "../../envs/simulate.yaml"
     threads: 1

@@ -1,5 +1,13 @@
+def training_shards_with_gaps(dataset):
+    """The shards of training images in which some may be left out, because they could not be read."""
+    skips = dataset in SAMPLES and STUDY.of_files[dataset].files.bad == "skip"
+    return shards(dataset, "train", "contaminant") if skips else []
+
+
 # The images of each training set of one replica.
 rule split:
+    input:
+        lambda wildcards: training_shards_with_gaps(wildcards.dataset),
     output:
         results("splits/{dataset}/seed-{replica}.csv"),
     log:
@@ -8,15 +16,16 @@ rule split:
     conda:
         "../../envs/analyse.yaml"
     params:
-        training_sets=training_plan.training_sets(STUDY),
+        training_sets=lambda wildcards: training_plan.training_sets(
+            STUDY, POOLS[wildcards.dataset]
+        ),
         seed=STUDY.seed,
         images=STUDY.contamination.images,
-        train=lambda wildcards: STUDY.datasets[wildcards.dataset].images.train,
-        contaminants=lambda wildcards: {
-            cls: STUDY.datasets[wildcards.dataset].images.contaminant
-            for cls in STUDY.datasets[wildcards.dataset].pools()["contaminant"]
-        },
-        known=lambda wildcards: training_plan.labelled_counts(STUDY, wildcards.dataset),
+        train=lambda wildcards: POOLS[wildcards.dataset].count("train", SMOOTH),
+        contaminants=lambda wildcards: POOLS[wildcards.dataset].contaminants,
+        known=lambda wildcards: training_plan.labelled_counts(
+            STUDY, POOLS[wildcards.dataset], ROWS_OF[wildcards.dataset]
+        ),
         smooth=SMOOTH,
         source=fingerprint("oddlens.stages.split"),
     script:

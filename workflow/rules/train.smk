@@ -1,11 +1,11 @@
-UNLABELLED_SETS = [
-    name for name in training_plan.training_sets(STUDY) if name != LABELLED_SET
-]
 TRAINED_ON_LABELS = {
     row
     for row in OWN_MODELS
     if training_plan.training_sets_of(STUDY, row) == [LABELLED_SET]
 }
+# The user's own images without known anomalies: their training images are used as they are.
+AS_GIVEN = [name for name in SAMPLES if not POOLS[name].contaminants]
+CONTAMINATED = [name for name in DATASETS if name not in AS_GIVEN]
 TRAINED_CLEAN = {
     row for row in OWN_MODELS if not STUDY.detectors[row].contaminated
 } - TRAINED_ON_LABELS
@@ -24,13 +24,14 @@ rule train:
         ),
         splits=results("splits/{dataset}/seed-{replica}.csv"),
     output:
-        models=update([model(name) for name in UNLABELLED_SETS]),
+        models=update([model(name) for name in STUDY.contamination.training_sets]),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     log:
         log_of("train/{dataset}/{detector}/seed-{replica}"),
     benchmark:
         benchmark_of("train/{dataset}/{detector}/seed-{replica}")
     wildcard_constraints:
+        dataset=any_of(CONTAMINATED),
         detector=any_of(set(OWN_MODELS) - TRAINED_CLEAN - TRAINED_ON_LABELS),
     conda:
         "../../envs/train.yaml"
@@ -51,7 +52,7 @@ rule train:
             else None
         ),
         labels=lambda wildcards: training_plan.labels_of(
-            STUDY, wildcards.detector, wildcards.dataset
+            STUDY, wildcards.detector, POOLS[wildcards.dataset]
         ),
         seed=STUDY.seed,
         smooth=SMOOTH,
@@ -67,7 +68,14 @@ use rule train as train_clean with:
         models=update([model(CLEAN_SET)]),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     wildcard_constraints:
+        dataset=any_of(CONTAMINATED),
         detector=any_of(TRAINED_CLEAN),
+
+
+use rule train_clean as train_as_given with:
+    wildcard_constraints:
+        dataset=any_of(AS_GIVEN),
+        detector=any_of(set(OWN_MODELS) - TRAINED_ON_LABELS),
 
 
 use rule train as train_labelled with:

@@ -12,7 +12,7 @@ with job(snakemake):
         smooth=params.smooth,
         rows=params.rows,
         tables={table: files[table] for table in params.tables},
-        scores={row: files[f"scores_{row}"] for row in params.rows},
-        examples={row: files[f"examples_{row}"] for row in params.rows},
-        losses={row: files[f"losses_{row}"] for row in params.own_models},
+        scores={row: path for row in params.rows for path in files[f"scores_{row}"]},
+        examples={row: path for row in params.rows for path in files[f"examples_{row}"]},
+        losses={row: paths for row in params.own_models if (paths := files[f"losses_{row}"])},
     )

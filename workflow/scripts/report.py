@@ -17,7 +17,7 @@ with job(snakemake):
         snakemake.output[0],
         tables={table: files[table] for table in params.tables},
         figures={
-            dataset: {figure: files[f"figure_{dataset}_{figure}"] for figure in params.figures}
+            dataset: {figure: path for figure in params.figures if (path := files.get(f"figure_{dataset}_{figure}"))}
             for dataset in params.study["datasets"]
         },
         ranks=files.ranks_figure,

@@ -17,4 +17,5 @@ with job(snakemake):
         train=params.train,
         contaminants=params.contaminants,
         known=params.known,
+        shard_paths=snakemake.input,
     )

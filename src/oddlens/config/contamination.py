@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, NonNegativeInt, PositiveInt, field_validator
 
-from oddlens.config.dataset import Dataset
+from oddlens.data.pools import Pools
 from oddlens.data.training_sets import CLEAN_SET, MIXED, training_set_name
 from oddlens.schema.config_errors import nearest
 from oddlens.schema.section import Section
@@ -56,29 +56,38 @@ def counts_by_class(counts: Mapping[str, int], classes: list[str]) -> dict[str, 
     return {cls: counts.get(cls, 0) + (mixed + len(classes) - 1 - k) // len(classes) for k, cls in enumerate(classes)}
 
 
-def contamination_errors(contamination: Contamination, datasets: Mapping[str, Dataset]) -> Iterator[str]:
-    """Conflicts between the training sets and the data sets, one line each."""
+def pool_size(name: str, pools: Pools, pool: str) -> str:
+    """The size of the smallest class of a pool as a clause of a message."""
+    size = min(pools.counts[pool].values(), default=0)
+    if pools.settings == "files":
+        return f"datasets.{name}.files has {size} images of role {pool}"
+    return f"datasets.{name}.{pools.settings}.{pool} is {size}"
+
+
+def contamination_errors(contamination: Contamination, pools: Mapping[str, Pools]) -> Iterator[str]:
+    """Conflicts between the training sets and the pools of data sets, one line each."""
     images, fractions = contamination.images, [p for ps in contamination.fractions.values() for p in ps]
     empty = [p for p in fractions if round(p * images) < 1]
     if empty:
         yield f"contamination.fractions: {min(empty):g} of {images} images is none: raise either"
     if len(set(contamination.training_sets)) < len(contamination.training_sets):
         yield "contamination.fractions: two fractions agree to six digits, so their files would collide"
-    for name, dataset in datasets.items():
-        yield from _pool_errors(contamination, name, dataset)
+    for name, of_dataset in pools.items():
+        yield from _pool_errors(contamination, name, of_dataset)
 
 
-def _pool_errors(contamination: Contamination, name: str, dataset: Dataset) -> Iterator[str]:
-    images, pools = contamination.images, dataset.images
-    if images > pools.train:
+def _pool_errors(contamination: Contamination, name: str, pools: Pools) -> Iterator[str]:
+    images, smooth_images = contamination.images, pools.count("train", pools.smooth)
+    if images > smooth_images:
         yield (
-            f"contamination.images is {images}, more than datasets.{name}.images.train = {pools.train}: "
-            "raise the pool or lower the set"
+            f"contamination.images is {images}, but {pool_size(name, pools, 'train')}: raise the pool or lower the set"
         )
-    if not dataset.anomalies:
-        yield f"datasets.{name}.substructure: there is no anomaly class left to be found"
+    contaminants = pools.counts["contaminant"]
+    if not contaminants:
+        if pools.settings != "files":  # whose training set is used as it is
+            yield f"datasets.{name}.substructure: there is no anomaly class left to be found"
         return
-    known = [*dataset.anomalies, MIXED]
+    known = [*contaminants, MIXED]
     for contaminant, fractions in contamination.fractions.items():
         if contaminant not in known:
             yield (
@@ -87,10 +96,10 @@ def _pool_errors(contamination: Contamination, name: str, dataset: Dataset) -> I
             )
         elif fractions:
             largest = max(fractions)
-            needed = max(counts_by_class({contaminant: round(largest * images)}, dataset.anomalies).values())
-            if needed > pools.contaminant:
+            counts = counts_by_class({contaminant: round(largest * images)}, list(contaminants))
+            short = {cls: needed for cls, needed in counts.items() if needed > contaminants[cls]}
+            if short:
                 yield (
-                    f"datasets.{name}.images.contaminant is {pools.contaminant}, but contaminating {images} images "
-                    f"with {largest:.0%} {contaminant} takes {needed} of a class: raise it or lower "
-                    "contamination.images"
+                    f"{pool_size(name, pools, 'contaminant')}, but contaminating {images} images with {largest:.0%} "
+                    f"{contaminant} takes {max(short.values())} of a class: raise it or lower contamination.images"
                 )

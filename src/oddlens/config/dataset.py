@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
+from oddlens.data.pools import Pools
 from oddlens.lensing.simulation import Simulation
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.schema.section import Section
@@ -54,18 +55,12 @@ class Dataset(Simulation):
         """All classes of the test pool, `smooth` first."""
         return [SMOOTH, *self.anomalies]
 
-    def pools(self) -> dict[str, list[str]]:
-        """The classes of each pool."""
-        return {
-            "train": [SMOOTH],
-            "contaminant": self.anomalies if self.images.contaminant else [],
-            "validation": [SMOOTH],
-            "test": self.classes,
-        }
-
-    def shards(self, pool: str) -> list[int]:
-        """The numbers of the shards of each class in a pool."""
-        return list(range(-(-getattr(self.images, pool) // self.images.per_shard)))
+    @property
+    def pools(self) -> Pools:
+        """The numbers of images of each pool and class."""
+        classes = {"train": [SMOOTH], "contaminant": self.anomalies, "validation": [SMOOTH], "test": self.classes}
+        counts = {pool: dict.fromkeys(of_pool, getattr(self.images, pool)) for pool, of_pool in classes.items()}
+        return Pools(counts, SMOOTH, self.images.per_shard, "images")
 
 
 def exposure_groups(datasets: Mapping[str, Dataset]) -> dict[str, str]:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt
 
 from oddlens.config import detector_registry
-from oddlens.config.contamination import Contamination, counts_by_class
-from oddlens.config.dataset import Dataset
+from oddlens.config.contamination import Contamination, counts_by_class, pool_size
 from oddlens.config.training import Training
+from oddlens.data.pools import Pools
 from oddlens.data.training_sets import CLEAN_SET, LABELLED_SET, MIXED
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.schema.config_errors import nearest
@@ -78,12 +78,13 @@ def fitting_row(rows: Mapping[str, DetectorRow]) -> str | None:
     return next((name for name, row in rows.items() if row.fits_lenses), None)
 
 
-def row_errors(
-    rows: Mapping[str, DetectorRow], datasets: Mapping[str, Dataset], contamination: Contamination
-) -> Iterator[str]:
-    """Conflicts between the rows and the other sections, one line each."""
+def row_errors(rows: Mapping[str, DetectorRow], contamination: Contamination) -> Iterator[str]:
+    """Conflicts between the rows, and of rows with the training sets, one line each."""
     for name, row in rows.items():
-        yield from _training_errors(name, row, datasets, contamination)
+        batch, images = row.training.batch_size, contamination.images
+        if row.needs != "labels" and batch > images:
+            where = f"detectors.{name}.training.batch_size"
+            yield f"{where} is {batch}, more than contamination.images = {images}: lower it"
         if row.input != "images":
             yield from input_errors(f"detectors.{name}", row.input, rows)
             if row.fits_lenses or row.needs == "truth":
@@ -93,8 +94,6 @@ def row_errors(
         if row.labels and not detector_registry.takes_labels(row.detector):
             able = ", ".join(filter(detector_registry.takes_labels, detector_registry.detectors()))
             yield f"detectors.{name}.labels: {row.detector} cannot use labels; {able} can"
-        for dataset, given in datasets.items():
-            yield from _label_errors(name, row, dataset, given, contamination)
 
 
 def input_errors(where: str, given: Input, rows: Mapping[str, DetectorRow]) -> Iterator[str]:
@@ -106,36 +105,37 @@ def input_errors(where: str, given: Input, rows: Mapping[str, DetectorRow]) -> I
         )
 
 
-def _training_errors(
-    name: str, row: DetectorRow, datasets: Mapping[str, Dataset], contamination: Contamination
+def label_errors(
+    rows: Mapping[str, DetectorRow], dataset: str, pools: Pools, contamination: Contamination
 ) -> Iterator[str]:
-    batch, images = row.training.batch_size, contamination.images
-    if row.needs == "labels":
-        if not all(dataset.images.contaminant for dataset in datasets.values()):
+    """Conflicts between the labels of rows and the pools of a data set, one line each."""
+    contaminants = pools.counts["contaminant"]
+    for name, row in rows.items():
+        if row.needs == "labels" and not pools.contaminants:
             yield f"detectors.{name} is trained with labels: every data set needs images.contaminant > 0"
-    elif batch > images:
-        yield (f"detectors.{name}.training.batch_size is {batch}, more than contamination.images = {images}: lower it")
+        known = [*contaminants, MIXED]
+        for kind in row.labels:
+            if kind not in known:
+                where = f"detectors.{name}.labels"
+                yield f"{where}: unknown class '{kind}' for data set '{dataset}'. {nearest(kind, known)}"
+        if contaminants:
+            yield from _label_counts(name, row, dataset, pools, contamination)
 
 
-def _label_errors(
-    name: str, row: DetectorRow, dataset: str, given: Dataset, contamination: Contamination
+def _label_counts(
+    name: str, row: DetectorRow, dataset: str, pools: Pools, contamination: Contamination
 ) -> Iterator[str]:
-    known = [*given.anomalies, MIXED]
-    for kind in row.labels:
-        if kind not in known:
-            yield (f"detectors.{name}.labels: unknown class '{kind}' for data set '{dataset}'. " + nearest(kind, known))
-    if not given.anomalies:
-        return
-    labels, in_training = row.labels_by_class(given.anomalies), contamination.max_anomalies(given.anomalies)
-    smooth, pools = labels.pop(SMOOTH), given.images
-    if smooth > pools.train:
+    anomalies = list(pools.counts["contaminant"])
+    labels, in_training = row.labels_by_class(anomalies), contamination.max_anomalies(anomalies)
+    smooth = labels.pop(SMOOTH)
+    if smooth > pools.count("train", SMOOTH):
         yield (
-            f"datasets.{dataset}.images.train is {pools.train}, but detectors.{name}.labels labels {smooth} "
+            f"{pool_size(dataset, pools, 'train')}, but detectors.{name}.labels labels {smooth} "
             "anomalies and takes as many smooth images: raise it"
         )
     for cls, count in labels.items():
-        if count and count + in_training[cls] > pools.contaminant:
+        if count and count + in_training[cls] > pools.count("contaminant", cls):
             yield (
-                f"datasets.{dataset}.images.contaminant is {pools.contaminant}, but a training set contains "
+                f"{pool_size(dataset, pools, 'contaminant')}, but a training set contains "
                 f"{in_training[cls]} {cls} and detectors.{name}.labels labels {count} others: raise it"
             )

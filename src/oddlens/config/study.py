@@ -1,17 +1,19 @@
 """A study: a validated config."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
+from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag, model_validator
 
 from oddlens.config.config_files import read_config
 from oddlens.config.contamination import Contamination, contamination_errors
 from oddlens.config.dataset import Dataset
-from oddlens.config.detector_row import DetectorRow, fitting_row, row_errors
+from oddlens.config.detector_row import DetectorRow, fitting_row, label_errors, row_errors
+from oddlens.config.files_dataset import FilesDataset
 from oddlens.config.follow_up import FollowUp, follow_up_errors
 from oddlens.config.inherited_errors import reported_once
+from oddlens.config.left_out import left_out
 from oddlens.config.merging import mapping, merged
 from oddlens.config.presets import with_presets
 from oddlens.config.publish import publish_errors
@@ -19,12 +21,18 @@ from oddlens.config.real_lenses import RealLenses
 from oddlens.config.regression import Regression, regression_errors
 from oddlens.config.rows import resolved_rows
 from oddlens.config.training import Training
+from oddlens.data.pools import Pools
 from oddlens.schema.config_errors import ConfigError, ErrorCollector, must_be_plain, validated
 from oddlens.schema.section import Section
 
 # Names of studies, data sets and rows, which are parts of file names.
 NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
+AnyDataset = Annotated[
+    Annotated[Dataset, Tag("[simulated]")] | Annotated[FilesDataset, Tag("[files]")],
+    Discriminator(lambda value: "[files]" if isinstance(value, FilesDataset) or _has_files(value) else "[simulated]"),
+]
+"""A data set: one with the key `files` has the user's own images, any other is simulated."""
 
 
 class Study(Section):
@@ -34,7 +42,7 @@ class Study(Section):
     """The name of the study. Its results lie in `results/<study>`."""
     seed: NonNegativeInt
     """The master seed of all randomness."""
-    datasets: Annotated[dict[Name, Dataset], Field(min_length=1)]
+    datasets: Annotated[dict[Name, AnyDataset], Field(min_length=1)]
     """The data sets."""
     contamination: Contamination
     training: Training
@@ -56,20 +64,46 @@ class Study(Section):
     @model_validator(mode="after")
     def _sections_fit_together(self) -> "Study":
         errors = [
-            *contamination_errors(self.contamination, self.datasets),
-            *row_errors(self.detectors, self.datasets, self.contamination),
-            *regression_errors(self.regression, self.datasets, self.detectors),
-            *follow_up_errors(self.follow_up, self.datasets, self.detectors),
-            *publish_errors(self.publish, self.datasets, self.detectors),
+            *pool_errors(self, {name: dataset.pools for name, dataset in self.simulated.items()}),
+            *row_errors(self.detectors, self.contamination),
+            *regression_errors(self.regression, self.simulated, self.detectors),
+            *follow_up_errors(self.follow_up, self.simulated, self.detectors),
+            *publish_errors(self.publish, self.simulated, self.detectors),
+        ]
+        needs_simulation = {"regression": self.regression, "real": self.real}
+        errors += [
+            f"{section}: needs a data set that is simulated, and this study has none"
+            for section, entries in needs_simulation.items()
+            if entries and not self.simulated
         ]
         if errors:
             raise ConfigError("\n".join(errors))
         return self
 
     @property
+    def simulated(self) -> dict[str, Dataset]:
+        """The data sets that are simulated."""
+        return {name: dataset for name, dataset in self.datasets.items() if isinstance(dataset, Dataset)}
+
+    @property
+    def of_files(self) -> dict[str, FilesDataset]:
+        """The data sets of the user's own images."""
+        return {name: dataset for name, dataset in self.datasets.items() if isinstance(dataset, FilesDataset)}
+
+    @property
     def fitting_row(self) -> str | None:
         """The row whose lens fit makes the residual inputs of other rows."""
         return fitting_row(self.detectors)
+
+
+def pool_errors(study: Study, pools: Mapping[str, Pools]) -> list[str]:
+    """Conflicts of the training sets and labels of a study with the pools of data sets, one line each."""
+    errors = list(contamination_errors(study.contamination, pools))
+    for name, of_dataset in pools.items():
+        unable = left_out(study.detectors, study.datasets[name], of_dataset)
+        able = {row: entry for row, entry in study.detectors.items() if row not in unable}
+        errors += label_errors(able, name, of_dataset, study.contamination)
+    return list(dict.fromkeys(errors))
 
 
 def parse_study(config: dict[str, Any]) -> Study:
@@ -93,7 +127,7 @@ def _resolved(config: dict[str, Any], sections: dict[str, Any]) -> Study:
     training = merged({}, mapping({} if common is None else common, "training"))
     for name, section in sections["datasets"].items():  # presets first: a null removes what a preset gives
         with errors.collecting():
-            datasets[name] = with_presets(section, f"datasets.{name}")
+            datasets[name] = _with_presets(section, f"datasets.{name}")
     with errors.collecting():
         rows = resolved_rows(sections["detectors"], config.get("only"), config.get("seed"), training)
     errors.raise_collected()
@@ -109,6 +143,21 @@ def read_study(files: Sequence[Path]) -> Study:
         OSError, ValueError: if a file cannot be read, or the config is invalid.
     """
     return parse_study(read_config(files))
+
+
+def _with_presets(section: dict[str, Any], where: str) -> dict[str, Any]:
+    """A data set, or the `simulation` of one with files, laid over the presets that it names."""
+    if not _has_files(section):
+        return with_presets(section, where)
+    simulation = section.get("simulation")
+    if simulation is None:
+        return section
+    within = f"{where}.simulation"
+    return section | {"simulation": with_presets(mapping(simulation, within), within)}
+
+
+def _has_files(section: Any) -> bool:
+    return isinstance(section, dict) and section.get("files") is not None
 
 
 def _entries(config: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:

@@ -1,30 +1,39 @@
 """What is trained in a study: the training sets and labels of each row, and which rows share models."""
 
+from collections.abc import Iterable
+
 from oddlens.config.detector_row import DetectorRow
 from oddlens.config.study import Study
-from oddlens.data.training_sets import LABELLED_SET
+from oddlens.data.pools import Pools
+from oddlens.data.training_sets import CLEAN_SET, LABELLED_SET
 
 
-def training_sets(study: Study) -> list[str]:
-    """The names of all training sets of each seed, the clean one first."""
+def training_sets(study: Study, pools: Pools) -> list[str]:
+    """The names of all training sets of each seed on a data set, the clean one first."""
     labelled = [LABELLED_SET] if any(row.needs == "labels" for row in study.detectors.values()) else []
-    return [*study.contamination.training_sets, *labelled]
+    unlabelled = study.contamination.training_sets if pools.contaminants else [CLEAN_SET]
+    return [*unlabelled, *(labelled if pools.contaminants else [])]
 
 
-def training_sets_of(study: Study, name: str) -> list[str]:
-    """The training sets of a row; see `DetectorRow.training_sets`."""
-    return study.detectors[name].training_sets(study.contamination)
+def training_sets_of(study: Study, name: str, pools: Pools | None = None) -> list[str]:
+    """The training sets of a row on a data set, or on one that has contaminants; see `DetectorRow.training_sets`.
+
+    A data set without contaminants has one training set, which is used as it is.
+    """
+    sets = study.detectors[name].training_sets(study.contamination)
+    return sets if pools is None or pools.contaminants else sets[:1]
 
 
-def labels_of(study: Study, name: str, dataset: str) -> dict[str, int]:
+def labels_of(study: Study, name: str, pools: Pools) -> dict[str, int]:
     """How many images of each class of a data set are labelled for a row."""
-    return study.detectors[name].labels_by_class(study.datasets[dataset].anomalies)
+    return study.detectors[name].labels_by_class(list(pools.counts["contaminant"]))
 
 
-def labelled_counts(study: Study, dataset: str) -> dict[str, int]:
+def labelled_counts(study: Study, pools: Pools, rows: Iterable[str]) -> dict[str, int]:
     """How many images of each class of a data set are labelled for some row, without classes that have none."""
-    counts = [labels_of(study, name, dataset) for name in study.detectors]
-    largest = {cls: max(of[cls] for of in counts) for cls in study.datasets[dataset].classes}
+    counts = [labels_of(study, name, pools) for name in rows]
+    classes = [pools.smooth, *pools.counts["contaminant"]]
+    largest = {cls: max((of[cls] for of in counts), default=0) for cls in classes}
     return {cls: count for cls, count in largest.items() if count}
 
 

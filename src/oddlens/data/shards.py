@@ -8,9 +8,13 @@ sigma           float32 [n, pixels, pixels]   the standard deviation of the nois
 truth/*         float64 [n]                   all sampled parameters and derived quantities; units are in the names
 source/*        float64 [n, slots]            clumps of the source, if the simulation has any
 substructure/*  float64 [n, ...]              the substructure of the class
-attributes      dataset, pool, class, seed, simulation (JSON), versions (JSON), units, pixel_scale_arcsec, axes, and
-                pyautolens_disagreement_sigma: the largest difference between its first image and that of
-                PyAutoLens, in units of the noise
+sheet/*         bytes [n]                     of the user's own images: file, object, band, label, and other text of
+                                              their sheet, UTF-8
+container/*     float64 or bytes [n]          facts of the file of each of these images
+attributes      dataset, pool, class, seed, units, pixel_scale_arcsec, axes; of simulated images simulation (JSON),
+                versions (JSON) and pyautolens_disagreement_sigma: the largest difference between its first image and
+                that of PyAutoLens, in units of the noise; of the user's own images files (JSON), their section of the
+                config, and skipped (JSON), those that could not be used, each with the reason
 before the HDF5 its SHA-256, as text (`artefacts.CHECKSUM_BLOCK_BYTES`)
 """
 
@@ -48,9 +52,10 @@ class Shard:
 
     @property
     def table(self) -> pd.DataFrame:
-        """`pool`, `class`, `index` and the truth of each image."""
+        """`pool`, `class`, `index`, the truth and the text of the sheet of each image."""
         identity = {"pool": self.attributes["pool"], "class": self.attributes["class"], "index": self.arrays["index"]}
-        return pd.DataFrame({**identity, **self.group("truth")})
+        text = {name: np.char.decode(array, "utf-8") for name, array in self.group("sheet").items()}
+        return pd.DataFrame({**identity, **self.group("truth"), **text})
 
     def one(self, name: str, k: int) -> dict[str, np.ndarray]:
         """The values of a group for image k."""

@@ -33,8 +33,8 @@ def split(
     dataset: str,
     images: int,
     smooth: str,
-    train: int,
-    contaminants: Mapping[str, int],
+    train: Sequence[int],
+    contaminants: Mapping[str, Sequence[int]],
     known: Mapping[str, int],
 ) -> pd.DataFrame:
     """The training sets of one replica.
@@ -46,8 +46,8 @@ def split(
         dataset: the name of the data set.
         images: the size of every set.
         smooth: the class of the training pool.
-        train: the number of images in the training pool.
-        contaminants: the number of images of each anomaly class in the contaminant pool.
+        train: the indices of the images in the training pool.
+        contaminants: the indices of the images of each anomaly class in the contaminant pool.
         known: the number of labelled images of each class; they are the last of its pool.
 
     Returns:
@@ -57,12 +57,12 @@ def split(
         ValueError: if a pool is too small, or a training set contains labelled anomalies.
     """
 
-    def shuffled(pool: str, cls: str, count: int) -> list[_Image]:
-        order = stream(seed, "split", dataset, replica, pool, cls).permutation(count)
-        return [(pool, cls, int(index)) for index in order]
+    def shuffled(pool: str, cls: str, indices: Sequence[int]) -> list[_Image]:
+        order = stream(seed, "split", dataset, replica, pool, cls).permutation(len(indices))
+        return [(pool, cls, int(indices[k])) for k in order]
 
     normal = shuffled("train", smooth, train)
-    anomalies = {cls: shuffled("contaminant", cls, count) for cls, count in contaminants.items()}
+    anomalies = {cls: shuffled("contaminant", cls, indices) for cls, indices in contaminants.items()}
     pools = {smooth: normal, **anomalies}
     labels = {image: n for cls, count in known.items() for n, image in enumerate(pools[cls][::-1][:count], 1)}
     # The classes in turn, so that any first part of the mixture is balanced.

@@ -8,6 +8,7 @@ different letters in them.
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from oddlens.files.names import printable, shown_name
 from oddlens.schema.config_errors import nearest
 
 MAX_BYTES = 1_000_000
-"""The largest index that is read."""
+"""The largest index of lenses that is read."""
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 MARKS = {
     codecs.BOM_UTF8: "utf-8-sig",
@@ -53,17 +54,29 @@ class IndexTable:
     """How the file was read, if it is not plain CSV in UTF-8."""
 
 
-def read_table(path: Path, required: Sequence[str], known: Collection[str]) -> IndexTable:
+def read_table(
+    path: Path,
+    required: Sequence[str],
+    known: Collection[str],
+    *,
+    max_bytes: int = MAX_BYTES,
+    comments: bool = False,
+    others: bool = False,
+) -> IndexTable:
     """The rows of an index.
 
     Args:
         required: columns that it must have.
         known: all columns that have a meaning.
+        comments: whether lines that begin with # are left out.
+        others: whether other columns are used, too.
 
     Raises:
         FileNotFoundError, ValueError: if it cannot be read, lacks a column or has one twice, or has no row.
     """
-    encoding, text = _text(path)
+    encoding, text = _text(path, max_bytes)
+    if comments:
+        text = re.sub(r"(?m)^#.*$", "", text)  # the numbers of the lines stay
     separator, text, skipped = _separator(text, known)
     lines = _lines(path, text, separator, skipped)
     _, header = next(lines, (0, []))
@@ -72,15 +85,15 @@ def read_table(path: Path, required: Sequence[str], known: Collection[str]) -> I
     rows = [_row(columns, line, cells) for line, cells in lines]
     if not rows:
         raise ValueError(f"{path} has a header but no rows: add one row for each image")
-    return IndexTable(rows, _reading(encoding, separator, columns, known))
+    return IndexTable(rows, _reading(encoding, separator, columns, columns if others else known))
 
 
-def _text(path: Path) -> tuple[str, str]:
+def _text(path: Path, max_bytes: int) -> tuple[str, str]:
     """The encoding and the text of a file."""
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
-    if path.stat().st_size > MAX_BYTES:
-        raise ValueError(f"{path} has more than {MAX_BYTES:,} bytes: an index has one short line for each image")
+    if path.stat().st_size > max_bytes:
+        raise ValueError(f"{path} has more than {max_bytes:,} bytes: an index has one short line for each image")
     content = path.read_bytes()
     if content.startswith(SPREADSHEETS):
         raise ValueError(f"{path} is a spreadsheet, not CSV: save it as 'CSV UTF-8' there")

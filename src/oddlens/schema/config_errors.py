@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import Discriminator, Tag, ValidationError
 
 from oddlens.schema.section import Section
 
@@ -139,7 +139,7 @@ def validated[S: Section](model: type[S], data: Any, where: str = "", extra: Ite
 def _messages(model: type[Section], detail: Any, where: str, extra: list[str]) -> list[str]:
     """The lines about one error of pydantic."""
     location = [part for part in detail["loc"] if part != "[key]"]
-    place = ".".join(str(part) for part in [where, *location] if part != "")
+    place = ".".join(str(part) for part in [where, *location] if part != "" and not _is_tag(part))
     inner = detail.get("ctx", {}).get("error")
     if isinstance(inner, ConfigError):  # of a section inside this one, or of sections that do not fit together
         return [".".join(filter(None, [place, line])) for line in str(inner).splitlines()]
@@ -162,11 +162,25 @@ def _unknown(key: str, known: list[str]) -> str:
     return f"unknown key. {nearest(key, known)}"
 
 
+def _is_tag(part: Any) -> bool:
+    """Whether a part of pydantic's location is the tag of one kind of section among several, such as `[files]`."""
+    return isinstance(part, str) and part.startswith("[")
+
+
 def _fields(model: Any, location: list[Any]) -> list[str]:
     """The keys of the section at a place inside a model."""
     for part in location:
         fields = getattr(model, "model_fields", {})
-        model = fields[part].annotation if part in fields else get_args(model)[-1]  # else: a mapping or a list
-        while get_origin(model) not in (None, dict, list):  # Annotated[...]
+        if _is_tag(part):
+            kinds = get_args(get_args(model)[0])  # of Annotated[Annotated[A, Tag(...)] | ..., Discriminator(...)]
+            model = next(kind for kind in kinds if Tag(part) in kind.__metadata__)
+        else:
+            model = fields[part].annotation if part in fields else get_args(model)[-1]  # else: a mapping or a list
+        while get_origin(model) not in (None, dict, list) and not _has_kinds(model):  # Annotated[...]
             model = get_args(model)[0]
     return list(getattr(model, "model_fields", {}))
+
+
+def _has_kinds(model: Any) -> bool:
+    """Whether a type is one of several kinds of sections."""
+    return any(isinstance(entry, Discriminator) for entry in getattr(model, "__metadata__", ()))

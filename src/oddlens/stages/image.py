@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from oddlens.config.study import Study, read_study
+from oddlens.data.pools import POOLS
 from oddlens.data.shards import Shard
 from oddlens.files.artefacts import atomic_write
 from oddlens.lensing import camera as cameras
@@ -36,14 +37,17 @@ def parse_image_name(name: str, study: Study) -> ImageName:
     if len(parts) != 4:
         raise ValueError(f"'{name}' has {len(list(filter(None, parts)))} parts: {NAME_FORM}")
     dataset, pool, cls, number = parts
-    if dataset not in study.datasets:
-        raise ValueError(f"unknown data set '{dataset}'. {nearest(dataset, study.datasets)}")
-    classes = {pool: classes for pool, classes in study.datasets[dataset].pools().items() if classes}
+    if dataset in study.of_files:
+        raise ValueError(f"{dataset} is not simulated: tables/ranking.csv has the file of each of its images")
+    if dataset not in study.simulated:
+        raise ValueError(f"unknown data set '{dataset}'. {nearest(dataset, study.simulated)}")
+    pools = study.simulated[dataset].pools
+    classes = {pool: pools.classes(pool) for pool in POOLS if pools.classes(pool)}
     if pool not in classes:
         raise ValueError(f"unknown pool '{pool}' of {dataset}. {nearest(pool, classes)}")
     if cls not in classes[pool]:
         raise ValueError(f"unknown class '{cls}' in {dataset}/{pool}. {nearest(cls, classes[pool])}")
-    count = getattr(study.datasets[dataset].images, pool)
+    count = pools.count(pool, cls)
     if not (number.isascii() and number.isdigit() and int(number) < count):
         raise ValueError(f"{dataset}/{pool}/{cls} holds {count} images: the index is 0 to {count - 1}, not '{number}'")
     return dataset, pool, cls, int(number)
@@ -51,14 +55,14 @@ def parse_image_name(name: str, study: Study) -> ImageName:
 
 def simulate_image(study: Study, dataset: str, pool: str, cls: str, index: int) -> SimulatedImages:
     """The image as a batch of one."""
-    simulation = study.datasets[dataset]
+    simulation = study.simulated[dataset]
     rendered = render.renderer(simulation.camera, cls)
     return simulate_images(simulation, rendered, study.seed, dataset, pool, cls, np.array([index]))
 
 
 def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> Observation:
     """The image with its truth and the maps that shards do not keep."""
-    camera, simulated = study.datasets[dataset].camera, simulate_image(study, dataset, pool, cls, index)
+    camera, simulated = study.simulated[dataset].camera, simulate_image(study, dataset, pool, cls, index)
     maps = {
         "NOISE": simulated.sigma[0].astype(np.float32),
         "PSF": cameras.psf_kernels(camera, simulated.scenes.lens)[0],

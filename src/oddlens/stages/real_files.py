@@ -59,8 +59,8 @@ def score_files(
             "(docs/studies.md)"
         )
     study = parse_study(yaml.safe_load((folder / "config.yaml").read_text()))
-    if unknown := [dataset for dataset in datasets if dataset not in study.datasets]:
-        raise ValueError(f"{folder} has no data set '{unknown[0]}'. {nearest(unknown[0], study.datasets)}")
+    if unknown := [dataset for dataset in datasets if dataset not in study.simulated]:
+        raise ValueError(f"{folder} has no data set '{unknown[0]}'. {nearest(unknown[0], study.simulated)}")
     how: dict[str, Any] = {"pixel_scale_arcsec": pixel_scale_arcsec, "annulus_arcsec": annulus_arcsec}
     entries = read_lenses(path, _own_name(path), claimed=claimed, **how)
     out = folder / "real" / result_name(path, how | {"claimed": sorted(claimed)})
@@ -69,7 +69,7 @@ def score_files(
         out.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".", dir=out.parent) as temporary:
         new = Path(temporary)
-        for dataset in dict.fromkeys(datasets or study.datasets):
+        for dataset in dict.fromkeys(datasets or study.simulated):
             table = score_real(
                 folder,
                 dataset,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from oddlens.data import splits
+from oddlens.data import shards, splits
 
 
 def split(
@@ -17,8 +17,17 @@ def split(
     train: int,
     contaminants: Mapping[str, int],
     known: Mapping[str, int],
+    shard_paths: Sequence[str] = (),
 ) -> None:
-    """Write the table of the training sets of one replica; see `oddlens.data.splits.split`."""
+    """Write the table of the training sets of one replica; see `oddlens.data.splits.split`.
+
+    Args:
+        train: the number of images in the training pool.
+        contaminants: the number of images of each class in the contaminant pool.
+        shard_paths: the shards of both pools, if images are missing in them.
+    """
+    indices = {("train", smooth): range(train), **{("contaminant", c): range(n) for c, n in contaminants.items()}}
+    present = _indices(shard_paths) if shard_paths else indices
     table = splits.split(
         training_sets,
         seed=seed,
@@ -26,8 +35,16 @@ def split(
         dataset=dataset,
         images=images,
         smooth=smooth,
-        train=train,
-        contaminants=contaminants,
+        train=present["train", smooth],
+        contaminants={cls: present["contaminant", cls] for cls in contaminants},
         known=known,
     )
     splits.write(path, table, dataset=dataset, seed=replica)
+
+
+def _indices(paths: Sequence[str]) -> dict[tuple[str, str], list[int]]:
+    """The indices of the images in some shards, by pool and class."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for shard in map(shards.read, paths):
+        found.setdefault((shard.attributes["pool"], shard.attributes["class"]), []).extend(shard.arrays["index"])
+    return found

@@ -55,6 +55,11 @@ def companions_of(path: Path) -> tuple[dict[str, list[Path]], list[Path]]:
     return {kind: _most_specific(files, own) for kind, files in belonging.items()}, unclear
 
 
+def is_companion(path: Path) -> bool:
+    """Whether a file is a noise map, PSF or mask by its name."""
+    return _is_companion(role_of(_stem(path)))
+
+
 def _most_specific(files: Sequence[Path], own: Role) -> list[Path]:
     """Files with the name of the image, if there are any; else all."""
     return [file for file in files if role_of(_stem(file)).band == own.band] or list(files)

@@ -43,7 +43,7 @@ def final_report_facts(studies: Studies) -> dict[str, Any]:
         studies: in order of precedence.
     """
     main = studies[0]
-    datasets = [dataset for dataset in main.config.datasets if dataset in set(main.judged["dataset"])]
+    datasets = [dataset for dataset in main.config.simulated if dataset in set(main.judged["dataset"])]
     sections = {
         "leaders": [_leaders(studies, dataset) for dataset in datasets],
         "fitted": [line for dataset in datasets if (line := leader(studies, dataset, "physics"))],
@@ -62,7 +62,7 @@ def final_report_facts(studies: Studies) -> dict[str, Any]:
     return sections | {
         "main": main,
         "studies": studies,
-        "datasets": {name: main.config.datasets[name].plain() for name in datasets},
+        "datasets": {name: main.config.simulated[name].plain() for name in datasets},
         "priors": _priors(main, datasets),
         "classes": {name: class_description(name) for name in _class_names(main)},
         "descriptions": _descriptions(studies),
@@ -135,7 +135,7 @@ def _real(studies: Studies) -> dict[str, Any] | None:
     tables = {name: study.folder / "tables" / f"{name}.csv" for name in names}
     for name in names:
         study.table(name)  # checks it
-    images = {d: study.folder / "real" / d for d in study.config.datasets if (study.folder / "real" / d).is_dir()}
+    images = {d: study.folder / "real" / d for d in study.config.simulated if (study.folder / "real" / d).is_dir()}
     return {"study": study, **(real_section(tables, images, better_than_chance(study)) or {})}
 
 
@@ -189,7 +189,7 @@ def _priors(study: StudyResults, datasets: Sequence[str]) -> list[dict[str, Any]
 
 
 def _class_names(study: StudyResults) -> dict[str, None]:
-    return dict.fromkeys(cls for dataset in study.config.datasets.values() for cls in dataset.classes)
+    return dict.fromkeys(cls for dataset in study.config.simulated.values() for cls in dataset.classes)
 
 
 def _descriptions(studies: Studies) -> dict[str, list[tuple[str, str]]]:

@@ -40,7 +40,7 @@ def _datasets(study: StudyResults) -> list[str]:
         return []
     fitted = set(study.judged["dataset"][study.judged["fits"]])
     simulations: dict[str, str] = {}
-    for dataset in study.config.datasets:
+    for dataset in study.config.simulated:
         if dataset in fitted:
             simulations.setdefault(str(study.simulation(dataset)), dataset)
     return list(simulations.values())

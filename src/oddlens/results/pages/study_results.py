@@ -39,7 +39,7 @@ class StudyResults:
         A single seed says nothing about the scatter between trainings.
         """
         sets = self.config.contamination
-        return len(sets.seeds) < 2, -sets.images, -max(d.images.test for d in self.config.datasets.values()), self.name
+        return len(sets.seeds) < 2, -sets.images, -max(d.images.test for d in self.config.simulated.values()), self.name
 
     @property
     def rows(self) -> dict[str, dict]:
@@ -85,12 +85,12 @@ class StudyResults:
 
     def simulation(self, dataset: str) -> dict:
         """The settings of the simulation of a data set."""
-        plain = self.config.datasets[dataset].plain()
+        plain = self.config.simulated[dataset].plain()
         return {section: plain[section] for section in ("lens", "source", "substructure", "camera")}
 
     def same_simulation(self, dataset: str, other: "StudyResults") -> bool:
         """Whether a data set has the same simulation in another study."""
-        known = dataset in self.config.datasets and dataset in other.config.datasets
+        known = dataset in self.config.simulated and dataset in other.config.simulated
         return known and self.simulation(dataset) == other.simulation(dataset)
 
     @property
@@ -148,8 +148,8 @@ def find_studies(results: Path, names: Iterable[str] = ()) -> list[StudyResults]
         folders = [path.parent for path in sorted(results.glob("[!.]*/config.yaml"))]
         every = map(read_study, folders)
         chosen = [study for study in every if study.config.contamination.images >= MIN_TRAINING_IMAGES]
-        chosen = sorted(chosen, key=lambda study: study.precedence)
-    ready = [study for study in chosen if len(study.judged)]
+        chosen = sorted((s for s in chosen if s.config.simulated), key=lambda study: study.precedence)
+    ready = [study for study in chosen if study.config.simulated and len(study.judged)]
     if not ready:
         named = f" among {', '.join(names)}" if names else ""
         raise ValueError(f"{results} has no study with results{named}: run one first (docs/studies.md)")

@@ -1,0 +1,86 @@
+"""A folder of images, whose folders say their roles and labels.
+
+train/good, test/cdm      roles, then labels: as MVTec AD, anomalib and `make export` have them
+no_sub, cdm               labels: as torchvision's ImageFolder and DeepLense have them
+a.fits, b.fits            neither
+lens_1/data.fits          folders with the image of one object, as PyAutoLens has them, at any of these places
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from oddlens.files.names import printable
+from oddlens.observations.reading import neighbours
+from oddlens.observations.sample.columns import KNOWN, TEXT, role_of
+
+IMAGE_SUFFIXES = (*neighbours.SUFFIXES, ".npz", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
+"""Endings of the files that are taken for images, unless they belong to one."""
+SHEETS = ("samples.csv", "samples.tsv", "metadata.csv", "index.csv")
+"""The names of a sheet that is used instead of the folder in which it lies."""
+
+
+def sheet_in(folder: Path) -> Path | None:
+    """The sheet of a folder; None if it has none."""
+    return next((folder / name for name in SHEETS if (folder / name).is_file()), None)
+
+
+def read_folder(folder: Path) -> tuple[pd.DataFrame, list[str]]:
+    """The images of a folder, with the columns of a sheet; `line` is their number in the order of their names.
+
+    Raises:
+        FileNotFoundError, ValueError: if there is none.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    unused: Counter[str] = Counter()
+    entries = [_entry(folder, path) for path in _images(folder, unused)]
+    if not entries:
+        found = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in unused.most_common(5))
+        raise ValueError(f"{folder} has no images ({' '.join(IMAGE_SUFFIXES)}). It has: {found or 'nothing'}")
+    table = (
+        pd.DataFrame(entries, columns=TEXT)
+        .fillna("")
+        .assign(line=range(1, len(entries) + 1))
+        .reindex(columns=["line", *KNOWN])
+    )
+    numbers = [name for name in KNOWN if name not in TEXT]
+    table[numbers] = table[numbers].astype(float)
+    notes = [f"not used: {count} files {suffix}" for suffix, count in unused.most_common()]
+    return table, notes
+
+
+def _images(folder: Path, unused: Counter) -> Iterator[Path]:
+    """The images of a folder and those below it, in the order of their names."""
+    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    if (folder / neighbours.DATA_FILE).is_file():
+        yield folder / neighbours.DATA_FILE
+        return
+    files = [path for path in inside if path.is_file()]
+    images = [path for path in files if path.name.lower().endswith(IMAGE_SUFFIXES)]
+    unused.update(path.suffix for path in files if path not in images)
+    for path in images:
+        if neighbours.is_companion(path):
+            unused[f"that belong to images ({path.suffix})"] += 1
+        else:
+            yield path
+    for path in inside:
+        if path.is_dir() and path.resolve() not in (folder.resolve(), *folder.resolve().parents):  # no loops
+            yield from _images(path, unused)
+
+
+def _entry(folder: Path, path: Path) -> dict[str, str]:
+    """The row of an image, by the folders in which it lies."""
+    is_object = path.name == neighbours.DATA_FILE and path.parent != folder
+    above = path.relative_to(folder).parts[: -2 if is_object else -1]
+    role = role_of(above[0]) if above else None
+    labels = above[1:] if role else above
+    name = str(path.parent.relative_to(folder)) if is_object else str(path.relative_to(folder))
+    return {
+        "file": str(path),
+        "role": role or "",
+        "label": labels[0] if labels else "",
+        "object": printable(name),
+    }
