@@ -43,14 +43,14 @@ def draw_figures(
         rows: for each detector row its `role`.
         tables: the result tables, among them `TABLES`.
         scores: the score file of each row.
-        examples: the file of examples of each row.
+        examples: the file of examples of each row that has one.
         losses: the loss files of each row that has models of its own.
     """
     every = {name: pd.read_csv(tables[name]) for name in TABLES}
     read = {name: table[table["dataset"] == dataset] for name, table in every.items()}
     summary = read["summary"]
     best = best_of_families(summary, rows)
-    shown = {row: examples[row] for row in best}
+    shown = {row: examples[row] for row in best if row in examples}
     makers = {
         "roc": lambda: roc_curves(
             DatasetScores.read(scores.values(), smooth), summary, rows, f"{dataset}: ROC curves after clean training"

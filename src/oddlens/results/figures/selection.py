@@ -14,7 +14,7 @@ from oddlens.results.tables.selection import PSEUDO_AUC
 
 def selection_dots(selection: pd.DataFrame, rows: Rows, title: str) -> Figure:
     """A dot for each row after clean training. Of each sweep the selected and the best candidate are marked."""
-    table = selection[selection["contaminant"].isin(UNCONTAMINATED)]
+    table = selection[selection["contaminant"].isin(UNCONTAMINATED)].dropna(subset=PSEUDO_AUC)
     table = table.sort_values("auc", ascending=False, kind="stable")
     colours = {row: style["color"] for row, style in line_styles(rows).items()}
     markers = _markers(rows)
@@ -55,7 +55,7 @@ def _draw_row(axis: Axes, line: dict[Any, Any], marker: str, colour: Any, varian
 def _markers(rows: Rows) -> dict[str, str]:
     """Dots for detectors, which differ in colour. Rows of a role with a single colour differ in their marker."""
     markers = dict.fromkeys(rows, "o")
-    for role in ("upper_bound", "reference", "control"):
+    for role in ("upper_bound", "external", "reference", "control"):
         of_role = (row for row, entry in rows.items() if entry["role"] == role)
         markers |= dict(zip(of_role, cycle("^vPX*<>"), strict=False))
     return markers

@@ -17,9 +17,9 @@ def selection_table(scores: DatasetScores, aucs: CorrelatedAUCs, rows: Mapping[s
     """`selection.csv`: for each row and training set the AUC of pseudo-anomalies and that of all anomalies.
 
     Pseudo-anomalies are validation images with a weak deflection (`oddlens.data.pseudo_anomalies`), compared with the
-    same images without it; they use no test image and no label. Within each sweep the candidate with the highest AUC of
-    pseudo-anomalies is `chosen`, and `best` is the candidate with the highest AUC of all anomalies. Values are means
-    over seeds, intervals are over images.
+    same images without it; they use no test image and no label. Outside scores lack them, so that their AUC is empty.
+    Within each sweep the candidate with the highest AUC of pseudo-anomalies is `chosen`, and `best` is the candidate
+    with the highest AUC of all anomalies. Values are means over seeds, intervals are over images.
 
     Args:
         scores: of all models of a data set.
@@ -29,7 +29,7 @@ def selection_table(scores: DatasetScores, aucs: CorrelatedAUCs, rows: Mapping[s
     perturbed, unperturbed = (scores.positions(cls, "validation") for cls in (PSEUDO_ANOMALY, scores.smooth))
     table = scores.aucs(PSEUDO_ANOMALY, anomalous=perturbed, normal=unperturbed).seed_means.table()
     table = table.rename(columns=dict(zip(["auc", "auc_low", "auc_high"], PSEUDO_AUC, strict=True)))
-    table = table.drop(columns="anomaly").merge(aucs.seed_means.table().drop(columns="anomaly"))
+    table = table.drop(columns="anomaly").merge(aucs.seed_means.table().drop(columns="anomaly"), how="right")
     table["sweep"] = table["detector"].map(lambda row: rows[row].get("sweep"))
     for mark, by in (("chosen", PSEUDO_AUC[0]), ("best", "auc")):
         highest = table.groupby(["sweep", *TRAINING_SET])[by].transform("max")
