@@ -16,7 +16,7 @@ OTHERS = [
 def test_the_default_study_is_valid(config):
     study = parse_study(config)
     assert list(study.datasets) == ["model_a", "model_b"]
-    assert training_sets(study)[0] == "none-0"
+    assert training_sets(study, study.datasets["model_a"].pools)[0] == "none-0"
 
 
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.stem)

@@ -4,7 +4,7 @@ from oddlens.config.training_plan import labelled_counts, labels_of, model_row, 
 
 def test_training_sets_follow_the_role_of_a_row(config):
     study = parse_study(config)
-    everything = training_sets(study)
+    everything = training_sets(study, study.datasets["model_a"].pools)
     assert everything == ["none-0", "mixed-0.1", "labelled-0.5"]
     assert training_sets_of(study, "dcae") == everything[:-1]
     assert training_sets_of(study, "dcae_plain_error") == ["none-0"]
@@ -37,22 +37,24 @@ def test_labels_are_counted_by_class(config):
         "more": {"detector": "svdd", "labels": {"cdm": 10, "mixed": 4}},
     }
     study = parse_study(config)
-    assert labels_of(study, "few", "model_a") == {"smooth": 0, "cdm": 3, "vortex": 2}
-    assert labels_of(study, "more", "model_a") == {"smooth": 0, "cdm": 12, "vortex": 2}
-    assert labels_of(study, "dcae", "model_a") == {"smooth": 0, "cdm": 0, "vortex": 0}
-    assert labelled_counts(study, "model_b") == {"cdm": 12, "vortex": 2}
+    pools = study.datasets["model_a"].pools
+    assert labels_of(study, "few", pools) == {"smooth": 0, "cdm": 3, "vortex": 2}
+    assert labels_of(study, "more", pools) == {"smooth": 0, "cdm": 12, "vortex": 2}
+    assert labels_of(study, "dcae", pools) == {"smooth": 0, "cdm": 0, "vortex": 0}
+    assert labelled_counts(study, study.datasets["model_b"].pools, study.detectors) == {"cdm": 12, "vortex": 2}
     assert training_sets_of(study, "few") == training_sets_of(study, "dcae")
 
 
 def test_an_upper_bound_gets_as_many_smooth_images_as_anomalies(config):
     config["detectors"]["supervised_1k"] = {"like": "supervised", "labels": {"mixed": 500}}
     study = parse_study(config)
-    assert labels_of(study, "supervised_1k", "model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
-    assert labels_of(study, "supervised", "model_a") == {
+    pools = study.datasets["model_a"].pools
+    assert labels_of(study, "supervised_1k", pools) == {"smooth": 500, "cdm": 250, "vortex": 250}
+    assert labels_of(study, "supervised", pools) == {
         "smooth": 0,
         "cdm": 0,
         "vortex": 0,
     }  # the labelled training set as a whole
-    assert labelled_counts(study, "model_a") == {"smooth": 500, "cdm": 250, "vortex": 250}
+    assert labelled_counts(study, pools, study.detectors) == {"smooth": 500, "cdm": 250, "vortex": 250}
     assert training_sets_of(study, "supervised_1k") == training_sets_of(study, "supervised")
     assert model_row(study, "supervised_1k") == "supervised_1k"

@@ -11,7 +11,12 @@ from oddlens.data import splits
 from oddlens.data.training_sets import parse_training_set, training_set_name
 from oddlens.files.artefacts import DamagedFile, write_table
 
-POOLS = {"smooth": "smooth", "train": 120, "contaminants": {"cdm": 40, "vortex": 40}, "dataset": "model_a"}
+POOLS = {
+    "smooth": "smooth",
+    "train": range(120),
+    "contaminants": {"cdm": range(40), "vortex": range(40)},
+    "dataset": "model_a",
+}
 
 
 def sampled(training_sets, images=100, seed=1, replica=1, known=None):
@@ -68,6 +73,13 @@ def test_too_small_a_pool_is_refused():
         sampled(["cdm-0.5"])
 
 
+def test_missing_images_are_in_no_set():
+    present = [k for k in range(120) if k % 5]
+    table = splits.split(["none-0"], seed=1, replica=1, images=90, known={}, **{**POOLS, "train": present})
+    assert {index for _, _, index in members(table, "none-0")} <= set(present)
+    assert len(members(table, "none-0")) == 90
+
+
 def test_labelled_anomalies_are_in_no_training_set():
     table = sampled(["none-0", "cdm-0.3", "mixed-0.3"], known={"cdm": 10, "vortex": 3})
     known = table[table[splits.KNOWN] > 0]
@@ -117,6 +129,7 @@ def test_a_data_set_without_a_contaminant_pool_has_clean_training_sets(config):
     config["datasets"]["model_a"]["images"] = {"train": 220, "contaminant": 0, "validation": 20, "test": 20}
     config |= {"contamination": {"images": 200, "fractions": {"mixed": None}, "seeds": [1]}, "only": ["oracle"]}
     study = parse_study(config)
-    known, smooth = labelled_counts(study, "model_a"), {"smooth": "smooth", "train": 220, "dataset": "model_a"}
+    known = labelled_counts(study, study.datasets["model_a"].pools, study.detectors)
+    smooth = {"smooth": "smooth", "train": range(220), "dataset": "model_a"}
     table = splits.split(["none-0"], seed=1, replica=1, images=200, contaminants={}, known=known, **smooth)
     assert len(members(table, "none-0")) == 200

@@ -32,7 +32,7 @@ def some_splits(path):
         dataset="model_a",
         images=20,
         smooth="smooth",
-        train=30,
+        train=range(30),
         contaminants={},
         known={},
     )

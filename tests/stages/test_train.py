@@ -30,8 +30,10 @@ def job(tmp_path):
     paths = {cls: str(tmp_path / f"{cls}.h5") for cls in ("smooth", "odd")}
     for cls, path in paths.items():
         shards.write(path, shard(cls, COUNT if cls == "smooth" else 20))
-    about = {"seed": 1, "replica": 1, "dataset": "one", "images": 40, "smooth": "smooth", "train": COUNT}
-    splits.write(tmp_path / "splits.csv", splits.split(TRAINING_SETS, **about, contaminants={"odd": 20}, known={}))
+    about = {"seed": 1, "replica": 1, "dataset": "one", "images": 40, "smooth": "smooth", "train": range(COUNT)}
+    splits.write(
+        tmp_path / "splits.csv", splits.split(TRAINING_SETS, **about, contaminants={"odd": range(20)}, known={})
+    )
     return {
         "row": TrainedRow("dcae", "dcae", SETTINGS, {"epochs": 2, "batch_size": 16}, "images", labels={}),
         "dataset": "one",

@@ -22,6 +22,7 @@ TABLES = {
     "selection": "selection without labels",
     "auc": "AUC, tidy",
 }
+TABLES |= {"ranking": "ranking", "agreement": "agreement"} if SAMPLES else {}
 
 
 # The result tables of the study.

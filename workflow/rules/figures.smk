@@ -62,6 +62,31 @@ rule figures:
         "../scripts/figures.py"
 
 
+# The most anomalous of the user's own images.
+rule most_anomalous:
+    input:
+        ranking=results("tables/ranking.csv"),
+        shards=lambda wildcards: shards(wildcards.dataset, "test"),
+    output:
+        report(
+            results("figures/{dataset}/most_anomalous.png"),
+            caption="../report/figures/most_anomalous.rst",
+            category="Figures",
+            labels={"data set": "{dataset}", "figure": "most_anomalous"},
+        ),
+    log:
+        log_of("most_anomalous/{dataset}"),
+    localrule: True
+    wildcard_constraints:
+        dataset=any_of(SAMPLES),
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        source=fingerprint("oddlens.stages.most_anomalous"),
+    script:
+        "../scripts/most_anomalous.py"
+
+
 # The figures of all data sets together.
 rule study_figures:
     input:

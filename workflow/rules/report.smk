@@ -3,6 +3,7 @@ from oddlens.config.descriptions import class_description
 REPORTED_TABLES = [*TABLES, *(REGRESSION_TABLES if STUDY.regression else [])]
 REPORTED_FIGURES = ["preview", *FIGURES]
 SIMULATED_FIGURES = REGRESSION_FIGURES if STUDY.regression else []
+OWN_FIGURES = ["most_anomalous"] if SAMPLES else []
 FOLLOW_UPS = [
     results(f"follow_up/{dataset}/{rank}")
     for dataset, follow_up in STUDY.follow_up.items()
@@ -11,6 +12,7 @@ FOLLOW_UPS = [
 CLASSES = dict.fromkeys(
     cls for dataset in STUDY.simulated.values() for cls in dataset.classes
 )
+PAGES = ["base", "macros", "explanations", "report", "own_images", "regression"]
 
 
 # The report of the study: one HTML file.
@@ -22,8 +24,15 @@ rule report:
             for dataset in DATASETS
             for figure in [
                 *REPORTED_FIGURES,
-                *(SIMULATED_FIGURES if dataset in SIMULATED else []),
+                *(SIMULATED_FIGURES if dataset in SIMULATED else OWN_FIGURES),
             ]
+        },
+        **{f"camera_{name}": results(f"camera/{name}.csv") for name in SAMPLES},
+        # Only they say which images were left out.
+        **{
+            f"with_gaps_{name}": shards(name, *POOLS[name].counts)
+            for name in SAMPLES
+            if STUDY.of_files[name].files.bad == "skip"
         },
         ranks_figure=results("figures/ranks.png"),
         noise_figure=results("figures/noise.png"),
@@ -42,13 +51,14 @@ rule report:
         ],
         template=[
             project_file(f"src/oddlens/results/pages/{name}.html.j2")
-            for name in ["base", "macros", "explanations", "report", "regression"]
+            for name in PAGES
         ],
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")
             for figure in [
                 *REPORTED_FIGURES,
                 *SIMULATED_FIGURES,
+                *OWN_FIGURES,
                 "ranks",
                 "noise",
                 "real",
@@ -70,9 +80,16 @@ rule report:
     params:
         study=STUDY.plain(),
         tables=REPORTED_TABLES,
-        figures=[*REPORTED_FIGURES, *SIMULATED_FIGURES],
+        figures=[*REPORTED_FIGURES, *SIMULATED_FIGURES, *OWN_FIGURES],
         left_out=LEFT_OUT,
-        notes={dataset: list(SAMPLES[dataset].notes) for dataset in SAMPLES},
+        samples={
+            name: {
+                "source": STUDY.of_files[name].files.path,
+                "counts": POOLS[name].counts,
+                "notes": list(SAMPLES[name].notes),
+            }
+            for name in SAMPLES
+        },
         rows=ROWS,
         descriptions=comparison.descriptions(STUDY),
         classes={cls: class_description(cls) for cls in CLASSES},

@@ -20,7 +20,9 @@ rule split:
             STUDY, POOLS[wildcards.dataset]
         ),
         seed=STUDY.seed,
-        images=STUDY.contamination.images,
+        images=lambda wildcards: (
+            None if POOLS[wildcards.dataset].as_given else STUDY.contamination.images
+        ),
         train=lambda wildcards: POOLS[wildcards.dataset].count("train", SMOOTH),
         contaminants=lambda wildcards: POOLS[wildcards.dataset].contaminants,
         known=lambda wildcards: training_plan.labelled_counts(

@@ -4,7 +4,7 @@ TRAINED_ON_LABELS = {
     if training_plan.training_sets_of(STUDY, row) == [LABELLED_SET]
 }
 # The user's own images without known anomalies: their training images are used as they are.
-AS_GIVEN = [name for name in SAMPLES if not POOLS[name].contaminants]
+AS_GIVEN = [name for name in DATASETS if POOLS[name].as_given]
 CONTAMINATED = [name for name in DATASETS if name not in AS_GIVEN]
 TRAINED_CLEAN = {
     row for row in OWN_MODELS if not STUDY.detectors[row].contaminated

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from oddlens import __version__
-from oddlens.cli import audit, export, image, inspect, outputs, real, report, schema, score, verify
+from oddlens.cli import audit, export, image, inspect, outputs, real, report, schema, score, submission, verify
 from oddlens.files.names import printable
 
 COMMANDS = {
@@ -23,6 +23,7 @@ COMMANDS = {
     "real": real,
     "report": report,
     "audit": audit,
+    "submission": submission,
     "schema": schema,
 }
 DESCRIPTION = "Find strong gravitational lenses whose dark matter is anomalous."

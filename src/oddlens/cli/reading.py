@@ -15,12 +15,31 @@ COMPANIONS = {"psf": "point-spread function", "noise": "noise map", "mask": "mas
 def add_reading_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments from which `reading` is made."""
     parser.add_argument("--dataset", default="images", metavar="NAME", help="in an HDF5 or NPZ file; default: images")
-    parser.add_argument("--channel", type=int, metavar="K", help="the band, from 0, of arrays with several bands")
+    parser.add_argument(
+        "--channel",
+        type=channel,
+        metavar="K",
+        help="the band, from 0, of images with several bands; or the luminance of an RGB picture",
+    )
     parser.add_argument("--pixel-scale", type=float, metavar="ARCSEC", help="overrides that of the files")
     for kind, description in COMPANIONS.items():
         parser.add_argument(
             f"--{kind}", type=Path, metavar="FILE", help=f"{description}, if not in or next to the file"
         )
+
+
+def channel(text: str) -> int | str:
+    """The number of a band, or `luminance`.
+
+    Raises:
+        argparse.ArgumentTypeError: if it is neither.
+    """
+    if text == "luminance":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"'{text}': it must be a number from 0, or luminance") from None
 
 
 def reading(arguments: argparse.Namespace) -> "Reading":

@@ -22,7 +22,7 @@ class Contamination(Section):
     seeds: Annotated[list[NonNegativeInt], Field(min_length=1)]
     """Each seed gives its own training sets and its own models."""
     images: PositiveInt
-    """Images in every training set."""
+    """Images in every training set. Of your own images without known anomalies all are used instead."""
 
     @field_validator("seeds", "fractions")
     @classmethod
@@ -77,6 +77,8 @@ def contamination_errors(contamination: Contamination, pools: Mapping[str, Pools
 
 
 def _pool_errors(contamination: Contamination, name: str, pools: Pools) -> Iterator[str]:
+    if pools.as_given:
+        return
     images, smooth_images = contamination.images, pools.count("train", pools.smooth)
     if images > smooth_images:
         yield (
@@ -84,8 +86,7 @@ def _pool_errors(contamination: Contamination, name: str, pools: Pools) -> Itera
         )
     contaminants = pools.counts["contaminant"]
     if not contaminants:
-        if pools.settings != "files":  # whose training set is used as it is
-            yield f"datasets.{name}.substructure: there is no anomaly class left to be found"
+        yield f"datasets.{name}.substructure: there is no anomaly class left to be found"
         return
     known = [*contaminants, MIXED]
     for contaminant, fractions in contamination.fractions.items():

@@ -105,6 +105,13 @@ def input_errors(where: str, given: Input, rows: Mapping[str, DetectorRow]) -> I
         )
 
 
+def batch_errors(rows: Mapping[str, DetectorRow], dataset: str, pools: Pools) -> Iterator[str]:
+    """Rows whose batches are larger than the training pool of a data set that is used as it is, one line each."""
+    for name, row in rows.items():
+        if (batch := row.training.batch_size) > pools.count("train", pools.smooth):
+            yield f"{pool_size(dataset, pools, 'train')}, but detectors.{name}.training.batch_size is {batch}: lower it"
+
+
 def label_errors(
     rows: Mapping[str, DetectorRow], dataset: str, pools: Pools, contamination: Contamination
 ) -> Iterator[str]:

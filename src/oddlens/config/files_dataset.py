@@ -52,7 +52,7 @@ class Files(Section):
     sheet: str | None = None
     """A table (CSV or TSV) with one row for each image. Its paths count from its folder."""
     folder: str | None = None
-    """A folder of images, whose folders are roles, labels, or both."""
+    """A folder of images, whose folders are roles, labels, or both; or one file with many images."""
     pixels: Annotated[int, Field(ge=8, le=512)]
     """Side of the square images in pixels."""
     pixel_scale_arcsec: PositiveFloat | None = None
@@ -62,8 +62,8 @@ class Files(Section):
     in squares. Images are never interpolated."""
     part: str | None = None
     """The extension of FITS files, or the data set of HDF5 and NPZ files, that has the images."""
-    channel: NonNegativeInt | None = None
-    """The band, from 0, of images that have several."""
+    channel: NonNegativeInt | Literal["luminance"] | None = None
+    """The band, from 0, of images that have several; or the luminance of colour pictures."""
     smooth: Annotated[list[str], Field(default_factory=lambda: list(NORMAL_LABELS))]
     """The labels of normal images. Every other label is an anomaly class."""
     split: Annotated[Split, Field(default_factory=Split)]

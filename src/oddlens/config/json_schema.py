@@ -21,6 +21,7 @@ from oddlens.config.dataset import Dataset
 from oddlens.config.detector_registry import detector_settings, detectors
 from oddlens.config.detector_row import DetectorRow
 from oddlens.config.external_row import ExternalRow
+from oddlens.config.files_dataset import FilesDataset
 from oddlens.config.follow_up import FollowUp
 from oddlens.config.presets import preset_names
 from oddlens.config.real_lenses import RealLenses
@@ -29,6 +30,7 @@ from oddlens.config.study import NAME_PATTERN, Study
 from oddlens.config.training import Training
 from oddlens.files.artefacts import atomic_write
 from oddlens.lensing import substructure_classes
+from oddlens.lensing.simulation import Simulation
 from oddlens.schema.priors import PARAMETERS, PRIOR, Distribution
 from oddlens.schema.section import Section
 
@@ -54,8 +56,12 @@ def write(path: str | Path) -> None:
 def json_schema() -> Schema:
     """The schema of a config file, JSON Schema 2020-12. Presets have the schema `#/$defs/Dataset`."""
     named = {
-        "datasets": _reference("Dataset"),
-        "detectors": {"anyOf": [_reference("DetectorRow"), _reference("ExternalRow")]},
+        "datasets": {"if": {"required": ["files"]}, "then": _reference("FilesDataset"), "else": _reference("Dataset")},
+        "detectors": {
+            "if": {"required": ["scores"]},
+            "then": _reference("ExternalRow"),
+            "else": _reference("DetectorRow"),
+        },
         "regression": _reference("Regression"),
         "real": {"anyOf": [{"type": "string"}, _reference("RealLenses")]},
         "follow_up": _reference("FollowUp"),
@@ -76,6 +82,8 @@ def json_schema() -> Schema:
             "Prior": _prior(),
             **{name: _section(model) for model, name in DEFINED.items() if model not in (Dataset, DetectorRow)},
             "Dataset": _dataset(),
+            "FilesDataset": _files_dataset(),
+            "Simulation": _dataset(Simulation),
             "DetectorRow": _row(),
         },
     }
@@ -142,14 +150,23 @@ def _prior() -> Schema:
     }
 
 
-def _dataset() -> Schema:
-    """A data set as written: with presets, and the priors of each substructure class."""
+def _files_dataset() -> Schema:
+    """A data set of the user's own files as written: with presets in its `simulation`."""
+    section = _section(FilesDataset)
+    section["properties"]["simulation"] = _described(
+        _reference("Simulation"), _key_descriptions(FilesDataset)["simulation"]
+    )
+    return section
+
+
+def _dataset(model: type[Section] = Dataset) -> Schema:
+    """A data set or a simulation as written: with presets, and the priors of each substructure class."""
     name = {"type": "string", **({"enum": preset_names()} if preset_names() else {})}
     preset = {
         "anyOf": [name, {"type": "array", "items": name}],
-        "description": "One or more presets below this data set, each laid over those before it.",
+        "description": "One or more presets below this section, each laid over those before it.",
     }
-    section = _section(Dataset)
+    section = _section(model)
     anomalies = [cls for cls in substructure_classes.names() if cls != substructure_classes.SMOOTH]
     section["properties"]["substructure"] = {
         "type": ["object", "null"],

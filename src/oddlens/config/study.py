@@ -9,7 +9,7 @@ from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag, mod
 from oddlens.config.config_files import read_config
 from oddlens.config.contamination import Contamination, contamination_errors
 from oddlens.config.dataset import Dataset
-from oddlens.config.detector_row import DetectorRow, fitting_row, label_errors, row_errors
+from oddlens.config.detector_row import DetectorRow, batch_errors, fitting_row, label_errors, row_errors
 from oddlens.config.external_row import ExternalRow, external_errors, is_external
 from oddlens.config.files_dataset import FilesDataset
 from oddlens.config.follow_up import FollowUp, follow_up_errors
@@ -107,6 +107,7 @@ def pool_errors(study: Study, pools: Mapping[str, Pools]) -> list[str]:
         unable = left_out(study.detectors, study.datasets[name], of_dataset)
         able = {row: entry for row, entry in study.detectors.items() if row not in unable}
         errors += label_errors(able, name, of_dataset, study.contamination)
+        errors += batch_errors(able, name, of_dataset) if of_dataset.as_given else []
     return list(dict.fromkeys(errors))
 
 

@@ -10,9 +10,10 @@ from oddlens.data.training_sets import CLEAN_SET, LABELLED_SET
 
 def training_sets(study: Study, pools: Pools) -> list[str]:
     """The names of all training sets of each seed on a data set, the clean one first."""
+    if pools.as_given:
+        return [CLEAN_SET]
     labelled = [LABELLED_SET] if any(row.needs == "labels" for row in study.detectors.values()) else []
-    unlabelled = study.contamination.training_sets if pools.contaminants else [CLEAN_SET]
-    return [*unlabelled, *(labelled if pools.contaminants else [])]
+    return [*study.contamination.training_sets, *labelled]
 
 
 def training_sets_of(study: Study, name: str, pools: Pools | None = None) -> list[str]:
@@ -21,7 +22,7 @@ def training_sets_of(study: Study, name: str, pools: Pools | None = None) -> lis
     A data set without contaminants has one training set, which is used as it is.
     """
     sets = study.detectors[name].training_sets(study.contamination)
-    return sets if pools is None or pools.contaminants else sets[:1]
+    return sets[:1] if pools is not None and pools.as_given else sets
 
 
 def labels_of(study: Study, name: str, pools: Pools) -> dict[str, int]:

@@ -55,6 +55,11 @@ class Pools:
         return {cls: count for cls, count in self.counts["contaminant"].items() if count}
 
     @property
+    def as_given(self) -> bool:
+        """Whether these are the user's own images without known anomalies: all are one training set."""
+        return self.settings == "files" and not self.contaminants
+
+    @property
     def has_labels(self) -> bool:
         """Whether the test pool has images that are known to be normal, and others that are known to be anomalous."""
         tested = self.classes("test")

@@ -43,7 +43,7 @@ def add_weak_deflection(images: np.ndarray, blur: float, dataset: str, seed: int
         random = stream(seed, "probe", dataset, k)
         light = ndimage.gaussian_filter(image.astype(float), max(blur, MIN_BLUR_PIXELS), mode="constant")
         weight = light.clip(min=0).ravel() ** 2
-        at = np.unravel_index(random.choice(light.size, p=weight / weight.sum()), light.shape)
+        at = np.unravel_index(random.choice(light.size, p=weight / weight.sum() if weight.any() else None), light.shape)
         dy, dx = y - at[0], x - at[1]
         largest = np.exp(random.uniform(*np.log(DISPLACEMENT_PIXELS)))
         size = largest * 2 * SOFTENING_PIXELS / (dy**2 + dx**2 + SOFTENING_PIXELS**2)

@@ -18,7 +18,8 @@ attributes      dataset, pool, class, seed, units, pixel_scale_arcsec, axes; of 
 before the HDF5 its SHA-256, as text (`artefacts.CHECKSUM_BLOCK_BYTES`)
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,12 +80,20 @@ def read(path: Path | str) -> Shard:
     return Shard(arrays, attributes)
 
 
+def skipped_images(paths: Iterable[str | Path]) -> dict[str, str]:
+    """The images that could not be used for some shards, each with the reason."""
+    found: dict[str, str] = {}
+    for path in paths:
+        found |= json.loads(read(path).attributes["skipped"])
+    return found
+
+
 @dataclass(frozen=True)
 class Pool:
     """Several shards as one: a table in memory, and the pixels, which stay on the disk."""
 
     table: pd.DataFrame
-    """`pool`, `class`, `index`, and the truth; a quantity that a class lacks (the length of a vortex) is zero."""
+    """`pool`, `class`, `index`, the truth, and the text of a sheet: see `joined`."""
     pixels: Mapping[str, np.ndarray]
     """The arrays `PER_PIXEL`, each [n, pixels, pixels], mapped from files."""
 
@@ -92,6 +101,12 @@ class Pool:
     def images(self) -> np.ndarray:
         """The images, float32 [n, pixels, pixels]."""
         return self.pixels["images"]
+
+
+def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of shards as one. A quantity that a class lacks (the length of a vortex) is zero, an unknown one NaN."""
+    columns = list(dict.fromkeys(column for table in tables for column in table))
+    return pd.concat([table.reindex(columns=columns, fill_value=0) for table in tables], ignore_index=True)
 
 
 def read_all(paths: Sequence[str | Path], scratch: Path | str) -> Pool:
@@ -114,7 +129,7 @@ def read_all(paths: Sequence[str | Path], scratch: Path | str) -> Pool:
             pixels_path = Path(scratch, name)
             with explain_io_errors(pixels_path), pixels_path.open("ab") as file:
                 file.write(np.ascontiguousarray(shard.arrays[name], np.float32).data)
-    table = pd.concat(tables, ignore_index=True).fillna(0)
+    table = joined(tables)
     pixels = {
         name: np.memmap(Path(scratch, name), np.float32, "r+", shape=(len(table), *found[0][1:]))
         for name, found in shapes.items()

@@ -19,6 +19,9 @@ from oddlens.files.artefacts import read_table, write_table
 
 IDENTITY = ["pool", "class", "index"]
 """The columns that name an image of a data set."""
+LENS = "lens"
+"""The column that numbers the objects of the user's own images. Images with equal numbers show the same lens; simulated
+images do so if their `index` is equal."""
 KNOWN = "known"
 """The column that numbers labelled images of each class; 0 is not labelled."""
 _Image = tuple[str, str, int]

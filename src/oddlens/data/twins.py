@@ -1,13 +1,17 @@
-"""Test and validation images with their twins: the smooth images of the same lens, source and noise."""
+"""Test and validation images and, if they are simulated, their twins: the smooth images of the same lens, source and
+noise."""
 
 import numpy as np
 
 from oddlens.data import splits
+from oddlens.data.pools import UNLABELLED
 from oddlens.data.shards import Pool
 
 
 class Twins:
     """The images of the test and validation pools, and what the simulator knows of them.
+
+    The user's own images have no twins: `exist` says whether there are any.
 
     Args:
         pool: their shards.
@@ -15,15 +19,32 @@ class Twins:
     """
 
     def __init__(self, pool: Pool, smooth: str):
-        self.table, self.images, self.sigma = pool.table, pool.images, pool.pixels["sigma"]
-        self.noise_free = pool.pixels["noise_free"]
-        self.twin = splits.rows_of(pool.table, pool.table[splits.IDENTITY].assign(**{"class": smooth}))
-        self.classes = [smooth, *sorted(set(pool.table["class"]) - {smooth})]
+        self.table, self.images = pool.table, pool.images
+        self.exist = {"noise_free", "sigma"} <= pool.pixels.keys()
+        if self.exist:
+            self.noise_free, self.sigma = pool.pixels["noise_free"], pool.pixels["sigma"]
+            self.twin = splits.rows_of(pool.table, pool.table[splits.IDENTITY].assign(**{"class": smooth}))
+        order = {smooth: 0, UNLABELLED: 2}
+        tested = set(pool.table.loc[pool.table["pool"] == "test", "class"])
+        self.classes = sorted(tested, key=lambda cls: (order.get(cls, 1), cls))
+        self.smooth = smooth
         self.validation = np.flatnonzero(pool.table["pool"] == "validation")
+
+    @property
+    def anomalies(self) -> list[str]:
+        """The anomaly classes of the test images."""
+        return [cls for cls in self.classes if cls not in (self.smooth, UNLABELLED)]
 
     def test_rows(self, cls: str, count: int) -> np.ndarray:
         """The rows of the first test images of a class."""
         return np.flatnonzero((self.table["pool"] == "test") & (self.table["class"] == cls))[:count]
+
+    def normal_rows(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The rows of some normal images, and of as many others: test and validation images or, without normal test
+        images, every second validation image."""
+        if self.smooth in self.classes:
+            return self.test_rows(self.smooth, count), self.validation[:count]
+        return self.validation[::2][:count], self.validation[1::2][:count]
 
     def truth(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The noise-free smooth twins of images, and the standard deviation of the noise of each pixel."""

@@ -134,7 +134,8 @@ def write_table(path: Path | str, table: pd.DataFrame, **about: Any) -> None:
     """Write a CSV file whose first line is a comment with JSON: `about` and the checksum of `about` and the table.
 
     Other programs read it with `pandas.read_csv(path, comment="#")`. Floats have nine significant digits, so different
-    float32 numbers stay different.
+    float32 numbers stay different. `text` in `about` names columns of text that may look like numbers, such as names of
+    objects: `read_table` keeps them as they are.
     """
     body = table.to_csv(index=False, float_format="%.9g", lineterminator="\n")
     with atomic_write(path) as temporary:
@@ -161,7 +162,7 @@ def read_table(path: Path | str, kind: str | None = None) -> tuple[pd.DataFrame,
         raise DamagedFile(path, "its content does not agree with its checksum")
     if kind and about.get("kind") != kind:
         raise DamagedFile(path, f"it holds {about.get('kind')!r}, but {kind!r} is expected")
-    return pd.read_csv(StringIO(body)), about
+    return pd.read_csv(StringIO(body), converters=dict.fromkeys(about.get("text", ()), str)), about
 
 
 def _header(about: dict[str, Any], body: str) -> str:

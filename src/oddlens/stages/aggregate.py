@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
+from oddlens.results.tables.agreement import agreement_table
 from oddlens.results.tables.anomaly_maps import anomaly_maps_table
-from oddlens.results.tables.auc import auc_table, comparison_table, summary_table
+from oddlens.results.tables.auc import SUMMARY_COLUMNS, auc_table, comparison_table, models_without_auc, summary_table
 from oddlens.results.tables.bins import bins_table
-from oddlens.results.tables.columns import ALL
+from oddlens.results.tables.columns import ALL, AS_GIVEN, CLEAN_LABEL
+from oddlens.results.tables.contamination import COLUMNS as CONTAMINATION_COLUMNS
 from oddlens.results.tables.contamination import contamination_table
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.false_alarm_probabilities import (
@@ -20,16 +22,25 @@ from oddlens.results.tables.false_alarms import false_alarms_table
 from oddlens.results.tables.findings import findings_table
 from oddlens.results.tables.fit_convergence import fit_convergence_table
 from oddlens.results.tables.noise import median_signal, noise_table
-from oddlens.results.tables.pairs import ablation_table, pairs_table
+from oddlens.results.tables.pairs import ABLATIONS_COLUMNS, PAIRS_COLUMNS, ablation_table, pairs_table
 from oddlens.results.tables.population import population_table
 from oddlens.results.tables.published import published_table
+from oddlens.results.tables.ranking import ranking_table
 from oddlens.results.tables.ranks import ranks_table, wilcoxon_table
 from oddlens.results.tables.result_files import write_result
+from oddlens.results.tables.sample_names import sample_names
 from oddlens.results.tables.samples import samples_table
 from oddlens.results.tables.score_files import read_truth
 from oddlens.results.tables.selection import selection_table
 
 Files = Iterable[str | Path]
+EMPTY = {
+    "summary": SUMMARY_COLUMNS,
+    "pairs": PAIRS_COLUMNS,
+    "ablations": ABLATIONS_COLUMNS,
+    "contamination": CONTAMINATION_COLUMNS,
+}
+"""The columns of tables that have no lines in a study without labels."""
 
 
 def aggregate(
@@ -46,7 +57,7 @@ def aggregate(
     exposures: Mapping[str, str],
     smooth: str,
 ) -> None:
-    """Write the tables of `oddlens.results.tables`.
+    """Write the tables of `oddlens.results.tables`; `ranking` and `agreement` are of the user's own images.
 
     Args:
         outputs: the paths of the tables, by name.
@@ -61,12 +72,14 @@ def aggregate(
         exposures: for data sets that differ from others in their exposure only, the first of these.
         smooth: the normal class.
     """
-    parts: dict[str, list[pd.DataFrame]] = {}
+    parts: dict[str, list[pd.DataFrame]] = {name: [pd.DataFrame(columns=columns)] for name, columns in EMPTY.items()}
     signal: dict[str, float] = {}
     for dataset, paths in scores.items():
         truth = read_truth(truths[dataset])
         signal[dataset] = median_signal(truth, smooth)
-        for name, table in _dataset_tables(DatasetScores.read(paths, smooth), truth, rows):
+        of_dataset = DatasetScores.read(paths, smooth)
+        tables_of = [*_auc_tables(of_dataset, rows), *_image_tables(of_dataset, truth, rows)]
+        for name, table in tables_of:
             parts.setdefault(name, []).append(table)
         parts.setdefault("findings", []).append(findings_table(findings[dataset], truth, smooth))
     tables = {name: _joined(of_name) for name, of_name in parts.items()}
@@ -85,27 +98,38 @@ def aggregate(
         write_result(path, tables[name])
 
 
-def _dataset_tables(
-    scores: DatasetScores, truth: pd.DataFrame, rows: Mapping[str, Mapping]
-) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The tables of one data set by name. A table may come in several parts."""
+def _auc_tables(scores: DatasetScores, rows: Mapping[str, Mapping]) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The tables of one data set on its AUCs, by name. A table may come in several parts, or in none without labels."""
+    clean = CLEAN_LABEL if scores.simulated else AS_GIVEN
     for aucs in scores.aucs_by_anomaly():
         auc = auc_table(scores, aucs)
         yield "auc", auc
-        yield "summary", summary_table(aucs, auc, rows)
-        yield "pairs", pairs_table(aucs, rows)
+        yield "summary", summary_table(aucs, auc, rows, clean)
+        yield "pairs", pairs_table(aucs, rows, clean)
         yield "ablations", ablation_table(aucs, rows)
         yield "contamination", contamination_table(aucs)
         if aucs.anomaly == ALL:
             yield "selection", selection_table(scores, aucs, rows)
+    if not scores.judged:
+        yield "auc", models_without_auc(scores)
+        yield "selection", selection_table(scores, None, rows)
+
+
+def _image_tables(
+    scores: DatasetScores, truth: pd.DataFrame, rows: Mapping[str, Mapping]
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The other tables of one data set by name."""
     yield "bins", bins_table(scores, truth)
     yield "population", population_table(scores, truth)
     yield "false_alarms", false_alarms_table(scores)
-    probabilities = false_alarm_probabilities(scores)
+    probabilities, names = false_alarm_probabilities(scores), sample_names(scores, truth)
     yield "false_alarm_probabilities", false_alarm_probabilities_table(scores, probabilities)
-    yield "most_anomalous", most_anomalous_table(scores, probabilities)
+    yield "most_anomalous", most_anomalous_table(scores, probabilities, names)
+    if names is not None:
+        yield "ranking", ranking_table(scores, probabilities, names, rows)
+        yield "agreement", agreement_table(scores, rows)
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
     """Tables one below the other. Empty tables are left out, because their columns have no types."""
-    return pd.concat([table for table in parts if len(table)] or parts[:1], ignore_index=True)
+    return pd.concat([table for table in parts if len(table)] or parts[-1:], ignore_index=True)

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from oddlens.config.files_dataset import Files
 from oddlens.files.artefacts import read_table, write_table
 from oddlens.files.progress import say
+from oddlens.observations.background import border
 from oddlens.observations.camera_estimate import CameraEstimate, contradictions, estimate_camera
 from oddlens.observations.sample.columns import CAMERA
 from oddlens.observations.sample.images import read_images
@@ -37,6 +39,7 @@ def camera(path: str | Path, sample: Sample, files: Files, dataset: str) -> None
     scales = [image.pixel_scale_arcsec for image in images if image.pixel_scale_arcsec is not None]
     stated = _stated(files, rows, scales[0] if scales else None)
     estimate = estimate_camera(np.stack(pixels))
+    scatter = float(np.median([_border_variance(image) for image in pixels]))
     disagreements = list(
         contradictions({quantity: stated[name] for name, quantity in ESTIMATED.items() if name in stated}, estimate)
     )
@@ -44,10 +47,12 @@ def camera(path: str | Path, sample: Sample, files: Files, dataset: str) -> None
         raise ValueError(
             "\n".join(f"{dataset}: {line}; if the stated value is right, set camera.trust" for line in disagreements)
         )
-    table = _table(files, stated, estimate)
+    table = _table(files, stated, estimate, scatter)
     for line in (*estimate.notes, *disagreements):
         say(f"{dataset}: {line}")
     notes = [*estimate.notes, *(f"{name}: {reason}" for name, reason in estimate.unknown.items()), *disagreements]
+    if "noise_background" not in stated and not np.isfinite(estimate.background):
+        notes.append(f"The background in use, {scatter:.3g}, is from neighbouring pixels at their borders.")
     write_table(path, table, kind="camera", dataset=dataset, images=len(pixels), notes=notes)
 
 
@@ -74,10 +79,18 @@ def _stated(files: Files, rows: pd.DataFrame, scale: float | None) -> dict[str, 
     return stated
 
 
-def _table(files: Files, stated: Mapping[str, float], estimate: CameraEstimate) -> pd.DataFrame:
+def _border_variance(image: np.ndarray) -> float:
+    """Half the variance of the differences between neighbouring pixels at the border, where light hardly changes."""
+    edge = border(np.isfinite(image))
+    differences = np.diff(image, axis=1)[edge[:, 1:] & edge[:, :-1]]
+    return float(stats.median_abs_deviation(differences, scale="normal") ** 2 / 2)
+
+
+def _table(files: Files, stated: Mapping[str, float], estimate: CameraEstimate, scatter: float) -> pd.DataFrame:
     estimated = {name: getattr(estimate, quantity) for name, quantity in ESTIMATED.items()}
     errors = {name: estimate.errors.get(quantity) for name, quantity in ESTIMATED.items()}
-    used = {name: stated.get(name, np.nan_to_num(estimated.get(name, 0.0))) for name in CAMERA}
+    unknown: dict[str, float] = {"noise_gain": 0.0, "noise_background": scatter, "psf_fwhm_pixels": 0.0}
+    used = unknown | {name: value for name, value in estimated.items() if np.isfinite(value)} | dict(stated)
     if files.camera.noise == "none":
         used["noise_gain"] = 0.0
     if files.camera.noise == "known" and (missing := [name for name in CAMERA[:2] if name not in stated]):

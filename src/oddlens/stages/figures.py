@@ -12,13 +12,15 @@ from oddlens.results.figures.embeddings import embedding_panels
 from oddlens.results.figures.gallery import gallery
 from oddlens.results.figures.losses import loss_curves
 from oddlens.results.figures.mass_sensitivity import mass_sensitivity_panels
-from oddlens.results.figures.population import population_curves
+from oddlens.results.figures.population import no_population_figure, population_curves
 from oddlens.results.figures.roc import roc_curves
 from oddlens.results.figures.samples import sample_panels
 from oddlens.results.figures.selection import selection_dots
-from oddlens.results.figures.style import families, save_figures
+from oddlens.results.figures.style import families, no_auc_figure, save_figures
 from oddlens.results.tables.auc import ranking
+from oddlens.results.tables.columns import AS_GIVEN, CLEAN_LABEL
 from oddlens.results.tables.dataset_scores import DatasetScores
+from oddlens.results.tables.selection import ranking_without_labels
 
 TABLES = ("auc", "summary", "bins", "population", "ablations", "selection")
 
@@ -48,19 +50,24 @@ def draw_figures(
     """
     every = {name: pd.read_csv(tables[name]) for name in TABLES}
     read = {name: table[table["dataset"] == dataset] for name, table in every.items()}
-    summary = read["summary"]
-    best = best_of_families(summary, rows)
+    summary, of_dataset = read["summary"], DatasetScores.read(scores.values(), smooth)
+    best = best_of_families(ranking(summary) or ranking_without_labels(read["selection"]) or list(examples), rows)
     shown = {row: examples[row] for row in best if row in examples}
+    training = CLEAN_LABEL if of_dataset.simulated else AS_GIVEN
     makers = {
-        "roc": lambda: roc_curves(
-            DatasetScores.read(scores.values(), smooth), summary, rows, f"{dataset}: ROC curves after clean training"
-        ),
+        "roc": lambda: roc_curves(of_dataset, summary, rows, f"{dataset}: ROC curves after {training} training"),
         "contamination": lambda: contamination_curves(
             read["auc"], summary, rows, f"{dataset}: AUC after contaminated training"
         ),
-        "bins": lambda: bin_curves(read["bins"], best, rows, f"{dataset}: AUC by properties of lens and substructure"),
-        "population": lambda: population_curves(
-            read["population"], best, rows, f"{dataset}: lenses needed to detect a population"
+        "bins": lambda: (
+            bin_curves(read["bins"], best, rows, f"{dataset}: AUC by properties of lens and substructure")
+            if of_dataset.judged
+            else no_auc_figure()
+        ),
+        "population": lambda: (
+            population_curves(read["population"], best, rows, f"{dataset}: lenses needed to detect a population")
+            if of_dataset.simulated
+            else no_population_figure()
         ),
         "ablations": lambda: ablation_dots(read["ablations"], f"{dataset}: ablations"),
         "selection": lambda: selection_dots(read["selection"], rows, f"{dataset}: model selection without labels"),
@@ -73,8 +80,11 @@ def draw_figures(
     save_figures(outputs, makers)
 
 
-def best_of_families(summary: pd.DataFrame, rows: Mapping[str, Mapping]) -> list[str]:
-    """The best row of each family of detectors, best first; of all rows, if the study has no detectors."""
-    order = ranking(summary)
+def best_of_families(order: Sequence[str], rows: Mapping[str, Mapping]) -> list[str]:
+    """The best row of each family of detectors, best first; of all rows, if the study has no detectors.
+
+    Args:
+        order: the rows, best first.
+    """
     detectors = [row for row in order if rows[row]["role"] == "detector"] or order
     return [members[0] for members in families(detectors).values()]

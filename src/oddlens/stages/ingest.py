@@ -70,6 +70,7 @@ def ingest(
         "class": cls,
         "seed": seed,
         "pixel_scale_arcsec": _common_scale(kept),
+        "units": shards.UNITS if all(image.has_unit for image in kept) else "of pictures, none",
         "files": json.dumps(files.plain(), sort_keys=True),
         "skipped": json.dumps(problems),
     }

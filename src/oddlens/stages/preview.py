@@ -1,4 +1,8 @@
-"""A sheet of twins of one data set: smooth lenses, then each anomalous class and its difference from smooth."""
+"""A sheet of test images of one data set.
+
+Simulated ones are twins: smooth lenses, then each anomalous class and its difference from smooth. The user's own images
+are shown class by class.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,20 +14,14 @@ from matplotlib.figure import Figure
 from oddlens.data import shards
 from oddlens.data.shards import Shard
 from oddlens.results.figures import style
+from oddlens.results.figures.image_sheet import blank, draw_image, draw_own_image, remove_ticks, short
 from oddlens.results.figures.style import plt
 
 N_COLUMNS = 8
 MIN_RELATIVE_MASS = 0.05
 """Substructures lighter than this fraction of the heaviest of an image are not marked."""
-STRETCH_KNEE = 0.1
-"""Where the arcsinh stretch of images turns from linear to logarithmic, as a fraction of the smooth twin's peak."""
 DIFFERENCE_RANGE = 0.1
 """The range of the colour scale of differences, as a fraction of the smooth twin's peak."""
-
-
-def stretched(image: np.ndarray, peak: float) -> np.ndarray:
-    """The arcsinh stretch of an image, 1 at `peak`: linear for faint pixels, logarithmic for bright ones."""
-    return np.arcsinh(image / (STRETCH_KNEE * peak)) / np.arcsinh(1 / STRETCH_KNEE)
 
 
 def label(shard: Shard, k: int, smooth: str) -> str:
@@ -48,7 +46,7 @@ def sheet(twins: Sequence[Shard], smooth: str, title: str) -> Figure:
         cls, line = shard.attributes["class"], next(rows)
         line[0].set_ylabel(cls, fontsize=10, fontweight="bold")
         for k, axis in enumerate(line):
-            _image(axis, shard.images[k], twins[0].images[k].max())
+            draw_image(axis, shard.images[k], twins[0].images[k].max())
             axis.set_xlabel(label(shard, k, smooth), fontsize=7.5, labelpad=2)
         if cls == smooth:
             for k, axis in enumerate(line):
@@ -63,19 +61,9 @@ def sheet(twins: Sequence[Shard], smooth: str, title: str) -> Figure:
     return figure
 
 
-def _image(axis: Axes, image: np.ndarray, peak: float) -> None:
-    axis.imshow(stretched(image, peak), cmap=style.IMAGE_CMAP, vmin=0, vmax=1)
-    _remove_ticks(axis)
-
-
 def _difference(axis: Axes, image: np.ndarray, span: float) -> None:
     axis.imshow(image, cmap=style.DIFFERENCE_CMAP, vmin=-span, vmax=span)
-    _remove_ticks(axis)
-
-
-def _remove_ticks(axis: Axes) -> None:
-    axis.set(xticks=[], yticks=[])
-    axis.spines[:].set(visible=True, color="0.7", linewidth=0.6)
+    remove_ticks(axis)
 
 
 def _mark_substructure(axis: Axes, shard: Shard, k: int) -> None:
@@ -101,10 +89,30 @@ def _mark_substructure(axis: Axes, shard: Shard, k: int) -> None:
             axis.set(xlim=(-0.5, 2 * half + 0.5), ylim=(2 * half + 0.5, -0.5))
 
 
+def own_sheet(classes: Sequence[Shard], title: str) -> Figure:
+    """The sheet of the user's own images, a line per class; `classes` are test shards, one per class."""
+    n_columns = max(len(shard.images[:N_COLUMNS]) for shard in classes)
+    size = (1.3 * n_columns + 0.3, 1.42 * len(classes) + 0.4)
+    figure, axes = plt.subplots(len(classes), n_columns, figsize=size, squeeze=False, layout="constrained")
+    for line, shard in zip(axes, classes, strict=True):
+        line[0].set_ylabel(shard.attributes["class"], fontsize=10, fontweight="bold")
+        names = shard.table["object"]
+        for axis, image, name in zip(line, shard.images, names, strict=False):
+            draw_own_image(axis, image, short(name))
+        blank(line[len(shard.images) :])
+    figure.suptitle(title, fontsize=11)
+    return figure
+
+
 def preview(path: str | Path, shard_paths: Sequence[str | Path], *, dataset: str, smooth: str) -> None:
     """Draw the first test images of each class from their shards, smooth first."""
+    beginnings = [_beginning(shard) for shard in shard_paths]
+    simulated = all("noise_free" in shard.arrays for shard in beginnings)
     with plt.rc_context(style.STYLE):
-        style.save(sheet([_beginning(p) for p in shard_paths], smooth, f"{dataset}: twins"), path)
+        figure = (
+            sheet(beginnings, smooth, f"{dataset}: twins") if simulated else own_sheet(beginnings, f"{dataset}: images")
+        )
+        style.save(figure, path)
 
 
 def _beginning(path: str | Path) -> Shard:

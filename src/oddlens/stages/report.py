@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-import pandas as pd
 import yaml
 
 import oddlens
@@ -12,9 +12,11 @@ from oddlens.results.pages.detection import descriptions_by_role
 from oddlens.results.pages.follow_up import follow_up_section
 from oddlens.results.pages.formatting import embedded_image, prior_text, signed
 from oddlens.results.pages.literature import PUBLISHED
+from oddlens.results.pages.own_images import sample_section
 from oddlens.results.pages.real import real_section
 from oddlens.results.pages.rendering import write_page
 from oddlens.results.pages.study_report import study_report_facts
+from oddlens.results.tables.result_files import read_result
 from oddlens.results.tables.thresholds import CHANCE_MARGIN
 from oddlens.statistics.false_alarm import EXTRAPOLATION
 
@@ -36,6 +38,8 @@ def report(
     classes: Mapping[str, str],
     provenance: Mapping[str, Iterable[str]],
     devices: Iterable[str],
+    samples: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    left_out: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> None:
     """Write the report.
 
@@ -53,8 +57,10 @@ def report(
         descriptions: the description of each row; `classes`: of each class.
         provenance: the `commits`, `versions` and `machines` of all jobs behind the report.
         devices: the devices that the models were trained on.
+        samples: for each data set of the user's own images the arguments of `own_images.sample_section`.
+        left_out: for each data set the rows that it leaves out, each with the reason.
     """
-    read = {name: pd.read_csv(file) for name, file in tables.items() if name != "comparison"}
+    read = {name: read_result(file) for name, file in tables.items() if name != "comparison"}
     write_page(
         path,
         "report.html.j2",
@@ -76,6 +82,8 @@ def report(
         noise=embedded_image(noise) if len(read["noise"]) else None,
         real=real_section(real, real_images),
         follow_up=follow_up_section(follow_up),
+        samples={name: sample_section(**sample) for name, sample in samples.items()},
+        left_out={name: reasons for name, reasons in left_out.items() if reasons},
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **study_report_facts(read, rows, study),
     )

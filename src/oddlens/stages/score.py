@@ -80,11 +80,11 @@ def score(
 ) -> None:
     """Write the tables of scores, findings, pixel AUCs and sample quality, and the examples of the first model.
 
-    The scores have a line for each image (`pool`, `class`, `index`) and a column for each model
-    (`<training_set>/<seed>`), NaN if its training diverged. Pseudo-anomalies of the validation images are a class of
-    their own. Findings have a line for each model and image, in the order of the scores. The examples are the arrays of
-    `oddlens.detectors.evaluation.examples`, of the first model that did not diverge, and `samples`, images that it
-    generated, [n, pixels, pixels].
+    The scores have a line for each image (`pool`, `class`, `index` and, of the user's own images, `lens`) and a column
+    for each model (`<training_set>/<seed>`), NaN if its training diverged. Pseudo-anomalies of the validation images
+    are a class of their own. Findings have a line for each model and image, in the order of the scores. The examples
+    are the arrays of `oddlens.detectors.evaluation.examples`, of the first model that did not diverge, and `samples`,
+    images that it generated, [n, pixels, pixels].
 
     Args:
         residuals: of the same images as `shard_paths`; None if the models get images.
@@ -143,7 +143,7 @@ def _add_model(
             raise FloatingPointError(about["diverged"])
         results.scores[column], findings = evaluation.scores_and_findings(model)
         if findings:
-            results.findings.append(evaluation.names.assign(**name, **findings))
+            results.findings.append(evaluation.names[splits.IDENTITY].assign(**name, **findings))
         results.pixels += [{**name, **line} for line in evaluation.pixel_aucs(model)]
         samples = model.samples(N_SAMPLES, seed) if isinstance(model, Samples) else None
         if samples is not None:

@@ -12,7 +12,7 @@ def split(
     dataset: str,
     seed: int,
     replica: int,
-    images: int,
+    images: int | None,
     smooth: str,
     train: int,
     contaminants: Mapping[str, int],
@@ -22,6 +22,7 @@ def split(
     """Write the table of the training sets of one replica; see `oddlens.data.splits.split`.
 
     Args:
+        images: the size of every set; None for all training images.
         train: the number of images in the training pool.
         contaminants: the number of images of each class in the contaminant pool.
         shard_paths: the shards of both pools, if images are missing in them.
@@ -33,7 +34,7 @@ def split(
         seed=seed,
         replica=replica,
         dataset=dataset,
-        images=images,
+        images=len(present["train", smooth]) if images is None else images,
         smooth=smooth,
         train=present["train", smooth],
         contaminants={cls: present["contaminant", cls] for cls in contaminants},

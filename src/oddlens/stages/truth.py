@@ -1,6 +1,7 @@
 """Collect the truth of the test and validation images: shards to a table without pixels."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -9,6 +10,11 @@ from oddlens.files.artefacts import write_table
 
 
 def truth(path: str | Path, shard_paths: list[str], dataset: str) -> None:
-    """Write a line for each image: `pool`, `class`, `index`, and the truth in the shards."""
-    tables = [shards.read(shard).table for shard in shard_paths]
-    write_table(path, pd.concat(tables, ignore_index=True).fillna(0), kind="truth", dataset=dataset)
+    """Write a line for each image: `pool`, `class`, `index`, the truth in the shards, and the text of a sheet."""
+    tables: list[pd.DataFrame] = []
+    text: dict[str, None] = {}
+    for shard in map(shards.read, shard_paths):
+        tables.append(shard.table)
+        text |= dict.fromkeys(shard.group("sheet"))
+    about: dict[str, Any] = {"text": list(text)} if text else {}
+    write_table(path, shards.joined(tables), kind="truth", dataset=dataset, **about)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from oddlens.observations.reading import array_axes, array_files, file_formats, image_files
+from oddlens.observations.reading import array_axes, array_files, file_formats, image_files, stored_arrays
 from oddlens.observations.reading.array_axes import as_image, as_stack
 from tiny_models import rings, write_fits
 
@@ -241,7 +241,7 @@ def test_too_large_arrays_are_refused_before_they_are_read(tmp_path, monkeypatch
         with pytest.raises(ValueError, match=words):
             read(tmp_path / "hollow.h5", dataset=name)
     np.savez_compressed(tmp_path / "bomb.npz", images=np.zeros((100, 64, 64)))
-    monkeypatch.setattr(array_files, "MAX_BYTES", 2**20)
+    monkeypatch.setattr(stored_arrays, "MAX_BYTES", 2**20)
     with pytest.raises(ValueError, match="GiB are read"):
         read(tmp_path / "bomb.npz")
     np.save(tmp_path / "long.npy", np.zeros((100, 64, 64)))  # mapped

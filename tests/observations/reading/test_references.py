@@ -25,6 +25,19 @@ def test_a_reference_is_split_and_printed_as_it_was(text, path, unit, index):
     assert str(reference) == text
 
 
+def test_a_range_stands_for_its_images():
+    reference = Reference.parse("a.h5#stamps[2:5]")
+    assert (str(reference), str(reference.whole)) == ("a.h5#stamps[2:5]", "a.h5#stamps")
+    assert reference.indices == range(2, 5)
+    assert [str(each) for each in reference.each()] == [f"a.h5#stamps[{k}]" for k in (2, 3, 4)]
+    assert Reference.parse("a.h5[7]").indices == range(7, 8)
+    assert Reference.parse("a.h5").indices is None
+    assert Reference.parse("a.h5").each() == [Reference(Path("a.h5"))]
+    for empty in ("a.npy[3:3]", "a.npy[4:3]"):
+        with pytest.raises(ValueError, match=r"range is empty.*\[0:5000\]"):
+            assert Reference.parse(empty).indices
+
+
 @pytest.mark.parametrize("name", ["lens#SCI", "lens[3]", "lens#a[3].fits"])
 def test_an_existing_path_is_no_reference(tmp_path, name):
     (tmp_path / name).touch()

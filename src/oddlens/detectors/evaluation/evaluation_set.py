@@ -36,8 +36,11 @@ class EvaluationSet:
 
     @property
     def names(self) -> pd.DataFrame:
-        """Pool, class and index of all images with a score; pseudo-anomalies last."""
-        names = self.twins.table[splits.IDENTITY]
+        """Pool, class, index and, if it is known, lens of all images with a score; pseudo-anomalies last."""
+        table = self.twins.table
+        names = table[splits.IDENTITY]
+        if splits.LENS in table:
+            names = names.assign(**{splits.LENS: table[splits.LENS].astype(int)})
         perturbed = names.loc[self.twins.validation].assign(**{"class": PSEUDO_ANOMALY})
         return pd.concat([names, perturbed], ignore_index=True)
 
@@ -62,10 +65,10 @@ class EvaluationSet:
         return self.twins.truth(rows) if model.needs == "truth" else None
 
     def pixel_aucs(self, model: Detector) -> Iterator[dict]:
-        """The mean AUC of the pixels of anomaly maps, for each anomaly class; nothing for a model without maps."""
-        if not isinstance(model, MapsAnomalies):
+        """The mean AUC of the pixels of anomaly maps, for each anomaly class; nothing without maps or without twins."""
+        if not isinstance(model, MapsAnomalies) or not self.twins.exist:
             return
-        for cls in self.twins.classes[1:]:
+        for cls in self.twins.anomalies:
             rows = self.twins.test_rows(cls, N_MAPPED)
             maps = model.anomaly_maps(self.inputs[rows], truth=self.truth(model, rows))
             anomalous = np.abs(self.twins.difference(rows)) > ANOMALOUS_PIXEL_SIGMA * self.twins.sigma[rows]
@@ -75,6 +78,6 @@ class EvaluationSet:
                 yield {"class": cls, "pixel_auc": aucs.mean(), "pixel_auc_error": error, "images": len(aucs)}
 
     def normal_inputs(self, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The inputs of normal images of the test pool and of the validation pool."""
-        test = self.twins.test_rows(self.twins.classes[0], count)
-        return self.inputs[test], self.inputs[self.twins.validation[:count]]
+        """The inputs of normal images, and of as many others; see `Twins.normal_rows`."""
+        one, other = self.twins.normal_rows(count)
+        return self.inputs[one], self.inputs[other]

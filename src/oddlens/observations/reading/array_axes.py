@@ -58,6 +58,24 @@ def as_stack(where: str, array: np.ndarray, channel: int | None = None) -> np.nd
     return stack
 
 
+def is_read_by_rows(where: str, shape: tuple[int, ...], dtype: np.dtype, channel: int | None) -> bool:
+    """Whether images may be read one by one: they are the entries of the first axis, and `as_stack` needs no pixels.
+
+    Raises:
+        ValueError: as `as_stack`, if the axes have another meaning or are ambiguous.
+    """
+    if len(shape) < 3 or shape[0] < 2 or 0 in shape or dtype.kind not in "iuf" or dtype.itemsize < 4:
+        return False
+    return len(as_stack(where, np.broadcast_to(np.zeros((), dtype), shape), channel)) == shape[0]
+
+
+def band_of(rows: np.ndarray, channel: int | None) -> np.ndarray:
+    """The band of entries [k, bands, h, w] or [k, h, w, bands] of an array that `is_read_by_rows`."""
+    if channel is None or rows.ndim < 4 or (axis := _band_axis(rows.shape)) is None:
+        return rows
+    return rows[(slice(None),) * axis + (channel,)]
+
+
 def as_image(where: str, array: np.ndarray) -> np.ndarray:
     """The one image [h, w] in an array, in which other axes have the length 1. Truth values become 0 and 1.
 

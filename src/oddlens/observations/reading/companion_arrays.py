@@ -1,6 +1,7 @@
 """Reading and checking one array that belongs to an image: a PSF, a noise map or a mask."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,27 +49,40 @@ def from_file(kind: str, reference: Reference, scale_arcsec: float | None) -> tu
     role = by_name if by_name in ROLES[kind] else ROLES[kind][0]
     file_format = file_formats.detect(path)
     if file_format != "FITS":
-        images = _array(kind, reference, file_format)
+        images = _of_index(reference, _array(kind, reference, file_format))
         return _plain(checked(kind, role, images, {}, str(reference))), str(reference)
     units = fits_units.read(path)
     candidates = [fits_units.named(units, reference)] if reference.unit else _candidates(kind, units)
     unit = _chosen(kind, path, candidates, scale_arcsec)
     source = f"{path}#{unit.label}" if len(units) > 1 else str(path)
+    if unit.images is not None and reference.index is not None:
+        unit, source = replace(unit, images=_of_index(reference, unit.images)), str(reference)
     return from_unit(kind, unit, path, role), source
+
+
+def _of_index(reference: Reference, images: np.ndarray) -> np.ndarray:
+    """The images [n, h, w] with the indices of a reference, or all."""
+    indices = reference.indices
+    if indices is not None and indices[-1] >= len(images):
+        raise ValueError(f"{reference}: there are {len(images)} images, with the indices 0 to {len(images) - 1}")
+    return images if indices is None else images[indices.start : indices.stop]
 
 
 def _array(kind: str, reference: Reference, file_format: str) -> np.ndarray:
     """The companion in an NPY, NPZ or HDF5 file, [n, h, w]: the array of that name, or with a usual name."""
     names = [reference.unit] if reference.unit else [*ARRAY_NAMES[kind], array_files.DEFAULT_DATASET]
-    for name in names:
-        try:
-            array, _ = array_files.read_array(reference.path, file_format, name)
-            break
-        except ValueError:
-            if name == names[-1]:
-                raise
+    with array_files.ArrayFile(reference.path, file_format) as file:
+        for name in names:
+            try:
+                stored = file.array(name)
+                array = stored.read()
+                break
+            except ValueError:
+                if name == names[-1]:
+                    raise
     where = str(reference)
-    return as_stack(where, array) if np.squeeze(array).ndim > 2 else as_image(where, array)[None]
+    images = as_stack(where, array) if np.squeeze(array).ndim > 2 else as_image(where, array)[None]
+    return images[:, ::-1] if stored.bottom_first else images
 
 
 def _stem(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Self
 
@@ -31,10 +32,25 @@ class Companions:
         Raises:
             ValueError: if there is neither one array for all images nor one for each.
         """
+        self._check(count)
+        return {kind: array[k] if array.ndim == 3 else array for kind, array in self.arrays.items()}
+
+    def of_images(self, indices: range, count: int) -> dict[str, np.ndarray]:
+        """The arrays of some of `count` images, [h, w], or [n, h, w] with one for each image; of one image [h, w].
+
+        Raises:
+            ValueError: if there is neither one array for all images nor one for each.
+        """
+        if len(indices) == 1:
+            return self.of_image(indices[0], count)
+        self._check(count)
+        part = slice(indices.start, indices.stop)
+        return {kind: array[part] if array.ndim == 3 else array for kind, array in self.arrays.items()}
+
+    def _check(self, count: int) -> None:
         for kind, array in self.arrays.items():
             if array.ndim == 3 and len(array) != count:
                 raise ValueError(f"there are {count} images, but its {kind} has {len(array)} planes: they must agree")
-        return {kind: array[k] if array.ndim == 3 else array for kind, array in self.arrays.items()}
 
     def with_noise(self, noise: np.ndarray) -> Self:
         """The same with a noise map that was calculated from the background and the exposure time in the file."""
@@ -70,13 +86,13 @@ def find(
     for kind in ROLES:
         own, near = _best_role(kind, belonging), files.get(kind, [])
         if reference := named.get(kind):
-            arrays[kind], source = from_file(kind, Reference.parse(reference), scale_arcsec)
+            arrays[kind], source = _from_file(kind, Reference.parse(reference), scale_arcsec)
         elif own:
             own = [of_scale(path, own, scale_arcsec)] if kind == PSF else own
             arrays[kind], source = _joined(kind, own, path), " and ".join(unit.label for unit in own)
             used += own
         elif len(near) == 1:
-            arrays[kind], source = from_file(kind, Reference(near[0]), scale_arcsec)
+            arrays[kind], source = _from_file(kind, Reference(near[0]), scale_arcsec)
         else:
             unclear += near
             continue
@@ -87,6 +103,19 @@ def find(
     if image:
         notes.append(fits_units.unused(units, [*used, *(unit for unit in units if unit.role.kind == SCIENCE), image]))
     return Companions(arrays, tuple(note for note in notes if note))
+
+
+def _from_file(kind: str, reference: Reference, scale_arcsec: float | None) -> tuple[np.ndarray, str]:
+    """As `from_file`. A PSF is read once, as the images of a folder often share it."""
+    if kind != PSF or not reference.path.is_file():
+        return from_file(kind, reference, scale_arcsec)
+    psf, source = _shared_psf(reference, scale_arcsec, reference.path.stat().st_mtime_ns)
+    return psf.copy(), source
+
+
+@lru_cache(maxsize=4)
+def _shared_psf(reference: Reference, scale_arcsec: float | None, modified: int) -> tuple[np.ndarray, str]:
+    return from_file(PSF, reference, scale_arcsec)
 
 
 def _best_role(kind: str, units: Sequence[FitsUnit]) -> list[FitsUnit]:

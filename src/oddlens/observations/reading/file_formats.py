@@ -11,12 +11,14 @@ import shlex
 import stat
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 FORMATS = {b"SIMPLE": "FITS", b"\x93NUMPY": "NPY", b"\x89HDF\r\n\x1a\n": "HDF5", b"oddlens sha256": "HDF5"}
 """Formats that are read, by their first bytes. An HDF5 file of oddlens begins with its checksum."""
+PICTURES = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"II*\x00": "TIFF", b"MM\x00*": "TIFF", b"II+\x00": "TIFF"}
+"""Pictures, which are read only where numbers without a unit will do (`pictures`)."""
 HDF5 = b"\x89HDF\r\n\x1a\n"
 MAX_SIDE_PIXELS = 2048
 """The longest side of an image that is read."""
@@ -75,8 +77,12 @@ WEB_PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<error")
 URLS = ("http:/", "https:/", "ftp:/", "s3:/", "gs:/")
 
 
-def detect(path: Path) -> str:
+def detect(path: Path, pictures: bool = False) -> str:
     """The format of a file: FITS, HDF5, NPY or NPZ.
+
+    Args:
+        path: of the file.
+        pictures: whether PNG, JPEG and TIFF will do, too.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -86,7 +92,7 @@ def detect(path: Path) -> str:
     _check_regular(path)
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    if known := _known(head):
+    if known := _known(head, FORMATS | PICTURES if pictures else FORMATS):
         return known
     for compression in COMPRESSIONS:
         if head.startswith(compression.magic):
@@ -100,21 +106,23 @@ def detect(path: Path) -> str:
     raise ValueError(f"{path} is {kind}: {advice.replace('{file}', shlex.quote(str(path)))}")
 
 
-def _known(head: bytes) -> str | None:
-    return next((name for magic, name in FORMATS.items() if head.startswith(magic)), None)
+def _known(head: bytes, formats: Mapping[bytes, str] = FORMATS) -> str | None:
+    return next((name for magic, name in formats.items() if head.startswith(magic)), None)
 
 
 def _check_regular(path: Path) -> None:
     """Raise an error if a path is no file, or not one that can be read more than once."""
     if str(path).startswith(URLS):
         raise FileNotFoundError(f"there is no file {path}: addresses are not read, download it first")
-    if path.is_symlink() and not path.exists():
-        raise FileNotFoundError(f"there is no file {path.readlink()}, to which {path} is a link")
-    if not path.exists():
-        raise FileNotFoundError(f"there is no file {path}")
-    if path.is_dir():
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if path.is_symlink():
+            raise FileNotFoundError(f"there is no file {path.readlink()}, to which {path} is a link") from error
+        raise FileNotFoundError(f"there is no file {path}") from error
+    if stat.S_ISDIR(mode):
         raise ValueError(f"{path} is a folder: give the files in it, or a folder with data.fits")
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    if not stat.S_ISREG(mode):
         raise ValueError(f"{path} is a pipe or a device: copy its content to a file first")
 
 

@@ -2,14 +2,15 @@
 
 import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
 from oddlens.observations.reading.file_formats import MAX_SIDE_PIXELS, too_large
+from oddlens.observations.reading.pixel_scale import scale_cards
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.reading.unit_roles import (
     INVERSE_VARIANCE,
@@ -47,6 +48,8 @@ class FitsUnit:
     images: np.ndarray | None  # [n, h, w], numbers of any type
     problem: str = ""
     """Why there are no `images`."""
+    cards: tuple[bytes, bytes] | None = None
+    """The cards of `header` and `primary` that state a pixel scale; None if the file is compressed."""
 
     @property
     def label(self) -> str:
@@ -56,8 +59,12 @@ class FitsUnit:
         return self.name if self.header.get("EXTVER", 1) == 1 else f"{self.name},{self.header['EXTVER']}"
 
 
-def read(path: Path) -> list[FitsUnit]:
-    """All units of a FITS file that hold an image or a cube.
+def read(path: Path, pixels: bool = True) -> list[FitsUnit]:
+    """All units of a FITS file that hold an image or a cube; if there is none, the columns of tables with images.
+
+    Args:
+        path: of the file.
+        pixels: whether they are read; without, all are 0.
 
     Raises:
         FileNotFoundError: if the file does not exist.
@@ -68,9 +75,14 @@ def read(path: Path) -> list[FitsUnit]:
     try:
         # astropy warns of headers that deviate from the standard. Deviations that matter raise an error.
         with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as file:
+            primary = file[0].header
             units = [
-                _unit(k, hdu, file[0].header) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1
+                _unit(k, hdu, primary, pixels) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1
             ]
+            if not units:
+                units = [unit for k, hdu in enumerate(file) for unit in _cells(k, hdu, primary, pixels)]
+            else:
+                units = _with_cards(path, file, units)
             names = [hdu.name for hdu in file]
     except Exception as error:  # astropy raises errors of many types for damaged files
         raise ValueError(f"{path} cannot be read as FITS ({' '.join(str(error).split())})") from error
@@ -85,7 +97,7 @@ def _shape(hdu: fits.hdu.base.ExtensionHDU) -> tuple[int, ...]:
     return tuple(n for n in shape[:-2] if n > 1) + tuple(shape[-2:])
 
 
-def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) -> FitsUnit:
+def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header, pixels: bool) -> FitsUnit:
     shape, version = _shape(hdu), hdu.header.get("EXTVER", 1)
     role = role_of(hdu.name, version if isinstance(version, int) else 1)
     problem = ""
@@ -93,8 +105,54 @@ def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header) 
         problem = too_large("it", max(shape[-2:]))
     elif len(shape) > 3:
         problem = f"it has {len(shape)} axes, {shape}; an image has two, a cube of images three"
-    images = None if problem else np.flip(hdu.data.reshape(-1, *shape[-2:]), -2)
+    images = None
+    if not problem:
+        stack = hdu.data.reshape(-1, *shape[-2:]) if pixels else _zeros((*(shape[-3:-2] or (1,)), *shape[-2:]))
+        images = np.flip(stack, -2)
     return FitsUnit(position, hdu.name.upper(), role, hdu.header, primary, images, problem)
+
+
+def _with_cards(path: Path, file: fits.HDUList, units: list[FitsUnit]) -> list[FitsUnit]:
+    """The units with the cards that state their pixel scale, as the file has them."""
+    with path.open("rb") as raw:
+        if raw.read(6) != b"SIMPLE":
+            return units
+
+        def cards(position: int) -> bytes:
+            place = file[position].fileinfo()
+            raw.seek(place["hdrLoc"])
+            return scale_cards(raw.read(place["datLoc"] - place["hdrLoc"]))
+
+        primary = cards(0)
+        return [
+            unit
+            if isinstance(file[unit.position], fits.CompImageHDU)
+            else replace(unit, cards=(cards(unit.position) if unit.position else primary, primary))
+            for unit in units
+        ]
+
+
+def _zeros(shape: tuple[int, ...]) -> np.ndarray:
+    """An array that takes no memory."""
+    return np.broadcast_to(np.zeros((), np.float32), shape)
+
+
+def _cells(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header, pixels: bool) -> Iterator[FitsUnit]:
+    """The columns of a table that have an image in each row, as files of the LSST strong lens challenge have them."""
+    for column in hdu.columns.names if isinstance(hdu, fits.BinTableHDU) and hdu.header["NAXIS2"] else ():
+        shape = tuple(side for side in hdu.columns.dtype[column].shape if side > 1)
+        if len(shape) != 2 or hdu.columns.dtype[column].base.kind not in "iuf":
+            continue
+        header = hdu.header.copy()
+        header.update(NAXIS1=shape[1], NAXIS2=shape[0])  # of the image, not of the table
+        problem = too_large("it", max(shape)) if max(shape) > MAX_SIDE_PIXELS else ""
+        images = None
+        if not problem:
+            stack = (
+                np.asarray(hdu.data[column]).reshape(-1, *shape) if pixels else _zeros((hdu.header["NAXIS2"], *shape))
+            )
+            images = np.flip(stack, -2)
+        yield FitsUnit(position, column.upper(), role_of(column), header, primary, images, problem)
 
 
 def named(units: Sequence[FitsUnit], reference: Reference) -> FitsUnit:

@@ -7,6 +7,7 @@ only if nothing is stated.
 
 import json
 import re
+from functools import lru_cache
 from pathlib import Path
 
 from astropy.io import fits
@@ -14,6 +15,7 @@ from astropy.io import fits
 from oddlens.observations.reading import header_cards
 from oddlens.observations.reading.wcs_scale import MAX_PIXEL_SCALE_ARCSEC, StatedScale, wcs_scales
 
+CARD_BYTES = 80
 SCALE_TOLERANCE = 0.01
 """Pixel scales that differ by a smaller fraction are equal."""
 MIN_UNITLESS_ARCSEC = 0.001
@@ -46,11 +48,19 @@ COMMENT_UNITS = {
 """Units in comments of cards, in arcsec; 0 for those that are no angle."""
 OTHER_UNITS = {"arcsec": {"mas": 0.001, "deg": 3600.0}, "deg": {"arcsec": 1 / 3600}}
 """Units in which a number may be whose unit is assumed, in the assumed unit."""
+SCALE_CARDS = re.compile(
+    "|".join([r"NAXIS|C(TYPE|UNIT|RPIX|DELT)|(CD|PC|PV)\d|GS_|HIERARCH", *SCALE_KEYWORDS, *SIZE_KEYWORDS]).encode()
+)
+"""Beginnings of all cards from which a scale may follow."""
 INFO_KEYS = ("pixel_scale", "pixel_scale_arcsec", "pixel_scales")
 
 
 def pixel_scale(
-    path: Path, header: fits.Header, override: float | None, primary: fits.Header | None = None
+    path: Path,
+    header: fits.Header,
+    override: float | None,
+    primary: fits.Header | None = None,
+    cards: tuple[bytes, bytes] | None = None,
 ) -> float | None:
     """Arcsec per pixel: the override, or the scale that header and info.json state; None if they state none.
 
@@ -58,6 +68,7 @@ def pixel_scale(
         path: of the file, beside which info.json may lie.
         header: of the image.
         primary: of the file. It counts only if `header` states no scale.
+        cards: `scale_cards` of both headers. Most images of a sample have equal ones, which are then read once.
 
     Raises:
         ValueError: if scales contradict each other, cannot be read, or are those of pixels that are not square.
@@ -65,7 +76,8 @@ def pixel_scale(
     if override is not None:
         return override
     try:
-        scales = stated_scales(path, header, primary)
+        stated = _header_scales(header, primary) if cards is None else list(_card_scales(*cards))
+        scales = stated + _info_scales(path.with_name("info.json"))
         sizes = [scale.arcsec for scale in scales]
         if len(sizes) > 1 and max(sizes) > (1 + SCALE_TOLERANCE) * min(sizes):
             values = ", ".join(f"{scale.source} {scale.arcsec:.4g} arcsec" for scale in scales)
@@ -88,16 +100,33 @@ def stated_scales(path: Path, header: fits.Header, primary: fits.Header | None =
     Raises:
         ValueError: if one of them cannot be read. Whether they agree and are usual is not checked.
     """
-    stated = _header_scales(header) or ([] if primary is None else _header_scales(primary))
-    return stated + _info_scales(path.with_name("info.json"))
+    return _header_scales(header, primary) + _info_scales(path.with_name("info.json"))
 
 
-def _header_scales(header: fits.Header) -> list[StatedScale]:
+def scale_cards(header: bytes) -> bytes:
+    """The cards of a header from which a scale may follow, as they are in the file."""
+    kept: list[bytes] = []
+    follows = False
+    for start in range(0, len(header), CARD_BYTES):
+        card = header[start : start + CARD_BYTES]
+        follows = bool(SCALE_CARDS.match(card)) or (follows and card.startswith(b"CONTINUE"))
+        if follows:
+            kept.append(card)
+    return b"".join(kept)
+
+
+@lru_cache(maxsize=64)
+def _card_scales(cards: bytes, primary: bytes) -> tuple[StatedScale, ...]:
+    return tuple(_header_scales(fits.Header.fromstring(cards), fits.Header.fromstring(primary)))
+
+
+def _header_scales(header: fits.Header, primary: fits.Header | None = None) -> list[StatedScale]:
+    """The scales that a header states, or else that the primary header does."""
     scales = wcs_scales(header)
     for key in (*SCALE_KEYWORDS, *SIZE_KEYWORDS):
         if key in header and (scale := _keyword_scale(header, key, scales)) is not None:
             scales = [*scales, scale]
-    return scales
+    return scales if scales or primary is None else _header_scales(primary)
 
 
 def _keyword_scale(header: fits.Header, key: str, others: list[StatedScale]) -> StatedScale | None:

@@ -32,7 +32,7 @@ NAMES = {
 ROLE_OF = {name: role for role, names in NAMES.items() for name in names.split()}
 BAND = re.compile(
     r"(?:(?:DES|DECAM|HSC|LSST|SDSS|CFIS|CFHT|KIDS|NIR|NISP|UKIDSS|VISTA|WFC3|ACS|NIRCAM|WFI|EUCLID)_)*"
-    r"(?:VIS|F\d{3,4}[A-Z]{1,2}|[UGRIZYJHK])"
+    r"(?:VIS|F\d{3,4}[A-Z]{0,2}|[UGRIZYJHK])"
 )
 """Names of bands. An image whose name is a band is a science image of that band."""
 

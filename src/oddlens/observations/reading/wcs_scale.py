@@ -9,6 +9,7 @@ middle of the image, because some projections stretch the sky away from their re
 import re
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from string import ascii_uppercase
 
 import numpy as np
@@ -180,8 +181,6 @@ def _on_sky(axes: _ImageAxes, types: list[str], steps: np.ndarray) -> np.ndarray
 
     They depend on where the middle is in the projection, and not on where the reference point is on the sky.
     """
-    from astropy.wcs import WCS  # half a second
-
     codes = ["TAN" if name[5:8] in ("", *AS_TAN) else name[5:8] for name in types]
     projection: dict[str, str | float] = {}
     middle = []
@@ -194,10 +193,18 @@ def _on_sky(axes: _ImageAxes, types: list[str], steps: np.ndarray) -> np.ndarray
         projection |= {f"CD{i + 1}_{j + 1}": steps[i, j] / 3600 for j in (0, 1)}
         for key in names.keys() & axes.header.keys() if codes[i] in WITH_PARAMETERS else ():
             projection[names[key]] = header_cards.number(axes.header, key)
+    return _steps_on_sky(tuple(projection.items()), (middle[0], middle[1]))
+
+
+@lru_cache(maxsize=64)
+def _steps_on_sky(projection: tuple[tuple[str, str | float], ...], middle: tuple[float, float]) -> np.ndarray:
+    """The steps of one pixel at a place of a projection; equal for most images of a sample."""
+    from astropy.wcs import WCS  # half a second
+
     try:
         with warnings.catch_warnings(action="ignore"):
-            wcs = WCS(fits.Header(projection))
-            ends = wcs.wcs_pix2world(middle + 0.5 * np.array([[-1, 0], [1, 0], [0, -1], [0, 1]]), 1)
+            wcs = WCS(fits.Header(dict(projection)))
+            ends = wcs.wcs_pix2world(np.array(middle) + 0.5 * np.array([[-1, 0], [1, 0], [0, -1], [0, 1]]), 1)
     except Exception as error:  # astropy raises errors of many types
         reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
         raise ValueError(f"the WCS of the header cannot be read ({reason})") from error

@@ -1,9 +1,12 @@
-"""A folder of images, whose folders say their roles and labels.
+"""A folder of images, whose folders say their roles and labels; or one file with many images.
 
 train/good, test/cdm      roles, then labels: as MVTec AD, anomalib and `make export` have them
 no_sub, cdm               labels: as torchvision's ImageFolder and DeepLense have them
 a.fits, b.fits            neither
 lens_1/data.fits          folders with the image of one object, as PyAutoLens has them, at any of these places
+
+An NPY, NPZ or HDF5 file with several images stands for all of them. What such a file says of the label, the object and
+the band of an image counts.
 """
 
 from collections import Counter
@@ -14,10 +17,16 @@ import pandas as pd
 
 from oddlens.files.names import printable
 from oddlens.observations.reading import neighbours
+from oddlens.observations.reading.image_stacks import Reading
+from oddlens.observations.reading.listing import list_images
 from oddlens.observations.sample.columns import KNOWN, TEXT, role_of
 
 IMAGE_SUFFIXES = (*neighbours.SUFFIXES, ".npz", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
 """Endings of the files that are taken for images, unless they belong to one."""
+CONTAINER_SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
+"""Endings of files that may have several images."""
+MAX_OPENED = 500
+"""If a folder has more such files, each is taken for one image: to look into all of them would take too long."""
 SHEETS = ("samples.csv", "samples.tsv", "metadata.csv", "index.csv")
 """The names of a sheet that is used instead of the folder in which it lies."""
 
@@ -27,16 +36,25 @@ def sheet_in(folder: Path) -> Path | None:
     return next((folder / name for name in SHEETS if (folder / name).is_file()), None)
 
 
-def read_folder(folder: Path) -> tuple[pd.DataFrame, list[str]]:
-    """The images of a folder, with the columns of a sheet; `line` is their number in the order of their names.
+def read_folder(folder: Path, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
+    """The images of a folder or a file, with the columns of a sheet; `line` is their number, by their names.
 
     Raises:
         FileNotFoundError, ValueError: if there is none.
     """
-    if not folder.is_dir():
+    if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
     unused: Counter[str] = Counter()
-    entries = [_entry(folder, path) for path in _images(folder, unused)]
+    if folder.is_dir():
+        files = [(path, _entry(folder, path)) for path in _images(folder, unused)]
+    else:
+        files = [(folder, {"file": str(folder), "object": ""})]
+    opened = Counter(path.parent for path, _ in files if _may_hold_several(path))
+    entries = [
+        entry
+        for path, of_file in files
+        for entry in (_inside(of_file, reading) if 0 < opened[path.parent] <= MAX_OPENED else [of_file])
+    ]
     if not entries:
         found = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in unused.most_common(5))
         raise ValueError(f"{folder} has no images ({' '.join(IMAGE_SUFFIXES)}). It has: {found or 'nothing'}")
@@ -50,6 +68,26 @@ def read_folder(folder: Path) -> tuple[pd.DataFrame, list[str]]:
     table[numbers] = table[numbers].astype(float)
     notes = [f"not used: {count} files {suffix}" for suffix, count in unused.most_common()]
     return table, notes
+
+
+def _may_hold_several(path: Path) -> bool:
+    return path.name.lower().endswith(CONTAINER_SUFFIXES)
+
+
+def _inside(of_file: dict[str, str], reading: Reading) -> Iterator[dict[str, str]]:
+    """A row for each image in a file; the row of the file itself if it has one image or cannot be read."""
+    try:
+        listed = list(list_images(of_file["file"], reading)) if _may_hold_several(Path(of_file["file"])) else []
+    except (OSError, ValueError):  # rule `ingest` reports it
+        listed = []
+    if sum(images.count for images in listed) < 2:
+        yield of_file
+        return
+    for images in listed:
+        for reference in images.each():
+            name = images.object or str(reference).removeprefix(of_file["file"])
+            own = {"file": str(reference), "object": printable(f"{of_file['object']} {name}".strip())}
+            yield {**of_file, **own, "band": images.band, "label": of_file.get("label") or images.label}
 
 
 def _images(folder: Path, unused: Counter) -> Iterator[Path]:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from oddlens.config.files_dataset import Files
-from oddlens.observations.reading import image_files
-from oddlens.observations.reading.array_files import DEFAULT_DATASET
-from oddlens.observations.reading.image_files import Reading
+from oddlens.observations.reading import bulk
+from oddlens.observations.reading.bulk import BulkImage
+from oddlens.observations.reading.image_stacks import Reading
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.sample.columns import COMPANIONS
 from oddlens.observations.sample.fitting import fitted, normalised
@@ -29,6 +29,8 @@ class SampleImage:
     pixels: np.ndarray | None = None
     pixel_scale_arcsec: float | None = None
     """None if it is unknown."""
+    has_unit: bool = True
+    """Whether its numbers may be a flux; those of pictures are not."""
     container: dict[str, Any] = field(default_factory=dict)
     """Facts of its file, which must not tell the classes apart."""
     problem: str = ""
@@ -40,36 +42,49 @@ def read_images(table: pd.DataFrame, files: Files, *, neighbours: bool) -> Itera
     Args:
         neighbours: whether files next to an image belong to it, as in folders without a sheet.
     """
-    for row in table.to_dict("records"):
+    references: list[str | Path | Reference] = [with_part(file, files) for file in table["file"]]
+    companions = ({kind: Path(row[k]) for k, kind in enumerate(COMPANIONS) if row[k]} for row in _cells(table))
+    readings = [
+        Reading(channel=files.channel, companions=named, neighbours=neighbours, pictures=True) for named in companions
+    ]
+    images = bulk.read_images(references, readings, single=True)
+    rows = (table[column] for column in ("file", "pixel_scale_arcsec", "sha256"))
+    for file, scale, checksum, image in zip(*rows, images, strict=True):
         try:
-            yield _read({str(column): value for column, value in row.items()}, files, neighbours)
+            if checksum:
+                _check_sum(Reference.parse(file).path, checksum)
+            yield _fitted(file, image, files, scale)
         except (OSError, ValueError) as error:
-            yield SampleImage(row["file"], problem=" ".join(str(error).split()))
+            yield SampleImage(file, problem=" ".join(str(error).split()))
 
 
-def _read(row: dict[str, Any], files: Files, neighbours: bool) -> SampleImage:
-    file, path = row["file"], Reference.parse(row["file"]).path
-    if row["sha256"]:
-        _check_sum(path, row["sha256"])
-    companions = {kind: Path(row[kind]) for kind in COMPANIONS if row[kind]}
-    reading = Reading(
-        dataset=files.part or DEFAULT_DATASET, channel=files.channel, companions=companions, neighbours=neighbours
-    )
-    stack = image_files.read_single(file, reading)
-    image = stack.images[0].astype(np.float64)
-    scale = _scale(file, [row["pixel_scale_arcsec"], files.pixel_scale_arcsec, stack.pixel_scale_arcsec])
-    container = {"height": image.shape[0], "width": image.shape[1], "nan_fraction": float(np.isnan(image).mean())}
+def with_part(file: str, files: Files) -> Reference:
+    """A reference to an image, in the part of its file that the config names unless its own row names one."""
+    reference = Reference.parse(file)
+    return replace(reference, unit=reference.unit or files.part or "")
+
+
+def _cells(table: pd.DataFrame) -> Iterator[tuple[str, ...]]:
+    return table[list(COMPANIONS)].itertuples(index=False, name=None)
+
+
+def _fitted(file: str, image: BulkImage, files: Files, stated_scale: float) -> SampleImage:
+    """The image of a file as one of the data set.
+
+    Raises:
+        ValueError: if that is not possible.
+    """
+    if image.image is None or image.container is None:
+        raise ValueError(image.problem)
+    scale = _scale(file, [stated_scale, files.pixel_scale_arcsec, image.pixel_scale_arcsec])
     try:
-        square, factor = fitted(image, files.pixels, files.fit)
+        square, factor = fitted(image.image, files.pixels, files.fit)
         if not np.isfinite(square).all():
-            raise ValueError(f"{np.sum(~np.isfinite(square))} of its pixels are not finite")
+            raise ValueError(f"{np.sum(~np.isfinite(square))} of its pixels are masked or not finite")
         pixels = normalised(square, files.normalise).astype(np.float32)
     except ValueError as error:
         raise ValueError(f"{file}: {error}") from None
-    about = path.stat()
-    container |= {"bytes": about.st_size, "modified": about.st_mtime, "suffix": path.suffix.lower()}
-    container |= {"dtype": str(stack.images.dtype), "cards": 0, "header": ""}
-    return SampleImage(file, pixels, scale and scale * factor, container)
+    return SampleImage(file, pixels, scale and scale * factor, image.has_unit, asdict(image.container))
 
 
 def _scale(file: str, stated: list[float | None]) -> float | None:

@@ -61,20 +61,21 @@ def folder_roles(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 def divide(table: pd.DataFrame, split: Split, seed: int, dataset: str) -> pd.DataFrame:
     """The table with a role for every image: those without one are divided at random, by object.
 
-    The role of an object depends on its name, the seed and the fractions alone. So it stays when images are added.
+    A pool that has images already gets no others. The role of an object depends on its name, the seed and the fractions
+    alone. So it stays when images are added.
     """
     by = table[split.by].astype(str)
     without = table["role"] == ""
     drawn = {name: torch_seed(seed, "role", dataset, name) / 2**63 for name in by[without].unique()}
     u = by[without].map(drawn)
     odd = ~table.loc[without, "class"].isin([SMOOTH, ""])
+    given = set(table["role"])
+    test, validation = (0.0 if pool in given else getattr(split, pool) for pool in ("test", "validation"))
     role = pd.Series("train", index=u.index)
-    role[u < split.test + split.validation] = "validation"
-    role[u < split.test] = "test"
+    role[u < test + validation] = "validation"
+    role[u < test] = "test"
     role[odd] = "test"
     role[odd & (u >= 1 - split.contaminant)] = "contaminant"
-    if odd.any() and split.contaminant == 0 and split.test == 0:
-        role[odd] = "contaminant"
     return table.assign(role=table["role"].mask(without, role))
 
 

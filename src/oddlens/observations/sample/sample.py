@@ -16,6 +16,7 @@ import pandas as pd
 from oddlens.config.files_dataset import Files
 from oddlens.data.pools import POOLS, UNLABELLED, Pools
 from oddlens.lensing.substructure_classes import SMOOTH
+from oddlens.observations.reading.image_stacks import Reading
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.sample import folder, roles, sheet
 from oddlens.observations.sample.columns import COMPANIONS
@@ -98,7 +99,8 @@ def _listed(files: Files) -> tuple[pd.DataFrame, Path | None, list[str]]:
     """The images as they are listed, the sheet that lists them, and notes."""
     path = Path(files.sheet) if files.sheet else folder.sheet_in(Path(files.folder or ""))
     if path is None:
-        table, notes = folder.read_folder(Path(files.folder or ""))
+        reading = Reading(channel=files.channel, pictures=True)
+        table, notes = folder.read_folder(Path(files.folder or ""), reading)
         return table, None, notes
     table, notes = sheet.read_sheet(path)
     return table, path, [*notes, *([] if files.sheet else [f"the sheet {path.name} of the folder is used"])]

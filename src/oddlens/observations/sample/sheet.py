@@ -7,7 +7,6 @@ is known of the camera (`columns.CAMERA`). Other columns are kept. Lines that be
 """
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,7 +25,6 @@ MAX_BYTES = 100_000_000
 """The largest sheet that is read."""
 MAX_IMAGES = 1_000_000
 """The largest number of images of a sample."""
-RANGE = re.compile(r"(?P<container>.+)\[(?P<start>\d+):(?P<stop>\d+)\]", re.DOTALL)
 EXACT_DIGITS = 15
 """Numbers with more digits are names, such as the identifiers of surveys: as floats they would lose digits."""
 
@@ -82,19 +80,21 @@ def _entries(path: Path, row: Row, columns: dict[str, str], mistakes: Mistakes) 
     for kind in COMPANIONS:
         if written := values.get(kind, ""):
             values[kind] = _existing(where, path.parent, kind, written, mistakes)
-    written = values["file"]
-    found = _existing(where, path.parent, "file", written, mistakes)
-    chosen = None if os.path.exists(found) else RANGE.fullmatch(found)
-    if chosen is None:
-        yield {"line": row.line, **values, "file": found}
+    found = Reference.parse(_existing(where, path.parent, "file", values["file"], mistakes))
+    if found.stop is None:
+        yield {"line": row.line, **values, "file": str(found)}
         return
-    start, stop = int(chosen["start"]), int(chosen["stop"])
-    if not start < stop <= start + MAX_IMAGES:
-        mistakes.add(f"{where}: {written} names {max(stop - start, 0):,} images: a range is [first:last + 1]")
+    try:
+        count = len(found.indices or ())
+    except ValueError as error:
+        mistakes.add(f"{where}: {error}")
         return
-    for k in range(start, stop):
-        own = {} if not values.get("object") else {"object": f"{values['object']}[{k}]"}
-        yield {"line": row.line, **values, **own, "file": f"{chosen['container']}[{k}]"}
+    if count > MAX_IMAGES:
+        mistakes.add(f"{where}: {found} has {count:,} images; at most {MAX_IMAGES:,} are read: divide it")
+        return
+    for image in found.each():
+        own = {"object": f"{values['object']}[{image.index}]"} if values.get("object") else {}
+        yield {"line": row.line, **values, **own, "file": str(image)}
 
 
 def _role(where: str, written: str, mistakes: Mistakes) -> str:
@@ -117,9 +117,7 @@ def _existing(where: str, folder: Path, kind: str, written: str, mistakes: Mista
         mistakes.add(f"{where}: '{kind}' is empty")
         return ""
     place = os.path.join(folder, written)
-    ranged = None if os.path.exists(place) else RANGE.fullmatch(place)
-    path = Reference.parse(ranged["container"] if ranged else place).path
-    if not os.path.exists(path):
+    if not os.path.exists(Reference.parse(place).path):
         mistakes.add(f"{where}: there is no file {printable(written)} (relative to the sheet)")
     return place
 

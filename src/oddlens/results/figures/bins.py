@@ -18,6 +18,8 @@ from oddlens.results.figures.style import (
 from oddlens.results.tables.bins import OF_LENS, OF_SUBSTRUCTURE
 
 LABELS = OF_SUBSTRUCTURE | OF_LENS
+MAX_PANELS = 8
+"""Properties that are shown. A sheet of the user's own images may have more, which `bins.csv` has."""
 
 
 def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) -> Figure:
@@ -28,7 +30,8 @@ def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) 
     if not len(bins):
         return message_figure("No property of the anomalous images varies in this data set.")
     anomalies = list(bins["anomaly"].unique())
-    properties = [[name for name in LABELS if name in set(bins["truth"][bins["anomaly"] == a])] for a in anomalies]
+    every = sorted(bins["truth"].unique(), key=lambda name: [*LABELS].index(name) if name in LABELS else len(LABELS))
+    properties = [[p for p in every if p in set(bins["truth"][bins["anomaly"] == a])][:MAX_PANELS] for a in anomalies]
     columns = max(map(len, properties))
     size = (2.9 * columns, 2.4 * len(anomalies) + 0.4)
     figure, axes = plt.subplots(len(anomalies), columns, figsize=size, squeeze=False, sharey="row")
@@ -42,7 +45,7 @@ def bin_curves(bins: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) 
                 if chosen.any():
                     error_bar_curve(axis, bins[chosen], "median", "auc", styles[row], row)
             axis.axhline(0.5, **REFERENCE_LINE)
-            axis.set_xlabel(("log10 of " if name.endswith("_msun") else "") + LABELS[name])
+            axis.set_xlabel(("log10 of " if name.endswith("_msun") else "") + LABELS.get(name, name))
         for axis in line[len(names) :]:
             axis.axis("off")
         line[0].set_ylabel(f"AUC, {anomaly}")

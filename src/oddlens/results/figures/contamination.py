@@ -17,6 +17,7 @@ from oddlens.results.figures.style import (
     families,
     line_styles,
     message_figure,
+    no_auc_figure,
     plt,
 )
 from oddlens.results.tables.columns import ALL, UNCONTAMINATED, VARIANTS
@@ -34,6 +35,8 @@ def contamination_curves(auc: pd.DataFrame, summary: pd.DataFrame, rows: Rows, t
     images; dots are seeds, each relative to its own clean training. All other rows are faint in the background. Rows
     that are no better than chance after clean training (`CHANCE_MARGIN`) are left out.
     """
+    if not len(summary):
+        return no_auc_figure()
     auc, summary = (table[table["anomaly"] == ALL].dropna(subset="auc") for table in (auc, summary))
     clean = summary[summary["contaminant"] == CLEAN].set_index("detector")["auc"]
     able = summary["detector"].map(clean).gt(0.5 + CHANCE_MARGIN) & ~summary["contaminant"].isin(UNCONTAMINATED)

@@ -26,13 +26,14 @@ def embedding_panels(examples: Mapping[str, Path | str], title: str) -> Figure:
     if not able:
         return message_figure("No row of this study has embeddings.")
     figure, axes = plt.subplots(2, len(able), figsize=(2.7 * len(able), 4.6), squeeze=False, height_ratios=[1.6, 1])
-    colours = palette("tab10")
+    colours = list(palette("tab10")) * 9
     for (positions, norms), (row, (arrays, classes)) in zip(axes.T, able.items(), strict=True):
-        low, high = np.quantile(arrays["embedding_norms"], [0.002, 0.998])
+        low, high = np.nanquantile(arrays["embedding_norms"], [0.002, 0.998])
         edges = np.linspace(low, high, 25)
         for k, cls in reversed(list(enumerate(classes))):
             positions.plot(*arrays["embeddings"][k].T, ".", ms=2.5, color=colours[k], alpha=0.6, label=cls)
-            norms.hist(arrays["embedding_norms"][k], edges, histtype="step", color=colours[k])
+            known = arrays["embedding_norms"][k][np.isfinite(arrays["embedding_norms"][k])]
+            norms.hist(known, edges, histtype="step", color=colours[k])
         positions.set(title=row, xticks=[], yticks=[], xlabel="component 1")
         norms.set(xlabel="embedding norm", yticks=[])
     axes[0][0].set_ylabel("component 2")

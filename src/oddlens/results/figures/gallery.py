@@ -17,6 +17,8 @@ MAX_ROWS = 3
 def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
     """Smooth images, their anomalous twins and the true difference, then the output of the best rows for the twins.
 
+    The user's own images have no twins: images of all classes, and the output of the best rows for them.
+
     Args:
         examples: the file of examples of each row, best first. Rows with neither reconstructions nor anomaly maps are
             left out.
@@ -27,8 +29,11 @@ def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
     images, classes = arrays["images"], about["classes"].split(",")  # [class, example, pixels, pixels]
     able = {row: a for row, (a, _) in loaded.items() if {"reconstructions", "anomaly_maps"} & set(a)}
     able = dict(list(able.items())[:MAX_ROWS])
-    examples_shown = [(c, k) for k in range(images.shape[1]) for c in range(1, len(classes))]
-    panels = [_panels(images, arrays["truth"], able, c, k) for c, k in examples_shown]
+    truth = arrays.get("truth")
+    known = np.isfinite(images).all(axis=(2, 3))
+    first = 0 if truth is None else 1
+    examples_shown = [(c, k) for k in range(images.shape[1]) for c in range(first, len(classes)) if known[c, k]]
+    panels = [_panels(images, truth, able, c, k) for c, k in examples_shown]
     columns = list(panels[0])
     size = (1.3 * len(columns), 1.38 * len(examples_shown) + 0.5)
     figure, axes = plt.subplots(len(examples_shown), len(columns), figsize=size, squeeze=False)
@@ -44,12 +49,16 @@ def gallery(examples: Mapping[str, Path | str], title: str) -> Figure:
     return figure
 
 
-def _panels(images: np.ndarray, truth: np.ndarray, able: Mapping[str, Mapping], c: int, k: int) -> dict[str, tuple]:
+def _panels(
+    images: np.ndarray, truth: np.ndarray | None, able: Mapping[str, Mapping], c: int, k: int
+) -> dict[str, tuple]:
     """The panels of example k of class c by their titles: pixels, and keywords of `imshow`."""
-    anomalous, peak = images[c, k], float(images[0, k].max())
+    anomalous, peak = images[c, k], float(images[c if truth is None else 0, k].max())
     plain = {"cmap": IMAGE_CMAP, "vmin": 0, "vmax": peak}
-    panels: dict[str, tuple] = {"smooth": (images[0, k], plain), "anomalous\ntwin": (anomalous, plain)}
-    panels["true\ndifference"] = (truth[c, k], _signed(float(np.abs(truth[c, k]).max())))
+    panels: dict[str, tuple] = {"image": (anomalous, plain)}
+    if truth is not None:
+        panels = {"smooth": (images[0, k], plain), "anomalous\ntwin": (anomalous, plain)}
+        panels["true\ndifference"] = (truth[c, k], _signed(float(np.abs(truth[c, k]).max())))
     for row, arrays in able.items():
         if "anomaly_maps" in arrays:
             low, high = np.quantile(arrays["anomaly_maps"][c, k], [0.01, 0.995])

@@ -26,11 +26,12 @@ def mass_sensitivity_panels(examples: Mapping[str, Path | str], title: str) -> F
         title: of the figure.
     """
     loaded = ((*read_arrays(path),) for path in examples.values())
-    arrays, about = next((found for found in loaded if "min_detectable_msun" in found[0]), ({}, {}))
+    arrays, about = next((found for found in loaded if "heaviest_position" in found[0]), ({}, {}))
     if not arrays:
         return message_figure("No row of this study estimates the mass of perturbers.")
     classes, count = about["classes"].split(","), arrays["images"].shape[1]
-    lines = [(c, k) for k in range(count) for c in range(len(classes))]
+    known = np.isfinite(arrays["images"]).all(axis=(2, 3))
+    lines = [(c, k) for k in range(count) for c in range(len(classes)) if known[c, k]]
     figure, axes = plt.subplots(len(lines), 4, figsize=(7.2, 1.6 * len(lines) + 0.4), squeeze=False)
     half = arrays["images"].shape[-1] / 2
     view = {"extent": (-half, half, -half, half)}
@@ -56,13 +57,15 @@ def mass_sensitivity_panels(examples: Mapping[str, Path | str], title: str) -> F
 
 def _panels(arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[np.ndarray, dict[str, Any]]]:
     """Pixels of all examples by the title of the panel, and keywords of `imshow`."""
-    mass = np.log10(arrays["min_detectable_msun"])
+    msun = "min_detectable_msun" in arrays
+    mass = np.log10(arrays["min_detectable_msun" if msun else "min_detectable_arcsec2"])
+    unit = "mass [log10 M☉]" if msun else "θ² of a mass [log10 ″²]"
     low, high = np.nanquantile(mass, [0, 0.9])
-    top = max(DETECTION_SIGMA + 1, np.quantile(arrays["scan"], 0.999))
+    top = max(DETECTION_SIGMA + 1, np.nanquantile(arrays["scan"], 0.999))
     residual = {"cmap": DIFFERENCE_CMAP, "vmin": -RESIDUAL_SIGMA, "vmax": RESIDUAL_SIGMA}
     return {
-        "image": (arrays["images"], {"cmap": IMAGE_CMAP, "vmin": 0, "vmax": arrays["images"].max()}),
+        "image": (arrays["images"], {"cmap": IMAGE_CMAP, "vmin": 0, "vmax": np.nanmax(arrays["images"])}),
         "residual [σ]": (arrays["residual"], residual),
         "perturber significance [σ]": (arrays["scan"], {"cmap": MAP_CMAP, "vmin": 0, "vmax": top}),
-        "smallest detectable\nmass [log10 M☉]": (mass, {"cmap": MAP_CMAP + "_r", "vmin": low, "vmax": high}),
+        f"smallest detectable\n{unit}": (mass, {"cmap": MAP_CMAP + "_r", "vmin": low, "vmax": high}),
     }

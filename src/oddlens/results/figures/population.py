@@ -11,6 +11,11 @@ from oddlens.results.tables.false_alarms import LENSES
 from oddlens.results.tables.population import DETECTION_SIGMA
 
 
+def no_population_figure() -> Figure:
+    """The message in place of the figure, for the user's own images."""
+    return message_figure("No population: the images have no twins, and no known mass fraction of substructure.")
+
+
 def population_curves(population: pd.DataFrame, best: Sequence[str], rows: Rows, title: str) -> Figure:
     """Lenses for a detection against the substructure mass fraction, for the upper bounds and the best rows.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from oddlens.results.figures.style import REFERENCE_LINE, Rows, line_styles, plt
+from oddlens.results.figures.style import REFERENCE_LINE, Rows, line_styles, no_auc_figure, plt
 from oddlens.results.tables.columns import UNCONTAMINATED, VARIANTS
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.statistics import metrics
@@ -22,7 +22,9 @@ def roc_curves(scores: DatasetScores, summary: pd.DataFrame, rows: Rows, title: 
 
     The true positive rate is averaged over seeds. The area under the average curve is the mean AUC in the legend.
     """
-    anomalies = scores.anomalies
+    anomalies = scores.judged
+    if not anomalies:
+        return no_auc_figure()
     figure, axes = plt.subplots(1, len(anomalies), figsize=(3.7 * len(anomalies), 3.7), squeeze=False, sharey=True)
     styles = line_styles(rows)
     summary = summary[summary["contaminant"].isin(UNCONTAMINATED) & ~summary["role"].isin(VARIANTS)]

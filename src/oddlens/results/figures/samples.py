@@ -11,7 +11,7 @@ from oddlens.results.figures.style import IMAGE_CMAP, message_figure, plt
 
 
 def sample_panels(examples: Mapping[str, Path | str], title: str) -> Figure:
-    """Simulated smooth and anomalous images, then samples of each row: during its training, if known, and after it.
+    """Test images of all classes, then samples of each row: during its training, if known, and after it.
 
     Args:
         examples: the file of examples of each row, best first. Rows without samples are left out.
@@ -26,12 +26,14 @@ def sample_panels(examples: Mapping[str, Path | str], title: str) -> Figure:
             lines[row] = arrays["samples"]
     if not lines:
         return message_figure("No row of this study can sample images.")
-    images = next(iter(loaded.values()))["images"]  # [class, example, pixels, pixels]
-    lines = {"simulated": images.reshape(-1, *images.shape[2:])} | lines
+    first = next(iter(loaded.values()))
+    images = first["images"]  # [class, example, pixels, pixels]
+    known = images.reshape(-1, *images.shape[2:])
+    lines = {"simulated" if "truth" in first else "test images": known[np.isfinite(known).all(axis=(1, 2))]} | lines
     columns = max(map(len, lines.values()))
     size = (0.9 * columns + 0.9, 0.92 * len(lines) + 0.4)
     figure, axes = plt.subplots(len(lines), columns, figsize=size, squeeze=False)
-    peak = float(images[0].max())
+    peak = float(np.nanmax(images[0]))
     for axis in axes.flat:
         axis.set_axis_off()
     for line, (name, panels) in zip(axes, lines.items(), strict=True):

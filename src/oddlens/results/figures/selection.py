@@ -14,7 +14,10 @@ from oddlens.results.tables.selection import PSEUDO_AUC
 
 def selection_dots(selection: pd.DataFrame, rows: Rows, title: str) -> Figure:
     """A dot for each row after clean training. Of each sweep the selected and the best candidate are marked."""
-    table = selection[selection["contaminant"].isin(UNCONTAMINATED)].dropna(subset=PSEUDO_AUC)
+    table = selection[selection["contaminant"].isin(UNCONTAMINATED)]
+    if len(table) and table["auc"].isna().all():
+        return _without_labels(table, rows, title)
+    table = table.dropna(subset=PSEUDO_AUC)  # outside scores lack them
     table = table.sort_values("auc", ascending=False, kind="stable")
     colours = {row: style["color"] for row, style in line_styles(rows).items()}
     markers = _markers(rows)
@@ -35,6 +38,22 @@ def selection_dots(selection: pd.DataFrame, rows: Rows, title: str) -> Figure:
     if len(table):
         axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
     axis.set(xlabel="AUC of pseudo-anomalies (no labels)", ylabel="AUC of all anomalies", title=title)
+    figure.tight_layout()
+    return figure
+
+
+def _without_labels(table: pd.DataFrame, rows: Rows, title: str) -> Figure:
+    """The AUC of pseudo-anomalies alone, a line per row, best first."""
+    table = table[~table["detector"].map(lambda row: rows[row]["role"] in VARIANTS) | table["chosen"]]
+    table = table.sort_values(PSEUDO_AUC[0], kind="stable").reset_index(drop=True)
+    colours = {row: style["color"] for row, style in line_styles(rows).items()}
+    figure, axis = plt.subplots(figsize=(6.4, 0.26 * len(table) + 1.1))
+    axis.axvline(0.5, **FAINT)
+    for k, line in enumerate(table.to_dict("records")):
+        (value, low, high), colour = (line[name] for name in PSEUDO_AUC), colours.get(line["detector"], "0.7")
+        axis.errorbar(value, k, xerr=[[value - low], [high - value]], fmt="o", ms=4, color=colour)
+    axis.set_yticks(range(len(table)), list(table["detector"]))
+    axis.set(xlabel="AUC of pseudo-anomalies (no labels)", title=title)
     figure.tight_layout()
     return figure
 

@@ -62,6 +62,11 @@ def message_figure(text: str) -> Figure:
     return figure
 
 
+def no_auc_figure() -> Figure:
+    """The message in place of a figure of AUCs, for a data set without labels of both kinds."""
+    return message_figure("No AUC: the test images are not labelled as normal and as anomalous.")
+
+
 def palette(name: str) -> Sequence[tuple[float, ...]]:
     """The colours of a qualitative colour map."""
     return plt.get_cmap(name).colors  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from oddlens.results.pages.detection import ranked_detectors
 from oddlens.results.pages.formatting import by_dataset, html_table, pivoted, uncertain_column
 from oddlens.results.pages.paired_differences import both_directions
 from oddlens.results.tables.auc import ranking
-from oddlens.results.tables.columns import ALL, UNCONTAMINATED, VARIANTS, training_labels
+from oddlens.results.tables.columns import ALL, AS_GIVEN, CLEAN_LABEL, UNCONTAMINATED, VARIANTS, training_labels
 from oddlens.results.tables.contamination import AT_CHANCE
 from oddlens.results.tables.thresholds import CHANCE_MARGIN, SIGNIFICANCE_LEVEL
 
@@ -132,7 +132,9 @@ def false_alarms(table: pd.DataFrame, summary: pd.DataFrame, calibrations: tuple
     """
     detectors = ranked_detectors(summary)
     chosen = table[(table["anomaly"] == ALL) & table["detector"].isin(detectors)].dropna(subset="false_alarms")
-    chosen = chosen.assign(training=training_labels(chosen), order=chosen["calibration"].map(calibrations.index))
+    as_given = table["dataset"].isin(summary["dataset"][summary["training"] == AS_GIVEN]).any()
+    labels = training_labels(chosen, AS_GIVEN if as_given else CLEAN_LABEL)
+    chosen = chosen.assign(training=labels, order=chosen["calibration"].map(calibrations.index))
     chosen = chosen.sort_values("order").drop_duplicates(["training", "detector", "seed"])
     means = chosen.groupby(["training", "detector"])[["false_alarms", "tpr"]].mean().reset_index()
     cells = [f"{a:,.0f} ({100 * t:.0f} %)" for a, t in zip(means["false_alarms"], means["tpr"], strict=True)]

@@ -29,26 +29,28 @@ def descriptions_by_role(
     return {role: [(", ".join(same), text) for text, same in of_role.items()] for role, of_role in names.items()}
 
 
-def best_detector(judged: pd.DataFrame, pairs: pd.DataFrame, published: pd.DataFrame) -> dict[str, Any]:
+def best_detector(dataset: str, judged: pd.DataFrame, pairs: pd.DataFrame, published: pd.DataFrame) -> dict[str, Any]:
     """The line of the best detector of a data set against all anomalies, or of the best row without detectors.
 
     `equals` are the rows without a significant difference to it, and `published` is the best published AUC. `detector`
-    is None if no row converged.
+    is None if no row converged, or if there are no AUCs.
 
     Args:
-        judged: lines of `summary.csv` of one data set after clean or labelled training.
+        dataset: the name of the data set.
+        judged: lines of `summary.csv` of it after clean or labelled training.
         pairs: the table `pairs`.
         published: the table `published`.
     """
     lines = judged[judged["anomaly"] == ALL].dropna(subset="auc").sort_values("auc", ascending=False, kind="stable")
     detectors = lines[lines["role"] == "detector"]
     if not len(lines):
-        return {"dataset": judged["dataset"].iloc[0], "detector": None}
+        return {"dataset": dataset, "detector": None, "judged": len(judged) > 0}
     best: dict[Any, Any] = (detectors if len(detectors) else lines).iloc[0].to_dict()
     same = (published["dataset"] == best["dataset"]) & (published["reproduces"] == best["dataset"])
     known = published[same & (published["anomaly"] == ALL) & (published["training"] == "clean")]
     known = known.sort_values("published_auc", ascending=False)
     return best | {
+        "judged": True,
         "equals": indistinguishable(pairs, best["dataset"], best["detector"]),
         "published": known.iloc[0].to_dict() if len(known) else None,
     }

@@ -31,5 +31,8 @@ def most_anomalous(table: pd.DataFrame, best: Mapping[str, Any]) -> str | None:
     """The images of a data set with the lowest false-alarm probability by its best detector, and their classes."""
     images = table[(table["dataset"] == best["dataset"]) & (table["detector"] == best["detector"])].head(N_IMAGES)
     probability = images["false_alarm_probability"].map(one_in)
+    if "object" in images and (images["object"].fillna("") != "").any():  # the user's own images have names
+        columns = {"object": images["object"], "file": images["file"], "false-alarm probability": probability}
+        return html_table(pd.DataFrame(columns | {"label": images["class"]}))
     shown = pd.DataFrame({"image": images["id"], "false-alarm probability": probability, "true class": images["class"]})
     return html_table(shown)

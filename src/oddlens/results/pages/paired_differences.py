@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from oddlens.results.pages.formatting import html_table, interval_column, p_column, signed_column
-from oddlens.results.tables.columns import ALL
+from oddlens.results.tables.columns import ALL, AS_GIVEN, CLEAN_LABEL
 from oddlens.results.tables.thresholds import SIGNIFICANCE_LEVEL
 
 
@@ -20,7 +20,8 @@ def both_directions(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def after_clean_training(pairs: pd.DataFrame) -> pd.DataFrame:
     """All pairs after clean training against all anomalies, in both directions."""
-    return both_directions(pairs[(pairs["training"] == "clean") & (pairs["anomaly"] == ALL)])
+    clean = pairs["training"].isin([CLEAN_LABEL, AS_GIVEN])
+    return both_directions(pairs[clean & (pairs["anomaly"] == ALL)])
 
 
 def indistinguishable(pairs: pd.DataFrame, dataset: str, row: str) -> list[str]:

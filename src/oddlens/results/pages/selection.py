@@ -1,26 +1,29 @@
 """Model selection without labels: the candidates of sweeps, and the agreement of pseudo-anomalies with anomalies."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
 
 from oddlens.results.pages.formatting import html_table
-from oddlens.results.tables.columns import TRAINING_SET, UNCONTAMINATED, training_labels
+from oddlens.results.tables.columns import TRAINING_SET, UNCONTAMINATED, training_labels_of
 from oddlens.results.tables.selection import PSEUDO_AUC
 
 
-def selected_candidates(table: pd.DataFrame, rows: Mapping[str, Mapping]) -> str | None:
+def selected_candidates(table: pd.DataFrame, rows: Mapping[str, Mapping], own: Collection[str] = ()) -> str | None:
     """The candidate of each sweep selected without labels after each training, and the one selected with labels."""
     lines = []
     for (sweep, *_), candidates in table.dropna(subset="sweep").groupby(["sweep", *TRAINING_SET], sort=False):
-        chosen, best = (candidates[candidates[mark]].iloc[0] for mark in ("chosen", "best"))
+        training, chosen = training_labels_of(candidates, own).iloc[0], candidates[candidates["chosen"]].iloc[0]
+        known = {"sweep": sweep, "training": training, "candidates": len(candidates)}
+        known |= {"selected without labels": _settings(rows[chosen["detector"]]["varied"])}
+        if not candidates["best"].any():  # there are no labels
+            lines.append(known)
+            continue
+        best = candidates[candidates["best"]].iloc[0]
         lines.append(
             {
-                "sweep": sweep,
-                "training": training_labels(candidates).iloc[0],
-                "candidates": len(candidates),
-                "selected without labels": _settings(rows[chosen["detector"]]["varied"]),
+                **known,
                 "AUC": f"{chosen['auc']:.3f} ({chosen['auc_low']:.3f}–{chosen['auc_high']:.3f})",
                 "selected with labels": _settings(rows[best["detector"]]["varied"]),
                 "AUC with labels": best["auc"],

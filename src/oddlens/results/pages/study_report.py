@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from oddlens.config.detector_registry import takes_simulation
-from oddlens.results.pages import detection, false_alarms, localisation, paired_differences, training
+from oddlens.results.pages import detection, false_alarms, localisation, own_images, paired_differences, training
 from oddlens.results.pages.contamination import contamination_example, contamination_section
 from oddlens.results.pages.contamination import false_alarms as false_alarm_counts
 from oddlens.results.pages.formatting import by_dataset
@@ -16,6 +16,7 @@ from oddlens.results.pages.regression import regression_section
 from oddlens.results.pages.selection import rank_agreement, selected_candidates
 from oddlens.results.tables.columns import UNCONTAMINATED
 from oddlens.results.tables.findings import flagged_counts
+from oddlens.results.tables.selection import ranking_without_labels
 
 
 def study_report_facts(
@@ -29,9 +30,10 @@ def study_report_facts(
         study: the config as plain data.
     """
     summary, pairs = tables["summary"], tables["pairs"]
-    datasets = list(summary["dataset"].unique())
+    datasets = list(dict.fromkeys([*summary["dataset"], *tables["auc"]["dataset"]]))
+    own = [name for name, dataset in study["datasets"].items() if "files" in dataset]
     judged = summary[summary["contaminant"].isin(UNCONTAMINATED)]
-    best = [detection.best_detector(judged[judged["dataset"] == d], pairs, tables["published"]) for d in datasets]
+    best = [detection.best_detector(d, judged[judged["dataset"] == d], pairs, tables["published"]) for d in datasets]
     examples = (contamination_example(summary[summary["dataset"] == d]) for d in datasets)
     own = tables["false_alarms"][tables["false_alarms"]["calibration"] == "own"]
     fits = [row for row, entry in study["detectors"].items() if takes_simulation(entry["detector"])]
@@ -56,14 +58,17 @@ def study_report_facts(
         "reproductions": reproductions(tables["published"], study),
         "friedman": paired_differences.friedman(tables["ranks"]),
         "ablations": by_dataset(datasets, tables["ablations"], paired_differences.ablations),
-        "selections": by_dataset(datasets, tables["selection"], lambda t: selected_candidates(t, rows)),
+        "selections": by_dataset(datasets, tables["selection"], lambda t: selected_candidates(t, rows, own)),
         "rank_agreement": rank_agreement(tables["selection"]),
         "regression": regression_section(datasets, tables) if "regression" in tables else None,
-        "samples": by_dataset(datasets, tables["samples"], training.sample_quality),
-        "collapsed": training.collapsed_models(tables["samples"]),
-        "diverged": training.diverged_models(tables["auc"]),
+        "samples": by_dataset(datasets, tables["samples"], lambda t: training.sample_quality(t, own)),
+        "collapsed": training.collapsed_models(tables["samples"], own),
+        "diverged": training.diverged_models(tables["auc"], own),
+        "own": own,
+        "simulated": [name for name in study["datasets"] if name not in own],
         **_best_row_facts(tables, best),
         **_image_facts(tables, datasets),
+        **_own_image_facts(tables, own),
     }
 
 
@@ -93,3 +98,21 @@ def _image_facts(tables: Mapping[str, pd.DataFrame], datasets: list[str]) -> dic
         "flagged": flagged_counts(tables["findings"]),
         "fit_convergence": by_dataset(datasets, tables["fit_convergence"], localisation.fit_convergence),
     }
+
+
+def _own_image_facts(tables: Mapping[str, pd.DataFrame], own: list[str]) -> dict[str, Any]:
+    """Facts about the data sets of the user's own images."""
+    if not own:
+        return {"ranked": {}, "agreement": {}, "correlations": {}, "rank_of_pseudo": {}}
+    agreement = tables["agreement"]
+    return {
+        "ranked": by_dataset(own, tables["ranking"], own_images.most_anomalous),
+        "agreement": by_dataset(own, agreement, own_images.agreement),
+        "rank_of_pseudo": {name: _best_without_labels(tables["selection"], name) for name in own},
+        "correlations": own_images.correlation_range(agreement[agreement["dataset"] == name] for name in own),
+    }
+
+
+def _best_without_labels(selection: pd.DataFrame, dataset: str) -> str | None:
+    """The row with the highest AUC of pseudo-anomalies on a data set."""
+    return next(iter(ranking_without_labels(selection[selection["dataset"] == dataset])), None)

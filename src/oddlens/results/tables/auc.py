@@ -6,12 +6,17 @@ import numpy as np
 import pandas as pd
 
 from oddlens.data.training_sets import CLEAN
-from oddlens.results.tables.columns import ALL, MODEL, ROW, UNCONTAMINATED, training_labels
+from oddlens.results.tables.columns import ALL, CLEAN_LABEL, MODEL, ROW, UNCONTAMINATED, training_labels
 from oddlens.results.tables.correlated_aucs import CorrelatedAUCs
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.statistics import metrics
 
 QUALITIES = ["average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05"]
+AUC_COLUMNS = ["dataset", *MODEL, "anomaly", "n_normal", "n_anomalous", "auc", "auc_low", "auc_high", *QUALITIES]
+AUC_COLUMNS += ["status"]
+SUMMARY_COLUMNS = ["dataset", "training", *ROW, "role", "anomaly", "seeds", "diverged"]
+SUMMARY_COLUMNS += ["auc", "auc_low", "auc_high", "seed_low", "seed_high", *QUALITIES]
+SUMMARY_COLUMNS += ["change", "change_low", "change_high"]
 
 
 def auc_table(scores: DatasetScores, aucs: CorrelatedAUCs) -> pd.DataFrame:
@@ -21,12 +26,19 @@ def auc_table(scores: DatasetScores, aucs: CorrelatedAUCs) -> pd.DataFrame:
     known = aucs.table().assign(**pd.DataFrame(qualities, columns=QUALITIES))
     table = scores.models.merge(known.drop(columns=["dataset", "anomaly"]), on=MODEL, how="left")
     table = table.assign(dataset=scores.dataset, anomaly=aucs.anomaly)
-    table = table.assign(n_normal=len(normal), n_anomalous=len(anomalous))
-    order = ["dataset", *MODEL, "anomaly", "n_normal", "n_anomalous", "auc", "auc_low", "auc_high", *QUALITIES]
-    return table[[*order, "status"]]
+    return table.assign(n_normal=len(normal), n_anomalous=len(anomalous))[AUC_COLUMNS]
 
 
-def summary_table(aucs: CorrelatedAUCs, auc: pd.DataFrame, rows: Mapping[str, Mapping]) -> pd.DataFrame:
+def models_without_auc(scores: DatasetScores) -> pd.DataFrame:
+    """The lines of `auc.csv` of a data set whose test images have no labels of both kinds: models with their status."""
+    counts = {"n_normal": len(scores.positions(scores.smooth)), "n_anomalous": len(scores.positions(ALL))}
+    table = scores.models.assign(dataset=scores.dataset, anomaly=ALL, **counts)
+    return table.reindex(columns=AUC_COLUMNS).astype(dict.fromkeys(AUC_COLUMNS[-7:-1], float))
+
+
+def summary_table(
+    aucs: CorrelatedAUCs, auc: pd.DataFrame, rows: Mapping[str, Mapping], clean: str = CLEAN_LABEL
+) -> pd.DataFrame:
     """`summary.csv`: a line for each row and training set, with means over the seeds that converged.
 
     `auc_low` and `auc_high` are 95 % intervals over test images, `seed_low` and `seed_high` over seeds. `change` is the
@@ -36,6 +48,7 @@ def summary_table(aucs: CorrelatedAUCs, auc: pd.DataFrame, rows: Mapping[str, Ma
         aucs: of all models against one anomaly.
         auc: the table `auc_table` of the same AUCs.
         rows: the `role` of each row.
+        clean: the word for training without contamination.
     """
     means = auc.groupby(ROW, sort=False)[QUALITIES].mean().reset_index()
     counts = auc["status"].groupby([auc[c] for c in ROW], sort=False)
@@ -44,11 +57,9 @@ def summary_table(aucs: CorrelatedAUCs, auc: pd.DataFrame, rows: Mapping[str, Ma
     low, high, _ = metrics.over_seeds(aucs.by_seed.to_numpy())
     known = aucs.seed_means.table().assign(seed_low=np.clip(low, 0, 1), seed_high=np.clip(high, 0, 1), **_changes(aucs))
     table = means.merge(known.drop(columns=["dataset", "anomaly"]), on=ROW, how="left")
-    table = table.assign(dataset=aucs.dataset, anomaly=aucs.anomaly, training=training_labels(table))
+    table = table.assign(dataset=aucs.dataset, anomaly=aucs.anomaly, training=training_labels(table, clean))
     table["role"] = table["detector"].map(lambda row: rows[row]["role"])
-    order = ["dataset", "training", *ROW, "role", "anomaly", "seeds", "diverged"]
-    values = ["auc", "auc_low", "auc_high", "seed_low", "seed_high", *QUALITIES]
-    return table[[*order, *values, "change", "change_low", "change_high"]]
+    return table[SUMMARY_COLUMNS]
 
 
 def _changes(aucs: CorrelatedAUCs) -> dict[str, np.ndarray]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from oddlens.data.splits import IDENTITY, LENS
 from oddlens.results.tables.dataset_scores import DatasetScores
 
 N_BINS = 4
@@ -24,6 +25,9 @@ COLUMNS += ["auc", "auc_low", "auc_high"]
 def bins_table(scores: DatasetScores, truth: pd.DataFrame) -> pd.DataFrame:
     """`bins.csv`: mean AUC over seeds in quantile bins of each property, after clean (or labelled) training.
 
+    Of the user's own images the properties are the numbers in their sheet. They have no twins, so each bin is compared
+    with all smooth images, and images without a value are in no bin.
+
     Properties that do not vary within a class are left out, and so are properties that equal an earlier one: the
     heaviest substructure of a vortex is the vortex itself. Intervals are over test images.
 
@@ -31,16 +35,27 @@ def bins_table(scores: DatasetScores, truth: pd.DataFrame) -> pd.DataFrame:
         scores: of all models of a data set.
         truth: the simulation parameters of its images, by `read_truth`.
     """
-    truth = scores.images.merge(truth, how="left")
+    names = [name for name in (*OF_SUBSTRUCTURE, *OF_LENS) if name in truth] if scores.simulated else _numbers(truth)
+    of_lens = set(OF_LENS) if scores.simulated else set()
+    truth = scores.images.merge(truth, how="left", on=IDENTITY)
     parts = []
-    for anomaly in scores.anomalies[:-1]:
-        anomalous, earlier = scores.positions(anomaly), list[np.ndarray]()
-        for name in (name for name in (*OF_SUBSTRUCTURE, *OF_LENS) if name in truth):
-            values = truth[name].to_numpy(float)[scores.twins(anomalous) if name in OF_LENS else anomalous]
-            if np.isfinite(values).all() and np.ptp(values) > 0 and not any(np.array_equal(values, e) for e in earlier):
-                parts += [part.assign(truth=name) for part in _bins(scores, anomaly, values, name in OF_LENS)]
+    for anomaly in scores.judged[:-1]:
+        every, earlier = scores.positions(anomaly), list[np.ndarray]()
+        for name in names:
+            values = truth[name].to_numpy(float)[scores.twins(every) if name in of_lens else every]
+            known = np.isfinite(values) if not scores.simulated else np.full(len(values), np.isfinite(values).all())
+            anomalous, values = every[known], values[known]
+            if len(values) and np.ptp(values) > 0 and not any(np.array_equal(values, e) for e in earlier):
+                bins = _bins(scores, anomaly, anomalous, values, name in of_lens)
+                parts += [part.assign(truth=name) for part in bins]
                 earlier.append(values)
     return pd.concat(parts)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
+
+
+def _numbers(truth: pd.DataFrame) -> list[str]:
+    """The columns of a sheet that are properties of images."""
+    numbers = truth.select_dtypes("number").columns
+    return [str(name) for name in numbers if name not in (*IDENTITY, LENS)]
 
 
 def quantile_bins(values: np.ndarray) -> Iterator[tuple[dict[str, float], np.ndarray]]:
@@ -57,9 +72,11 @@ def quantile_bins(values: np.ndarray) -> Iterator[tuple[dict[str, float], np.nda
             yield about, inside
 
 
-def _bins(scores: DatasetScores, anomaly: str, values: np.ndarray, of_lens: bool) -> Iterator[pd.DataFrame]:
-    """The AUCs of each bin of the anomalous images by their `values`."""
-    anomalous, smooth = scores.positions(anomaly), scores.positions(scores.smooth)
+def _bins(
+    scores: DatasetScores, anomaly: str, anomalous: np.ndarray, values: np.ndarray, of_lens: bool
+) -> Iterator[pd.DataFrame]:
+    """The AUCs of each bin of some anomalous images by their `values`."""
+    smooth = scores.positions(scores.smooth)
     for about, inside in quantile_bins(values):
         normal = scores.twins(anomalous[inside]) if of_lens else smooth
         table = scores.aucs(anomaly, scores.uncontaminated, anomalous[inside], normal).seed_means.table()

@@ -1,5 +1,7 @@
 """Names of the result tables, and of the columns and values that several of them share."""
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from oddlens.data.training_sets import CLEAN, LABELLED
@@ -12,6 +14,8 @@ TABLES = (
     *("real", "real_noise", "real_claims"),
 )
 """The tables of a study. Those of the last two lines need a section `regression` or `real` in the config."""
+FILES_TABLES = ("ranking", "agreement")
+"""Further tables of a study with data sets of the user's own images."""
 
 ALL = "all"
 """All anomaly classes together, in the column `anomaly`."""
@@ -30,14 +34,24 @@ INVERTED_AUC = 0.4
 VARIANTS = ["ablation", "candidate"]
 """Roles of rows that are variants of another row. They have tables of their own."""
 
+CLEAN_LABEL, AS_GIVEN = "clean", "as given"
+"""The training set without contamination as text: of simulated images, and of the user's own ones, which are not known
+to be clean."""
 
-def training_labels(rows: pd.DataFrame) -> pd.Series:
+
+def training_labels(rows: pd.DataFrame, clean: str = CLEAN_LABEL) -> pd.Series:
     """The training set of each row as text: `clean`, `cdm 20%`, `labelled`."""
 
     def label(contaminant: str, fraction: float) -> str:
         if contaminant == LABELLED:
             return LABELLED
-        return f"{contaminant} {100 * fraction:g}%" if fraction > 0 else "clean"
+        return f"{contaminant} {100 * fraction:g}%" if fraction > 0 else clean
 
     labels = map(label, rows["contaminant"], rows["contamination"])
     return pd.Series(list(labels), rows.index, dtype=str)  # an empty series has the type of text, too
+
+
+def training_labels_of(rows: pd.DataFrame, own: Collection[str]) -> pd.Series:
+    """The same for rows of several data sets, of which those in `own` have the user's own images."""
+    as_given = (rows["contaminant"] == CLEAN) & rows["dataset"].isin(own)
+    return training_labels(rows).mask(as_given, AS_GIVEN)

@@ -7,13 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from oddlens.data.splits import IDENTITY
+from oddlens.data.pools import UNLABELLED
+from oddlens.data.splits import IDENTITY, LENS
 from oddlens.data.training_sets import parse_training_set
 from oddlens.files.artefacts import DamagedFile
 from oddlens.results.tables.columns import ALL, MODEL, UNCONTAMINATED
 from oddlens.results.tables.correlated_aucs import CorrelatedAUCs
 from oddlens.results.tables.score_files import model_columns, read_scores
 from oddlens.statistics import metrics
+
+MIN_IMAGES = 2
+"""An AUC with an interval needs so many images of each kind."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,8 @@ class DatasetScores:
 
     `images` identifies the images (pool, class, index) and `models` the models (contaminant, contamination, detector,
     seed, and status: ok or diverged). `values` has shape [models, images] and is NaN where a model diverged. `smooth`
-    is the name of the normal class.
+    is the name of the normal class. `objects` numbers the objects of the user's own images, [images]; it is None for
+    simulated images, which are twins if their index is equal.
     """
 
     dataset: str
@@ -30,6 +35,7 @@ class DatasetScores:
     images: pd.DataFrame
     models: pd.DataFrame
     values: np.ndarray
+    objects: np.ndarray | None = None
 
     @classmethod
     def read(cls, paths: Iterable[Path | str], smooth: str) -> "DatasetScores":
@@ -40,11 +46,12 @@ class DatasetScores:
         Raises:
             DamagedFile: if a table was altered, or its images are not those of the first table.
         """
-        images, names, values, dataset = None, [], [], ""
+        images, objects, names, values, dataset = None, None, [], [], ""
         for path in paths:
             table, about = read_scores(path)
             if images is None:
                 images, dataset = table[IDENTITY], about["dataset"]
+                objects = table[LENS].to_numpy() if LENS in table else None
             position = _positions(table[IDENTITY], images, about.get("partial", False))
             if about["dataset"] != dataset or position is None:
                 raise DamagedFile(path, f"its images are not those of the other detectors on {dataset}")
@@ -57,18 +64,37 @@ class DatasetScores:
                 values[-1][position] = score
         if images is None:
             raise ValueError("there are no score tables to read")
-        return cls(dataset, smooth, images, pd.DataFrame(names, columns=[*MODEL, "status"]), np.stack(values))
+        models = pd.DataFrame(names, columns=[*MODEL, "status"])
+        return cls(dataset, smooth, images, models, np.stack(values), objects)
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the images are simulated, in twins. The user's own images have neither twins nor a true model."""
+        return self.objects is None
+
+    @property
+    def lens(self) -> np.ndarray:
+        """The number of the lens that each image shows, [images]. Images of one lens are not independent."""
+        return self.images["index"].to_numpy() if self.objects is None else self.objects
 
     @property
     def anomalies(self) -> list[str]:
-        """The anomaly classes, followed by `all`."""
+        """The anomaly classes of the test images, followed by `all`; none if no test image is known to be anomalous."""
         test = self.images.loc[self.images["pool"] == "test", "class"].unique()
-        return [*(cls for cls in test if cls != self.smooth), ALL]
+        classes = [cls for cls in test if cls not in (self.smooth, UNLABELLED)]
+        return [*classes, ALL] if classes else []
+
+    @property
+    def judged(self) -> list[str]:
+        """Those of `anomalies` with an AUC: at least two images, and two of the normal class, are tested."""
+        if len(self.positions(self.smooth)) < MIN_IMAGES:
+            return []
+        return [anomaly for anomaly in self.anomalies if len(self.positions(anomaly)) >= MIN_IMAGES]
 
     def positions(self, anomaly: str, pool: str = "test") -> np.ndarray:
         """The positions of the images of a class, or of all anomaly classes, in `images`."""
         cls = self.images["class"]
-        chosen = cls != self.smooth if anomaly == ALL else cls == anomaly
+        chosen = ~cls.isin([self.smooth, UNLABELLED]) if anomaly == ALL else cls == anomaly
         return np.flatnonzero(chosen & (self.images["pool"] == pool))
 
     def twins(self, anomalous: np.ndarray) -> np.ndarray:
@@ -105,15 +131,15 @@ class DatasetScores:
         normal = self.positions(self.smooth) if normal is None else normal
         chosen = self.converged & (True if models is None else models)
         chosen &= np.isfinite(self.values[:, normal]).all(axis=1) & np.isfinite(self.values[:, anomalous]).all(axis=1)
-        lens = self.images["index"].to_numpy()
+        lens = self.lens
         values = self.values[chosen]
         areas = metrics.areas(values[:, normal], values[:, anomalous], lens[normal], lens[anomalous])
         names = self.models.loc[chosen, MODEL].reset_index(drop=True)
         return CorrelatedAUCs(self.dataset, anomaly, names, areas)
 
     def aucs_by_anomaly(self) -> Iterator[CorrelatedAUCs]:
-        """The AUCs of all models against each anomaly class, then against all together."""
-        return (self.aucs(anomaly) for anomaly in self.anomalies)
+        """The AUCs of all models against each anomaly class that has one, then against all together."""
+        return (self.aucs(anomaly) for anomaly in self.judged)
 
 
 def _positions(table: pd.DataFrame, images: pd.DataFrame, partial: bool) -> np.ndarray | None:

@@ -26,8 +26,11 @@ def false_alarms_table(scores: DatasetScores) -> pd.DataFrame:
       set, so that a shift of the scores matters, too.
 
     Intervals are over test images for the given threshold (Clopper-Pearson). All anomalies together count as one trial
-    for each lens, because twins are alike. Models that diverged have no values.
+    for each lens, because twins are alike. Models that diverged have no values. There are no lines if no test image is
+    known to be anomalous.
     """
+    if not scores.anomalies:
+        return pd.DataFrame(columns=COLUMNS)
     validation, normal = scores.positions(scores.smooth, "validation"), scores.positions(scores.smooth)
     own = metrics.threshold(scores.values[:, validation], RATE)
     parts = []
@@ -57,8 +60,8 @@ def _carried(models: pd.DataFrame, own: np.ndarray) -> np.ndarray:
 
 def _rates(scores: DatasetScores, images: np.ndarray, threshold: np.ndarray, name: str) -> dict[str, np.ndarray]:
     """The fraction of some images above the threshold of each model, and its interval; NaN where a value is unknown."""
-    values, lenses = scores.values[:, images], scores.images["index"].to_numpy()[images]
-    unknown = np.isnan(threshold) | ~scores.converged
-    rate = np.where(unknown, np.nan, (values > threshold[:, None]).mean(axis=1))
-    low, high = metrics.rate_interval(rate, np.full(len(rate), len(np.unique(lenses))))
+    values, lenses = scores.values[:, images], scores.lens[images]
+    unknown = np.isnan(threshold) | ~scores.converged | (len(images) == 0)
+    rate = np.where(unknown, np.nan, (values > threshold[:, None]).sum(axis=1) / max(len(images), 1))
+    low, high = metrics.rate_interval(rate, np.full(len(rate), max(len(np.unique(lenses)), 1)))
     return {name: rate, f"{name}_low": low, f"{name}_high": high}

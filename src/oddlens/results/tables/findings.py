@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from oddlens.data.pools import UNLABELLED
 from oddlens.data.splits import IDENTITY
 from oddlens.data.training_sets import parse_training_set
 from oddlens.results.tables.columns import MODEL
@@ -18,6 +19,8 @@ SCORES = ["odds", "significance", "evidence", "chi_square"]
 """Findings that could serve as an anomaly score. One of them does."""
 DETECTION_SIGMA = 5.0
 """Perturbers above this significance count as detected and are compared with the truth."""
+TRUE_MASS = {"heaviest_mass_msun", "heaviest_y_arcsec", "heaviest_x_arcsec", "area_per_msun"}
+"""What the truth of simulated images says of the heaviest perturber."""
 COLUMNS = ["dataset", *MODEL, "pool", "class", "images", "doubtful", "at_bounds", "chi_square", "min_detectable_msun"]
 COLUMNS += ["detections", "offset_arcsec", "mass_ratio", "mass_ratio_low", "mass_ratio_high"]
 COLUMNS += [f"auc_{name}" for name in SCORES]
@@ -49,7 +52,7 @@ def findings_table(paths: Iterable[Path | str], truth: pd.DataFrame, smooth: str
             names = {"dataset": about["dataset"], "contaminant": contaminant, "contamination": contamination}
             names |= {"detector": about["detector"], "seed": seed, "pool": pool, "class": cls, "images": len(images)}
             values = dict(_values(images))
-            if cls != smooth:
+            if cls not in (smooth, UNLABELLED):
                 same = (known["training_set"] == training_set) & (known["seed"] == seed) & (known["pool"] == pool)
                 values |= dict(_aucs(known[same & (known["class"] == smooth)], images))
             parts.append(pd.DataFrame([names | values]).reindex(columns=COLUMNS))
@@ -65,11 +68,11 @@ def _values(images: pd.DataFrame) -> Iterator[tuple[str, float]]:
         yield "chi_square", images["chi_square"].median()
     if not images.get("significance", pd.Series()).notna().any():
         return
-    if "min_detectable_arcsec2" in images:
+    if {"min_detectable_arcsec2", "area_per_msun"} <= set(images):
         yield "min_detectable_msun", (images["min_detectable_arcsec2"] / images["area_per_msun"]).median()
     detected = images[(images["significance"] > DETECTION_SIGMA) & (images.get("doubtful", 0) == 0)]
     yield "detections", len(detected)
-    if "heaviest_y_arcsec" not in detected or not (true := detected[detected["heaviest_mass_msun"] > 0]).size:
+    if TRUE_MASS - set(detected) or not (true := detected[detected["heaviest_mass_msun"] > 0]).size:
         return
     offset_y, offset_x = (true[f"{axis}_arcsec"] - true[f"heaviest_{axis}_arcsec"] for axis in "yx")
     yield "offset_arcsec", float(np.median(np.hypot(offset_y, offset_x)))

@@ -11,8 +11,10 @@ COLUMNS += ["auc", "auc_low", "auc_high", "seed_low", "seed_high"]
 
 
 def median_signal(truth: pd.DataFrame, smooth: str) -> float:
-    """The median peak signal-to-noise ratio of the smooth test images."""
+    """The median peak signal-to-noise ratio of the smooth test images; NaN if it is not known."""
     chosen = (truth["pool"] == "test") & (truth["class"] == smooth)
+    if "peak_signal_to_noise" not in truth:
+        return float("nan")
     return float(truth.loc[chosen, "peak_signal_to_noise"].median())
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from statsmodels.stats.multitest import multipletests
 
 from oddlens.data.training_sets import CLEAN, LABELLED
-from oddlens.results.tables.columns import training_labels
+from oddlens.results.tables.columns import CLEAN_LABEL, training_labels
 from oddlens.results.tables.correlated_aucs import CorrelatedAUCs
 from oddlens.statistics import metrics
 
@@ -16,6 +16,10 @@ COMPARED = ("detector", "external", "reference", "control", "upper_bound")
 """The roles in `pairs.csv`. Ablations have a table of their own."""
 KEYS = ["dataset", "training", "anomaly", "a", "b"]
 VALUES = ["a_auc", "b_auc", "difference", "low", "high", "p", "p_holm", "seeds", "seed_low", "seed_high", "seed_p"]
+
+PAIRS_COLUMNS = [*KEYS, *VALUES]
+ABLATION_NAMES = {"a": "base", "b": "ablation", "a_auc": "base_auc", "b_auc": "ablation_auc", "difference": "gain"}
+ABLATIONS_COLUMNS = [ABLATION_NAMES.get(name, name) for name in ["dataset", "anomaly", "a", "b", *VALUES]]
 
 
 def differences(aucs: CorrelatedAUCs, pairs: Iterable[tuple[int, int]]) -> pd.DataFrame:
@@ -39,7 +43,7 @@ def differences(aucs: CorrelatedAUCs, pairs: Iterable[tuple[int, int]]) -> pd.Da
     return pd.DataFrame(dict(zip(["a", "b", *VALUES], (*columns, corrected, *over_seeds), strict=True)))
 
 
-def pairs_table(aucs: CorrelatedAUCs, rows: Mapping[str, Mapping]) -> pd.DataFrame:
+def pairs_table(aucs: CorrelatedAUCs, rows: Mapping[str, Mapping], clean: str = CLEAN_LABEL) -> pd.DataFrame:
     """`pairs.csv`: all pairs of rows after the same training, the better row first.
 
     An upper bound that was trained with labels is listed with the rows after clean training. A family of tests is a
@@ -48,15 +52,16 @@ def pairs_table(aucs: CorrelatedAUCs, rows: Mapping[str, Mapping]) -> pd.DataFra
     Args:
         aucs: of all models against one anomaly.
         rows: the `role` of each row.
+        clean: the word for training without contamination.
     """
     names, auc = aucs.seed_means.names, aucs.seed_means.areas.auc
-    label = training_labels(names).replace(LABELLED, "clean")
+    label = training_labels(names, clean).replace(LABELLED, clean)
     compared = names["detector"].map(lambda row: rows[row]["role"] in COMPARED)
     parts = []
     for training, members in names[compared].groupby(label[compared], sort=False):
         order = sorted(members.index, key=lambda k: -auc[k])
         parts.append(differences(aucs, combinations(order, 2)).assign(training=training))
-    return _named(parts, aucs, [*KEYS, *VALUES])
+    return _named(parts, aucs, PAIRS_COLUMNS)
 
 
 def ablation_table(aucs: CorrelatedAUCs, rows: Mapping[str, Mapping]) -> pd.DataFrame:
@@ -73,9 +78,7 @@ def ablation_table(aucs: CorrelatedAUCs, rows: Mapping[str, Mapping]) -> pd.Data
     position = dict(zip(clean["detector"], clean.index, strict=True))
     ablated = [(row, base) for row, entry in rows.items() if (base := entry.get("ablates")) is not None]
     pairs = [(position[base], position[row]) for row, base in ablated if base in position and row in position]
-    new = {"a": "base", "b": "ablation", "a_auc": "base_auc", "b_auc": "ablation_auc", "difference": "gain"}
-    columns = [new.get(name, name) for name in ["dataset", "anomaly", "a", "b", *VALUES]]
-    return _named([differences(aucs, pairs).rename(columns=new)], aucs, columns)
+    return _named([differences(aucs, pairs).rename(columns=ABLATION_NAMES)], aucs, ABLATIONS_COLUMNS)
 
 
 def _named(parts: list[pd.DataFrame], aucs: CorrelatedAUCs, columns: list[str]) -> pd.DataFrame:

@@ -30,10 +30,14 @@ def population_table(scores: DatasetScores, truth: pd.DataFrame) -> pd.DataFrame
     fraction of anomalous images above all validation images; with more validation images these would deviate further.
     Where it is large, as for the best detectors, `lenses` is an upper limit.
 
+    The user's own images have no twins and no known mass fraction, so that they have no lines.
+
     Args:
         scores: of all models of a data set.
         truth: the simulation parameters of its images, by `read_truth`.
     """
+    if not scores.simulated:
+        return pd.DataFrame(columns=COLUMNS)
     fraction = scores.images.merge(truth[[*IDENTITY, FRACTION]], how="left")[FRACTION].to_numpy()
     validation = scores.positions(scores.smooth, "validation")
     models = scores.models[scores.uncontaminated & scores.converged]

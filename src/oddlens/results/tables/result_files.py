@@ -1,10 +1,13 @@
-"""Write result tables."""
+"""Write and read result tables."""
 
 from pathlib import Path
 
 import pandas as pd
 
 from oddlens.files.artefacts import atomic_write
+
+NAMES = ("file", "object", "band", "id")
+"""Columns of text that may look like numbers."""
 
 
 def write_result(path: Path | str, table: pd.DataFrame) -> None:
@@ -13,3 +16,8 @@ def write_result(path: Path | str, table: pd.DataFrame) -> None:
     table = table.assign(**(floats.round(9) + 0.0))  # removes rounding errors below 1e-9, and -0
     with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def read_result(path: Path | str) -> pd.DataFrame:
+    """Read a table that `write_result` wrote. Names of files and objects stay text: an object may be called 007."""
+    return pd.read_csv(path, converters=dict.fromkeys(NAMES, str))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from oddlens.data.splits import IDENTITY
+from oddlens.data.splits import IDENTITY, LENS
 from oddlens.data.training_sets import parse_training_set
 from oddlens.files.artefacts import read_table
 from oddlens.results.tables.columns import TRAINING_SET
@@ -18,8 +18,8 @@ from oddlens.results.tables.columns import TRAINING_SET
 def read_scores(path: Path | str) -> tuple[pd.DataFrame, dict]:
     """The scores of a row on the images of the test and validation pools.
 
-    A line per image with `pool`, `class`, `index`, and a column of scores for each trained model, named
-    `<training_set>/<seed>`.
+    A line per image with `pool`, `class`, `index`, of the user's own images also `lens`, and a column of scores for
+    each trained model, named `<training_set>/<seed>`.
     """
     return read_table(path, "scores")
 
@@ -41,13 +41,13 @@ def read_findings(path: Path | str) -> tuple[pd.DataFrame, dict]:
 
 
 def read_truth(path: Path | str) -> pd.DataFrame:
-    """The simulation parameters of the test and validation images of a data set."""
+    """The simulation parameters, or the sheet, of the test and validation images of a data set."""
     return read_table(path, "truth")[0]
 
 
 def model_columns(scores: pd.DataFrame) -> list[str]:
     """The columns of a score table that hold the scores of a trained model."""
-    return [column for column in scores.columns if column not in IDENTITY]
+    return [column for column in scores.columns if column not in (*IDENTITY, LENS)]
 
 
 def by_model(files: Iterable[tuple[pd.DataFrame, dict]]) -> Iterator[pd.DataFrame]:
