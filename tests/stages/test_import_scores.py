@@ -26,6 +26,7 @@ def write_shards(folder, known, files=False):
         arrays = {"images": np.zeros((len(index), 2, 2), np.float32), "index": index}
         if files:
             arrays["sheet/file"] = np.array([f"{pool}/{cls}-{k}.fits".encode() for k in index])
+            arrays["truth/lens"] = index // 2.0
         paths.append(folder / f"{pool}-{cls}.h5")
         shards.write(paths[-1], Shard(arrays, {"pool": pool, "class": cls, "dataset": "model_a"}))
     return paths
@@ -157,6 +158,9 @@ def test_images_of_the_users_own_are_named_by_their_files(few, tmp_path):
     table = pd.DataFrame({"file": few["pool"] + "/" + few["class"] + "-" + few["index"].astype(str) + ".fits"})
     outputs = imported(tmp_path, table.assign(score=few["score"]), write_shards(tmp_path, few, files=True))
     assert list(read_scores(outputs["scores"])[0]["none-0/1"]) == list(few["score"])
+    scores = DatasetScores.read([outputs["scores"]], "smooth")
+    assert not scores.simulated
+    assert list(scores.lens) == list(few["index"] // 2)
     for part in PARTS[1:]:
         assert len(read_table(outputs[part], part)[0]) == 0
 

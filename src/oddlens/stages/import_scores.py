@@ -69,10 +69,12 @@ def import_scores(
 
 
 def _images(shard: Shard) -> pd.DataFrame:
-    """The identity of the images of a shard, and their files if they are the user's own."""
-    table = shard.table[splits.IDENTITY]
-    files = shard.arrays.get("sheet/file")
-    return table if files is None else table.assign(file=[file.decode() for file in files])
+    """The identity of the images of a shard, and the lenses and files of the user's own images."""
+    table, files = shard.table, shard.arrays.get("sheet/file")
+    if files is None:
+        return table[splits.IDENTITY]
+    files = [file.decode() for file in files]
+    return table[splits.IDENTITY].assign(**{splits.LENS: table[splits.LENS].astype(int)}, file=files)
 
 
 def _say_if_inverted(scores: pd.DataFrame, columns: Sequence[str], smooth: str, title: str, higher_is: str) -> None:

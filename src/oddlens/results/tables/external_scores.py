@@ -36,7 +36,8 @@ class Expected:
     """What a table may name.
 
     Attributes:
-        images: a line for each test and validation image: `pool`, `class`, `index`, and `file`, if the images have one.
+        images: a line for each test and validation image: `pool`, `class`, `index`, and, of the user's own images,
+            `lens` and `file`.
         dataset: the data set of the images.
         claimed: the data sets that the table should have scores of.
         known: the data sets of the study.
@@ -53,7 +54,8 @@ class Expected:
 
 
 def read_external_scores(path: Path, expected: Expected) -> pd.DataFrame:
-    """The scores of one data set: `pool`, `class`, `index`, and a column `<training_set>/<seed>` for each model.
+    """The scores of one data set: `pool`, `class`, `index`, `lens` of the user's own images, and a column
+    `<training_set>/<seed>` for each model.
 
     Raises:
         FileNotFoundError, ValueError: with all mistakes, one line each: images without a score, unknown or repeated
@@ -187,7 +189,7 @@ def _wide(table: pd.DataFrame, expected: Expected) -> pd.DataFrame:
     """The images with a column for each model, the models in the order of training sets and seeds."""
     order = {name: k for k, name in enumerate(expected.training_sets)}
     models = sorted(set(zip(table["training_set"], table["seed"], strict=True)), key=lambda m: (order[m[0]], m[1]))
-    wide = expected.images[IDENTITY].reset_index(drop=True)
+    wide = expected.images.drop(columns="file", errors="ignore").reset_index(drop=True)
     for training_set, seed in models:
         lines = table[(table["training_set"] == training_set) & (table["seed"] == seed)].set_index("position")
         wide[f"{training_set}/{seed}"] = lines["score"].astype(float).reindex(range(len(wide))).to_numpy()
