@@ -19,7 +19,15 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 PAGES = {
     "Tutorial": ["docs/tutorial"],
     "How to": [
-        *("docs/studies", "docs/images", "docs/real", "docs/follow_up", "docs/pretrained", "docs/adding"),
+        *(
+            "docs/studies",
+            "docs/images",
+            "docs/real",
+            "docs/follow_up",
+            "docs/pretrained",
+            "docs/outside_detectors",
+            "docs/adding",
+        ),
         *("docs/environments", "docs/cluster", "docs/module"),
     ],
     "Explanation": [
