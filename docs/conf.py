@@ -19,7 +19,17 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 PAGES = {
     "Tutorial": ["docs/tutorial"],
     "How to": [
-        *("docs/studies", "docs/images", "docs/real", "docs/follow_up", "docs/injection", "docs/pretrained"),
+        *(
+            "docs/studies",
+            "docs/own_images",
+            "docs/leaks",
+            "docs/images",
+            "docs/real",
+            "docs/follow_up",
+            "docs/injection",
+            "docs/pretrained",
+            "docs/outside_detectors",
+        ),
         *("docs/adding", "docs/environments", "docs/cluster", "docs/module"),
     ],
     "Explanation": [

@@ -7,7 +7,7 @@ from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY
 from oddlens.data.splits import IDENTITY
 from oddlens.data.training_sets import parse_training_set
 from oddlens.files.artefacts import write_arrays, write_table
-from oddlens.results.tables.columns import TABLES
+from oddlens.results.tables.columns import FILES_TABLES, TABLES
 from oddlens.results.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 from oddlens.results.tables.result_files import write_result
 from oddlens.statistics import metrics
@@ -197,11 +197,16 @@ NOT_MADE_UP |= {"completeness_masses"}
 """Tables that need a section of the config."""
 
 
-def aggregated(folder, made, rows=ROWS):
-    """The result tables of a study that was made up, as paths; its data sets count as alike but for their exposure."""
+def aggregated(folder, made, rows=ROWS, own=()):
+    """The result tables of a study that was made up, as paths; its data sets count as alike but for their exposure.
+
+    Those in `own` have the user's own images.
+    """
     from oddlens.stages.aggregate import aggregate
 
-    outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES if name not in NOT_MADE_UP}
+    names = [name for name in (*TABLES, *(FILES_TABLES if own else ())) if name not in NOT_MADE_UP]
+    outputs = {name: folder / "tables" / f"{name}.csv" for name in names}
+    simulated = [dataset for dataset in made["truths"] if dataset not in own]
     of = {
         kind: {d: list(paths.values()) for d, paths in made[kind].items()}
         for kind in ("scores", "findings", "pixels", "samples")
@@ -211,8 +216,8 @@ def aggregated(folder, made, rows=ROWS):
         truths=made["truths"],
         fit_convergence=[paths[row] for paths in made["fit_convergence"].values() for row in paths if row == "good"],
         rows=entries(rows),
-        reproduces={d: d for d in made["truths"]},
-        exposures=dict.fromkeys(made["truths"], next(iter(made["truths"]))),
+        reproduces={d: d for d in simulated},
+        exposures=dict.fromkeys(simulated, next(iter(simulated), "")),
         smooth="smooth",
         **of,
     )

@@ -1,6 +1,10 @@
 from oddlens.config.descriptions import class_description
 
-REPORTED_TABLES = [*TABLES, *(REGRESSION_TABLES if STUDY.regression else [])]
+REPORTED_TABLES = [
+    *TABLES,
+    *LEAK_TABLES,
+    *(REGRESSION_TABLES if STUDY.regression else []),
+]
 REPORTED_FIGURES = ["preview", *FIGURES]
 SIMULATED_FIGURES = REGRESSION_FIGURES if STUDY.regression else []
 OWN_FIGURES = ["most_anomalous"] if SAMPLES else []

@@ -9,6 +9,7 @@ import pandas as pd
 
 from oddlens.data import shards
 from oddlens.data.pools import POOLS
+from oddlens.data.severity import NONE, WARNING
 from oddlens.files.artefacts import write_table
 from oddlens.files.progress import say
 from oddlens.observations.camera_estimate import estimate_camera
@@ -18,7 +19,7 @@ from oddlens.results.tables.leaks import findings_table
 from oddlens.statistics.duplicate_checks import duplicate_findings
 from oddlens.statistics.duplicates import BLOCKS, digests
 from oddlens.statistics.image_statistics import image_statistics
-from oddlens.statistics.leak_findings import NONE, WARNING, Finding, PoolImages
+from oddlens.statistics.leak_findings import Finding, PoolImages
 from oddlens.statistics.separation_checks import separation_findings
 
 CHUNK = 1000

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from oddlens.data.severity import LEAK, WARNING
 from oddlens.statistics import duplicates
-from oddlens.statistics.leak_findings import LEAK, WARNING, Finding, PoolImages, odd_classes
+from oddlens.statistics.leak_findings import Finding, PoolImages, odd_classes
 
 OVERLAPS = [("train", "test"), ("contaminant", "test"), ("validation", "test"), ("train", "validation")]
 """Pools that must not share lenses."""
@@ -41,7 +42,7 @@ def _overlaps(a: PoolImages, b: PoolImages, compared: str, noise_factor: float, 
     lens_a, lens_b = a.table["lens"].to_numpy(), b.table["lens"].to_numpy()
     lenses = duplicates.equal_pairs(lens_b, lens_a)[:, ::-1]
     together = f"images of one object belong to one pool: {remedy}, or split by object"
-    yield _pairs("same object", compared, a, b, lenses, LEAK, together)
+    yield _pairs("the same object", compared, a, b, lenses, LEAK, together)
     yield from _near(
         a, b, compared, noise_factor, LEAK, f"they seem to show the same lenses: {remedy}, or name objects"
     )

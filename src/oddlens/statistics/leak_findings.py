@@ -5,8 +5,6 @@
 * `pixels`: trivial statistics of the pixels that do.
 * `provenance`: columns that the user named as a nuisance.
 * `scaling`: images that were scaled one by one, or have grey steps that are coarser than their noise.
-
-A leak ends a strict study. A warning is reported: what it names may be a property of the classes.
 """
 
 from dataclasses import dataclass
@@ -15,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from oddlens.data.pools import UNLABELLED
+from oddlens.data.severity import NONE
 from oddlens.statistics.separation import Separation
-
-LEAK, WARNING, NONE = "leak", "warning", "none"
 
 
 @dataclass(frozen=True)

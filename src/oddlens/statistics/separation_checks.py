@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from oddlens.data.pools import UNLABELLED
+from oddlens.data.severity import LEAK, NONE, WARNING
 from oddlens.statistics import separation
-from oddlens.statistics.leak_findings import LEAK, NONE, WARNING, Finding, PoolImages, odd_classes
+from oddlens.statistics.leak_findings import Finding, PoolImages, odd_classes
 
 MODIFIED = "container/modified"
 """The time of files. It tells the order in which images were made, so pools are not compared by it."""
@@ -103,14 +104,21 @@ def _compared(groups: _Groups, kind: str, names: Iterable[str]) -> Iterator[Find
         lenses = groups.lenses
         if numeric:
             means = (separation.lens_means(c.to_numpy(float), lens) for c, lens in zip(columns, lenses, strict=True))
-            found, example = separation.of_numbers(*means), f"medians {first.median():.4g} and {second.median():.4g}"
+            found, example = separation.of_numbers(*means), _medians(name, first.median(), second.median())
         else:
             texts = [c.astype(str).to_numpy() for c in columns]
             kept = [text[separation.first_of_lens(lens)] for text, lens in zip(texts, lenses, strict=True)]
-            found, example = separation.of_categories(*kept), f"mostly {_commonest(first)} and {_commonest(second)}"
+            found, example = separation.of_categories(*kept), f"{_commonest(first)} and {_commonest(second)}"
         severity = LEAK if kind == "container" and name not in HARMLESS else WARNING
         check = name.rpartition("/")[2]
         yield Finding(kind, check, groups.compared, severity, 0, found, example, REMEDIES[kind])
+
+
+def _medians(name: str, *medians: float) -> str:
+    """Two medians as text; times as dates."""
+    if name == MODIFIED:
+        return "{:%Y-%m-%d %H:%M} and {:%Y-%m-%d %H:%M}".format(*pd.to_datetime(medians, unit="s"))
+    return "medians {:.4g} and {:.4g}".format(*medians)
 
 
 def _commonest(column: pd.Series) -> str:

@@ -15,7 +15,7 @@ TABLES = (
     *("completeness", "completeness_masses"),
 )
 """The tables of a study. Those of the last three lines need a section `regression`, `real` or `inject`."""
-FILES_TABLES = ("ranking", "agreement")
+FILES_TABLES = ("ranking", "agreement", "leaks")
 """Further tables of a study with data sets of the user's own images."""
 
 ALL = "all"
@@ -30,6 +30,8 @@ UNCONTAMINATED = [CLEAN, LABELLED]
 """The contaminants of training sets by which rows are compared: clean images, or labelled ones for rows that need
 labels."""
 
+INVERTED_AUC = 0.4
+"""Outside scores with a lower AUC may have the opposite direction."""
 VARIANTS = ["ablation", "candidate"]
 """Roles of rows that are variants of another row. They have tables of their own."""
 

@@ -1,4 +1,4 @@
-"""The table of leaks, and the refusal of data sets with leaks."""
+"""The table of leaks of the user's own data sets."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from oddlens.files.artefacts import read_table
-from oddlens.statistics.leak_findings import LEAK, Finding
+from oddlens.statistics.leak_findings import Finding
 
 COLUMNS = ["dataset", "kind", "check", "compared", "auc", "error", "z", "count", "severity", "example", "remedy"]
 
@@ -35,28 +35,3 @@ def leaks_table(paths: Iterable[str | Path]) -> pd.DataFrame:
     """
     tables = [read_table(path, "leaks")[0] for path in paths]
     return pd.concat(tables, ignore_index=True)[COLUMNS] if tables else pd.DataFrame(columns=COLUMNS)
-
-
-def refuse(table: pd.DataFrame) -> None:
-    """Check that a data set has no leaks.
-
-    Raises:
-        ValueError: with one line for each leak: what is shared or told apart, an example, and what to do.
-    """
-    found = table[table["severity"] == LEAK]
-    if not len(found):
-        return
-    dataset = found["dataset"].iloc[0]
-    lines = [f"{dataset}: leak: {_text(line)}" for line in found.to_dict("records")]
-    last = f"{dataset}: to go on in spite of leaks, set datasets.{dataset}.files.strict to false"
-    raise ValueError("\n".join([*lines, last]))
-
-
-def _text(line: dict) -> str:
-    if line["kind"] == "duplicates":
-        pairs = f"{line['count']:.0f} {'pair has' if line['count'] == 1 else 'pairs have'} the {line['check']}"
-        return f"{line['compared']}: {pairs}, such as {line['example']}: {line['remedy']}"
-    return (
-        f"{line['check']} of files tells {line['compared']} apart (AUC {line['auc']:.2f}, {line['example']}): "
-        f"{line['remedy']}"
-    )
