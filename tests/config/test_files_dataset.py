@@ -28,7 +28,7 @@ def test_a_data_set_with_files_needs_no_simulation(own):
 
 
 def test_both_kinds_can_be_in_one_study(config):
-    config["datasets"]["mine"] = {"files": {"folder": "images", "pixels": 64}, "simulation": {"preset": "model_b"}}
+    config["datasets"]["mine"] = {"files": {"folder": "images", "pixels": 32}, "simulation": {"preset": "model_b"}}
     study = parse_study(config)
     assert list(study.simulated) == ["model_a", "model_b"]
     assert study.of_files["mine"].simulation.camera == study.simulated["model_b"].camera
@@ -74,6 +74,12 @@ def test_a_simulation_lets_lenses_be_fitted(own):
     own["datasets"]["mine"]["files"]["pixels"] = 32
     study = parse_study(own)
     assert "lensfit" not in left_out(study.detectors, study.datasets["mine"], pools())
+
+
+def test_the_simulation_must_have_the_pixels_of_the_images(own):
+    own["datasets"]["mine"]["simulation"] = {"preset": "model_a"}
+    with pytest.raises(ConfigError, match=r"datasets\.mine.*simulation\.camera\.pixels is 32.*files\.pixels is 64"):
+        parse_study(own)
 
 
 def test_a_simulated_data_set_leaves_no_row_out(config):

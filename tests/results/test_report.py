@@ -66,6 +66,7 @@ def everything(folder, config, rows=made_up.ROWS, **cut):
         real=real,
         real_images={"model_a": folder / "lenses"},
         follow_up=[(folder / "follow_up.csv", folder / "ranks.png")],
+        completeness=made_up.completeness_files(folder, folder / "ranks.png"),
         captions={path.stem: path for path in (ROOT / "workflow/report/figures").iterdir()},
         study=parse_study(config).plain(),
         rows=made_up.entries(rows),
@@ -128,7 +129,7 @@ def test_the_summary_comes_first_and_has_the_numbers_of_the_table(page, read):
 
 
 def test_every_figure_is_shown(page):
-    assert len(page.find_all("img")) == 2 * (len(FIGURES) + 1) + 4
+    assert len(page.find_all("img")) == 2 * (len(FIGURES) + 1) + 5
     assert {f"{name}-model_b" for name in FIGURES} <= {figure.get("id") for figure in page.find_all("figure")}
 
 
@@ -142,6 +143,13 @@ def test_real_lenses_and_follow_up_fits_are_shown(page):
     assert text(claim) == "good double_ring 1 2 0.500 0.500"
     assert {"0.900 (0.800 to 0.950)", "−0.010 (−0.020 to +0.001)"} <= cells(page)
     assert "other: too small." in text(page)
+
+
+def test_completeness_of_injected_masses_is_shown(page):
+    line = table_line(page, "completeness", "good")
+    assert (line["no mass"], line["1e+09 M☉"]) == ("1.0 % (0.0 to 100.0)", "25.0 % (0.0 to 100.0)")
+    assert line["half is detected at"] == "3e+09 M☉ (1e+09 to ?)"
+    assert "model_a: 40 images; 2 others are left out" in text(page)
 
 
 def test_provenance_and_config_are_shown(page):

@@ -65,8 +65,28 @@ def test_lenses_without_a_score_need_an_answer(tmp_path):
 
 
 def test_two_bands_of_a_lens_are_not_two_answers(tmp_path):
-    with pytest.raises(ValueError, match="one band"):
+    with pytest.raises(ValueError, match="one --band"):
         read_probabilities(scores(tmp_path / "scores.csv", [0.1] * 3, [IDS[0], IDS[1], IDS[0]]))
+
+
+def test_a_band_of_a_ranking_is_chosen(tmp_path):
+    lines = [
+        (f"strong_lens_0/roman.h5#images/{name}/exposure_1_{band}", band) for name in IDS for band in ("F106", "F129")
+    ]
+    table = pd.DataFrame(lines, columns=["file", "band"]).assign(consensus=np.linspace(0.1, 0.6, 6), p_aae=0.5)
+    table.to_csv(tmp_path / "ranking.csv", index=False)
+    found = read_probabilities(tmp_path / "ranking.csv", "consensus", "F129")
+    assert list(found) == IDS
+    np.testing.assert_allclose(list(found.values()), [0.2, 0.4, 0.6])
+    table.drop(columns="band").to_csv(tmp_path / "names.csv", index=False)
+    assert read_probabilities(tmp_path / "names.csv", "consensus", "F129") == found
+    for column, band, words in [
+        ("consensus", "", "--band"),
+        ("consensus", "F62", "no line"),
+        ("p_ae", "F106", "p_aae"),
+    ]:
+        with pytest.raises(ValueError, match=words):
+            read_probabilities(tmp_path / "ranking.csv", column, band)
 
 
 def test_the_command_writes_it_and_overwrites_nothing(oddlens_command, tmp_path):

@@ -149,6 +149,13 @@ def test_stated_values_are_used_and_compared(folder, tmp_path):
     assert trusted["used"]["noise_gain"] == 1 / 25
 
 
+def test_an_assumed_pixel_scale_must_be_that_of_the_images(folder, tmp_path):
+    files = settings_of(folder)
+    camera(tmp_path / "camera.csv", read_sample(files, 1, "mine"), files, "mine", assumed_scale_arcsec=0.1)
+    with pytest.raises(ValueError, match=r"0\.2.*0\.1 arcsec"):
+        camera(tmp_path / "other.csv", read_sample(files, 1, "mine"), files, "mine", assumed_scale_arcsec=0.2)
+
+
 def test_a_known_camera_must_be_stated(folder, tmp_path):
     with pytest.raises(ValueError, match="background"):
         camera_of(folder, tmp_path, noise="known", exposure_s=250)

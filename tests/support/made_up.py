@@ -7,7 +7,7 @@ from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY
 from oddlens.data.splits import IDENTITY
 from oddlens.data.training_sets import parse_training_set
 from oddlens.files.artefacts import write_arrays, write_table
-from oddlens.results.tables.columns import TABLES
+from oddlens.results.tables.columns import FILES_TABLES, TABLES
 from oddlens.results.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 from oddlens.results.tables.result_files import write_result
 from oddlens.statistics import metrics
@@ -192,15 +192,21 @@ def study(
     return made
 
 
-NOT_MADE_UP = {"regression", "fractions", "triage", "real", "real_noise", "real_claims"}
+NOT_MADE_UP = {"regression", "fractions", "triage", "real", "real_noise", "real_claims", "completeness"}
+NOT_MADE_UP |= {"completeness_masses"}
 """Tables that need a section of the config."""
 
 
-def aggregated(folder, made, rows=ROWS):
-    """The result tables of a study that was made up, as paths; its data sets count as alike but for their exposure."""
+def aggregated(folder, made, rows=ROWS, own=()):
+    """The result tables of a study that was made up, as paths; its data sets count as alike but for their exposure.
+
+    Those in `own` have the user's own images.
+    """
     from oddlens.stages.aggregate import aggregate
 
-    outputs = {name: folder / "tables" / f"{name}.csv" for name in TABLES if name not in NOT_MADE_UP}
+    names = [name for name in (*TABLES, *(FILES_TABLES if own else ())) if name not in NOT_MADE_UP]
+    outputs = {name: folder / "tables" / f"{name}.csv" for name in names}
+    simulated = [dataset for dataset in made["truths"] if dataset not in own]
     of = {
         kind: {d: list(paths.values()) for d, paths in made[kind].items()}
         for kind in ("scores", "findings", "pixels", "samples")
@@ -210,12 +216,24 @@ def aggregated(folder, made, rows=ROWS):
         truths=made["truths"],
         fit_convergence=[paths[row] for paths in made["fit_convergence"].values() for row in paths if row == "good"],
         rows=entries(rows),
-        reproduces={d: d for d in made["truths"]},
-        exposures=dict.fromkeys(made["truths"], next(iter(made["truths"]))),
+        reproduces={d: d for d in simulated},
+        exposures=dict.fromkeys(simulated, next(iter(simulated), "")),
         smooth="smooth",
         **of,
     )
     return outputs
+
+
+def completeness_files(folder, picture, row="good"):
+    """Tables of two injected masses, of which the heavier is always detected, and a picture."""
+    about = {"dataset": "model_a", "detector": row, "false_alarm_rate": 0.01, "images": 40, "left_out": 2}
+    lines = [about | {"mass_msun": mass, "completeness": part} for mass, part in ((0, 0.01), (1e9, 0.25), (1e10, 1.0))]
+    lines = [line | {"completeness_low": 0.0, "completeness_high": 1.0} for line in lines]
+    half = about | {"mass_msun": 3e9, "mass_low": 1e9, "mass_high": np.nan}
+    paths = {name: folder / f"{name}.csv" for name in ("completeness", "completeness_masses")}
+    pd.DataFrame(lines).to_csv(paths["completeness"])
+    pd.DataFrame([half]).to_csv(paths["completeness_masses"])
+    return paths | {"figure": picture}
 
 
 def real_tables(folder, picture, row="good"):

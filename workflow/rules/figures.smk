@@ -76,9 +76,9 @@ rule most_anomalous:
         ),
     log:
         log_of("most_anomalous/{dataset}"),
-    localrule: True
     wildcard_constraints:
         dataset=any_of(SAMPLES),
+    localrule: True
     conda:
         "../../envs/analyse.yaml"
     params:

@@ -29,6 +29,12 @@ def training_rows(wildcards):
     return table[table["pool"] == "train"]
 
 
+def assumed_scale(dataset):
+    """The pixel scale that detectors which fit lenses assume of the images; None without such an assumption."""
+    assumed = STUDY.of_files[dataset].simulation
+    return assumed and assumed.camera.pixel_scale_arcsec
+
+
 # What the training images say of their camera.
 rule camera:
     input:
@@ -44,6 +50,7 @@ rule camera:
     params:
         files=lambda wildcards: STUDY.of_files[wildcards.dataset].files.plain(),
         state=lambda wildcards: sample_state(training_rows(wildcards)),
+        assumed_scale_arcsec=lambda wildcards: assumed_scale(wildcards.dataset),
         seed=STUDY.seed,
         source=fingerprint("oddlens.stages.camera"),
     script:

@@ -1,6 +1,10 @@
 from oddlens.config.descriptions import class_description
 
-REPORTED_TABLES = [*TABLES, *(REGRESSION_TABLES if STUDY.regression else [])]
+REPORTED_TABLES = [
+    *TABLES,
+    *LEAK_TABLES,
+    *(REGRESSION_TABLES if STUDY.regression else []),
+]
 REPORTED_FIGURES = ["preview", *FIGURES]
 SIMULATED_FIGURES = REGRESSION_FIGURES if STUDY.regression else []
 OWN_FIGURES = ["most_anomalous"] if SAMPLES else []
@@ -42,6 +46,14 @@ rule report:
         real_images=[results(f"real/{dataset}") for dataset in SIMULATED if STUDY.real],
         follow_up_tables=[f"{path}.csv" for path in FOLLOW_UPS],
         follow_up_images=[f"{path}.png" for path in FOLLOW_UPS],
+        completeness=(
+            [
+                *expand(results("tables/{table}.csv"), table=COMPLETENESS_TABLES),
+                results("figures/completeness.png"),
+            ]
+            if INJECTED
+            else []
+        ),
         losses=[
             results(f"models/{dataset}/{row}/seed-{replica}/losses.csv")
             for dataset in DATASETS
@@ -50,8 +62,7 @@ rule report:
             for replica in REPLICAS
         ],
         template=[
-            project_file(f"src/oddlens/results/pages/{name}.html.j2")
-            for name in PAGES
+            project_file(f"src/oddlens/results/pages/{name}.html.j2") for name in PAGES
         ],
         captions=[
             project_file(f"workflow/report/figures/{figure}.rst")
@@ -63,6 +74,7 @@ rule report:
                 "noise",
                 "real",
                 "follow_up",
+                "completeness",
             ]
         ],
     output:

@@ -7,7 +7,8 @@ def training_shards_with_gaps(dataset):
 # The images of each training set of one replica.
 rule split:
     input:
-        lambda wildcards: training_shards_with_gaps(wildcards.dataset),
+        gaps=lambda wildcards: training_shards_with_gaps(wildcards.dataset),
+        leaks=lambda wildcards: strict_leaks(wildcards.dataset),
     output:
         results("splits/{dataset}/seed-{replica}.csv"),
     log:

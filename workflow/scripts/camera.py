@@ -9,4 +9,4 @@ with job(snakemake):
 
     params, dataset = snakemake.params, snakemake.wildcards.dataset
     files = Files.model_validate(params.files)
-    camera(snakemake.output[0], read_sample(files, params.seed, dataset), files, dataset)
+    camera(snakemake.output[0], read_sample(files, params.seed, dataset), files, dataset, params.assumed_scale_arcsec)

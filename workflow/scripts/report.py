@@ -26,6 +26,7 @@ with job(snakemake):
         real={Path(table).stem: table for table in files.real_tables},
         real_images={Path(folder).name: folder for folder in files.real_images},
         follow_up=list(zip(files.follow_up_tables, files.follow_up_images, strict=True)),
+        completeness={Path(file).stem if file.endswith(".csv") else "figure": file for file in files.completeness},
         captions={Path(caption).stem: caption for caption in files.captions},
         study=params.study,
         rows=params.rows,

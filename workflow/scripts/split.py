@@ -17,5 +17,6 @@ with job(snakemake):
         train=params.train,
         contaminants=params.contaminants,
         known=params.known,
-        shard_paths=snakemake.input,
+        shard_paths=snakemake.input.gaps,
+        leaks=next(iter(snakemake.input.leaks), None),
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from oddlens.observations.reading.image_files import Reading
+    from oddlens.observations.reading.image_stacks import Reading
 
 IMAGE_HELP = "a file of one image or many, a part of it (a.fits#SCI,2 or a.npy[7]), or a folder"
 COMPANIONS = {"psf": "point-spread function", "noise": "noise map", "mask": "mask, not 0 where pixels are not used"}
@@ -48,7 +48,7 @@ def reading(arguments: argparse.Namespace) -> "Reading":
     Raises:
         ValueError: if the pixel scale is impossible.
     """
-    from oddlens.observations.reading.image_files import Reading
+    from oddlens.observations.reading.image_stacks import Reading
 
     companions = {kind: getattr(arguments, kind) for kind in COMPANIONS}
     return Reading(arguments.dataset, arguments.channel, arguments.pixel_scale, companions)

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
+from oddlens.config.injection import Injection
 from oddlens.data.pools import Pools
 from oddlens.lensing.simulation import Simulation
 from oddlens.lensing.substructure_classes import SMOOTH
@@ -44,6 +45,8 @@ class Dataset(Simulation):
     images: ImageCounts
     reproduces: Literal["model_a", "model_b"] | None = None
     """The published data set that its AUCs are compared with. The default is the one of its own name, if any."""
+    inject: Injection | None = None
+    """Masses that are injected into test images, to measure completeness."""
 
     @property
     def anomalies(self) -> list[str]:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
+from oddlens.config.injection import Injection, injected_masses
 from oddlens.lensing.simulation import Simulation
 from oddlens.schema.section import Section
 
@@ -100,3 +101,23 @@ class FilesDataset(Section):
     files: Files
     simulation: Simulation | None = None
     """What detectors that fit lenses assume. Without it they are left out."""
+    inject: Injection | None = None
+    """Masses that are injected into test images, to measure completeness."""
+
+    @model_validator(mode="after")
+    def _simulation_has_these_pixels(self) -> "FilesDataset":
+        if self.simulation and self.simulation.camera.pixels != self.files.pixels:
+            raise ValueError(
+                f"simulation.camera.pixels is {self.simulation.camera.pixels}, but files.pixels is "
+                f"{self.files.pixels}: what is assumed must have the pixels of the images"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _masses_can_be_converted(self) -> "FilesDataset":
+        if self.inject:
+            try:
+                injected_masses(self.inject, self.simulation)
+            except ValueError as error:
+                raise ValueError(f"inject {error}") from None
+        return self

@@ -58,6 +58,13 @@ class Shard:
         text = {name: np.char.decode(array, "utf-8") for name, array in self.group("sheet").items()}
         return pd.DataFrame({**identity, **self.group("truth"), **text})
 
+    @property
+    def container(self) -> pd.DataFrame:
+        """The facts of the file of each image; without columns for simulated images."""
+        facts = self.group("container")
+        text = {name: np.char.decode(array, "utf-8") for name, array in facts.items() if array.dtype.kind == "S"}
+        return pd.DataFrame(facts | text).add_prefix("container/")
+
     def one(self, name: str, k: int) -> dict[str, np.ndarray]:
         """The values of a group for image k."""
         return {column: array[k] for column, array in self.group(name).items()}
@@ -109,12 +116,13 @@ def joined(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return pd.concat([table.reindex(columns=columns, fill_value=0) for table in tables], ignore_index=True)
 
 
-def read_all(paths: Sequence[str | Path], scratch: Path | str) -> Pool:
+def read_all(paths: Sequence[str | Path], scratch: Path | str, *, container: bool = False) -> Pool:
     """Read shards as one, in the order of `paths`, with at most one in memory at a time.
 
     Args:
         paths: the shards.
         scratch: a folder for the pixels. It must exist as long as they are used.
+        container: whether the table has the facts of files, too, as `container/...`.
 
     Returns:
         The images of all shards. Arrays that some shards lack are left out.
@@ -123,7 +131,7 @@ def read_all(paths: Sequence[str | Path], scratch: Path | str) -> Pool:
     shapes: dict[str, list[tuple[int, ...]]] = {}
     for path in paths:
         shard = read(path)
-        tables.append(shard.table)
+        tables.append(pd.concat([shard.table, shard.container], axis=1) if container else shard.table)
         for name in PER_PIXEL & shard.arrays.keys():
             shapes.setdefault(name, []).append(shard.arrays[name].shape)
             pixels_path = Path(scratch, name)

@@ -162,7 +162,8 @@ def read_table(path: Path | str, kind: str | None = None) -> tuple[pd.DataFrame,
         raise DamagedFile(path, "its content does not agree with its checksum")
     if kind and about.get("kind") != kind:
         raise DamagedFile(path, f"it holds {about.get('kind')!r}, but {kind!r} is expected")
-    return pd.read_csv(StringIO(body), converters=dict.fromkeys(about.get("text", ()), str)), about
+    text = dict.fromkeys(about.get("text", ()), str)
+    return pd.read_csv(StringIO(body), dtype={"class": str}, converters=text), about  # a class may be called 7
 
 
 def _header(about: dict[str, Any], body: str) -> str:

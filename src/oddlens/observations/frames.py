@@ -16,7 +16,7 @@ from oddlens.observations.centre import find_centre
 from oddlens.observations.lens_index import LensEntry
 from oddlens.observations.masks import CORE_ARCSEC, check_lens_is_visible, unusable_pixels
 from oddlens.observations.reading import image_files
-from oddlens.observations.reading.image_files import DEFAULT_READING, ImageStack, Reading
+from oddlens.observations.reading.image_stacks import DEFAULT_READING, ImageStack, Reading
 from oddlens.observations.reading.neighbours import DATA_FILE
 from oddlens.observations.reading.pixel_scale import SCALE_HELP
 from oddlens.observations.reading.references import Reference

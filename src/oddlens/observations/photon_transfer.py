@@ -181,6 +181,18 @@ def variance_factor(correlation: float) -> float:
     return float(_moments(np.array(correlation))[0] / 6) ** 2
 
 
+def block_factor(correlation: float, side: float) -> float:
+    """Variance of noise in the means of blocks, each times its pixels, in units of that in the differences.
+
+    Args:
+        correlation: that of neighbouring pixels.
+        side: the side of the blocks in pixels.
+    """
+    lags = np.arange(1, max(1, round(side)))
+    along = 1 + 2 * np.sum((1 - lags / side) * correlation ** (lags**2.0))
+    return float(along**2) / variance_factor(correlation)
+
+
 def _pixel_correlation(of_differences: float) -> float:
     """The correlation of neighbouring pixels from that of neighbouring differences, -2 / 3 for white noise."""
     grid = np.linspace(-0.3, MAX_CORRELATION, 1000)

@@ -13,7 +13,7 @@ from oddlens.files.progress import say
 from oddlens.observations.background import border
 from oddlens.observations.camera_estimate import CameraEstimate, contradictions, estimate_camera
 from oddlens.observations.sample.columns import CAMERA
-from oddlens.observations.sample.images import read_images
+from oddlens.observations.sample.images import SCALE_TOLERANCE, read_images
 from oddlens.observations.sample.sample import Sample
 
 MAX_IMAGES = 500
@@ -23,8 +23,13 @@ ESTIMATED = {"noise_gain": "gain", "noise_background": "background"}
 CORRELATION = "lag1_correlation"
 
 
-def camera(path: str | Path, sample: Sample, files: Files, dataset: str) -> None:
+def camera(
+    path: str | Path, sample: Sample, files: Files, dataset: str, assumed_scale_arcsec: float | None = None
+) -> None:
     """Write the table of the camera: a line for each of `columns.CAMERA` and the correlation of neighbouring pixels.
+
+    Args:
+        assumed_scale_arcsec: the pixel scale that detectors which fit lenses assume.
 
     Raises:
         ValueError: if no training image can be read, a quantity is missing, or a stated value contradicts the images
@@ -37,7 +42,13 @@ def camera(path: str | Path, sample: Sample, files: Files, dataset: str) -> None
     if not pixels:
         raise ValueError(f"{dataset}: no training image can be read. The first: {images[0].problem}")
     scales = [image.pixel_scale_arcsec for image in images if image.pixel_scale_arcsec is not None]
-    stated = _stated(files, rows, scales[0] if scales else None)
+    scale = scales[0] if scales else None
+    if assumed_scale_arcsec and scale and not np.isclose(scale, assumed_scale_arcsec, rtol=SCALE_TOLERANCE):
+        raise ValueError(
+            f"{dataset}: simulation.camera.pixel_scale_arcsec is {assumed_scale_arcsec:g}, but the images have pixels "
+            f"of {scale:g} arcsec: what is assumed must have the pixels of the images"
+        )
+    stated = _stated(files, rows, scale)
     estimate = estimate_camera(np.stack(pixels))
     scatter = float(np.median([_border_variance(image) for image in pixels]))
     disagreements = list(

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from oddlens.results.figures.ablations import ablation_dots
 from oddlens.results.figures.bins import bin_curves
 from oddlens.results.figures.contamination import contamination_curves
@@ -20,6 +18,7 @@ from oddlens.results.figures.style import families, no_auc_figure, save_figures
 from oddlens.results.tables.auc import ranking
 from oddlens.results.tables.columns import AS_GIVEN, CLEAN_LABEL
 from oddlens.results.tables.dataset_scores import DatasetScores
+from oddlens.results.tables.result_files import read_result
 from oddlens.results.tables.selection import ranking_without_labels
 
 TABLES = ("auc", "summary", "bins", "population", "ablations", "selection")
@@ -48,7 +47,7 @@ def draw_figures(
         examples: the file of examples of each row that has one.
         losses: the loss files of each row that has models of its own.
     """
-    every = {name: pd.read_csv(tables[name]) for name in TABLES}
+    every = {name: read_result(tables[name]) for name in TABLES}
     read = {name: table[table["dataset"] == dataset] for name, table in every.items()}
     summary, of_dataset = read["summary"], DatasetScores.read(scores.values(), smooth)
     best = best_of_families(ranking(summary) or ranking_without_labels(read["selection"]) or list(examples), rows)

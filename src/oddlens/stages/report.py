@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 import oddlens
+from oddlens.results.pages.completeness import completeness_section
 from oddlens.results.pages.detection import descriptions_by_role
 from oddlens.results.pages.follow_up import follow_up_section
 from oddlens.results.pages.formatting import embedded_image, prior_text, signed
@@ -20,6 +21,16 @@ from oddlens.results.tables.result_files import read_result
 from oddlens.results.tables.thresholds import CHANCE_MARGIN
 from oddlens.statistics.false_alarm import EXTRAPOLATION
 
+CONSTANTS: dict[str, Any] = {
+    "prior": prior_text,
+    "signed": signed,
+    "chance_margin": CHANCE_MARGIN,
+    "floor": EXTRAPOLATION,
+    "literature": PUBLISHED,
+    "version": oddlens.__version__,
+}
+"""What the template has in every study."""
+
 
 def report(
     path: str | Path,
@@ -31,6 +42,7 @@ def report(
     real: Mapping[str, str | Path],
     real_images: Mapping[str, str | Path],
     follow_up: Iterable[tuple[str | Path, str | Path]],
+    completeness: Mapping[str, str | Path],
     captions: Mapping[str, str | Path],
     study: dict[str, Any],
     rows: Mapping[str, Mapping],
@@ -51,6 +63,7 @@ def report(
         real: the paths of the tables of real lenses, by name, if there are any.
         real_images: for each data set the folder with the figures of real lenses.
         follow_up: for each follow-up fit the paths of its table and its figure.
+        completeness: the paths of the tables of injected masses, by name, and of their `figure`, if there are any.
         captions: the paths of the captions of figures, plain text, by name.
         study: the validated config as plain data.
         rows: for each detector row its `role`, the row it `ablates`, its `sweep`, and what is `varied` in it.
@@ -64,26 +77,24 @@ def report(
     write_page(
         path,
         "report.html.j2",
-        study=study,
-        prior=prior_text,
-        signed=signed,
-        chance_margin=CHANCE_MARGIN,
-        floor=EXTRAPOLATION,
-        literature=PUBLISHED,
-        version=oddlens.__version__,
-        provenance=provenance,
-        devices=list(devices),
-        config=yaml.safe_dump(study, sort_keys=False, allow_unicode=True),
+        **CONSTANTS,
+        **_config_facts(study),
+        **{"provenance": provenance, "devices": list(devices), "classes": classes},
         descriptions=descriptions_by_role(rows, descriptions),
-        classes=classes,
-        seeds=len(study["contamination"]["seeds"]),
         figures={name: {kind: embedded_image(file) for kind, file in files.items()} for name, files in figures.items()},
         ranks=embedded_image(ranks),
         noise=embedded_image(noise) if len(read["noise"]) else None,
         real=real_section(real, real_images),
         follow_up=follow_up_section(follow_up),
-        samples={name: sample_section(**sample) for name, sample in samples.items()},
+        own_images={name: sample_section(**sample) for name, sample in samples.items()},
         left_out={name: reasons for name, reasons in left_out.items() if reasons},
+        completeness=completeness_section(completeness),
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},
         **study_report_facts(read, rows, study),
     )
+
+
+def _config_facts(study: dict[str, Any]) -> dict[str, Any]:
+    """The config, as data and as text, and its number of seeds."""
+    text = yaml.safe_dump(study, sort_keys=False, allow_unicode=True)
+    return {"study": study, "config": text, "seeds": len(study["contamination"]["seeds"])}

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from oddlens.data import shards, splits
+from oddlens.files.artefacts import read_table
+from oddlens.results.tables.refused_leaks import refuse
 
 
 def split(
@@ -18,6 +20,7 @@ def split(
     contaminants: Mapping[str, int],
     known: Mapping[str, int],
     shard_paths: Sequence[str] = (),
+    leaks: str | None = None,
 ) -> None:
     """Write the table of the training sets of one replica; see `oddlens.data.splits.split`.
 
@@ -26,7 +29,13 @@ def split(
         train: the number of images in the training pool.
         contaminants: the number of images of each class in the contaminant pool.
         shard_paths: the shards of both pools, if images are missing in them.
+        leaks: the table of the leaks of the data set, if it may have none.
+
+    Raises:
+        ValueError: if the data set has leaks.
     """
+    if leaks:
+        refuse(read_table(leaks, "leaks")[0])
     indices = {("train", smooth): range(train), **{("contaminant", c): range(n) for c, n in contaminants.items()}}
     present = _indices(shard_paths) if shard_paths else indices
     table = splits.split(

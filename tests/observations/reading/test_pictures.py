@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from oddlens.observations.reading import pictures
+from oddlens.observations.reading import neighbours, pictures
 from oddlens.observations.reading.image_files import Reading, read, read_single
 
 GREY = np.random.default_rng(1).integers(0, 256, (20, 16)).astype(np.uint8)
@@ -130,3 +130,12 @@ def test_the_quality_of_a_jpeg_is_among_its_names(tmp_path):
         Image.fromarray(GREY).save(tmp_path / "a.jpg", quality=quality)
         names.add(pictures.read(tmp_path / "a.jpg", "JPEG").names)
     assert len(names) == 2
+
+
+def test_files_next_to_a_picture_belong_to_it_by_their_names(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "lens.png")
+    np.save(tmp_path / "lens_mask.npy", GREY > 250)
+    np.save(tmp_path / "other.npy", GREY)
+    np.testing.assert_array_equal(picture(tmp_path / "lens.png").companions.arrays["mask"], GREY > 250)
+    for name, is_one in {"000_mask.png": True, "psf.tif": True, "000.png": False, "lens_noise.npz": True}.items():
+        assert neighbours.is_companion(tmp_path / name) == is_one

@@ -6,6 +6,8 @@ images (`transform_pix2angle`, `ra_at_xy_0`), and PSFs by their name `kernel_poi
 
 import math
 import posixpath
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,7 +41,8 @@ class Hdf5File:
         self._arrays: dict[str, np.ndarray] = {}
         self._about: dict[str, Any] = {}
         self.file: h5py.File | None = None
-        self._group: tuple[str, dict[str, Any], bool] = ("", {}, False)  # the last one, as many arrays may share it
+        self._last: _Group | None = None
+        self._around: dict[str, dict[str, Any]] = {}
         with path.open("rb") as first:
             has_checksum = first.read(7) == b"oddlens"
         if has_checksum:
@@ -47,7 +50,6 @@ class Hdf5File:
             return
         with read_errors(path, "HDF5"):
             self.file = h5py.File(path, "r")
-            self._group = (".", {}, False)
 
     def close(self) -> None:
         """Close it; arrays that were read stay."""
@@ -109,42 +111,65 @@ class Hdf5File:
             name = chosen(self.path, dataset, self.names())
             return StoredArray(f"{self.path}#{name}", self._arrays[name], self._about, tuple(self._about))
         with read_errors(self.path, "HDF5"):
-            found = isinstance(self.file.get(dataset), h5py.Dataset)
-        name = dataset if found else chosen(self.path, dataset, self.names())
+            item, name = self.file.get(dataset), dataset
+        if not isinstance(item, h5py.Dataset):
+            name = chosen(self.path, dataset, self.names())
         with read_errors(self.path, "HDF5"):
-            item = self.file[name]
-            of_group, bottom_first = self._of_group(posixpath.dirname(name.strip("/")))
-            attributes = {**of_group, **_known(item.attrs)}
-            names = tuple(item.attrs)
-            empty = item.shape is None
-        if empty:
+            item = item if name == dataset else self.file[name]
+            group = self._group(self.file, posixpath.dirname(name.strip("/")))
+            own = list(item.attrs)
+            attributes = {**group.attributes, **_known(item.attrs, own)}
+            shape = item.shape
+        if shape is None:
             raise ValueError(f"{self.path}#{name} is empty")
-        if len(item.shape) > 1 and max(item.shape[-2:]) > MAX_SIDE_PIXELS:
-            raise ValueError(too_large(self.path, max(item.shape[-2:])))
-        bottom_first = bottom_first or posixpath.basename(name) == LENSTRONOMY_PSF
-        return StoredArray(f"{self.path}#{name}", item, attributes, names, bottom_first, name)
+        if len(shape) > 1 and max(shape[-2:]) > MAX_SIDE_PIXELS:
+            raise ValueError(too_large(self.path, max(shape[-2:])))
+        bottom_first = posixpath.basename(name) == LENSTRONOMY_PSF or not group.names.isdisjoint(LENSTRONOMY)
+        return StoredArray(f"{self.path}#{name}", item, attributes, tuple(own), bottom_first, name)
 
     def beside(self, dataset: str, name: str) -> np.ndarray | None:
         """The array of another name in the group of a data set; None if there is none that is a number or an image."""
         if self.file is None:
             return None
         with read_errors(self.path, "HDF5"):
-            item = self.file.get(posixpath.join(posixpath.dirname(dataset), name))
+            folder = posixpath.dirname(dataset.strip("/"))
+            if name not in self._group(self.file, folder).names:
+                return None
+            item = self.file[posixpath.join(folder, name)]
             usable = isinstance(item, h5py.Dataset) and item.shape is not None and len(item.shape) in (0, 2)
             return np.asarray(item[()]) if usable else None
 
-    def _of_group(self, name: str) -> tuple[dict[str, Any], bool]:
-        """What a group and those around it state of the pixel scale, and whether lenstronomy wrote it."""
-        if self._group[0] != name:
-            assert self.file is not None
-            group, attributes, path = self.file[name or "/"], _known(self.file.attrs), ""
-            for part in name.split("/") if name else ():
-                path = posixpath.join(path, part)
-                attributes |= _known(self.file[path].attrs)
-            if TRANSFORM in group:
+    def _group(self, file: h5py.File, name: str) -> "_Group":
+        """A group; the last one is remembered, as many arrays may be in it."""
+        if self._last is None or self._last.name != name:
+            group = file[name or "/"]
+            attributes = {**self._attributes_around(file, name), **(_known(group.attrs) if name else {})}
+            names = frozenset(group)
+            if TRANSFORM in names:
                 attributes[TRANSFORM] = math.sqrt(abs(np.linalg.det(group[TRANSFORM][()])))
-            self._group = (name, attributes, any(beside in group for beside in LENSTRONOMY))
-        return self._group[1], self._group[2]
+            self._last = _Group(name, attributes, names)
+        return self._last
+
+    def _attributes_around(self, file: h5py.File, name: str) -> dict[str, Any]:
+        """The attributes of the file and of the groups around a group, which most groups share."""
+        around = posixpath.dirname(name)
+        if around not in self._around:
+            attributes, path = _known(file.attrs), ""
+            for part in around.split("/") if around else ():
+                path = posixpath.join(path, part)
+                attributes |= _known(file[path].attrs)
+            self._around = {around: attributes}
+        return self._around[around]
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A group, with the attributes of those around it."""
+
+    name: str
+    attributes: dict[str, Any]
+    names: frozenset[str]
+    """Of what is in it."""
 
 
 def _may_be_images(shape: tuple[int, ...] | None, dtype: np.dtype, least: int) -> bool:
@@ -152,6 +177,7 @@ def _may_be_images(shape: tuple[int, ...] | None, dtype: np.dtype, least: int) -
     return shape is not None and dtype.kind in "iuf" and sum(side >= least for side in shape) > 1
 
 
-def _known(attributes: h5py.AttributeManager) -> dict[str, Any]:
+def _known(attributes: h5py.AttributeManager, names: Iterable[str] | None = None) -> dict[str, Any]:
     """The attributes that may state a pixel scale or a class: reading all would take most of the time."""
-    return {name: attributes[name] for name in attributes if name.lower() in (*SCALE_NAMES, *LABEL_NAMES)}
+    listed = attributes if names is None else names
+    return {name: attributes[name] for name in listed if name.lower() in (*SCALE_NAMES, *LABEL_NAMES)}

@@ -13,8 +13,6 @@ from oddlens.observations.reading.image_stacks import DEFAULT_READING, ImageStac
 from oddlens.observations.reading.opened_files import OpenedFile
 from oddlens.observations.reading.references import Reference
 
-__all__ = ["DEFAULT_READING", "ImageStack", "Reading", "check_single", "read", "read_single"]
-
 
 def read(reference: str | Path | Reference, reading: Reading = DEFAULT_READING) -> Iterator[ImageStack]:
     """The images of a file, of a part of it, or of the files of a folder (`references`, `neighbours.images_of`).

@@ -141,4 +141,7 @@ def _how(stack: ImageStack) -> tuple[str, ...]:
     count, height, width = stack.images.shape
     images = "1 image" if count == 1 else f"{count} images, [{stack.first or 0}] to [{(stack.first or 0) + count - 1}],"
     scale = "of unknown scale" if stack.pixel_scale_arcsec is None else f'of {stack.pixel_scale_arcsec:.4g}"'
-    return f"{images} of {height} x {width} pixels {scale}, {stack.images.dtype}", *stack.companions.notes
+    return (
+        f"{images} of {height} x {width} pixels {scale}, {stack.images.dtype.newbyteorder('=')}",
+        *stack.companions.notes,
+    )

@@ -16,6 +16,8 @@ from oddlens.observations.reading.unit_roles import OTHER, PSF, Role, role_of
 
 SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".fts", ".npy", ".h5", ".hdf5")
 """Endings of the files that are looked at."""
+OTHER_SUFFIXES = (".npz", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
+"""Further endings of images. Files next to an image with these endings do not belong to it."""
 DATA_FILE = "data.fits"
 """The image of a folder that has one of this name."""
 
@@ -89,7 +91,9 @@ def _kind(role: Role) -> str | None:
 
 def _stem(path: Path) -> str:
     name = path.name.lower()
-    return path.name[: len(path.name) - max((len(s) for s in SUFFIXES if name.endswith(s)), default=0)]
+    return path.name[
+        : len(path.name) - max((len(s) for s in (*SUFFIXES, *OTHER_SUFFIXES) if name.endswith(s)), default=0)
+    ]
 
 
 def _folder(folder: Path) -> _Folder:

@@ -9,8 +9,11 @@ An NPY, NPZ or HDF5 file with several images stands for all of them. What such a
 the band of an image counts.
 """
 
+import os
+import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -45,15 +48,14 @@ def read_folder(folder: Path, reading: Reading) -> tuple[pd.DataFrame, list[str]
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
     unused: Counter[str] = Counter()
-    if folder.is_dir():
-        files = [(path, _entry(folder, path)) for path in _images(folder, unused)]
-    else:
-        files = [(folder, {"file": str(folder), "object": ""})]
-    opened = Counter(path.parent for path, _ in files if _may_hold_several(path))
+    files = list(_rows(folder, unused)) if folder.is_dir() else [{"file": str(folder), "object": ""}]
+    opened = Counter(os.path.dirname(of_file["file"]) for of_file in files if _may_hold_several(of_file["file"]))
     entries = [
         entry
-        for path, of_file in files
-        for entry in (_inside(of_file, reading) if 0 < opened[path.parent] <= MAX_OPENED else [of_file])
+        for of_file in files
+        for entry in (
+            _inside(of_file, reading) if 0 < opened[os.path.dirname(of_file["file"])] <= MAX_OPENED else [of_file]
+        )
     ]
     if not entries:
         found = ", ".join(f"{count} {suffix or 'without suffix'}" for suffix, count in unused.most_common(5))
@@ -70,14 +72,14 @@ def read_folder(folder: Path, reading: Reading) -> tuple[pd.DataFrame, list[str]
     return table, notes
 
 
-def _may_hold_several(path: Path) -> bool:
-    return path.name.lower().endswith(CONTAINER_SUFFIXES)
+def _may_hold_several(file: str) -> bool:
+    return file.lower().endswith(CONTAINER_SUFFIXES)
 
 
 def _inside(of_file: dict[str, str], reading: Reading) -> Iterator[dict[str, str]]:
     """A row for each image in a file; the row of the file itself if it has one image or cannot be read."""
     try:
-        listed = list(list_images(of_file["file"], reading)) if _may_hold_several(Path(of_file["file"])) else []
+        listed = list(list_images(of_file["file"], reading)) if _may_hold_several(of_file["file"]) else []
     except (OSError, ValueError):  # rule `ingest` reports it
         listed = []
     if sum(images.count for images in listed) < 2:
@@ -90,35 +92,46 @@ def _inside(of_file: dict[str, str], reading: Reading) -> Iterator[dict[str, str
             yield {**of_file, **own, "band": images.band, "label": of_file.get("label") or images.label}
 
 
-def _images(folder: Path, unused: Counter) -> Iterator[Path]:
-    """The images of a folder and those below it, in the order of their names."""
-    inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    if (folder / neighbours.DATA_FILE).is_file():
-        yield folder / neighbours.DATA_FILE
+def _rows(folder: Path, unused: Counter, above: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
+    """The rows of the images of a folder and those below it, in the order of their names.
+
+    Args:
+        above: the names of the folders from the first one to this.
+    """
+    with os.scandir(folder) as found:
+        inside = sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    if any(entry.name == neighbours.DATA_FILE for entry in inside):
+        object_name = os.path.join(*above) if above else neighbours.DATA_FILE
+        yield _row(os.path.join(folder, neighbours.DATA_FILE), above[:-1], object_name)
         return
-    files = [path for path in inside if path.is_file()]
-    images = [path for path in files if path.name.lower().endswith(IMAGE_SUFFIXES)]
-    unused.update(path.suffix for path in files if path not in images)
-    for path in images:
-        if neighbours.is_companion(path):
-            unused[f"that belong to images ({path.suffix})"] += 1
+    for entry in inside:
+        if not entry.is_file():
+            continue
+        suffix = os.path.splitext(entry.name)[1]
+        if not entry.name.lower().endswith(IMAGE_SUFFIXES):
+            unused[suffix] += 1
+        elif _is_companion(re.sub(r"\d", "0", entry.name)):
+            unused[f"that belong to images ({suffix})"] += 1
         else:
-            yield path
-    for path in inside:
-        if path.is_dir() and path.resolve() not in (folder.resolve(), *folder.resolve().parents):  # no loops
-            yield from _images(path, unused)
+            yield _row(entry.path, above, os.path.join(*above, entry.name))
+    for entry in inside:
+        if entry.is_dir() and not _is_loop(folder, entry):
+            yield from _rows(Path(entry.path), unused, (*above, entry.name))
 
 
-def _entry(folder: Path, path: Path) -> dict[str, str]:
+@cache
+def _is_companion(name: str) -> bool:
+    """Whether files of a name, in which every digit is a zero, belong to images."""
+    return neighbours.is_companion(Path(name))
+
+
+def _is_loop(folder: Path, entry: os.DirEntry) -> bool:
+    """Whether an entry is a link to the folder that it is in, or to one above."""
+    return entry.is_symlink() and Path(entry.path).resolve() in (folder.resolve(), *folder.resolve().parents)
+
+
+def _row(file: str, above: tuple[str, ...], name: str) -> dict[str, str]:
     """The row of an image, by the folders in which it lies."""
-    is_object = path.name == neighbours.DATA_FILE and path.parent != folder
-    above = path.relative_to(folder).parts[: -2 if is_object else -1]
     role = role_of(above[0]) if above else None
     labels = above[1:] if role else above
-    name = str(path.parent.relative_to(folder)) if is_object else str(path.relative_to(folder))
-    return {
-        "file": str(path),
-        "role": role or "",
-        "label": labels[0] if labels else "",
-        "object": printable(name),
-    }
+    return {"file": file, "role": role or "", "label": labels[0] if labels else "", "object": printable(name)}

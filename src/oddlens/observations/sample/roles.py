@@ -13,7 +13,7 @@ from oddlens.data.training_sets import CLEAN, LABELLED, MIXED
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations.sample.mistakes import Mistakes
 
-RESERVED = {UNLABELLED, PSEUDO_ANOMALY, CLEAN, LABELLED, MIXED, "all"}
+RESERVED = {UNLABELLED, PSEUDO_ANOMALY, CLEAN, LABELLED, MIXED, "all", "NA", "NULL", "NaN", "None", "nan", "null"}
 """Words with another meaning in tables, which no class may have."""
 MAX_NAMED = 3
 """Objects that a message names."""

@@ -10,6 +10,7 @@ from oddlens.results.pages import detection, false_alarms, localisation, own_ima
 from oddlens.results.pages.contamination import contamination_example, contamination_section
 from oddlens.results.pages.contamination import false_alarms as false_alarm_counts
 from oddlens.results.pages.formatting import by_dataset
+from oddlens.results.pages.leaks import leaks_section
 from oddlens.results.pages.population import lenses_needed
 from oddlens.results.pages.published import published_aucs, reproductions
 from oddlens.results.pages.regression import regression_section
@@ -31,7 +32,7 @@ def study_report_facts(
     """
     summary, pairs = tables["summary"], tables["pairs"]
     datasets = list(dict.fromkeys([*summary["dataset"], *tables["auc"]["dataset"]]))
-    own = [name for name, dataset in study["datasets"].items() if "files" in dataset]
+    of_files = [name for name, dataset in study["datasets"].items() if "files" in dataset]
     judged = summary[summary["contaminant"].isin(UNCONTAMINATED)]
     best = [detection.best_detector(d, judged[judged["dataset"] == d], pairs, tables["published"]) for d in datasets]
     examples = (contamination_example(summary[summary["dataset"] == d]) for d in datasets)
@@ -58,17 +59,17 @@ def study_report_facts(
         "reproductions": reproductions(tables["published"], study),
         "friedman": paired_differences.friedman(tables["ranks"]),
         "ablations": by_dataset(datasets, tables["ablations"], paired_differences.ablations),
-        "selections": by_dataset(datasets, tables["selection"], lambda t: selected_candidates(t, rows, own)),
+        "selections": by_dataset(datasets, tables["selection"], lambda t: selected_candidates(t, rows, of_files)),
         "rank_agreement": rank_agreement(tables["selection"]),
         "regression": regression_section(datasets, tables) if "regression" in tables else None,
-        "samples": by_dataset(datasets, tables["samples"], lambda t: training.sample_quality(t, own)),
-        "collapsed": training.collapsed_models(tables["samples"], own),
-        "diverged": training.diverged_models(tables["auc"], own),
-        "own": own,
-        "simulated": [name for name in study["datasets"] if name not in own],
+        "samples": by_dataset(datasets, tables["samples"], lambda t: training.sample_quality(t, of_files)),
+        "collapsed": training.collapsed_models(tables["samples"], of_files),
+        "diverged": training.diverged_models(tables["auc"], of_files),
+        "own": of_files,
+        "simulated": [name for name in study["datasets"] if name not in of_files],
         **_best_row_facts(tables, best),
         **_image_facts(tables, datasets),
-        **_own_image_facts(tables, own),
+        **_own_image_facts(tables, of_files),
     }
 
 
@@ -103,11 +104,12 @@ def _image_facts(tables: Mapping[str, pd.DataFrame], datasets: list[str]) -> dic
 def _own_image_facts(tables: Mapping[str, pd.DataFrame], own: list[str]) -> dict[str, Any]:
     """Facts about the data sets of the user's own images."""
     if not own:
-        return {"ranked": {}, "agreement": {}, "correlations": {}, "rank_of_pseudo": {}}
+        return {"ranked": {}, "agreement": {}, "leaks": {}, "correlations": {}, "rank_of_pseudo": {}}
     agreement = tables["agreement"]
     return {
         "ranked": by_dataset(own, tables["ranking"], own_images.most_anomalous),
         "agreement": by_dataset(own, agreement, own_images.agreement),
+        "leaks": leaks_section(tables["leaks"]),
         "rank_of_pseudo": {name: _best_without_labels(tables["selection"], name) for name in own},
         "correlations": own_images.correlation_range(agreement[agreement["dataset"] == name] for name in own),
     }

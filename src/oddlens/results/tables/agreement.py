@@ -36,11 +36,11 @@ def agreement_table(scores: DatasetScores, rows: Mapping[str, Mapping]) -> pd.Da
         rows: the `role` of each row.
     """
     by_row = row_values(scores, stats.rankdata(scores.values, axis=1))
-    names = [row for row in by_row if rows[str(row)]["role"] in COMPARED]
+    names = [row for row in map(str, by_row) if rows[row]["role"] in COMPARED]
     lenses = len(np.unique(scores.lens[by_row.index]))
     lines = []
     for a, b in combinations(names, 2):
-        lines.append({"kind": "rows", "a": a, "b": b} | agreement(*by_row[[a, b]].to_numpy().T, lenses))
+        lines.append({"kind": "rows", "a": a, "b": b} | agreement(by_row[a].to_numpy(), by_row[b].to_numpy(), lenses))
     lines += _of_seeds(scores, by_row.index.to_numpy(), names, lenses)
     return pd.DataFrame(lines, columns=COLUMNS).assign(dataset=scores.dataset)
 
@@ -51,7 +51,7 @@ def _of_seeds(scores: DatasetScores, test: np.ndarray, rows: list[str], lenses: 
         seeds = models[models["detector"] == row]
         for one, other in combinations(seeds.index, 2):
             names = {end: f"{row}/{seeds.loc[k, 'seed']}" for end, k in (("a", one), ("b", other))}
-            yield {"kind": "seeds", **names} | agreement(*scores.values[np.ix_([one, other], test)], lenses)
+            yield {"kind": "seeds", **names} | agreement(scores.values[one, test], scores.values[other, test], lenses)
 
 
 def agreement(a: np.ndarray, b: np.ndarray, lenses: int) -> dict[str, float]:

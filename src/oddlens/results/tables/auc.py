@@ -86,6 +86,8 @@ def comparison_table(summary: pd.DataFrame) -> pd.DataFrame:
 
     Rows are in the order of `ranking`.
     """
+    if not len(summary):
+        return pd.DataFrame(columns=["detector"])
     keys = ["dataset", "training", "anomaly"]
     wide = summary.pivot(index="detector", columns=keys, values="auc")
     columns = summary[keys].drop_duplicates(ignore_index=True)

@@ -12,9 +12,10 @@ TABLES = (
     *("fit_convergence", "samples", "ablations", "selection", "auc"),
     *("regression", "fractions", "triage"),
     *("real", "real_noise", "real_claims"),
+    *("completeness", "completeness_masses"),
 )
-"""The tables of a study. Those of the last two lines need a section `regression` or `real` in the config."""
-FILES_TABLES = ("ranking", "agreement")
+"""The tables of a study. Those of the last three lines need a section `regression`, `real` or `inject`."""
+FILES_TABLES = ("ranking", "agreement", "leaks")
 """Further tables of a study with data sets of the user's own images."""
 
 ALL = "all"

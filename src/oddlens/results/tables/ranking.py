@@ -36,7 +36,8 @@ def row_values(scores: DatasetScores, values: np.ndarray) -> pd.DataFrame:
 
 def voters(table: pd.DataFrame, rows: Mapping[str, Mapping]) -> list[str]:
     """The rows of a table of `row_values` that have a vote; all rows if none has a role of `VOTING`."""
-    return [row for row in table if rows[str(row)]["role"] in VOTING] or list(table)
+    names = [str(row) for row in table]
+    return [row for row in names if rows[row]["role"] in VOTING] or names
 
 
 def ranking_table(

@@ -6,7 +6,7 @@ import pandas as pd
 
 from oddlens.files.artefacts import atomic_write
 
-NAMES = ("file", "object", "band", "id")
+NAMES = ("file", "object", "band", "id", "class", "anomaly")
 """Columns of text that may look like numbers."""
 
 
@@ -19,5 +19,5 @@ def write_result(path: Path | str, table: pd.DataFrame) -> None:
 
 
 def read_result(path: Path | str) -> pd.DataFrame:
-    """Read a table that `write_result` wrote. Names of files and objects stay text: an object may be called 007."""
+    """Read a table that `write_result` wrote. Names stay text: an object may be called 007, and a class 7."""
     return pd.read_csv(path, converters=dict.fromkeys(NAMES, str))

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from oddlens.files.artefacts import atomic_write
+from oddlens.schema.config_errors import nearest
 
 ID = "ID"
 COLUMNS = (ID, "has_substructure")
@@ -77,29 +78,39 @@ def submission(
     return list(wanted.values()), np.where(unknown, bool(missing), values <= alarm)
 
 
-def read_probabilities(path: Path) -> dict[str, float]:
-    """The false-alarm probabilities of a score table by ID, as `oddlens score --csv` writes it.
+def read_probabilities(path: Path, column: str = PROBABILITY, band: str = "") -> dict[str, float]:
+    """The false-alarm probabilities of a table by ID: of `oddlens score --csv`, or the ranking of a study.
 
     The ID is in the column ID, or else in the first column whose values all name a system, such as a reference.
 
+    Args:
+        path: of the CSV file.
+        column: with the probabilities; in a ranking `consensus`, or `p_` and the name of a row.
+        band: only the lines of this band, by a column `band` or the end of the reference, `..._F129`.
+
     Raises:
-        ValueError: if the table has no such columns, or several lines for a lens.
+        ValueError: if the table has no such columns or lines, or several lines for a lens.
     """
     table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    if PROBABILITY not in table or table.empty:
-        raise ValueError(f"{path} has no column {PROBABILITY} or no line: give a table of oddlens score --csv")
+    if column not in table:
+        raise ValueError(f"{path} has no column '{column}': choose --column. {nearest(column, list(table))}")
     names = [name for name in table if name == ID or table[name].str.contains(SYSTEM).all()]
     if not names:
         raise ValueError(f"{path} has no column ID, and none in which each line has strong_lens_ and a number")
-    column = ID if ID in names else names[0]
-    ids = [found[0] if (found := re.search(SYSTEM, text)) else text for text in table[column]]
+    name = ID if ID in names else names[0]
+    if band:
+        of_band = table["band"] == band if "band" in table else table[name].str.endswith(f"_{band}")
+        table = table[of_band]
+    if table.empty:
+        raise ValueError(f"{path} has no line{f' of the band {band}' if band else ''}")
+    ids = [found[-1] if (found := re.findall(SYSTEM, text)) else text for text in table[name]]
     repeated = pd.Series(ids)[pd.Series(ids).duplicated()].unique()
     if len(repeated):
         raise ValueError(
-            f"{path}: {len(repeated)} lenses have several lines ({_some(list(repeated))}): score one image of each, as "
-            "those of one band"
+            f"{path}: {len(repeated)} lenses have several lines ({_some(list(repeated))}): choose one --band, or give "
+            "a table with one image of each"
         )
-    values = pd.to_numeric(table[PROBABILITY].replace("", "nan"), errors="coerce")
+    values = pd.to_numeric(table[column].replace("", "nan"), errors="coerce")
     return dict(zip(ids, map(float, values), strict=True))
 
 

@@ -1,0 +1,67 @@
+"""Injected masses in a small study of a simulation and of the user's own, unlabelled files."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from oddlens.lensing import injection
+from oddlens.lensing.convolution import gaussian_psf
+from oddlens.lensing.ring_model import NODES, RingModel, Source
+from project import fresh_copy, snakemake
+
+pytestmark = pytest.mark.workflow
+
+MASSES = {"masses_msun": [1e9, 3e10], "images": 6}
+STUDY = {
+    "study": "injected",
+    "only": ["pca", "random"],
+    "datasets": {
+        "model_a": {"images": {"train": 60, "contaminant": 10, "validation": 40, "test": 8}, "inject": MASSES},
+        "model_b": None,
+        "mine": {
+            "files": {"sheet": "mine.csv", "pixels": 20, "pixel_scale_arcsec": 0.3, "strict": False},
+            "inject": MASSES | {"redshifts": {"lens": 0.5, "source": 1.0}},
+        },
+    },
+    "contamination": {"images": 60, "fractions": {"mixed": None}, "seeds": [1, 2]},
+    "training": {"batch_size": 20},
+    "detectors": {"pca": {"components": 8}},
+}
+
+
+class Lens(RingModel):
+    def source_brightness(self, y, x):
+        return 3 * np.exp(-0.5 * (((y - 0.15) / 0.25) ** 2 + ((x + 0.1) / 0.35) ** 2))
+
+
+def write_rings(folder):
+    """120 unlabelled rings with noise, and their sheet."""
+    lines, dark = ["file,role"], Source(np.zeros((NODES, NODES)), (0.0, 0.0), 1.0)
+    for k in range(120):
+        rng = np.random.default_rng(k)
+        lens = Lens(rng.uniform(1.2, 1.6), (0.0, 0.0), tuple(rng.normal(0, 0.05, 2)), dark)
+        image = injection.model_image(lens, 20, 0.3, gaussian_psf(2.0)) + rng.normal(0, 0.02, (20, 20))
+        np.save(folder / f"ring_{k}.npy", image.astype(np.float32))
+        lines.append(f"ring_{k}.npy,{'train' if k < 60 else 'validation' if k < 100 else 'test'}")
+    (folder / "mine.csv").write_text("\n".join(lines) + "\n")
+
+
+def test_completeness_of_simulated_and_of_own_images(tmp_path):
+    folder = fresh_copy(tmp_path)
+    write_rings(folder)
+    (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
+    snakemake(folder, "--cores", "2", "--configfile", "study.yaml", "--", "results/injected/tables/completeness.csv")
+    table = pd.read_csv(folder / "results/injected/tables/completeness.csv")
+    assert set(zip(table["dataset"], table["detector"], strict=True)) == {
+        (dataset, row) for dataset in ("model_a", "mine") for row in ("pca", "random")
+    }
+    assert set(table["mass_msun"]) == {0, 1e9, 3e10}
+    assert set(table["seeds"]) == {2}
+    rising = table[table["mass_msun"] == 3e10].groupby(["dataset", "detector"])["rising"].first()
+    assert rising["mine", "pca"] > 0.5
+    scores = pd.read_csv(folder / "results/injected/scores/mine/pca.csv", comment="#")
+    injected = pd.read_csv(folder / "results/injected/injected/mine/pca.csv", comment="#")
+    known = scores[(scores["pool"] == "test") & (scores["class"] == "unlabelled")].set_index("index")["none-0/1"]
+    alone = injected[injected["mass_msun"] == 0].set_index("index")["none-0/1"]
+    np.testing.assert_allclose(alone, known[alone.index], rtol=1e-4)

@@ -1,0 +1,64 @@
+LEAK_TABLES = {"leaks": "leaks"} if SAMPLES else {}
+
+
+def strict_leaks(dataset):
+    """The leaks of a data set that may have none, before anything is trained on it."""
+    strict = dataset in SAMPLES and STUDY.of_files[dataset].files.strict
+    return [results(f"leaks/{dataset}.csv")] if strict else []
+
+
+def leaks_memory(wildcards, attempt):
+    """Memory in MB: two shards, and the block means of all images."""
+    counts = POOLS[wildcards.dataset].counts.values()
+    images = sum(sum(of_pool.values()) for of_pool in counts)
+    return simulation_memory(wildcards, attempt) + doubled(
+        500 + 0.004 * images, attempt
+    )
+
+
+# Leaks of a data set of the user's own images: duplicates across pools, and what tells its classes apart.
+rule leaks:
+    input:
+        lambda wildcards: shards(wildcards.dataset, *POOLS[wildcards.dataset].counts),
+    output:
+        results("leaks/{dataset}.csv"),
+    log:
+        log_of("leaks/{dataset}"),
+    benchmark:
+        benchmark_of("leaks/{dataset}")
+    wildcard_constraints:
+        dataset=any_of(SAMPLES),
+    conda:
+        "../../envs/train.yaml"
+    threads: 2
+    resources:
+        mem_mb=leaks_memory,
+        runtime=short_runtime,
+    params:
+        smooth=SMOOTH,
+        nuisance=lambda wildcards: STUDY.of_files[wildcards.dataset].files.nuisance,
+        source=fingerprint("oddlens.stages.leaks"),
+    script:
+        "../scripts/leaks.py"
+
+
+# The leaks of all data sets of the user's own images.
+rule leak_table:
+    input:
+        expand(results("leaks/{dataset}.csv"), dataset=list(SAMPLES)),
+    output:
+        report(
+            results("tables/leaks.csv"),
+            caption="../report/leaks.rst",
+            category="Tables",
+            labels={"table": "leaks"},
+        ),
+    log:
+        log_of("leak_table"),
+    localrule: True
+    conda:
+        "../../envs/analyse.yaml"
+    params:
+        source=fingerprint("oddlens.stages.leak_table"),
+    script:
+        "../scripts/leak_table.py"

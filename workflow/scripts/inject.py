@@ -1,0 +1,15 @@
+"""Add the change that masses would make to test images."""
+
+from oddlens.provenance.job import job
+
+with job(snakemake):
+    from oddlens.stages.inject import Masses, inject
+
+    inject(
+        snakemake.output[0],
+        list(snakemake.input),
+        masses=Masses(**snakemake.params.masses),
+        images=snakemake.params.images,
+        dataset=snakemake.wildcards.dataset,
+        seed=snakemake.params.seed,
+    )
