@@ -1,4 +1,4 @@
-"""Injected masses in a small study of a simulation and of the user's own, unlabelled files."""
+"""A whole small study of a simulation and of the user's own, unlabelled files, with injected masses."""
 
 import numpy as np
 import pandas as pd
@@ -47,11 +47,40 @@ def write_rings(folder):
     (folder / "mine.csv").write_text("\n".join(lines) + "\n")
 
 
-def test_completeness_of_simulated_and_of_own_images(tmp_path):
-    folder = fresh_copy(tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The folder of the project with the results of the study."""
+    folder = fresh_copy(tmp_path_factory.mktemp("project"))
     write_rings(folder)
     (folder / "study.yaml").write_text(yaml.safe_dump(STUDY))
-    snakemake(folder, "--cores", "2", "--configfile", "study.yaml", "--", "results/injected/tables/completeness.csv")
+    snakemake(folder, "--cores", "2", "--configfile", "study.yaml")
+    return folder
+
+
+def test_the_own_images_are_ranked_and_the_report_is_complete(folder):
+    results = folder / "results/injected"
+    ranking = pd.read_csv(results / "tables/ranking.csv")
+    assert set(ranking["dataset"]) == {"mine"}
+    assert set(ranking["file"]) == {f"ring_{k}.npy" for k in range(100, 120)}
+    assert ranking["consensus"].is_monotonic_increasing
+    assert set(pd.read_csv(results / "tables/summary.csv")["dataset"]) == {"model_a"}  # there is no AUC without labels
+    assert (pd.read_csv(results / "tables/leaks.csv")["severity"] != "leak").all()
+    assert (results / "figures/mine/most_anomalous.png").is_file()
+    assert "ring_1" in (results / "report.html").read_text()
+
+
+def test_nothing_is_left_to_be_done(folder):
+    assert "Nothing to be done" in snakemake(folder, "--cores", "1", "--configfile", "study.yaml", "-n")
+
+
+def test_a_changed_image_is_read_again(folder):
+    image = folder / "ring_110.npy"
+    np.save(image, np.load(image) + 1)
+    planned = snakemake(folder, "--cores", "1", "--configfile", "study.yaml", "-n", "--quiet", "rules")
+    assert "ingest" in planned
+
+
+def test_completeness_of_simulated_and_of_own_images(folder):
     table = pd.read_csv(folder / "results/injected/tables/completeness.csv")
     assert set(zip(table["dataset"], table["detector"], strict=True)) == {
         (dataset, row) for dataset in ("model_a", "mine") for row in ("pca", "random")
