@@ -28,6 +28,7 @@ PAGES = {
             "docs/follow_up",
             "docs/injection",
             "docs/pretrained",
+            "docs/outside_detectors",
         ),
         *("docs/adding", "docs/environments", "docs/cluster", "docs/module"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from conftest import ROOT
 
-FOLDERS = ["src", "workflow", "tests", "benchmarks", "docs"]
+FOLDERS = ["src", "workflow", "tests", "benchmarks", "docs", "examples"]
 PYTHON = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 SNAKEMAKE = [ROOT / "workflow" / "Snakefile", *sorted((ROOT / "workflow").rglob("*.smk"))]
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "shelve", "marshal"}

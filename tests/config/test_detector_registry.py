@@ -7,7 +7,7 @@ import pytest
 from oddlens.config import descriptions, detector_registry
 from oddlens.detectors.interface import loading
 
-ATTRIBUTES = ["role", "needs", "takes_simulation", "semi_supervised", "scoring"]
+ATTRIBUTES = ["role", "needs", "takes_simulation", "semi_supervised", "scoring", "refused"]
 DETECTOR = """
 from oddlens.detectors.interface.base import Detector
 

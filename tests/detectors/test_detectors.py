@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import stats
 
+from broken_rings import NOISE, PIXELS, toy
 from oddlens.config import detector_registry
 from oddlens.config.presets import preset_simulation
 from oddlens.detectors.interface import loading, model_files
@@ -26,7 +27,6 @@ from oddlens.files.tensors import write_tensors
 from oddlens.training import checkpoints
 from oddlens.training.objectives import Batch, Diverged
 
-PIXELS = 16
 TRAINING = {"epochs": 4, "batch_size": 32}
 GROWING = {
     "network": "growing",
@@ -80,7 +80,6 @@ FLOORS = {"rbm_bernoulli": 0.6}
 LIKENESS = {"pgan_se_growing": 0.3}
 """The correlation of images with their reconstructions after a short training, if it isn't 0.8: it learns slowly."""
 CAPABILITIES = (Reconstructs, MapsAnomalies, Embeds, Samples, KeepsTrainingSnapshots)
-NOISE = 0.03
 CAMERA = KnownCamera(0.0, NOISE**2, 2.5)
 SIMULATION = preset_simulation(
     "model_a",
@@ -101,21 +100,6 @@ SIMULATION = preset_simulation(
 def is_final(member):
     """Whether a member of a class is marked as final."""
     return getattr(getattr(member, "__func__", member), "__final__", False)
-
-
-def toy(count, odd=0.0, seed=0, model=False, gaps=1):
-    """Rings of varying radius and brightness; a fraction has a gap or more, its flux spread over the rest."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:PIXELS, :PIXELS] - (PIXELS - 1) / 2
-    radius = rng.uniform(4, 6, (count, 1, 1))
-    ring = np.exp(-0.5 * ((np.hypot(y, x) - radius) / 1.2) ** 2) * rng.uniform(0.8, 1.2, (count, 1, 1))
-    angle = rng.uniform(0, 2 * np.pi, (count, 1, 1))
-    gap = np.cos(gaps * (np.arctan2(y, x) - angle)) > 0.7
-    broken = ring * ~gap
-    broken *= ring.sum((1, 2), keepdims=True) / broken.sum((1, 2), keepdims=True)
-    chosen = np.arange(count)[:, None, None] < odd * count
-    seen = (np.where(chosen, broken, ring) + rng.normal(0, NOISE, ring.shape)).astype(np.float32)
-    return (seen, ring.astype(np.float32)) if model else seen
 
 
 def build(name, seed=1) -> Detector:

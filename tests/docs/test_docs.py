@@ -14,6 +14,7 @@ from bs4 import BeautifulSoup
 from conftest import ROOT
 from oddlens.config import detector_registry
 from oddlens.config.dataset import Dataset, ImageCounts
+from oddlens.config.external_row import ExternalRow
 from oddlens.config.merging import laid_over
 from oddlens.config.presets import preset_names
 from oddlens.config.regression import Regression
@@ -121,7 +122,8 @@ def keys(section, above=""):
 
 
 def wanted():
-    yield from (key for key in Study.model_fields if key not in ("datasets", "detectors", "real"))
+    yield from (key for key in Study.model_fields if key not in ("datasets", "detectors", "external", "real"))
+    yield from ExternalRow.model_fields
     yield from ("datasets.<name>", "detectors.<row>", "real.<name>", "preset")
     yield from (f"images.{key}" for key in keys(ImageCounts))
     yield from Training.model_fields

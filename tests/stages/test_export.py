@@ -4,6 +4,7 @@ import json
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from astropy.io import fits
@@ -190,6 +191,41 @@ def test_folders_have_the_layout_of_libraries(exported):
     assert (exported / "png/test/vortex/000003.png").is_file()
     assert len(list((exported / "fits").glob("*/*/*.fits"))) == sum(WANTED.values())
     assert not list(exported.parent.glob(".*"))
+
+
+@pytest.mark.parametrize("kind", ["png", "fits"])
+def test_metadata_names_each_file_with_its_role_label_and_lens(kind, exported, anomalous_shard):
+    table = pd.read_csv(exported / kind / "metadata.csv", float_precision="round_trip")
+    files = {path.relative_to(exported / kind).as_posix() for path in (exported / kind).rglob(f"*.{kind}")}
+    assert set(table["file_name"]) == files
+    assert table["file_name"].is_unique
+    normal = "good" if kind == "png" else "smooth"
+    folders = table["role"] + "/" + table["label"].replace("smooth", normal)
+    assert (table["file_name"].str.rpartition("/")[0] == folders).all()
+    assert (table["pixel_scale_arcsec"] == 0.4).all()
+    found = table.set_index("file_name").loc[f"test/cdm/000003.{kind}"]
+    truth = anomalous_shard.one("truth", 3)
+    assert found[list(truth)].to_dict() == truth
+
+
+def test_twins_are_one_object_and_all_others_are_different_ones(exported):
+    table = pd.read_csv(exported / "fits/metadata.csv")
+    number = table["file_name"].str[-11:-5].astype(int)
+    test = table["role"] == "test"
+    assert (table[test].groupby(number)["object"].nunique() == 1).all()
+    assert table[test]["object"].nunique() == 4
+    assert table[~test]["object"].is_unique
+    assert not set(table[test]["object"]) & set(table[~test]["object"])
+    same_lens = table[test].groupby("object")["einstein_radius_arcsec"].nunique()
+    assert (same_lens == 1).all(), "twins have the same lens"
+
+
+def test_pixels_of_exported_files_are_those_of_the_shards_to_the_bit(exported, shard_paths):
+    for shard in map(shards.read, [path for paths in shard_paths.values() for path in paths]):
+        folder = exported / "fits" / shard.attributes["pool"] / shard.attributes["class"]
+        for index, pixels in zip(shard.arrays["index"], shard.images, strict=True):
+            read = image_files.read_single(folder / f"{index:06d}.fits").images[0]
+            np.testing.assert_array_equal(read.astype(np.float32), pixels)
 
 
 def test_all_pngs_have_the_grey_scale_of_the_training_images(exported, shard_paths, anomalous_shard):

@@ -6,6 +6,7 @@ import pytest
 from leaky_sets import LeakySet, found, lenses, noisy
 from oddlens.results.tables.leaks import leaks_table
 from oddlens.results.tables.refused_leaks import refuse
+from oddlens.stages.split import split
 
 CLASSES = "test smooth and test odd"
 
@@ -207,3 +208,17 @@ def test_all_leaks_are_refused_at_once_in_a_line_each(tmp_path):
     with pytest.raises(ValueError, match="strict") as refused:
         refuse(mine.find(tmp_path))
     assert len(str(refused.value).splitlines()) == 3
+
+
+def test_a_strict_data_set_with_leaks_gets_no_training_sets(tmp_path):
+    mine = LeakySet()
+    mine["test", "smooth"]["images"][3] = mine["train", "smooth"]["images"][7]
+    mine.find(tmp_path)
+    sizes = {"images": 100, "train": 120, "contaminants": {"odd": 30}, "known": {}}
+    about = {"dataset": "mine", "seed": 1, "replica": 1, "smooth": "smooth"}
+    path = tmp_path / "split.csv"
+    with pytest.raises(ValueError, match=r"train/smooth/7.fits and test/smooth/3.fits"):
+        split(str(path), ["none-0"], **about, **sizes, leaks=str(tmp_path / "leaks.csv"))
+    assert not path.exists()
+    split(str(path), ["none-0"], **about, **sizes)
+    assert path.exists()

@@ -1,6 +1,7 @@
 # The study, its paths, its wildcards, and the resources that several rules share.
 from oddlens.config import comparison, training_plan
 from oddlens.config.config_files import refuse_repeated_keys, replaced_default
+from oddlens.config.external_row import without_scores
 from oddlens.config.left_out import left_out
 from oddlens.config.study import parse_study, pool_errors
 from oddlens.data.training_sets import CLEAN_SET, LABELLED_SET
@@ -37,13 +38,23 @@ if mistakes := pool_errors(STUDY, {name: POOLS[name] for name in SAMPLES}):
 DATASETS = list(STUDY.datasets)
 SIMULATED = list(STUDY.simulated)
 DETECTORS = list(STUDY.detectors)
+EXTERNAL = list(STUDY.external)
 # The rows that a data set leaves out, with the reason, and its rows.
 LEFT_OUT = {
     name: left_out(STUDY.detectors, dataset, POOLS[name])
+    | without_scores(STUDY.external, name)
     for name, dataset in STUDY.datasets.items()
 }
 ROWS_OF = {
     dataset: [row for row in DETECTORS if row not in LEFT_OUT[dataset]]
+    for dataset in DATASETS
+}
+# The rows that a data set has scores of: its rows, and those of outside scores.
+SCORED_ROWS_OF = {
+    dataset: [
+        *ROWS_OF[dataset],
+        *(row for row in EXTERNAL if row not in LEFT_OUT[dataset]),
+    ]
     for dataset in DATASETS
 }
 REPLICAS = STUDY.contamination.seeds
@@ -62,6 +73,7 @@ def any_of(names):
 wildcard_constraints:
     dataset=any_of(DATASETS),
     detector=any_of(DETECTORS),
+    external=any_of(EXTERNAL),
     estimator=any_of(STUDY.regression),
     pool="train|contaminant|validation|test",
     cls=r"\w+",
@@ -166,7 +178,7 @@ def per_dataset(kind, pattern):
     """Named inputs: `<kind>_<dataset>` holds the files that match a pattern for the rows of a data set."""
     return {
         f"{kind}_{dataset}": expand(
-            results(pattern), dataset=dataset, detector=ROWS_OF[dataset]
+            results(pattern), dataset=dataset, detector=SCORED_ROWS_OF[dataset]
         )
         for dataset in DATASETS
     }
@@ -176,7 +188,7 @@ def of_row(paths, row):
     """An input function: the path or paths of a row, with `{dataset}`; none where a data set leaves the row out."""
     return lambda wildcards: (
         expand(paths, dataset=wildcards.dataset)
-        if row in ROWS_OF[wildcards.dataset]
+        if row in SCORED_ROWS_OF[wildcards.dataset]
         else []
     )
 

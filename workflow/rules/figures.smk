@@ -20,12 +20,13 @@ rule figures:
         **{table: results(f"tables/{table}.csv") for table in FIGURE_TABLES},
         **{
             f"scores_{row}": of_row(results(f"scores/{{dataset}}/{row}.csv"), row)
-            for row in DETECTORS
+            for row in [*DETECTORS, *EXTERNAL]
         },
         **{
             f"examples_{row}": of_row(results(f"scores/{{dataset}}/{row}.h5"), row)
             for row in DETECTORS
         },
+        **{f"examples_{row}": [] for row in EXTERNAL},
         **{
             f"losses_{row}": of_row(
                 [

@@ -3,24 +3,27 @@
 from typing import Any
 
 from oddlens.config.descriptions import detector_description
+from oddlens.config.external_row import ROLE
 from oddlens.config.study import Study
 from oddlens.config.training_plan import model_row, training_sets_of
 
 
 def rows(study: Study) -> dict[str, dict[str, Any]]:
     """The properties of each row: its `role`, the row that it `ablates`, its `sweep`, and what is `varied` in it."""
-    return {
+    own = {
         name: {"role": row.role, "ablates": row.ablates, "sweep": row.sweep, "varied": varied(study, name)}
         for name, row in study.detectors.items()
     }
+    return own | {name: {"role": ROLE, "ablates": None, "sweep": None, "varied": {}} for name in study.external}
 
 
 def descriptions(study: Study) -> dict[str, str]:
-    """The description of each row's detector.
+    """The description of each row's detector, or what computed its outside scores.
 
     It is not among the properties of `rows`, so that a changed docstring changes no parameter of the tables' job.
     """
-    return {name: detector_description(row.detector) for name, row in study.detectors.items()}
+    own = {name: detector_description(row.detector) for name, row in study.detectors.items()}
+    return own | {name: row.description for name, row in study.external.items()}
 
 
 def varied(study: Study, name: str) -> dict[str, Any]:

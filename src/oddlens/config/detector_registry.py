@@ -5,7 +5,7 @@ Snakemake's process can check a config without loading torch, and without torch 
 """
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -60,6 +60,13 @@ def takes_labels(name: str) -> bool:
 def scoring(name: str) -> tuple[str, ...]:
     """The settings of a detector that only its score reads; see `Detector.scoring`."""
     return _attribute(name, "scoring")
+
+
+def refusals(name: str, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The given settings of a detector whose values are refused, each with the reason; see `Detector.refused`."""
+    for setting, reasons in _attribute(name, "refused").items():
+        if (value := str(given.get(setting)).lower()) in reasons:
+            yield setting, f"'{value}' is not offered, because {reasons[value]}"
 
 
 @cache

@@ -1,12 +1,11 @@
 """The section `follow_up.<data set>`: the most anomalous images, fitted again with and without a perturber."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated
 
 from pydantic import Field
 
 from oddlens.config.dataset import Dataset
-from oddlens.config.detector_row import DetectorRow
 from oddlens.lensing.simulation import complexities
 from oddlens.schema.config_errors import nearest
 from oddlens.schema.section import Section
@@ -25,7 +24,7 @@ class FollowUp(Section):
 
 
 def follow_up_errors(
-    follow_up: Mapping[str, FollowUp], datasets: Mapping[str, Dataset], rows: Mapping[str, DetectorRow]
+    follow_up: Mapping[str, FollowUp], datasets: Mapping[str, Dataset], rows: Collection[str]
 ) -> Iterator[str]:
     """Conflicts between the follow-ups and the other sections, one line each."""
     for dataset, entry in follow_up.items():

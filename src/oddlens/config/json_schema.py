@@ -20,6 +20,7 @@ from oddlens.config.contamination import Contamination
 from oddlens.config.dataset import Dataset
 from oddlens.config.detector_registry import detector_settings, detectors
 from oddlens.config.detector_row import DetectorRow
+from oddlens.config.external_row import ExternalRow
 from oddlens.config.files_dataset import FilesDataset
 from oddlens.config.follow_up import FollowUp
 from oddlens.config.presets import preset_names
@@ -36,7 +37,8 @@ from oddlens.schema.section import Section
 Schema = dict[str, Any]
 
 DEFINED: dict[type[Section], str] = {
-    model: model.__name__ for model in (Contamination, Dataset, DetectorRow, FollowUp, RealLenses, Regression, Training)
+    model: model.__name__
+    for model in (Contamination, Dataset, DetectorRow, ExternalRow, FollowUp, RealLenses, Regression, Training)
 }
 
 
@@ -55,13 +57,17 @@ def json_schema() -> Schema:
     """The schema of a config file, JSON Schema 2020-12. Presets have the schema `#/$defs/Dataset`."""
     named = {
         "datasets": {"if": {"required": ["files"]}, "then": _reference("FilesDataset"), "else": _reference("Dataset")},
-        "detectors": _reference("DetectorRow"),
+        "detectors": {
+            "if": {"required": ["scores"]},
+            "then": _reference("ExternalRow"),
+            "else": _reference("DetectorRow"),
+        },
         "regression": _reference("Regression"),
         "real": {"anyOf": [{"type": "string"}, _reference("RealLenses")]},
         "follow_up": _reference("FollowUp"),
         "publish": {"type": "array", "items": {"type": "string"}},
     }
-    study, descriptions = _section(Study, leave_out=named), _key_descriptions(Study)
+    study, descriptions = _section(Study, leave_out=(*named, "external")), _key_descriptions(Study)
     own = study["properties"] | {
         key: _described(_mapping_to(entry), descriptions.get(key)) for key, entry in named.items()
     }
@@ -70,7 +76,7 @@ def json_schema() -> Schema:
         "title": "oddlens config",
         "description": "The config of a study, or what it changes in another. See config/README.md.",
         "type": "object",
-        "properties": {key: own[key] for key in Study.model_fields},
+        "properties": {key: own[key] for key in Study.model_fields if key in own},
         "additionalProperties": False,
         "$defs": {
             "Prior": _prior(),

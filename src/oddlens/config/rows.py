@@ -3,7 +3,8 @@
 import fnmatch
 from typing import Any
 
-from oddlens.config.detector_registry import detector_settings, detectors
+from oddlens.config.detector_registry import detector_settings, detectors, refusals
+from oddlens.config.external_row import ExternalRow, is_external
 from oddlens.config.merging import mapping, merged
 from oddlens.config.sweeps import with_candidates
 from oddlens.schema.config_errors import ConfigError, ErrorCollector, nearest, shown, validated
@@ -15,7 +16,7 @@ ROW_KEYS = ["detector", "training", "labels", "like", "ablates", "contaminated",
 def resolved_rows(
     written: dict[str, dict[str, Any]], only: Any, seed: Any, training: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """The rows that are compared, as plain data of `DetectorRow`.
+    """The rows that are compared, as plain data of `DetectorRow`, or of `ExternalRow` where they have outside scores.
 
     Args:
         written: the section `detectors`.
@@ -50,7 +51,11 @@ def _chosen(only: Any, written: dict[str, dict[str, Any]], rows: dict[str, dict[
 
 
 def _resolved(name: str, rows: dict[str, dict[str, Any]], training: dict[str, Any]) -> dict[str, Any]:
-    """A row with its own `training` laid over the common one, and its other keys checked by its detector."""
+    """A row as `DetectorRow` or `ExternalRow` has it.
+
+    A detector row has its own `training` laid over the common one, and its other keys checked by its detector."""
+    if is_external(rows[name]):
+        return validated(ExternalRow, merged({}, rows[name]), f"detectors.{name}").plain()
     given = _inherited(name, rows)
     detector, ablates = given.pop("detector"), rows[name].get("ablates")
     if detector not in detectors():
@@ -65,6 +70,8 @@ def _resolved(name: str, rows: dict[str, dict[str, Any]], training: dict[str, An
         "contaminated": given.pop("contaminated", ablates is None),
         "input": given.pop("input", "images"),
     }
+    if refused := [f"detectors.{name}.{setting}: {reason}" for setting, reason in refusals(detector, given)]:
+        raise ConfigError("\n".join(refused))
     settings = validated(detector_settings(detector), given, f"detectors.{name}", extra=ROW_KEYS)
     return {**row, "settings": settings.plain()}
 
@@ -78,6 +85,8 @@ def _inherited(name: str, rows: dict[str, dict[str, Any]], outer: tuple[str, ...
             continue
         if not isinstance(base, str) or base not in rows:
             raise ConfigError(f"detectors.{name}.{key}: there is no row '{base}'. {nearest(str(base), rows)}")
+        if is_external(rows[base]):
+            raise ConfigError(f"detectors.{name}.{key}: '{base}' has outside scores and no settings to build on")
         if base in (*outer, name):
             raise ConfigError(f"detectors.{name}.{key}: it builds on itself ({' -> '.join((*outer, name, base))})")
         own = merged(_inherited(base, rows, (*outer, name)), own)

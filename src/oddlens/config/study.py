@@ -10,6 +10,7 @@ from oddlens.config.config_files import read_config
 from oddlens.config.contamination import Contamination, contamination_errors
 from oddlens.config.dataset import Dataset
 from oddlens.config.detector_row import DetectorRow, batch_errors, fitting_row, label_errors, row_errors
+from oddlens.config.external_row import ExternalRow, external_errors, is_external
 from oddlens.config.files_dataset import FilesDataset
 from oddlens.config.follow_up import FollowUp, follow_up_errors
 from oddlens.config.inherited_errors import reported_once
@@ -48,6 +49,8 @@ class Study(Section):
     training: Training
     detectors: Annotated[dict[Name, DetectorRow], Field(min_length=1)]
     """The rows of the comparison."""
+    external: Annotated[dict[Name, ExternalRow], Field(default_factory=dict)]
+    """The rows of outside scores. In a config they are among `detectors`."""
     only: list[str] | None = None
     """The rows of `detectors` that are compared, by name or pattern. The default is all."""
     regression: Annotated[dict[Name, Regression], Field(default_factory=dict)]
@@ -67,7 +70,8 @@ class Study(Section):
             *pool_errors(self, {name: dataset.pools for name, dataset in self.simulated.items()}),
             *row_errors(self.detectors, self.contamination),
             *regression_errors(self.regression, self.simulated, self.detectors),
-            *follow_up_errors(self.follow_up, self.simulated, self.detectors),
+            *external_errors(self.external, self.datasets),
+            *follow_up_errors(self.follow_up, self.simulated, [*self.detectors, *self.external]),
             *publish_errors(self.publish, self.simulated, self.detectors),
         ]
         needs_simulation = {"regression": self.regression, "real": self.real}
@@ -123,7 +127,7 @@ def parse_study(config: dict[str, Any]) -> Study:
 
 def _resolved(config: dict[str, Any], sections: dict[str, Any]) -> Study:
     """The study of a config, with its named sections."""
-    errors, datasets, rows = ErrorCollector(), {}, {}
+    errors, datasets, rows, external = ErrorCollector(), {}, {}, {}
     common = config.get("training")
     training = merged({}, mapping({} if common is None else common, "training"))
     for name, section in sections["datasets"].items():  # presets first: a null removes what a preset gives
@@ -131,9 +135,19 @@ def _resolved(config: dict[str, Any], sections: dict[str, Any]) -> Study:
             datasets[name] = _with_presets(section, f"datasets.{name}")
     with errors.collecting():
         rows = resolved_rows(sections["detectors"], config.get("only"), config.get("seed"), training)
+        external = {name: rows.pop(name) for name in list(rows) if is_external(rows[name])}
+        if "external" in config:
+            raise ConfigError("external: rows of outside scores are among detectors: detectors: {<row>: {scores: ...}}")
+        if external and not rows:
+            raise ConfigError("detectors: all rows have outside scores: add one that is trained here, such as random")
     errors.raise_collected()
     others = merged({}, {key: value for key, value in config.items() if key not in sections})
-    resolved = {"datasets": datasets, "detectors": rows, "regression": _regression(others, training)}
+    resolved = {
+        "datasets": datasets,
+        "detectors": rows,
+        "external": external,
+        "regression": _regression(others, training),
+    }
     return validated(Study, others | resolved)
 
 

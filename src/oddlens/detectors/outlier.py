@@ -3,7 +3,9 @@
 Zhao, Nasrullah & Li 2019 (arXiv:1901.01588). It is the reference for detectors that are made for images.
 """
 
-from typing import Any, Literal
+import importlib
+import inspect
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -16,16 +18,54 @@ from oddlens.training.images import TrainingImages
 
 MAX_IMAGES = 5_000
 """The largest number of training images that is used: the cost of some algorithms grows with its square."""
+ALGORITHMS: dict[str, tuple[str, dict[str, Any]]] = {
+    "abod": ("ABOD", {}),
+    "gmm": ("GMM", {}),
+    "hbos": ("HBOS", {}),
+    "iforest": ("IForest", {}),
+    "inne": ("INNE", {}),
+    "kde": ("KDE", {}),
+    "knn": ("KNN", {}),
+    "kpca": ("KPCA", {"sampling": True, "subset_size": 0.2}),  # of 5,000 images all would take minutes
+    "loda": ("LODA", {}),
+    "lof": ("LOF", {}),
+    "mcd": ("MCD", {}),
+    "ocsvm": ("OCSVM", {}),
+    "pca": ("PCA", {}),
+    "sampling": ("Sampling", {}),
+}
+"""For each algorithm its class in the module `pyod.models.<algorithm>`, and arguments other than the default ones.
+
+`contamination` is never among them: it sets PyOD's threshold alone, and the fraction of anomalies is unknown.
+"""
 
 
 class Outlier(Detector):
-    """`iforest`, `ocsvm`, `knn` or `lof`, with the default settings of PyOD, on whitened coordinates.
+    """One of `ALGORITHMS`, with the default settings of PyOD, on whitened coordinates.
 
     A fitted algorithm would have to be pickled. The saved model therefore holds the coordinates that the algorithm is
     fitted to. The fit is repeated, with an equal result, when the first score is computed.
     """
 
     role = "reference"
+    refused: ClassVar = {
+        "algorithm": {
+            "cblof": "it needs clusters of unequal size, which whitened coordinates lack: use gmm",
+            "cd": "its score of an image depends on the batch: use mcd",
+            "cof": "its score of an image depends on the batch: use lof",
+            "copod": "its score of an image depends on the batch: use hbos",
+            "ecod": "its score of an image depends on the batch: use hbos",
+            "hdbscan": "it hardly separated outliers in a trial: use lof",
+            "lmdd": "it hardly separated outliers in a trial: use mcd",
+            "loci": "it takes minutes for a thousand images: use lof",
+            "mad": "it is for a single feature: use hbos",
+            "qmcd": "it hardly separated outliers in a trial: use mcd",
+            "rgraph": "it takes minutes for a thousand images: use knn",
+            "rod": "it takes minutes for a thousand images: use mcd",
+            "sod": "its score of an image depends on the batch: use knn",
+            "sos": "its score of an image depends on the batch: use knn",
+        }
+    }
     features: Tensor
     learned: Tensor
     seed: Tensor
@@ -34,7 +74,22 @@ class Outlier(Detector):
         self,
         pixels: int,
         *,
-        algorithm: Literal["iforest", "ocsvm", "knn", "lof"] = "iforest",
+        algorithm: Literal[
+            "abod",
+            "gmm",
+            "hbos",
+            "iforest",
+            "inne",
+            "kde",
+            "knn",
+            "kpca",
+            "loda",
+            "lof",
+            "mcd",
+            "ocsvm",
+            "pca",
+            "sampling",
+        ] = "iforest",
         components: PositiveInt = 40,
     ):
         super().__init__(pixels)
@@ -68,19 +123,9 @@ class Outlier(Detector):
 
 
 def _algorithm(name: str, seed: int) -> Any:
-    # These imports load half of scikit-learn each, so they stand here.
-    if name == "iforest":
-        from pyod.models.iforest import IForest
-
-        return IForest(random_state=seed)
-    if name == "ocsvm":
-        from pyod.models.ocsvm import OCSVM
-
-        return OCSVM()
-    if name == "knn":
-        from pyod.models.knn import KNN
-
-        return KNN()
-    from pyod.models.lof import LOF
-
-    return LOF()
+    """An algorithm that is not fitted yet, with a seed if it is random. The import loads half of scikit-learn."""
+    kind, arguments = ALGORITHMS[name]
+    algorithm = getattr(importlib.import_module(f"pyod.models.{name}"), kind)
+    if "random_state" in inspect.signature(algorithm).parameters:
+        arguments = {**arguments, "random_state": seed}
+    return algorithm(**arguments)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 from PIL import Image
 
@@ -22,6 +23,8 @@ from oddlens.observations import fits_files, noise_map
 
 GOOD = "good"
 """The name of the normal class in these libraries."""
+METADATA = "metadata.csv"
+"""The table of all images of a folder. Hugging Face's `imagefolder` and paltas call it so."""
 WHITE_PERCENTILE = 99.9
 """White is this percentile of the maxima of the training images."""
 
@@ -69,16 +72,44 @@ def observation(shard: Shard, k: int, camera: Camera, psf: np.ndarray) -> fits_f
     )
 
 
-def _export_shard(shard: Shard, folder: Path, scale: Greys, smooth: str) -> None:
+def metadata(shard: Shard, paths: Sequence[str]) -> pd.DataFrame:
+    """The lines of some images in `METADATA`, a sample sheet of the user's own images.
+
+    `object` names the lens; test images of different classes and equal numbers show one lens. The simulation parameters
+    follow.
+
+    Args:
+        paths: of the images, relative to the table.
+    """
+    pool, cls, index = shard.attributes["pool"], shard.attributes["class"], shard.arrays["index"]
+    lenses = pool if pool == "test" else f"{pool}/{cls}"
+    return pd.DataFrame(
+        {
+            "file_name": paths,
+            "role": pool,
+            "label": cls,
+            "object": [f"{lenses}/{k}" for k in index],
+            "pixel_scale_arcsec": shard.attributes["pixel_scale_arcsec"],
+            **shard.group("truth"),
+        }
+    )
+
+
+def _export_shard(shard: Shard, folder: Path, scale: Greys, smooth: str) -> dict[str, pd.DataFrame]:
+    """Write the images of a shard. Returns their metadata by kind of file."""
     pool, cls, camera = shard.attributes["pool"], shard.attributes["class"], _camera(shard)
     psfs = cameras.psf_kernels(camera, shard.group("truth"))
-    pngs = folder / "png" / pool / (GOOD if cls == smooth else cls)
-    files = folder / "fits" / pool / cls
-    for subfolder in (pngs, files):
-        subfolder.mkdir(parents=True, exist_ok=True)
-    for k, (index, grey) in enumerate(zip(shard.arrays["index"], scale.of(shard.images), strict=True)):
-        Image.fromarray(grey).save(pngs / f"{index:06d}.png")
-        fits_files.write(files / f"{index:06d}.fits", observation(shard, k, camera, psfs[k % len(psfs)]))
+    named = {"png": f"{pool}/{GOOD if cls == smooth else cls}", "fits": f"{pool}/{cls}"}
+    paths = {
+        kind: [f"{subfolder}/{index:06d}.{kind}" for index in shard.arrays["index"]]
+        for kind, subfolder in named.items()
+    }
+    for kind, subfolder in named.items():
+        (folder / kind / subfolder).mkdir(parents=True, exist_ok=True)
+    for k, grey in enumerate(scale.of(shard.images)):
+        Image.fromarray(grey).save(folder / "png" / paths["png"][k])
+        fits_files.write(folder / "fits" / paths["fits"][k], observation(shard, k, camera, psfs[k % len(psfs)]))
+    return {kind: metadata(shard, of_kind) for kind, of_kind in paths.items()}
 
 
 @contextmanager
@@ -114,13 +145,17 @@ def export(
     progress = Progress(len(paths))
     with atomic_write_folder(folder) as temporary:
         noise = []
+        tables: dict[str, list[pd.DataFrame]] = {"png": [], "fits": []}
         for path in paths:
             shard = shards.read(path)
-            _export_shard(shard, temporary, scale, smooth)
+            for kind, table in _export_shard(shard, temporary, scale, smooth).items():
+                tables[kind].append(table)
             noise.append(_sky_noise(shard))
             progress.advance(1)
             pool, cls = shard.attributes["pool"], shard.attributes["class"]
             say(f"{dataset} {pool} {cls}: {len(shard.images)} images, shard {progress.done} of {progress.total}")
+        for kind, parts in tables.items():
+            pd.concat(parts).to_csv(temporary / kind / METADATA, index=False, lineterminator="\n")
         (temporary / "README.txt").write_text(_readme(dataset, smooth, scale, float(np.median(noise))))
 
 
@@ -150,6 +185,10 @@ fits/   <pool>/<class>: the images in electrons / s / pixel, one file each; `{sm
         NOISE, the standard deviation estimated from the image; PSF; SUBSTRUCTURE and CLUMPS, tables, where there are
         any.
         Rows are counted from the bottom; +y is up.
+
+Both folders have a metadata.csv with a line for each image: file_name, role (its pool), label (its class), object (the
+name of its lens; twins share one), pixel_scale_arcsec, and the simulation parameters, with units in their names. It is
+a sample sheet for `datasets.<name>.files.sheet` of a config.
 
 The number of a file is the index of the image: image 17 of test/vortex is {dataset}/test/vortex/17.
 `oddlens image {dataset}/test/vortex/17` simulates it again, with the image without noise, its twin and the difference

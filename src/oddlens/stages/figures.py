@@ -43,14 +43,14 @@ def draw_figures(
         rows: for each detector row its `role`.
         tables: the result tables, among them `TABLES`.
         scores: the score file of each row.
-        examples: the file of examples of each row.
+        examples: the file of examples of each row that has one.
         losses: the loss files of each row that has models of its own.
     """
     every = {name: read_result(tables[name]) for name in TABLES}
     read = {name: table[table["dataset"] == dataset] for name, table in every.items()}
     summary, of_dataset = read["summary"], DatasetScores.read(scores.values(), smooth)
     best = best_of_families(ranking(summary) or ranking_without_labels(read["selection"]) or list(examples), rows)
-    shown = {row: examples[row] for row in best}
+    shown = {row: examples[row] for row in best if row in examples}
     training = "clean training" if of_dataset.simulated else "training as given"
     makers = {
         "roc": lambda: roc_curves(of_dataset, summary, rows, f"{dataset}: ROC curves after {training}"),

@@ -91,7 +91,7 @@ def _common_scale(images: list[SampleImage]) -> float:
     if high > (1 + SCALE_TOLERANCE) * low:
         raise ValueError(
             f"{scales[low]} has pixels of {low:g} arcsec, {scales[high]} of {high:g}: a data set has one pixel scale, "
-            "make a data set of each"
+            "use a data set for each"
         )
     return low
 

@@ -41,6 +41,8 @@ class Detector(ImageModule, ABC):
     findings: ClassVar[tuple[str, ...]] = ()
     """Names of what `anomaly_score` returns beside the score. `doubtful` is 1 if the score says nothing about the
     image; `at_bounds` is 1 if only a lens outside the simulation's range fits the image."""
+    refused: ClassVar[Mapping[str, Mapping[str, str]]] = {}
+    """For some settings, values that are known and not offered, with the reason and an alternative."""
     settings: dict[str, Any]
     simulation: dict[str, Any] | None
 

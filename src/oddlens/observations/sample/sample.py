@@ -129,7 +129,7 @@ def _check_scales(source: str, table: pd.DataFrame, mistakes: Mistakes) -> None:
         first, last = lines.iloc[int(scales.argmin())], lines.iloc[int(scales.argmax())]
         mistakes.add(
             f"{source}: pixel_scale_arcsec is {scales.min():g} to {scales.max():g} (lines {first} and {last}); "
-            "the images of a data set need one scale above 0: make a data set of each"
+            "the images of a data set need one scale above 0: use a data set for each"
         )
 
 

@@ -17,6 +17,7 @@ def selection_dots(selection: pd.DataFrame, rows: Rows, title: str) -> Figure:
     table = selection[selection["contaminant"].isin(UNCONTAMINATED)]
     if len(table) and table["auc"].isna().all():
         return _without_labels(table, rows, title)
+    table = table.dropna(subset=PSEUDO_AUC)  # outside scores lack them
     table = table.sort_values("auc", ascending=False, kind="stable")
     colours = {row: style["color"] for row, style in line_styles(rows).items()}
     markers = _markers(rows)
@@ -73,7 +74,7 @@ def _draw_row(axis: Axes, line: dict[Any, Any], marker: str, colour: Any, varian
 def _markers(rows: Rows) -> dict[str, str]:
     """Dots for detectors, which differ in colour. Rows of a role with a single colour differ in their marker."""
     markers = dict.fromkeys(rows, "o")
-    for role in ("upper_bound", "reference", "control"):
+    for role in ("upper_bound", "external", "reference", "control"):
         of_role = (row for row, entry in rows.items() if entry["role"] == role)
         markers |= dict(zip(of_role, cycle("^vPX*<>"), strict=False))
     return markers

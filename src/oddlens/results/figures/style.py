@@ -84,7 +84,7 @@ def line_styles(rows: Rows) -> dict[str, dict[str, Any]]:
     """The line style of each row, which is the same in all figures.
 
     Each family of detectors begins with a new hue and a solid line; its other members are paler or of the next hues,
-    and dashed. References and controls are grey. Upper bounds are black and dashed.
+    and dashed. Outside scores, references and controls are grey. Upper bounds are black and dashed.
     """
     shades = palette("tab20")
     hues = cycle(k for k in range(0, len(shades), 2) if k != 14)  # 14 and 15 are grey
@@ -94,15 +94,17 @@ def line_styles(rows: Rows) -> dict[str, dict[str, Any]]:
         for k, row in enumerate(members):
             hue = next(hues) if k % 2 == 0 else hue + 1
             styles[row] = {"color": shades[hue], "ls": DASHES[k % len(DASHES)], "lw": 1.4}
-    for role, grey, width in (("upper_bound", "0", 1.2), ("reference", "0.35", 0.9), ("control", "0.6", 0.9)):
+    greys = ("upper_bound", "0", 1.2), ("external", "0.2", 1.2), ("reference", "0.35", 0.9), ("control", "0.6", 0.9)
+    for role, grey, width in greys:
         for k, row in enumerate(row for row, entry in rows.items() if entry["role"] == role):
             styles[row] = {"color": grey, "ls": DASHES[(k + (role == "upper_bound")) % len(DASHES)], "lw": width}
     return styles
 
 
 def rows_to_show(best: Sequence[str], rows: Rows) -> list[str]:
-    """The upper bounds and the best rows."""
-    return [*(row for row in rows if rows[row]["role"] == "upper_bound"), *best]
+    """The upper bounds, the rows of outside scores, and the best rows."""
+    always = [row for role in ("upper_bound", "external") for row in rows if rows[row]["role"] == role]
+    return [*always, *(row for row in best if row not in always)]
 
 
 def error_bar_curve(axis: Axes, table: pd.DataFrame, x: str, y: str, style: Mapping[str, Any], label: str) -> None:

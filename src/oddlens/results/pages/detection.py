@@ -5,15 +5,16 @@ from typing import Any
 
 import pandas as pd
 
+from oddlens.config.external_row import ROLE
 from oddlens.results.pages.formatting import html_table, interval_column
 from oddlens.results.pages.paired_differences import indistinguishable
 from oddlens.results.tables.auc import ranking
-from oddlens.results.tables.columns import ALL
+from oddlens.results.tables.columns import ALL, INVERTED_AUC
 from oddlens.results.tables.thresholds import CHANCE_MARGIN
 
 N_LEADERS = 3
 """How many of the best detectors the first table of a page lists."""
-KINDS = {"detector": "detector", "physics": "lens fit", "upper_bound": "upper bound"}
+KINDS = {"detector": "detector", "physics": "lens fit", "external": "outside scores", "upper_bound": "upper bound"}
 """The kinds of rows in the first table of a page, in order, and their labels."""
 
 
@@ -21,7 +22,8 @@ def descriptions_by_role(
     rows: Mapping[str, Mapping], descriptions: Mapping[str, str]
 ) -> dict[str, list[tuple[str, str]]]:
     """For each role the names of rows with the same description, and the description."""
-    names: dict[str, dict[str, list[str]]] = {role: {} for role in ("detector", "upper_bound", "reference", "control")}
+    roles = ("detector", "external", "upper_bound", "reference", "control")
+    names: dict[str, dict[str, list[str]]] = {role: {} for role in roles}
     for row, entry in rows.items():
         names.get(entry["role"], {}).setdefault(descriptions[row], []).append(row)
     return {role: [(", ".join(same), text) for text, same in of_role.items()] for role, of_role in names.items()}
@@ -101,6 +103,12 @@ def controls(judged: pd.DataFrame) -> list[dict]:
     """The controls after clean training, and whether each is at chance level."""
     lines = judged[(judged["role"] == "control") & (judged["anomaly"] == ALL)].dropna(subset="auc")
     return lines.assign(at_chance=(lines["auc"] - 0.5).abs() < CHANCE_MARGIN).to_dict("records")
+
+
+def inverted(judged: pd.DataFrame) -> list[dict]:
+    """The rows of outside scores whose AUC is so low that a higher score may mean the opposite there."""
+    lines = judged[(judged["role"] == ROLE) & (judged["anomaly"] == ALL)]
+    return lines[lines["auc"] < INVERTED_AUC].to_dict("records")
 
 
 def ranked_detectors(summary: pd.DataFrame) -> list[str]:

@@ -15,6 +15,7 @@ KINDS = {
     "upper_bound": "Upper bounds: use the true model or labels",
     "physics": "Lens fit: assumes the lens model of the simulation",
     "detector": "Detectors: learn from unlabelled images",
+    "external": "Outside scores: computed by other programs",
     "reference": "References: classical outlier detectors",
     "control": "Controls: expected at chance level",
 }

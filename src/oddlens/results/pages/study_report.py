@@ -45,11 +45,14 @@ def study_report_facts(
         "labelled_detectors": [
             row for row, e in study["detectors"].items() if e.get("labels") and rows[row]["role"] != "upper_bound"
         ],
-        "scoreboards": by_dataset(datasets, judged, lambda t: detection.scoreboard(t, ["upper_bound", "detector"])),
+        "scoreboards": by_dataset(
+            datasets, judged, lambda t: detection.scoreboard(t, ["upper_bound", "detector", "external"])
+        ),
         "reference_scoreboards": by_dataset(
             datasets, judged, lambda t: detection.scoreboard(t, ["reference", "control"])
         ),
         "controls": detection.controls(judged),
+        "inverted": detection.inverted(judged),
         "contaminated": contamination_section(tables, study, rows),
         "examples": [example for example in examples if example],
         "own_false_alarms": by_dataset(datasets, own, lambda t: false_alarm_counts(t, summary, ("own",))),

@@ -30,6 +30,8 @@ UNCONTAMINATED = [CLEAN, LABELLED]
 """The contaminants of training sets by which rows are compared: clean images, or labelled ones for rows that need
 labels."""
 
+INVERTED_AUC = 0.4
+"""Outside scores with a lower AUC may have the opposite direction."""
 VARIANTS = ["ablation", "candidate"]
 """Roles of rows that are variants of another row. They have tables of their own."""
 

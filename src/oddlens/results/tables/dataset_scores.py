@@ -41,6 +41,8 @@ class DatasetScores:
     def read(cls, paths: Iterable[Path | str], smooth: str) -> "DatasetScores":
         """Read the score tables of all rows on a data set. Rows may have different training sets.
 
+        A table that is marked as `partial`, of outside scores, may lack images. Their values are NaN.
+
         Raises:
             DamagedFile: if a table was altered, or its images are not those of the first table.
         """
@@ -50,14 +52,16 @@ class DatasetScores:
             if images is None:
                 images, dataset = table[IDENTITY], about["dataset"]
                 objects = table[LENS].to_numpy() if LENS in table else None
-            if about["dataset"] != dataset or not table[IDENTITY].equals(images):
+            position = _positions(table[IDENTITY], images, about.get("partial", False))
+            if about["dataset"] != dataset or position is None:
                 raise DamagedFile(path, f"its images are not those of the other detectors on {dataset}")
             for column in model_columns(table):
                 training_set, _, seed = column.partition("/")
                 score = table[column].to_numpy(float)
                 status = "ok" if np.isfinite(score).all() and column not in about.get("diverged", {}) else "diverged"
                 names.append((*parse_training_set(training_set), about["detector"], int(seed), status))
-                values.append(score)
+                values.append(np.full(len(images), np.nan))
+                values[-1][position] = score
         if images is None:
             raise ValueError("there are no score tables to read")
         models = pd.DataFrame(names, columns=[*MODEL, "status"])
@@ -115,7 +119,7 @@ class DatasetScores:
         anomalous: np.ndarray | None = None,
         normal: np.ndarray | None = None,
     ) -> CorrelatedAUCs:
-        """AUCs of the models that converged.
+        """AUCs of the models that converged and have scores of all these images.
 
         Args:
             anomaly: the anomaly class, or `all`.
@@ -126,6 +130,7 @@ class DatasetScores:
         anomalous = self.positions(anomaly) if anomalous is None else anomalous
         normal = self.positions(self.smooth) if normal is None else normal
         chosen = self.converged & (True if models is None else models)
+        chosen &= np.isfinite(self.values[:, normal]).all(axis=1) & np.isfinite(self.values[:, anomalous]).all(axis=1)
         lens = self.lens
         values = self.values[chosen]
         areas = metrics.areas(values[:, normal], values[:, anomalous], lens[normal], lens[anomalous])
@@ -135,3 +140,12 @@ class DatasetScores:
     def aucs_by_anomaly(self) -> Iterator[CorrelatedAUCs]:
         """The AUCs of all models against each anomaly class that has one, then against all together."""
         return (self.aucs(anomaly) for anomaly in self.judged)
+
+
+def _positions(table: pd.DataFrame, images: pd.DataFrame, partial: bool) -> np.ndarray | None:
+    """The position of each image of a table among all; None if they differ in more than images that may be missing."""
+    if table.equals(images):
+        return np.arange(len(images))
+    number = pd.Series(np.arange(len(images)), pd.MultiIndex.from_frame(images))
+    found = number.reindex(pd.MultiIndex.from_frame(table)) if partial else pd.Series([np.nan])
+    return None if found.isna().any() else found.to_numpy(int)

@@ -12,7 +12,7 @@ from oddlens.results.tables.columns import CLEAN_LABEL, training_labels
 from oddlens.results.tables.correlated_aucs import CorrelatedAUCs
 from oddlens.statistics import metrics
 
-COMPARED = ("detector", "reference", "control", "upper_bound")
+COMPARED = ("detector", "external", "reference", "control", "upper_bound")
 """The roles in `pairs.csv`. Ablations have a table of their own."""
 KEYS = ["dataset", "training", "anomaly", "a", "b"]
 VALUES = ["a_auc", "b_auc", "difference", "low", "high", "p", "p_holm", "seeds", "seed_low", "seed_high", "seed_p"]

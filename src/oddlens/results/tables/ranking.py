@@ -15,7 +15,7 @@ CONSENSUS = "consensus"
 OF_ROW = "p_"
 """The beginning of the names of columns with the false-alarm probabilities of a row."""
 COLUMNS = ["dataset", "rank", *IDENTITY, *SHEET, CONSENSUS]
-VOTING = ("detector", "reference")
+VOTING = ("detector", "external", "reference")
 """The roles of the rows that have a vote. Controls measure trivial properties, and variants would count a row twice."""
 
 

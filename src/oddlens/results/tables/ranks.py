@@ -7,7 +7,7 @@ from scipy import stats
 from oddlens.data.training_sets import LABELLED
 from oddlens.results.tables.columns import ALL
 
-RANKED = ("detector", "reference", "control")
+RANKED = ("detector", "external", "reference", "control")
 TASK = ["dataset", "training", "anomaly"]
 """A task is one anomaly class of one data set after training on one training set."""
 

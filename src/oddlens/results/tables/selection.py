@@ -18,9 +18,9 @@ def selection_table(scores: DatasetScores, aucs: CorrelatedAUCs | None, rows: Ma
     """`selection.csv`: for each row and training set the AUC of pseudo-anomalies and that of all anomalies.
 
     Pseudo-anomalies are validation images with a weak deflection (`oddlens.data.pseudo_anomalies`), compared with the
-    same images without it; they use no test image and no label. Within each sweep the candidate with the highest AUC of
-    pseudo-anomalies is `chosen`, and `best` is the candidate with the highest AUC of all anomalies. Values are means
-    over seeds, intervals are over images.
+    same images without it; they use no test image and no label. Outside scores lack them, so that their AUC is empty.
+    Within each sweep the candidate with the highest AUC of pseudo-anomalies is `chosen`, and `best` is the candidate
+    with the highest AUC of all anomalies. Values are means over seeds, intervals are over images.
 
     Args:
         scores: of all models of a data set.
@@ -34,7 +34,7 @@ def selection_table(scores: DatasetScores, aucs: CorrelatedAUCs | None, rows: Ma
     if aucs is None:
         table = table.assign(auc=np.nan, auc_low=np.nan, auc_high=np.nan)
     else:
-        table = table.merge(aucs.seed_means.table().drop(columns="anomaly"))
+        table = table.merge(aucs.seed_means.table().drop(columns="anomaly"), how="right")
     table["sweep"] = table["detector"].map(lambda row: rows[row].get("sweep"))
     for mark, by in (("chosen", PSEUDO_AUC[0]), ("best", "auc")):
         highest = table.groupby(["sweep", *TRAINING_SET])[by].transform("max")

@@ -15,7 +15,7 @@ N_DETECTORS = 3
 """How many of the best detectors are listed for each data set."""
 LENS_FIT = "lensfit"
 """The beginning of the names of rows that fit lenses, which are those of their detector."""
-KINDS = {"detector": "detector", "lens_fit": "lens fit", "upper_bound": "upper bound"}
+KINDS = {"detector": "detector", "lens_fit": "lens fit", "external": "outside", "upper_bound": "upper bound"}
 """The kinds of rows listed, in order, and their labels."""
 N_IMAGES = 5
 """How many of the most anomalous images of the user's own files are listed."""

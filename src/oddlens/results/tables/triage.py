@@ -70,7 +70,7 @@ def _mean_ranks(estimates: Estimates, scores: DatasetScores, rows: Mapping[str, 
     models = scores.models[scores.uncontaminated & scores.converged]
     ranks = {}
     for detector, seeds in models.groupby("detector", sort=False):
-        if rows[str(detector)]["role"] == "detector":
+        if rows[str(detector)]["role"] in ("detector", "external"):
             values = scores.values[np.ix_(seeds.index.to_numpy(), position)]
             ranks[str(detector)] = values.argsort(axis=1).argsort(axis=1).mean(axis=0)
     return ranks
