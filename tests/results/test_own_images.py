@@ -14,6 +14,7 @@ import made_up
 import made_up_files
 from conftest import ROOT
 from oddlens.config.study import parse_study
+from oddlens.data import shards
 from oddlens.files.artefacts import write_table
 from oddlens.results.tables.agreement import agreement
 from oddlens.results.tables.dataset_scores import DatasetScores
@@ -218,6 +219,7 @@ def page(folder, found, tables, own, simulated, figures):
         {"quantity": ["noise_gain"], "stated": np.nan, "estimated": 0.01, "error": 0.001, "used": 0.01}
     )
     write_table(folder / "camera.csv", camera, kind="camera", notes=["a note of the camera"])
+    shards.write(folder / "shard.h5", shards.Shard({}, {"skipped": json.dumps({"x.fits": "x.fits: it is 3 x 3"})}))
     sample = {"source": "a <folder>", "counts": {"train": {"smooth": 9}, "contaminant": {}}, "notes": ["a note"]}
     report(
         folder / "report.html",
@@ -236,10 +238,7 @@ def page(folder, found, tables, own, simulated, figures):
         classes={},
         provenance={"commits": ["abc123"], "versions": [], "machines": []},
         devices=[],
-        samples={
-            name: {"sample": sample, "camera": folder / "camera.csv", "skipped": {"x.fits": "x.fits: it is 3 x 3"}}
-            for name in own
-        },
+        samples={name: (sample, folder / "camera.csv", [folder / "shard.h5"]) for name in own},
         left_out={name: {"oracle": "it needs the truth"} for name in own},
     )
     return BeautifulSoup((folder / "report.html").read_text(), "html.parser")

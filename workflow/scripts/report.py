@@ -6,7 +6,6 @@ from oddlens.provenance import records
 from oddlens.provenance.job import job
 
 with job(snakemake):
-    from oddlens.data.shards import skipped_images
     from oddlens.files.artefacts import read_table
     from oddlens.stages.report import report
 
@@ -34,11 +33,7 @@ with job(snakemake):
         classes=params.classes,
         provenance={**provenance, "commits": sorted({*provenance["commits"], *commits})},
         samples={
-            name: {
-                "sample": sample,
-                "camera": files[f"camera_{name}"],
-                "skipped": skipped_images(files.get(f"with_gaps_{name}", [])),
-            }
+            name: (sample, files[f"camera_{name}"], files.get(f"with_gaps_{name}", []))
             for name, sample in params.samples.items()
         },
         left_out=params.left_out,

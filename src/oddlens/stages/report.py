@@ -13,7 +13,7 @@ from oddlens.results.pages.detection import descriptions_by_role
 from oddlens.results.pages.follow_up import follow_up_section
 from oddlens.results.pages.formatting import embedded_image, prior_text, signed
 from oddlens.results.pages.literature import PUBLISHED
-from oddlens.results.pages.own_images import sample_section
+from oddlens.results.pages.own_images import Sample, sample_sections
 from oddlens.results.pages.real import real_section
 from oddlens.results.pages.rendering import write_page
 from oddlens.results.pages.study_report import study_report_facts
@@ -50,7 +50,7 @@ def report(
     classes: Mapping[str, str],
     provenance: Mapping[str, Iterable[str]],
     devices: Iterable[str],
-    samples: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+    samples: Mapping[str, Sample] = MappingProxyType({}),
     left_out: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> None:
     """Write the report.
@@ -86,7 +86,7 @@ def report(
         noise=embedded_image(noise) if len(read["noise"]) else None,
         real=real_section(real, real_images),
         follow_up=follow_up_section(follow_up),
-        own_images={name: sample_section(**sample) for name, sample in samples.items()},
+        own_images=sample_sections(samples),
         left_out={name: reasons for name, reasons in left_out.items() if reasons},
         completeness=completeness_section(completeness),
         captions={figure: Path(file).read_text().strip() for figure, file in captions.items()},

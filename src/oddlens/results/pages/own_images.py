@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from oddlens.data.pools import UNLABELLED
+from oddlens.data.shards import skipped_images
 from oddlens.files.artefacts import read_table
 from oddlens.results.pages.formatting import html_table
 from oddlens.results.tables.ranking import CONSENSUS
@@ -19,14 +20,26 @@ MAX_LISTED = 5
 POOL_NAMES = {"train": "training", "contaminant": "contaminants", "validation": "validation", "test": "test"}
 
 
-def sample_section(sample: Mapping[str, Any], camera: str | Path, skipped: Mapping[str, str]) -> dict[str, Any]:
+Sample = tuple[Mapping[str, Any], str | Path, Iterable[str | Path]]
+"""The arguments of `sample_section`."""
+
+
+def sample_sections(samples: Mapping[str, Sample]) -> dict[str, dict[str, Any]]:
+    """The facts about the images of each data set."""
+    return {name: sample_section(*sample) for name, sample in samples.items()}
+
+
+def sample_section(
+    sample: Mapping[str, Any], camera: str | Path, shards_with_gaps: Iterable[str | Path]
+) -> dict[str, Any]:
     """The facts about the images of a data set.
 
     Args:
         sample: the `source` of the images, `counts` of images by pool and class, and `notes` on how they were read.
         camera: the table of the camera.
-        skipped: the reason for each image that could not be used.
+        shards_with_gaps: the shards in which images may be missing.
     """
+    skipped = skipped_images(shards_with_gaps)
     table, about = read_table(camera, "camera")
     return {
         "source": sample["source"],
