@@ -19,18 +19,9 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 PAGES = {
     "Tutorial": ["docs/tutorial"],
     "How to": [
-        *(
-            "docs/studies",
-            "docs/own_images",
-            "docs/leaks",
-            "docs/images",
-            "docs/real",
-            "docs/follow_up",
-            "docs/injection",
-            "docs/pretrained",
-            "docs/outside_detectors",
-        ),
-        *("docs/adding", "docs/environments", "docs/cluster", "docs/module"),
+        *("docs/studies", "docs/own_images", "docs/leaks", "docs/images", "docs/real", "docs/follow_up"),
+        *("docs/injection", "docs/pretrained", "docs/outside_detectors", "docs/adding"),
+        *("docs/environments", "docs/cluster", "docs/module"),
     ],
     "Explanation": [
         *("docs/simulation", "docs/detectors", "docs/detectors-lensfit", "docs/detectors-autoencoders"),

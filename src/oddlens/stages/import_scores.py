@@ -73,8 +73,8 @@ def _images(shard: Shard) -> pd.DataFrame:
     table, files = shard.table, shard.arrays.get("sheet/file")
     if files is None:
         return table[splits.IDENTITY]
-    files = [file.decode() for file in files]
-    return table[splits.IDENTITY].assign(**{splits.LENS: table[splits.LENS].astype(int)}, file=files)
+    known = table[[*splits.IDENTITY, splits.LENS]].astype({splits.LENS: int})
+    return known.assign(file=[file.decode() for file in files])
 
 
 def _say_if_inverted(scores: pd.DataFrame, columns: Sequence[str], smooth: str, title: str, higher_is: str) -> None:
