@@ -66,7 +66,7 @@ def test_masses_go_into_smooth_images_or_else_into_unlabelled_ones():
 
 @pytest.mark.parametrize("known", [{}, {"redshifts": {"lens": 0.3, "source": 0.9}}])
 def test_files_need_redshifts_or_a_simulation(known):
-    section = {"files": {"folder": "x", "pixels": 20}, "inject": {"masses_msun": [1e9], **known}}
+    section = {"files": {"folder": "x", "pixels": 32}, "inject": {"masses_msun": [1e9], **known}}
     if known:
         assert FilesDataset.model_validate(section).inject.redshifts.source == 0.9
         return
