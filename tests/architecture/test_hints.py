@@ -10,6 +10,7 @@ from conftest import ROOT
 from oddlens.cli.main import parsers
 from oddlens.config.contamination import Contamination
 from oddlens.config.dataset import ImageCounts
+from oddlens.config.files_dataset import Files, Split, StatedCamera
 from oddlens.config.training import Training
 from oddlens.lensing.simulation import Camera
 from oddlens.observations.hints import COMMAND_WORDING, CONFIG_WORDING, INDEX_WORDING, hint
@@ -94,13 +95,20 @@ def test_files_of_the_project_that_texts_name_exist():
 
 
 @pytest.mark.parametrize(
-    ("name", "section"),
-    [("images", ImageCounts), ("contamination", Contamination), ("training", Training), ("camera", Camera)],
+    ("name", "sections"),
+    [
+        ("images", [ImageCounts]),
+        ("contamination", [Contamination]),
+        ("training", [Training]),
+        ("camera", [Camera, StatedCamera]),
+        ("files", [Files]),
+        ("split", [Split]),
+    ],
 )
-def test_keys_of_the_config_that_messages_name_exist(name, section):
+def test_keys_of_the_config_that_messages_name_exist(name, sections):
     texts = "\n".join(text for path in SOURCES for text in messages(path))
     found = set(re.findall(rf"(?<!oddlens\.)\b{name}\.([a-z_]+)\b(?!\()", texts)) - {"py", "csv", "yaml"}
-    assert found <= set(section.model_fields)
+    assert found <= {key for section in sections for key in section.model_fields}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -24,7 +24,7 @@ SUBSTRUCTURES = [f"oddlens.lensing.substructure.{name}" for name in substructure
 IMPORTED_BY_NAME = {
     "simulate": SUBSTRUCTURES,
     "follow_up": SUBSTRUCTURES,
-    **dict.fromkeys(["train", "residual_inputs", "score", "publish", "real"], DETECTORS),
+    **dict.fromkeys(["train", "residual_inputs", "score", "score_injected", "publish", "real"], DETECTORS),
 }
 """The modules that a stage imports by a name of the config."""
 RULES = "\n".join(path.read_text() for path in sorted((ROOT / "workflow/rules").glob("*.smk")))
@@ -39,7 +39,7 @@ WITHOUT_TORCH = [
     "regression_figures",
     "real_tables",
 ]
-WITHOUT_TORCH += ["report", "retrieve"]
+WITHOUT_TORCH += ["report", "retrieve", "camera", "ingest", "leaks", "most_anomalous", "import_scores"]
 
 
 def relative(path):

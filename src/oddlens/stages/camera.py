@@ -56,7 +56,9 @@ def camera(
     )
     if disagreements and not files.camera.trust:
         raise ValueError(
-            "\n".join(f"{dataset}: {line}; if the stated value is right, set camera.trust" for line in disagreements)
+            "\n".join(
+                f"{dataset}: {line}; if the stated value is right, set files.camera.trust" for line in disagreements
+            )
         )
     table = _table(files, stated, estimate, scatter)
     for line in (*estimate.notes, *disagreements):
