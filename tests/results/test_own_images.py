@@ -16,6 +16,7 @@ from conftest import ROOT
 from oddlens.config.study import parse_study
 from oddlens.data import shards
 from oddlens.files.artefacts import write_table
+from oddlens.results.pages.own_images import agreement as agreement_table
 from oddlens.results.tables.agreement import agreement
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.result_files import read_result
@@ -306,3 +307,9 @@ def test_the_terminal_lists_the_most_anomalous_files(unlabelled, study):
 
 def test_names_that_look_like_numbers_stay_text(tmp_path, read):
     assert json.dumps(read["ranking"]["object"].iloc[0]).startswith('"0')
+
+
+def test_a_study_of_one_seed_has_agreement_of_rows_alone(read):
+    rows = read["agreement"].query("dataset == 'mine' and kind == 'rows'")
+    table = BeautifulSoup(agreement_table(rows), "html.parser")
+    assert len(table.find_all("tr")) == 1 + len(rows)

@@ -81,7 +81,7 @@ def agreement(table: pd.DataFrame) -> str | None:
     rows = table[table["kind"] == "rows"].sort_values("correlation", ascending=False, kind="stable")
     pairs = pd.DataFrame({"pair": rows["a"] + " and " + rows["b"]} | _agreed(rows))
     seeds = table[table["kind"] == "seeds"]
-    means = seeds.groupby(seeds["a"].str.rpartition("/")[0], sort=False).mean(numeric_only=True)
+    means = seeds.groupby(seeds["a"].astype(str).str.rsplit("/", n=1).str[0], sort=False).mean(numeric_only=True)
     own = pd.DataFrame({"pair": "seeds of " + means.index.astype(str)} | _agreed(means.reset_index(drop=True)))
     return html_table(pd.concat([part for part in (own, pairs) if len(part)] or [pairs]))
 
