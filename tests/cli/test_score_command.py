@@ -90,7 +90,7 @@ BAD = {
     "names.npy": (lambda path, image: np.save(path, np.array(["a"])), "<U1"),
     "complex.npy": (lambda path, image: np.save(path, image + 1j), "complex64"),
     "empty.npy": (lambda path, image: np.save(path, image[None][:0]), "(0, 16, 16)"),
-    "other.h5": (lambda path, image: h5py.File(path, "w").create_dataset("stamps", data=image), "'images'"),
+    "other.h5": (lambda path, image: h5py.File(path, "w").update({"stamps": image, "models": image}), "'images'"),
 }
 
 

@@ -228,6 +228,7 @@ def page(folder, found, tables, own, simulated, figures):
         real={},
         real_images={},
         follow_up=[],
+        completeness={},
         captions={path.stem: path for path in (ROOT / "workflow/report/figures").iterdir()},
         study=parse_study(config).plain(),
         rows=made_up.entries(ROWS),

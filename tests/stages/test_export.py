@@ -12,6 +12,7 @@ from astropy.wcs import WCS
 from PIL import Image
 
 from conftest import ROOT
+from oddlens.config.files_dataset import Files
 from oddlens.config.merging import laid_over
 from oddlens.config.study import parse_study, read_study
 from oddlens.data import shards
@@ -21,8 +22,11 @@ from oddlens.lensing import convergence, render, scene
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations import fits_files, noise_map
 from oddlens.observations.reading import image_files
+from oddlens.observations.sample.columns import CAMERA
+from oddlens.observations.sample.sample import read_sample
 from oddlens.stages import export, image, preview
 from oddlens.stages import simulate as simulating
+from oddlens.stages.ingest import ingest
 
 SMALL = """
 study: tiny
@@ -102,6 +106,32 @@ def exported(shard_paths, tmp_path_factory):
 @pytest.fixture(scope="module")
 def anomalous_shard(shard_paths):
     return next(s for s in map(shards.read, shard_paths["test"]) if s.attributes["class"] == "cdm")
+
+
+# --- a sample of the exported images ----------------------------------------------------------------------------------
+
+
+def test_exported_images_are_a_sample_with_equal_shards(exported, shard_paths, tiny, tmp_path):
+    """So models, scores and AUCs are equal, too: all of them are functions of these arrays."""
+    files = Files(sheet=str(exported / "fits/metadata.csv"), pixels=16, per_shard=4)
+    sample, unknown = read_sample(files, tiny.seed, "model_a"), dict.fromkeys(CAMERA, np.nan)
+    assert sample.pools.counts == tiny.datasets["model_a"].pools.counts
+    lenses = {}
+    for path in (path for paths in shard_paths.values() for path in paths):
+        simulated = shards.read(path)
+        about = {"pool": simulated.attributes["pool"], "cls": simulated.attributes["class"]}
+        names = {"dataset": "model_a", **about, "shard": int(path.stem), "seed": tiny.seed}
+        ingest(tmp_path / "shard.h5", sample, files=files, camera=unknown, **names)
+        again = shards.read(tmp_path / "shard.h5")
+        assert np.array_equal(again.images, simulated.images)
+        assert np.array_equal(again.arrays["index"], simulated.arrays["index"])
+        truth = again.group("truth")
+        lenses.setdefault(about["pool"], {}).setdefault(about["cls"], []).extend(truth.pop("lens"))
+        for name, values in simulated.group("truth").items():
+            np.testing.assert_array_equal(truth.pop(name), values, err_msg=name)
+        assert all(np.isnan(values).all() for values in truth.values())  # properties of other classes
+    assert lenses["test"][SMOOTH] == lenses["test"]["cdm"] == lenses["test"]["vortex"]  # twins
+    assert not {*lenses["contaminant"]["cdm"]} & {*lenses["contaminant"]["vortex"], *lenses["train"][SMOOTH]}
 
 
 # --- FITS ------------------------------------------------------------------------------------------------------------

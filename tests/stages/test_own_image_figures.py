@@ -72,10 +72,8 @@ def test_without_a_ranking_there_is_a_message(tmp_path, drawn):
     assert (len(drawn[0].axes), len(drawn[0].texts)) == (0, 1)
 
 
-@pytest.mark.parametrize(
-    ("name", "label"), [("a/b/007.fits", "007.fits"), ("a/", "a"), ("x\ny", "x?y"), ("lens", "lens")]
-)
-def test_labels_are_the_ends_of_paths(name, label):
+@pytest.mark.parametrize(("name", "label"), [("a/b/007.fits", "a/b/007.fits"), ("x\ny", r"x\ny"), ("lens", "lens")])
+def test_labels_are_printable_names(name, label):
     assert short(name) == label
 
 

@@ -8,6 +8,7 @@ from oddlens.data.splits import IDENTITY
 from oddlens.data.training_sets import parse_training_set
 from oddlens.files.artefacts import write_arrays, write_table
 from oddlens.results.tables.columns import FILES_TABLES, TABLES
+from oddlens.results.tables.leaks import leaks_table
 from oddlens.results.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 from oddlens.results.tables.result_files import write_result
 from oddlens.statistics import metrics
@@ -193,8 +194,8 @@ def study(
 
 
 NOT_MADE_UP = {"regression", "fractions", "triage", "real", "real_noise", "real_claims", "completeness"}
-NOT_MADE_UP |= {"completeness_masses"}
-"""Tables that need a section of the config."""
+NOT_MADE_UP |= {"completeness_masses", "leaks"}
+"""Tables that need a section of the config or shards."""
 
 
 def aggregated(folder, made, rows=ROWS, own=()):
@@ -221,6 +222,9 @@ def aggregated(folder, made, rows=ROWS, own=()):
         smooth="smooth",
         **of,
     )
+    if own:
+        outputs["leaks"] = folder / "tables" / "leaks.csv"
+        write_result(outputs["leaks"], leaks_table([]))
     return outputs
 
 

@@ -16,7 +16,6 @@ from oddlens.results.figures.samples import sample_panels
 from oddlens.results.figures.selection import selection_dots
 from oddlens.results.figures.style import families, no_auc_figure, save_figures
 from oddlens.results.tables.auc import ranking
-from oddlens.results.tables.columns import AS_GIVEN, CLEAN_LABEL
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.result_files import read_result
 from oddlens.results.tables.selection import ranking_without_labels
@@ -52,9 +51,9 @@ def draw_figures(
     summary, of_dataset = read["summary"], DatasetScores.read(scores.values(), smooth)
     best = best_of_families(ranking(summary) or ranking_without_labels(read["selection"]) or list(examples), rows)
     shown = {row: examples[row] for row in best if row in examples}
-    training = CLEAN_LABEL if of_dataset.simulated else AS_GIVEN
+    training = "clean training" if of_dataset.simulated else "training as given"
     makers = {
-        "roc": lambda: roc_curves(of_dataset, summary, rows, f"{dataset}: ROC curves after {training} training"),
+        "roc": lambda: roc_curves(of_dataset, summary, rows, f"{dataset}: ROC curves after {training}"),
         "contamination": lambda: contamination_curves(
             read["auc"], summary, rows, f"{dataset}: AUC after contaminated training"
         ),

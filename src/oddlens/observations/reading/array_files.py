@@ -7,7 +7,6 @@ the memory. Arrays of NPZ files may have `MAX_BYTES`.
 
 import math
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -69,20 +68,29 @@ class ArrayFile:
             return StoredArray(str(self.path), _npy(self.path))
         return _npz(self.path, dataset) if self.format == "NPZ" else self.hdf5.array(dataset)
 
-    def contents(self) -> Iterator[tuple[str, tuple[int, ...], np.dtype]]:
-        """The name (of NPY files empty), shape and type of each array.
+    def names(self) -> list[str]:
+        """The names of its arrays; that of an NPY file is empty.
+
+        Raises:
+            ValueError: if the file is damaged.
+        """
+        if self.format == "NPY":
+            return [""]
+        return list(_members(self.path)) if self.format == "NPZ" else self.hdf5.names()
+
+    def shape(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
+        """The shape, empty for a single number, and the type of one of its arrays.
 
         Raises:
             ValueError: if the file is damaged.
         """
         if self.format == "HDF5":
-            yield from self.hdf5.contents()
-        elif self.format == "NPZ":
-            yield from ((name, *shape) for name, (shape, _) in _members(self.path).items())
-        else:
-            with read_errors(self.path, "NPY"), self.path.open("rb") as file:
-                shape, _, dtype = _header(file)
-            yield "", shape, dtype
+            return self.hdf5.shape(name)
+        if self.format == "NPZ":
+            return _members(self.path)[name][0]
+        with read_errors(self.path, "NPY"), self.path.open("rb") as file:
+            shape, _, dtype = _header(file)
+        return shape, dtype
 
     def noise(self, stored: StoredArray, image: np.ndarray) -> np.ndarray | None:
         """The noise of an image in counts per second, sqrt(rms^2 + max(light, 0) / exposure).

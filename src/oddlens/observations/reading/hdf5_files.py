@@ -64,42 +64,30 @@ class Hdf5File:
         """Close it."""
         self.close()
 
-    def contents(self) -> list[tuple[str, tuple[int, ...], np.dtype]]:
-        """The name with its groups, the shape and the type of each array."""
-        if self.file is None:
-            return [(name, array.shape, array.dtype) for name, array in self._arrays.items()]
-        found: list[tuple[str, tuple[int, ...], np.dtype]] = []
-
-        def collect(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset):
-                found.append((name, item.shape or (), item.dtype))
-
-        with read_errors(self.path, "HDF5"):
-            self.file.visititems(collect)
-        return found
-
-    def names(self) -> list[str]:
-        """The names of all arrays."""
-        return [name for name, _, _ in self.contents()]
-
-    def image_names(self, group: str, least: int) -> list[str]:
-        """The names of the arrays of numbers in a group (empty: anywhere), two axes not below `least`.
+    def names(self, group: str = "") -> list[str]:
+        """The names of all arrays, or of those in a group, with those of their groups; no array is opened.
 
         Empty if the group is none.
         """
+        if self.file is None:
+            return list(self._arrays)
         names: list[str] = []
 
-        def collect(name: str, item: Any) -> None:
-            if isinstance(item, h5py.Dataset) and _may_be_images(item.shape, item.dtype, least):
-                names.append(posixpath.join(group, name))
+        def collect(name: bytes, about: Any) -> None:
+            if about.type == h5py.h5o.TYPE_DATASET:
+                names.append(posixpath.join(group, name.decode("utf-8", "surrogateescape")))
 
-        if self.file is None:
-            return [name for name, array in self._arrays.items() if _may_be_images(array.shape, array.dtype, least)]
         with read_errors(self.path, "HDF5"):
             start = self.file.get(group or "/")
             if isinstance(start, h5py.Group):
-                start.visititems(collect)
+                h5py.h5o.visit(start.id, collect, info=True)
         return names
+
+    def shape(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
+        """The shape, empty for a single number, and the type of an array."""
+        with read_errors(self.path, "HDF5"):
+            array = self._arrays[name] if self.file is None else self.file[name]
+            return array.shape or (), array.dtype
 
     def array(self, dataset: str) -> StoredArray:
         """An array by its name (`chosen`).
@@ -170,11 +158,6 @@ class _Group:
     attributes: dict[str, Any]
     names: frozenset[str]
     """Of what is in it."""
-
-
-def _may_be_images(shape: tuple[int, ...] | None, dtype: np.dtype, least: int) -> bool:
-    """Whether an array has numbers and two long axes; bands may be the last."""
-    return shape is not None and dtype.kind in "iuf" and sum(side >= least for side in shape) > 1
 
 
 def _known(attributes: h5py.AttributeManager, names: Iterable[str] | None = None) -> dict[str, Any]:

@@ -73,11 +73,12 @@ def _contents(path: Path, file_format: str) -> Iterator[str]:
             yield f"unit {unit.label}: {unit.role.kind}{band}, {shape} pixels"
     elif file_format not in pictures.FORMATS:
         with ArrayFile(path, file_format) as file:
-            arrays = list(file.contents())
-        for name, sides, dtype in arrays[:MAX_SHOWN]:
+            names = file.names()
+            shapes = [file.shape(name) for name in names[:MAX_SHOWN]]
+        for name, (sides, dtype) in zip(names, shapes, strict=False):
             yield f"array{f' {name}' if name else ''}: {' x '.join(map(str, sides)) or 'one number'}, {dtype}"
-        if len(arrays) > MAX_SHOWN:
-            yield f"and {len(arrays) - MAX_SHOWN} more arrays"
+        if len(names) > MAX_SHOWN:
+            yield f"and {len(names) - MAX_SHOWN} more arrays"
 
 
 def _groups(chosen: Reference, file_format: str, reading: Reading) -> Iterator[str]:

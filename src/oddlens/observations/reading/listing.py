@@ -93,27 +93,28 @@ def _units(chosen: Reference, reading: Reading) -> Iterator[ListedImages]:
 def _arrays(chosen: Reference, file_format: str, reading: Reading, band: str) -> Iterator[ListedImages]:
     """The array of an NPY, NPZ or HDF5 file, or the arrays in the groups of an HDF5 file."""
     with ArrayFile(chosen.path, file_format) as file:
-        names = _names(file.hdf5, chosen.unit) if file_format == "HDF5" else []
-        usual = any(name in USUAL_DATASETS for name in names)
-        if names and (chosen.unit or (len(names) > 1 and not usual)):
-            yield from _in_groups(file.hdf5, names, chosen, reading, band)
-        else:
-            stored = file.array(chosen.unit or reading.dataset)
-            yield _listed(stored, chosen, reading)
+        names = file.hdf5.names(chosen.unit) if file_format == "HDF5" else []
+        several = len(names) > 1 and not any(name in USUAL_DATASETS for name in names)
+        found = False
+        if names and (chosen.unit or several):
+            for candidates in _by_name(names):
+                for listed in _in_groups(file.hdf5, candidates, chosen, reading, band):
+                    found = True
+                    yield listed
+                if found:
+                    return
+        if not band:
+            yield _listed(file.array(chosen.unit or reading.dataset), chosen, reading)
 
 
-def _names(file: Hdf5File, group: str) -> list[str]:
-    """The data sets of a group, or of a file, that may be images by their names, shapes and types, in order.
+def _by_name(names: list[str]) -> tuple[list[str], list[str]]:
+    """The data sets that may be images by their names, and those that may be if these are none.
 
-    Those whose names say that they are not observed count only if there are no others: exposures are images in some
-    files, and times in most.
+    The latter have names of what is not observed: exposures are images in some files, and times in most.
     """
-    found: dict[bool, list[str]] = {False: [], True: []}
-    for name in file.image_names(group, MIN_SIDE_PIXELS):
-        kind = role_of(posixpath.basename(name)).kind
-        if not any(kind in roles for roles in ROLES.values()):
-            found[kind == OTHER].append(name)
-    return found[False] or found[True]
+    kinds = {name: role_of(posixpath.basename(name)).kind for name in names}
+    others = [name for name in names if not any(kinds[name] in roles for roles in ROLES.values())]
+    return [name for name in others if kinds[name] != OTHER], [name for name in others if kinds[name] == OTHER]
 
 
 def _in_groups(
@@ -121,14 +122,21 @@ def _in_groups(
 ) -> Iterator[ListedImages]:
     """The images of data sets in groups. An object is a group, named as briefly as all groups differ."""
     groups = {posixpath.dirname(name) for name in names}
-    common = posixpath.commonpath([f"/{group}" for group in groups])
+    common = posixpath.commonpath([f"/{group}" for group in groups]) if groups else "/"
     for name in names:
         own_band = _band(posixpath.basename(name))
         if band and own_band != band:
             continue
-        group = posixpath.relpath(f"/{posixpath.dirname(name)}", common)
-        listed = _listed(file.array(name), replace(chosen, unit=name), reading)
-        yield replace(listed, object="" if group == "." else group, band=own_band)
+        stored = file.array(name)
+        if _may_be_images(stored):
+            group = posixpath.relpath(f"/{posixpath.dirname(name)}", common)
+            listed = _listed(stored, replace(chosen, unit=name), reading)
+            yield replace(listed, object="" if group == "." else group, band=own_band)
+
+
+def _may_be_images(stored: StoredArray) -> bool:
+    """Whether an array has numbers and two long axes; bands may be the last."""
+    return stored.values.dtype.kind in "iuf" and sum(side >= MIN_SIDE_PIXELS for side in stored.values.shape) > 1
 
 
 def _listed(stored: StoredArray, reference: Reference, reading: Reading) -> ListedImages:

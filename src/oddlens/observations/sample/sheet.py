@@ -126,7 +126,7 @@ def _with_numbers(path: Path, table: pd.DataFrame, mistakes: Mistakes) -> pd.Dat
     """The table with columns of numbers as numbers, NaN where empty; empty cells of text as ''."""
     for column in table.columns.difference(["line"]):
         text = table[column].fillna("").astype(str)
-        numbers = pd.to_numeric(text.where(text != "", np.nan), errors="coerce")
+        numbers = text.map(_number)
         wrong = text[((text != "") & numbers.isna()) | np.isinf(numbers)]
         must = column in KNOWN and column not in TEXT
         if must:
@@ -138,3 +138,11 @@ def _with_numbers(path: Path, table: pd.DataFrame, mistakes: Mistakes) -> pd.Dat
         table[column] = text if is_text else numbers
     mistakes.raise_all()
     return table
+
+
+def _number(text: str) -> float:
+    """A number with all its digits; NaN if the text is none, or empty."""
+    try:
+        return np.nan if "_" in text else float(text)
+    except ValueError:
+        return np.nan

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from matplotlib.axes import Axes
 
+from oddlens.files.names import printable
 from oddlens.results.figures.style import IMAGE_CMAP
 
 STRETCH_KNEE = 0.1
@@ -41,8 +42,8 @@ def remove_ticks(axis: Axes) -> None:
 
 
 def short(name: str) -> str:
-    """A name of an object or file as a label: the end of a path, cut in the middle if it is long."""
-    name = "".join(character if character.isprintable() else "?" for character in name).rstrip("/").rpartition("/")[2]
+    """A name of an object, which may be a path, as a label: printable, and cut in the middle if it is long."""
+    name = printable(name)
     half = MAX_LABEL // 2
     return name if len(name) <= MAX_LABEL else f"{name[: half - 1]}…{name[-half:]}"
 

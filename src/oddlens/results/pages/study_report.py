@@ -1,6 +1,6 @@
 """The facts of the report of a study."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -17,7 +17,8 @@ from oddlens.results.pages.regression import regression_section
 from oddlens.results.pages.selection import rank_agreement, selected_candidates
 from oddlens.results.tables.columns import UNCONTAMINATED
 from oddlens.results.tables.findings import flagged_counts
-from oddlens.results.tables.selection import ranking_without_labels
+from oddlens.results.tables.ranking import VOTING
+from oddlens.results.tables.selection import PSEUDO_AUC
 
 
 def study_report_facts(
@@ -69,7 +70,7 @@ def study_report_facts(
         "simulated": [name for name in study["datasets"] if name not in of_files],
         **_best_row_facts(tables, best),
         **_image_facts(tables, datasets),
-        **_own_image_facts(tables, of_files),
+        **_own_image_facts(tables, of_files, rows),
     }
 
 
@@ -101,20 +102,25 @@ def _image_facts(tables: Mapping[str, pd.DataFrame], datasets: list[str]) -> dic
     }
 
 
-def _own_image_facts(tables: Mapping[str, pd.DataFrame], own: list[str]) -> dict[str, Any]:
+def _own_image_facts(tables: Mapping[str, pd.DataFrame], own: list[str], rows: Mapping[str, Mapping]) -> dict[str, Any]:
     """Facts about the data sets of the user's own images."""
     if not own:
-        return {"ranked": {}, "agreement": {}, "leaks": {}, "correlations": {}, "rank_of_pseudo": {}}
+        return {"ranked": {}, "agreement": {}, "leaks": {}, "correlations": {}, "pseudo_anomalies": {}}
     agreement = tables["agreement"]
     return {
         "ranked": by_dataset(own, tables["ranking"], own_images.most_anomalous),
         "agreement": by_dataset(own, agreement, own_images.agreement),
         "leaks": leaks_section(tables["leaks"]),
-        "rank_of_pseudo": {name: _best_without_labels(tables["selection"], name) for name in own},
+        "pseudo_anomalies": {name: _best_without_labels(tables["selection"], name, rows) for name in own},
         "correlations": own_images.correlation_range(agreement[agreement["dataset"] == name] for name in own),
     }
 
 
-def _best_without_labels(selection: pd.DataFrame, dataset: str) -> str | None:
-    """The row with the highest AUC of pseudo-anomalies on a data set."""
-    return next(iter(ranking_without_labels(selection[selection["dataset"] == dataset])), None)
+def _best_without_labels(
+    selection: pd.DataFrame, dataset: str, rows: Mapping[str, Mapping]
+) -> dict[Hashable, Any] | None:
+    """The line of the detector or reference with the highest AUC of pseudo-anomalies on a data set."""
+    voting = selection["detector"].map(lambda row: rows[row]["role"] in VOTING).astype(bool)
+    own = selection[(selection["dataset"] == dataset) & voting & selection["contaminant"].isin(UNCONTAMINATED)]
+    own = own.sort_values(PSEUDO_AUC[0], ascending=False, kind="stable")
+    return own.iloc[0].to_dict() if len(own) else None

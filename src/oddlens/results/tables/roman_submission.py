@@ -93,7 +93,7 @@ def read_probabilities(path: Path, column: str = PROBABILITY, band: str = "") ->
     """
     table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
     if column not in table:
-        raise ValueError(f"{path} has no column '{column}': choose --column. {nearest(column, list(table))}")
+        raise ValueError(f"{path} has no column '{column}': choose --column. {nearest(column, list(map(str, table)))}")
     names = [name for name in table if name == ID or table[name].str.contains(SYSTEM).all()]
     if not names:
         raise ValueError(f"{path} has no column ID, and none in which each line has strong_lens_ and a number")
