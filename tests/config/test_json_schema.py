@@ -106,7 +106,7 @@ def test_whatever_a_file_may_say_is_valid(text):
 
 def test_all_keys_can_be_completed():
     defined = COMMITTED["$defs"]
-    assert list(COMMITTED["properties"]) == list(Study.model_fields)
+    assert list(COMMITTED["properties"]) == [key for key in Study.model_fields if key != "external"]
     assert {*Dataset.model_fields, "preset"} == set(defined["Dataset"]["properties"])
     row = set(defined["DetectorRow"]["properties"])
     assert {"detector", "training", "labels", "like", "ablates", "sweep", "trials", "contaminated", "input"} < row
@@ -114,6 +114,12 @@ def test_all_keys_can_be_completed():
     assert defined["DetectorRow"]["properties"]["detector"]["enum"] == detectors()
     assert defined["Dataset"]["properties"]["preset"]["anyOf"][0]["enum"] == preset_names()
     assert set(defined["Prior"]["properties"]) == set(PARAMETERS) - {"fixed"}
+
+
+def test_a_row_of_outside_scores_is_valid():
+    assert errors(COMMITTED, "detectors: {theirs: {scores: a.csv, higher_is: more_normal, datasets: [model_a]}}") == []
+    assert errors(COMMITTED, "detectors: {theirs: {scores: a.csv, higher_is: odd}}")
+    assert errors(COMMITTED, "detectors: {theirs: {scores: a.csv, training: {epochs: 1}}}")
 
 
 def test_keys_are_described():

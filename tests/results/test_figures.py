@@ -10,8 +10,9 @@ from oddlens.results.figures.contamination import contamination_curves
 from oddlens.results.figures.losses import loss_curves
 from oddlens.results.figures.noise import noise_curves
 from oddlens.results.figures.population import population_curves
-from oddlens.results.figures.ranks import critical_differences
+from oddlens.results.figures.ranks import COLOURS, critical_differences
 from oddlens.results.tables.auc import ranking
+from oddlens.results.tables.ranks import RANKED
 from oddlens.stages.figures import best_of_families, draw_figures
 
 DIVERGED = {"dcae": ["cdm-0.2/1"], "random": ["none-0/1", "none-0/2"]}
@@ -60,6 +61,10 @@ def test_every_row_has_a_line_style_and_detectors_of_a_family_differ():
 
 def test_the_best_of_each_family_is_shown(tables):
     assert best_of_families(ranking(pd.read_csv(tables["summary"])), made_up.entries()) == ["good", "dcae"]
+
+
+def test_every_ranked_role_has_a_colour():
+    assert set(RANKED) == set(COLOURS)
 
 
 def test_ranks_without_a_significant_difference_are_joined():

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from oddlens.results.figures.style import message_figure, plt
 from oddlens.results.tables.thresholds import SIGNIFICANCE_LEVEL
 
-COLOURS = {"detector": "tab:blue", "reference": "tab:orange", "control": "0.5"}
+COLOURS = {"detector": "tab:blue", "external": "tab:green", "reference": "tab:orange", "control": "0.5"}
 
 
 def critical_differences(ranks: pd.DataFrame, wilcoxon: pd.DataFrame) -> Figure:
