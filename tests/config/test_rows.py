@@ -50,7 +50,7 @@ def test_rows_with_an_unknown_or_circular_base_are_refused(config, rows, words):
 def test_only_chooses_rows_by_name_and_pattern(config):
     chosen = parse_study(config | {"only": ["dcae", "dcae_plain_error"]})
     assert list(chosen.detectors) == ["dcae", "dcae_plain_error"]
-    assert "labelled-0.5" not in training_sets(chosen)
+    assert "labelled-0.5" not in training_sets(chosen, chosen.datasets["model_a"].pools)
     assert set(parse_study(config | {"only": ["dcae*"]}).detectors) == {
         r for r in config["detectors"] if r.startswith("dcae")
     }
