@@ -1,27 +1,8 @@
-from oddlens.config.injection import injected_class, injected_masses
-
 INJECTED = [name for name, dataset in STUDY.datasets.items() if dataset.inject]
 COMPLETENESS_TABLES = {
     "completeness": "completeness by injected masses",
     "completeness_masses": "masses at half completeness",
 }
-
-
-def injected_shards(wildcards):
-    """The shards of the first test images that may get masses."""
-    pools = POOLS[wildcards.dataset]
-    cls = injected_class(pools)
-    count = -(-STUDY.datasets[wildcards.dataset].inject.images // pools.per_shard)
-    return [
-        results(f"shards/{wildcards.dataset}/test/{cls}/{shard:03d}.h5")
-        for shard in pools.shards("test", cls)[:count]
-    ]
-
-
-def assumed_simulation(dataset):
-    """The simulation of a data set, or what is assumed of a user's own images, if anything is."""
-    settings = STUDY.datasets[dataset]
-    return settings.simulation if dataset in SAMPLES else settings
 
 
 for dataset in INJECTED:

@@ -1,21 +1,6 @@
 LEAK_TABLES = {"leaks": "leaks"} if SAMPLES else {}
 
 
-def strict_leaks(dataset):
-    """The leaks of a data set that may have none, before anything is trained on it."""
-    strict = dataset in SAMPLES and STUDY.of_files[dataset].files.strict
-    return [results(f"leaks/{dataset}.csv")] if strict else []
-
-
-def leaks_memory(wildcards, attempt):
-    """Memory in MB: two shards, and the block means of all images."""
-    counts = POOLS[wildcards.dataset].counts.values()
-    images = sum(sum(of_pool.values()) for of_pool in counts)
-    return simulation_memory(wildcards, attempt) + doubled(
-        500 + 0.004 * images, attempt
-    )
-
-
 # Leaks of a data set of the user's own images: duplicates across pools, and what tells its classes apart.
 rule leaks:
     input:

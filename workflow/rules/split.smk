@@ -1,9 +1,3 @@
-def training_shards_with_gaps(dataset):
-    """The shards of training images in which some may be left out, because they could not be read."""
-    skips = dataset in SAMPLES and STUDY.of_files[dataset].files.bad == "skip"
-    return shards(dataset, "train", "contaminant") if skips else []
-
-
 # The images of each training set of one replica.
 rule split:
     input:
