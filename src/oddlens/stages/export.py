@@ -25,6 +25,8 @@ GOOD = "good"
 """The name of the normal class in these libraries."""
 METADATA = "metadata.csv"
 """The table of all images of a folder. Hugging Face's `imagefolder` and paltas call it so."""
+QUANTISATION = 1 / 12
+"""The variance of rounding to whole numbers."""
 WHITE_PERCENTILE = 99.9
 """White is this percentile of the maxima of the training images."""
 
@@ -95,6 +97,15 @@ def metadata(shard: Shard, paths: Sequence[str]) -> pd.DataFrame:
     )
 
 
+def in_greys(table: pd.DataFrame, scale: Greys) -> pd.DataFrame:
+    """The metadata with the noise of a camera whose unit is a grey level, which adds that of the steps themselves."""
+    gain, background = table["noise_gain"], table["noise_background"]
+    return table.assign(
+        noise_gain=gain / scale.step,
+        noise_background=(gain * scale.black + background) / scale.step**2 + QUANTISATION,
+    )
+
+
 def _export_shard(shard: Shard, folder: Path, scale: Greys, smooth: str) -> dict[str, pd.DataFrame]:
     """Write the images of a shard. Returns their metadata by kind of file."""
     pool, cls, camera = shard.attributes["pool"], shard.attributes["class"], _camera(shard)
@@ -109,7 +120,10 @@ def _export_shard(shard: Shard, folder: Path, scale: Greys, smooth: str) -> dict
     for k, grey in enumerate(scale.of(shard.images)):
         Image.fromarray(grey).save(folder / "png" / paths["png"][k])
         fits_files.write(folder / "fits" / paths["fits"][k], observation(shard, k, camera, psfs[k % len(psfs)]))
-    return {kind: metadata(shard, of_kind) for kind, of_kind in paths.items()}
+    return {
+        "png": in_greys(metadata(shard, paths["png"]), scale),
+        "fits": metadata(shard, paths["fits"]),
+    }
 
 
 @contextmanager
