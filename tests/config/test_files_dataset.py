@@ -53,6 +53,14 @@ def test_mistakes_of_the_section_are_named(own, files, words):
     assert all(word in str(refusal.value) for word in words), str(refusal.value)
 
 
+def test_files_laid_over_a_simulated_data_set_say_what_is_in_the_way(config):
+    config["datasets"]["model_a"]["files"] = {"folder": "images", "pixels": 32}
+    with pytest.raises(ConfigError, match=r"datasets\.model_a: it has files, and preset, images.*null"):
+        parse_study(config)
+    config["datasets"]["model_a"] |= {"preset": None, "images": None}
+    assert list(parse_study(config).of_files) == ["model_a"]
+
+
 @pytest.mark.parametrize("section", [{"regression": {"resnet": {}}}, {"real": {"lenses": "lenses.csv"}}])
 def test_sections_that_need_a_simulation_are_refused_without_one(own, section):
     with pytest.raises(ConfigError, match=f"{next(iter(section))}: needs a data set that is simulated"):

@@ -136,7 +136,7 @@ def _resolved(config: dict[str, Any], sections: dict[str, Any]) -> Study:
     with errors.collecting():
         rows = resolved_rows(sections["detectors"], config.get("only"), config.get("seed"), training)
         external = {name: rows.pop(name) for name in list(rows) if is_external(rows[name])}
-        if "external" in config:
+        if config.get("external"):
             raise ConfigError("external: rows of outside scores are among detectors: detectors: {<row>: {scores: ...}}")
         if external and not rows:
             raise ConfigError("detectors: all rows have outside scores: add one that is trained here, such as random")
@@ -164,6 +164,12 @@ def _with_presets(section: dict[str, Any], where: str) -> dict[str, Any]:
     """A data set, or the `simulation` of one with files, laid over the presets that it names."""
     if not _has_files(section):
         return with_presets(section, where)
+    section = {key: value for key, value in section.items() if value is not None}
+    if others := [key for key in ("preset", *Dataset.model_fields) if key in section and key != "inject"]:
+        raise ConfigError(
+            f"{where}: it has files, and {', '.join(others)} of a simulated data set: set these to null, put what lens "
+            "fits assume under `simulation`, or use another name"
+        )
     simulation = section.get("simulation")
     if simulation is None:
         return section
