@@ -1,6 +1,7 @@
 """The command `oddlens`: help, errors and exit statuses of all subcommands."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -25,7 +26,7 @@ def test_each_command_has_an_example_that_its_parser_takes(command, oddlens_comm
 def test_help_names_all_commands(oddlens_command):
     end = oddlens_command("--help")
     assert end.status == 0
-    assert all(f"  {command} " in end.out for command in COMMANDS)
+    assert all(re.search(rf"^    {command}\s", end.out, re.MULTILINE) for command in COMMANDS)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["score", "--help"], ["real", "--help"], ["--version"]])

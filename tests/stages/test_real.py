@@ -90,7 +90,7 @@ def test_a_hint_is_printed_once_and_names_what_is_possible(tmp_path, study, real
     assert end.err.count("--pixel-scale") == 1
     assert real(lens, "--study", both, "--pixel-scale", SCALE)[0].status == 0
     with h5py.File(tmp_path / "a.h5", "w") as file:
-        file["stamp"] = np.zeros((9, 9))
+        file["stamp"] = file["other"] = np.zeros((9, 9))
     end, _ = real(tmp_path / "a.h5", "--study", study)
     assert "path#NAME" in end.err
     assert "--dataset" not in end.err

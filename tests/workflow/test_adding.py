@@ -13,7 +13,8 @@ def test_what_the_docs_add_keeps_the_contracts(tmp_path):
     """In a copy of the project, with the contract tests that the page names."""
     folder = fresh_copy(tmp_path / "project")
     assert [path.name for path in add_files_of_the_docs(folder)] == ["bottleneck.py", "lump.py", "lump.yaml"]
-    for name in ("conftest.py", "slow.txt", "detectors/test_detectors.py", "lensing/test_substructure_contract.py"):
+    tests = ["conftest.py", "slow.txt", "support/broken_rings.py"]
+    for name in (*tests, "detectors/test_detectors.py", "lensing/test_substructure_contract.py"):
         target = folder / "tests" / name
         target.parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / "tests" / name, target)

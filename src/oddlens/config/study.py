@@ -49,8 +49,6 @@ class Study(Section):
     training: Training
     detectors: Annotated[dict[Name, DetectorRow], Field(min_length=1)]
     """The rows of the comparison."""
-    external: Annotated[dict[Name, ExternalRow], Field(default_factory=dict)]
-    """The rows of outside scores. In a config they are among `detectors`."""
     only: list[str] | None = None
     """The rows of `detectors` that are compared, by name or pattern. The default is all."""
     regression: Annotated[dict[Name, Regression], Field(default_factory=dict)]
@@ -63,6 +61,8 @@ class Study(Section):
     """For each data set, the most anomalous images that are fitted again."""
     publish: Annotated[dict[str, list[str]], Field(default_factory=dict)]
     """For each data set, the rows whose first models are published in `pretrained/`."""
+    external: Annotated[dict[Name, ExternalRow], Field(default_factory=dict)]
+    """The rows of outside scores. In a config they are among `detectors`."""
 
     @model_validator(mode="after")
     def _sections_fit_together(self) -> "Study":

@@ -124,8 +124,10 @@ class Outlier(Detector):
 
 def _algorithm(name: str, seed: int) -> Any:
     """An algorithm that is not fitted yet, with a seed if it is random. The import loads half of scikit-learn."""
+    import pyod  # for all to see which package the detector needs
+
     kind, arguments = ALGORITHMS[name]
-    algorithm = getattr(importlib.import_module(f"pyod.models.{name}"), kind)
+    algorithm = getattr(importlib.import_module(f"{pyod.__name__}.models.{name}"), kind)
     if "random_state" in inspect.signature(algorithm).parameters:
         arguments = {**arguments, "random_state": seed}
     return algorithm(**arguments)
