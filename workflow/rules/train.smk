@@ -72,7 +72,10 @@ use rule train as train_clean with:
         detector=any_of(TRAINED_CLEAN),
 
 
-use rule train_clean as train_as_given with:
+use rule train as train_as_given with:
+    output:
+        models=update([model(CLEAN_SET)]),
+        losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),
     wildcard_constraints:
         dataset=any_of(AS_GIVEN),
         detector=any_of(set(OWN_MODELS) - TRAINED_ON_LABELS),

@@ -124,7 +124,7 @@ class Outlier(Detector):
 
 def _algorithm(name: str, seed: int) -> Any:
     """An algorithm that is not fitted yet, with a seed if it is random. The import loads half of scikit-learn."""
-    import pyod  # for all to see which package the detector needs
+    import pyod  # its modules are imported by name below
 
     kind, arguments = ALGORITHMS[name]
     algorithm = getattr(importlib.import_module(f"{pyod.__name__}.models.{name}"), kind)
