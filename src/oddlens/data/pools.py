@@ -58,9 +58,3 @@ class Pools:
     def as_given(self) -> bool:
         """Whether these are the user's own images without known anomalies: all are one training set."""
         return self.settings == "files" and not self.contaminants
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether the test pool has images that are known to be normal, and others that are known to be anomalous."""
-        tested = self.classes("test")
-        return self.smooth in tested and bool({*tested} & {*self.anomalies})

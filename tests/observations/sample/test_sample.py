@@ -50,7 +50,7 @@ def test_the_folders_of_mvtec_are_roles_and_labels(mvtec):
         "validation": {"smooth": 4},
         "test": {"smooth": 3, "cdm": 2},
     }
-    assert sample.pools.has_labels
+    assert sample.pools.anomalies == ["cdm"]
 
 
 def test_folders_are_labels_and_images_are_divided(tmp_path):
@@ -77,7 +77,6 @@ def test_a_flat_folder_has_no_labels(tmp_path):
     pools = in_folder(tmp_path).pools
     assert pools.classes("train") == pools.classes("validation") == ["smooth"]
     assert pools.classes("test") == [UNLABELLED]
-    assert not pools.has_labels
     assert pools.anomalies == []
 
 

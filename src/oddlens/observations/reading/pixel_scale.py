@@ -76,8 +76,7 @@ def pixel_scale(
     if override is not None:
         return override
     try:
-        stated = _header_scales(header, primary) if cards is None else list(_card_scales(*cards))
-        scales = stated + _info_scales(path.with_name("info.json"))
+        scales = stated_scales(path, header, primary, cards)
         sizes = [scale.arcsec for scale in scales]
         if len(sizes) > 1 and max(sizes) > (1 + SCALE_TOLERANCE) * min(sizes):
             values = ", ".join(f"{scale.source} {scale.arcsec:.4g} arcsec" for scale in scales)
@@ -92,7 +91,9 @@ def pixel_scale(
     return sizes[0] if sizes else None
 
 
-def stated_scales(path: Path, header: fits.Header, primary: fits.Header | None = None) -> list[StatedScale]:
+def stated_scales(
+    path: Path, header: fits.Header, primary: fits.Header | None = None, cards: tuple[bytes, bytes] | None = None
+) -> list[StatedScale]:
     """All scales that header and info.json state, those of the WCS first; for the arguments see `pixel_scale`.
 
     A keyword whose value agrees with the others only in another unit is named with that unit: `PIXSCALE (mas)`.
@@ -100,7 +101,8 @@ def stated_scales(path: Path, header: fits.Header, primary: fits.Header | None =
     Raises:
         ValueError: if one of them cannot be read. Whether they agree and are usual is not checked.
     """
-    return _header_scales(header, primary) + _info_scales(path.with_name("info.json"))
+    stated = _header_scales(header, primary) if cards is None else list(_card_scales(*cards))
+    return stated + _info_scales(path.with_name("info.json"))
 
 
 def scale_cards(header: bytes) -> bytes:

@@ -13,12 +13,10 @@ from oddlens.config.files_dataset import Files
 from oddlens.observations.reading import bulk
 from oddlens.observations.reading.bulk import BulkImage
 from oddlens.observations.reading.image_stacks import Reading
+from oddlens.observations.reading.pixel_scale import SCALE_TOLERANCE
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.sample.columns import COMPANIONS
 from oddlens.observations.sample.fitting import fitted, normalised
-
-SCALE_TOLERANCE = 0.01
-"""A stated pixel scale may differ from that of a file by this fraction."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def read_images(table: pd.DataFrame, files: Files, *, neighbours: bool) -> Itera
     Args:
         neighbours: whether files next to an image belong to it, as in folders without a sheet.
     """
-    references: list[str | Path | Reference] = [with_part(file, files) for file in table["file"]]
+    references: list[str | Path | Reference] = [_with_part(file, files) for file in table["file"]]
     companions = ({kind: Path(row[k]) for k, kind in enumerate(COMPANIONS) if row[k]} for row in _cells(table))
     readings = [
         Reading(channel=files.channel, companions=named, neighbours=neighbours, pictures=True) for named in companions
@@ -58,7 +56,7 @@ def read_images(table: pd.DataFrame, files: Files, *, neighbours: bool) -> Itera
             yield SampleImage(file, problem=" ".join(str(error).split()))
 
 
-def with_part(file: str, files: Files) -> Reference:
+def _with_part(file: str, files: Files) -> Reference:
     """A reference to an image, in the part of its file that the config names unless its own row names one."""
     reference = Reference.parse(file)
     return replace(reference, unit=reference.unit or files.part or "")

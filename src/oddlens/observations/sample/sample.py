@@ -17,6 +17,7 @@ from oddlens.config.files_dataset import Files
 from oddlens.data.pools import POOLS, UNLABELLED, Pools
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations.reading.image_stacks import Reading
+from oddlens.observations.reading.pixel_scale import SCALE_TOLERANCE
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.sample import folder, roles, sheet
 from oddlens.observations.sample.columns import COMPANIONS
@@ -26,8 +27,6 @@ from oddlens.schema.config_errors import nearest
 ENOUGH = {"train": 100, "validation": 100, "test": 10}
 """With fewer images of a class the numbers of a study say little, which is reported."""
 MIN_VALIDATION, MIN_TEST = 2, 2
-SCALE_TOLERANCE = 0.01
-"""Pixel scales of one sample may differ by this fraction."""
 
 
 @dataclass(frozen=True)
