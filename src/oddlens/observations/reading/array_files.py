@@ -144,7 +144,7 @@ def _npy(path: Path) -> np.ndarray:
     with read_errors(path, "NPY"), path.open("rb") as file:
         shape, fortran, dtype = _header(file)
         offset = file.tell()
-    _check_header(str(path), f"np.load({str(path)!r}, allow_pickle=True)", shape, dtype)
+    _check_header(path, "", shape, dtype)
     with read_errors(path, "NPY"):
         if not math.prod(shape) or not shape:
             return np.load(path, allow_pickle=False)
@@ -167,7 +167,7 @@ def _npz(path: Path, dataset: str) -> StoredArray:
     members = _members(path)
     headers = {name: header for name, (header, _) in members.items()}
     name = chosen(path, dataset, [name for name, (shape, _) in headers.items() if shape])
-    _check_header(f"{path}#{name}", f"np.load({str(path)!r}, allow_pickle=True)[{name!r}]", *headers[name])
+    _check_header(path, name, *headers[name])
     check_size(f"{path}#{name}", *headers[name])
     if math.prod(headers[name][0]) * headers[name][1].itemsize > members[name][1]:
         raise ValueError(f"{path}#{name} is damaged: its header promises more pixels than it has")
@@ -184,19 +184,20 @@ def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     return np.lib.format.read_array_header_2_0(file)
 
 
-def _check_header(where: str, loading: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Raise a ValueError if an array holds Python objects.
+def _check_header(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raise a ValueError if an array holds Python objects. The message shows how to convert a file that is trusted.
 
     Args:
-        loading: the expression that would unpickle it.
+        name: of the array in an NPZ file; empty for an NPY file.
     """
     if not dtype.hasobject:
         return
+    where, of_name = (f"{path}#{name}", f"[{name!r}]") if name else (str(path), "")
     images = "np.stack(a)" if len(shape) == 1 else 'a.astype("float32")'
     remedy = f'np.save("numbers.npy", {images})'
     if shape == (2,):
         remedy = f'np.save("image.npy", a[0]) if it is [image, mass], as axion files of DeepLenseSim are, else {remedy}'
     raise ValueError(
         f"{where} holds Python objects, a pickle, which can run code and is never read: save numbers. If you trust "
-        f"the file: a = {loading}; {remedy}"
+        f"the file: a = np.load({str(path)!r}, allow_pickle=True){of_name}; {remedy}"
     )
