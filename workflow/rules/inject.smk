@@ -28,7 +28,7 @@ rule inject:
     wildcard_constraints:
         dataset=any_of(INJECTED),
     conda:
-        "../../envs/simulate.yaml"
+        "../../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=simulation_memory,
@@ -38,6 +38,8 @@ rule inject:
             STUDY.datasets[wildcards.dataset].inject,
             assumed_simulation(wildcards.dataset),
         ),
+        model=lambda wildcards: STUDY.datasets[wildcards.dataset].inject.model,
+        simulation=lambda wildcards: smooth_simulation(wildcards.dataset),
         images=lambda wildcards: STUDY.datasets[wildcards.dataset].inject.images,
         seed=STUDY.seed,
         source=fingerprint("oddlens.stages.inject"),
