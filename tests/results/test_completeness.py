@@ -114,7 +114,7 @@ def test_tables_figure_and_section_are_written(tmp_path, converged):
     section = completeness_section(outputs)
     assert outputs["figure"].stat().st_size > 1000
     if converged:
-        assert section["images"] == {"d": (50, 3)}
+        assert section["images"] == {"d": {"images": 50, "ring_models": 2, "left_out": 3}}
         page = section["tables"]["d"]
         assert "no mass" in page
         assert "1e+10 M☉" in page

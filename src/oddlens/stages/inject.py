@@ -78,9 +78,8 @@ def inject(
         dataset: determines the positions, with the seed, the pool, the class and the index of an image.
         seed: the master seed.
     """
-    areas = np.concatenate([[0.0], masses.areas])
-    found: list[dict[str, np.ndarray]] = []
-    left_out: list[int] = []
+    areas, left_out = np.concatenate([[0.0], masses.areas]), []
+    changed: list[dict[str, np.ndarray]] = []
     progress, about = Progress(images), {"pool": "", "class": ""}
     with threadpool_limits(1):
         models = SmoothModels(model, simulation, seed)
@@ -89,23 +88,23 @@ def inject(
             index = int(shard.arrays["index"][k])
             random = stream(seed, "inject", dataset, about["pool"], about["class"], index)
             try:
-                injected = _injected(observation(shard, k), models, areas, masses.truncation_arcsec, random)
+                found = _injected(observation(shard, k), models, areas, masses.truncation_arcsec, random)
                 lens = np.array(int(shard.arrays.get("truth/lens", shard.arrays["index"])[k]))
-                found.append({"index": np.array(index), "lens": lens} | injected)
+                changed.append({"index": np.array(index), "lens": lens} | found)
             except ValueError as error:
                 left_out.append(index)
                 say(f"{dataset} {about['pool']} {about['class']} {index} is left out: {error}")
             progress.advance(1)
             if progress.done % PROGRESS_IMAGES == 0:
                 say(f"{dataset}: {progress.done}/{progress.total} images, {progress}")
-    if not found:
+    if not changed:
         raise ValueError(f"{dataset}: no smooth model explains any of its first {len(left_out)} test images")
-    arrays = {name: np.stack([image[name] for image in found]) for name in found[0]}
+    arrays = {name: np.stack([image[name] for image in changed]) for name in changed[0]}
     for name in ("images", "significance"):
         arrays[name] = np.swapaxes(arrays[name], 0, 1)
     arrays |= {"mass_msun": np.array([0.0, *masses.masses_msun]), "area": areas, "left_out": np.array(left_out, int)}
-    kinds = ", ".join(f"{n} {kind.decode()}" for kind, n in zip(*np.unique(arrays["model/kind"], return_counts=True)))
-    say(f"{dataset}: {len(found)} images ({kinds}) with {len(areas) - 1} masses each, {len(left_out)} left out")
+    rings = np.count_nonzero(arrays["model/kind"] == b"ring")
+    say(f"{dataset}: {len(changed)} images ({rings} with ring models), {len(left_out)} left out")
     write_arrays(path, arrays, kind="injected", dataset=dataset, seed=seed, **about)
 
 
