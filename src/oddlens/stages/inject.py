@@ -99,13 +99,17 @@ def inject(
                 say(f"{dataset}: {progress.done}/{progress.total} images, {progress}")
     if not changed:
         raise ValueError(f"{dataset}: no smooth model explains any of its first {len(left_out)} test images")
-    arrays = {name: np.stack([image[name] for image in changed]) for name in changed[0]}
-    for name in ("images", "significance"):
-        arrays[name] = np.swapaxes(arrays[name], 0, 1)
-    arrays |= {"mass_msun": np.array([0.0, *masses.masses_msun]), "area": areas, "left_out": np.array(left_out, int)}
+    arrays = {"mass_msun": np.array([0.0, *masses.masses_msun]), "area": areas, "left_out": np.array(left_out, int)}
+    arrays |= _stacked(changed)
     rings = np.count_nonzero(arrays["model/kind"] == b"ring")
     say(f"{dataset}: {len(changed)} images ({rings} with ring models), {len(left_out)} left out")
     write_arrays(path, arrays, kind="injected", dataset=dataset, seed=seed, **about)
+
+
+def _stacked(images: Sequence[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Arrays of single images as arrays of all images, the masses first."""
+    arrays = {name: np.stack([image[name] for image in images]) for name in images[0]}
+    return arrays | {name: np.swapaxes(arrays[name], 0, 1) for name in ("images", "significance")}
 
 
 def _images(shard_paths: Sequence[str], dataset: str) -> Iterator[tuple[Shard, int]]:
