@@ -32,7 +32,7 @@ rule inject:
     threads: 1
     resources:
         mem_mb=simulation_memory,
-        runtime=short_runtime,
+        runtime=long_runtime,
     params:
         masses=lambda wildcards: injected_masses(
             STUDY.datasets[wildcards.dataset].inject,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from threadpoolctl import threadpool_limits
 
 from oddlens.data import shards
@@ -80,6 +81,7 @@ def inject(
     """
     areas, left_out = np.concatenate([[0.0], masses.areas]), []
     changed: list[dict[str, np.ndarray]] = []
+    torch.set_num_threads(1)
     progress, about = Progress(images), {"pool": "", "class": ""}
     with threadpool_limits(1):
         models = SmoothModels(model, simulation, seed)

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from scipy import ndimage
 
+from oddlens.detectors.evaluation.simulation_fit import SimulationFit
 from oddlens.lensing.injection import SmoothLens
 from oddlens.lensing.ring_model import fit_ring
 
@@ -72,11 +73,7 @@ class SmoothModels:
         self, model: Literal["auto", "lensfit", "ring"], simulation: Mapping[str, Any] | None, seed: int
     ) -> None:
         self.with_rings = model != "lensfit"
-        self.fit = None
-        if simulation is not None and model != "ring":
-            from oddlens.detectors.evaluation.simulation_fit import SimulationFit  # imports torch
-
-            self.fit = SimulationFit(simulation, seed)
+        self.fit = SimulationFit(simulation, seed) if simulation is not None and model != "ring" else None
 
     def __call__(self, observed: Observation) -> SmoothModel:
         """The smooth model of an image.
