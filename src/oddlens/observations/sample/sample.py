@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -159,7 +159,13 @@ def input_files(table: pd.DataFrame) -> list[str]:
     """The different files of some images and of what belongs to them."""
     named = [table[column] for column in ("file", *COMPANIONS)]
     references = dict.fromkeys(name for column in named for name in column if name)
-    return list(dict.fromkeys(str(Reference.parse(name).path) for name in references))
+    return list(dict.fromkeys(map(_file_of, references)))
+
+
+@cache
+def _file_of(reference: str) -> str:
+    """The file of a reference, which is looked for once: Snakemake asks for the files of each job several times."""
+    return str(Reference.parse(reference).path)
 
 
 def state(table: pd.DataFrame, files: Iterable[str]) -> str:

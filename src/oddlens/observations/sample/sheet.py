@@ -79,8 +79,8 @@ def _entries(path: Path, row: Row, columns: dict[str, str], mistakes: Mistakes) 
     values["role"] = _role(where, values.get("role", ""), mistakes)
     for kind in COMPANIONS:
         if written := values.get(kind, ""):
-            values[kind] = _existing(where, path.parent, kind, written, mistakes)
-    found = Reference.parse(_existing(where, path.parent, "file", values["file"], mistakes))
+            values[kind] = str(_existing(where, path.parent, kind, written, mistakes))
+    found = _existing(where, path.parent, "file", values["file"], mistakes)
     if found.stop is None:
         yield {"line": row.line, **values, "file": str(found)}
         return
@@ -108,33 +108,39 @@ def _role(where: str, written: str, mistakes: Mistakes) -> str:
     return role
 
 
-def _existing(where: str, folder: Path, kind: str, written: str, mistakes: Mistakes) -> str:
+def _existing(where: str, folder: Path, kind: str, written: str, mistakes: Mistakes) -> Reference:
     """A reference whose path counts from a folder, as one from the working directory."""
     if written.startswith(URLS):
         mistakes.add(f"{where}: {kind} {printable(written)} is an address: download it first")
-        return written
+        return Reference(Path(written))
     if not written:
         mistakes.add(f"{where}: '{kind}' is empty")
-        return ""
+        return Reference(Path())
     place = os.path.join(folder, written)
-    if not os.path.exists(Reference.parse(place).path):
+    if os.path.exists(place):
+        return Reference(Path(place))
+    found = Reference.parse(place)
+    if not os.path.exists(found.path):
         mistakes.add(f"{where}: there is no file {printable(written)} (relative to the sheet)")
-    return place
+    return found
 
 
 def _with_numbers(path: Path, table: pd.DataFrame, mistakes: Mistakes) -> pd.DataFrame:
     """The table with columns of numbers as numbers, NaN where empty; empty cells of text as ''."""
     for column in table.columns.difference(["line"]):
         text = table[column].fillna("").astype(str)
+        if column in TEXT:
+            table[column] = text
+            continue
         numbers = text.map(_number)
         wrong = text[((text != "") & numbers.isna()) | np.isinf(numbers)]
-        must = column in KNOWN and column not in TEXT
+        must = column in KNOWN
         if must:
             for k, value in wrong.items():
                 where = f"{path}, line {table['line'].iloc[k]}"
                 mistakes.add(f"{where}: {column} is '{printable(value)}': must be a number, with a decimal point")
         is_name = text.str.fullmatch(rf"[+-]?\d{{{EXACT_DIGITS + 1},}}").any() or numbers.isna().all()
-        is_text = column in TEXT or (not must and (len(wrong) > 0 or is_name))
+        is_text = not must and (len(wrong) > 0 or is_name)
         table[column] = text if is_text else numbers
     mistakes.raise_all()
     return table
