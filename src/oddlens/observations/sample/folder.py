@@ -19,9 +19,8 @@ from pathlib import Path
 import pandas as pd
 
 from oddlens.files.names import printable
-from oddlens.observations.reading import neighbours
+from oddlens.observations.reading import kept_lists, neighbours
 from oddlens.observations.reading.image_stacks import Reading
-from oddlens.observations.reading.listing import list_images
 from oddlens.observations.sample.columns import KNOWN, TEXT, role_of
 
 IMAGE_SUFFIXES = (*neighbours.SUFFIXES, ".npz", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
@@ -39,8 +38,11 @@ def sheet_in(folder: Path) -> Path | None:
     return next((folder / name for name in SHEETS if (folder / name).is_file()), None)
 
 
-def read_folder(folder: Path, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
+def read_folder(folder: Path, reading: Reading, lists: Path | None = None) -> tuple[pd.DataFrame, list[str]]:
     """The images of a folder or a file, with the columns of a sheet; `line` is their number, by their names.
+
+    Args:
+        lists: a folder in which the lists of images of large files are kept.
 
     Raises:
         FileNotFoundError, ValueError: if there is none.
@@ -54,7 +56,9 @@ def read_folder(folder: Path, reading: Reading) -> tuple[pd.DataFrame, list[str]
         entry
         for of_file in files
         for entry in (
-            _inside(of_file, reading) if 0 < opened[os.path.dirname(of_file["file"])] <= MAX_OPENED else [of_file]
+            _inside(of_file, reading, lists)
+            if 0 < opened[os.path.dirname(of_file["file"])] <= MAX_OPENED
+            else [of_file]
         )
     ]
     if not entries:
@@ -76,10 +80,11 @@ def _may_hold_several(file: str) -> bool:
     return file.lower().endswith(CONTAINER_SUFFIXES)
 
 
-def _inside(of_file: dict[str, str], reading: Reading) -> Iterator[dict[str, str]]:
+def _inside(of_file: dict[str, str], reading: Reading, lists: Path | None) -> Iterator[dict[str, str]]:
     """A row for each image in a file; the row of the file itself if it has one image or cannot be read."""
     try:
-        listed = list(list_images(of_file["file"], reading)) if _may_hold_several(of_file["file"]) else []
+        several = _may_hold_several(of_file["file"])
+        listed = kept_lists.list_images(of_file["file"], reading, lists) if several else []
     except (OSError, ValueError):  # rule `ingest` reports it
         listed = []
     if sum(images.count for images in listed) < 2:

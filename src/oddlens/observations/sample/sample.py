@@ -62,17 +62,18 @@ class Sample:
         return self.table[chosen].iloc[first : first + count]
 
 
-def read_sample(files: Files, seed: int, dataset: str) -> Sample:
+def read_sample(files: Files, seed: int, dataset: str, lists: Path | None = None) -> Sample:
     """The sample of a data set.
 
     Args:
         seed: the master seed, for images without a role.
         dataset: the name of the data set.
+        lists: a folder in which the lists of images of large files are kept (`kept_lists`).
 
     Raises:
         OSError, ValueError: with all mistakes, one line each.
     """
-    listed, path, notes = _listed(files)
+    listed, path, notes = _listed(files, lists)
     source = files.path if path is None else str(path)
     listed = listed.assign(object=listed["object"].where(listed["object"] != "", listed["file"]))
     listed = roles.add_classes(listed, files.smooth)
@@ -94,12 +95,12 @@ def read_sample(files: Files, seed: int, dataset: str) -> Sample:
     return Sample(table, path, (*notes, *_small(sample.pools)), files.per_shard)
 
 
-def _listed(files: Files) -> tuple[pd.DataFrame, Path | None, list[str]]:
+def _listed(files: Files, lists: Path | None) -> tuple[pd.DataFrame, Path | None, list[str]]:
     """The images as they are listed, the sheet that lists them, and notes."""
     path = Path(files.sheet) if files.sheet else folder.sheet_in(Path(files.folder or ""))
     if path is None:
         reading = Reading(channel=files.channel, pictures=True)
-        table, notes = folder.read_folder(Path(files.folder or ""), reading)
+        table, notes = folder.read_folder(Path(files.folder or ""), reading, lists)
         return table, None, notes
     table, notes = sheet.read_sheet(path)
     return table, path, [*notes, *([] if files.sheet else [f"the sheet {path.name} of the folder is used"])]
