@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from oddlens.observations.reading import fits_rows
+from oddlens.observations.reading import archived_arrays, fits_rows
 from oddlens.observations.reading.bulk import read_images
 from oddlens.observations.reading.image_files import Reading
 from oddlens.observations.reading.listing import list_images
@@ -108,6 +108,7 @@ def write_large(path, many):
 @pytest.mark.parametrize("name", ["stored.npz", "compressed.npz", "cube.fits", "table.fits"])
 def test_memory_does_not_grow_with_the_file(name, tmp_path, monkeypatch):
     monkeypatch.setattr(fits_rows, "MIN_BYTES", 2**20)
+    monkeypatch.setattr(archived_arrays, "MEMORY_BYTES", 2**20)
     many = np.zeros((2000, 64, 64), np.float32)
     many[:, 20:40, 20:40] = np.arange(2000)[:, None, None]
     write_large(tmp_path / name, many)

@@ -1,10 +1,11 @@
-"""Arrays in NPZ files, mapped into memory: their images are read when they are needed.
+"""Arrays in NPZ files whose images are read when they are needed.
 
-A member that is stored as it is lies in the file like an NPY file. A compressed one is first unpacked into a temporary
-file without a name. In both cases its checksum is verified, block by block.
+A member that is stored as it is lies in the file like an NPY file. A compressed one is first unpacked, into a temporary
+file if it is large. In both cases its checksum is verified, block by block.
 """
 
 import math
+import shutil
 import struct
 import tempfile
 import zipfile
@@ -14,12 +15,14 @@ from typing import IO, Any
 import numpy as np
 
 BLOCK_BYTES = 2**20
+MEMORY_BYTES = 2**26
+"""Larger members are unpacked into a temporary file."""
 LOCAL_HEADER = struct.Struct("<26xHH")
 """The header of a member in the archive, which ends with the lengths of its name and of its extra fields."""
 
 
 class ArchivedArray:
-    """An array of an NPZ file. It is mapped when it is first indexed."""
+    """An array of an NPZ file. Its checksum is verified when it is first indexed."""
 
     def __init__(self, path: Path, entry: str, shape: tuple[int, ...], dtype: np.dtype, fortran: bool) -> None:
         """Name it.
@@ -28,42 +31,47 @@ class ArchivedArray:
             entry: the name of its member.
             fortran: whether the first axis varies fastest.
         """
-        self._path, self._entry, self._order = path, entry, "F" if fortran else "C"
+        self._path, self._entry, self._fortran = path, entry, fortran
         self.shape, self.dtype = shape, dtype
-        self._values: np.ndarray | None = None
+        self._file: IO[bytes] | None = None
+        self._offset = 0
+
+    def close(self) -> None:
+        """Close its file; what was read stays."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
     def __getitem__(self, indices: Any) -> np.ndarray:
-        """A part of it.
+        """A part of it. Of a slice of the first axis no more is read.
 
         Raises:
             OSError, ValueError, zipfile.BadZipFile, zlib.error: if the archive is damaged.
         """
-        if self._values is None:
-            self._values = self._mapped()
-        return self._values[indices]
+        if self._file is None:
+            self._file, self._offset = self._opened()
+        if self._fortran or not isinstance(indices, slice):
+            order: Any = "F" if self._fortran else "C"
+            values = np.memmap(self._file, self.dtype, "r", self._offset, self.shape, order)
+            return values[indices]
+        rows, length = range(self.shape[0])[indices], math.prod(self.shape[1:]) * self.dtype.itemsize
+        if rows.step != 1:
+            raise ValueError("rows must follow each other")
+        self._file.seek(self._offset + rows.start * length)
+        return np.frombuffer(self._file.read(len(rows) * length), self.dtype).reshape(len(rows), *self.shape[1:])
 
-    def _mapped(self) -> np.ndarray:
+    def _opened(self) -> tuple[IO[bytes], int]:
+        """The file with the numbers, and where they begin."""
         with zipfile.ZipFile(self._path) as archive, archive.open(self._entry) as member:
             about = archive.getinfo(self._entry)
             header = about.file_size - math.prod(self.shape) * self.dtype.itemsize
-            if about.compress_type == zipfile.ZIP_STORED:
-                _copy(member, None)
-                with self._path.open("rb") as file:
-                    file.seek(about.header_offset)
-                    sizes = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
-                offset = about.header_offset + LOCAL_HEADER.size + sum(sizes)
-                return self._map(self._path, offset + header)
-            with tempfile.TemporaryFile() as file:
-                _copy(member, file)
-                file.flush()
-                return self._map(file, header)
-
-    def _map(self, file: "Path | IO[bytes]", offset: int) -> np.ndarray:
-        return np.memmap(file, self.dtype, "r", offset, self.shape, self._order)  # type: ignore[call-overload]
-
-
-def _copy(member: IO[bytes], file: IO[bytes] | None) -> None:
-    """Read a member to its end, at which its checksum is verified."""
-    while block := member.read(BLOCK_BYTES):
-        if file is not None:
-            file.write(block)
+            if about.compress_type != zipfile.ZIP_STORED:
+                unpacked = tempfile.SpooledTemporaryFile(MEMORY_BYTES)  # noqa: SIM115, as `close` closes it
+                shutil.copyfileobj(member, unpacked, BLOCK_BYTES)
+                return unpacked, header
+            while member.read(BLOCK_BYTES):
+                pass
+        file = self._path.open("rb")
+        file.seek(about.header_offset)
+        sizes = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+        return file, about.header_offset + LOCAL_HEADER.size + sum(sizes) + header

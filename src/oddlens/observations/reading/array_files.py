@@ -1,8 +1,8 @@
 """Images in NPY, NPZ and HDF5 files: which array is read, and its pixel scale. Row 0 of an image is its top.
 
 An array of another name than `DEFAULT_DATASET` must be chosen, unless it is the only one of the file. Nothing is
-unpickled. Arrays of NPY and NPZ files are mapped into memory, and images of HDF5 files are read one by one, so they may
-be larger than the memory. Arrays of NPZ files may have `MAX_BYTES`.
+unpickled. NPY files are mapped into memory, and images of HDF5 and NPZ files are read one by one, so they may be larger
+than the memory. Arrays of NPZ files may have `MAX_BYTES`.
 """
 
 import math
@@ -41,6 +41,7 @@ class ArrayFile:
             ValueError: if it is damaged.
         """
         self.path, self.format = path, file_format
+        self._archived: list[ArchivedArray] = []
         if file_format == "HDF5":
             from oddlens.observations.reading.hdf5_files import Hdf5File
 
@@ -58,6 +59,8 @@ class ArrayFile:
         """Close it; arrays that were read stay."""
         if self.format == "HDF5":
             self.hdf5.close()
+        for values in self._archived:
+            values.close()
 
     def array(self, dataset: str = DEFAULT_DATASET) -> StoredArray:
         """The array of this name.
@@ -67,7 +70,12 @@ class ArrayFile:
         """
         if self.format == "NPY":
             return StoredArray(str(self.path), _npy(self.path))
-        return _npz(self.path, dataset) if self.format == "NPZ" else self.hdf5.array(dataset)
+        if self.format == "HDF5":
+            return self.hdf5.array(dataset)
+        stored = _npz(self.path, dataset)
+        if isinstance(stored.values, ArchivedArray):
+            self._archived.append(stored.values)
+        return stored
 
     def names(self) -> list[str]:
         """The names of its arrays; that of an NPY file is empty.

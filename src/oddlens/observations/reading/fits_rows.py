@@ -10,6 +10,8 @@ from oddlens.observations.reading.stored_arrays import read_errors
 
 MIN_BYTES = 2**26
 """Smaller cubes and columns are read at once, which is faster."""
+BLOCK_BYTES = 2880
+"""FITS files consist of blocks of this size."""
 
 
 class FitsRows:
@@ -53,9 +55,20 @@ class FitsRows:
 
     def _rows(self, indices: slice) -> np.ndarray:
         if self._file is None:
-            self._file = fits.open(self._path, memmap=bool(self._column))
+            self._file = fits.open(self._path, memmap=False)
         hdu = self._file[self._position]
         if self._column:
-            return np.array(hdu.data[indices][self._column])
+            return _cells(hdu, self._column, range(self.shape[0])[indices])
         # Axes of length 1 stand at 0; `section` reads these planes alone, and scales them.
         return np.asarray(hdu.section[tuple(indices if side > 1 else 0 for side in hdu.shape[:-2])])
+
+
+def _cells(hdu: fits.BinTableHDU, column: str, rows: range) -> np.ndarray:
+    """Cells of successive rows, scaled: the rows are read as a table of their own, since `hdu.data` has all of them."""
+    place, header, length = hdu.fileinfo(), hdu.header.copy(), hdu.header["NAXIS1"]
+    header.update(NAXIS2=len(rows), PCOUNT=0)
+    header.remove("THEAP", ignore_missing=True)
+    place["file"].seek(place["datLoc"] + rows.start * length)
+    content = place["file"].read(len(rows) * length)
+    padding = bytes(-len(content) % BLOCK_BYTES)
+    return np.array(fits.BinTableHDU.fromstring(header.tostring().encode("ascii") + content + padding).data[column])

@@ -22,7 +22,7 @@ from oddlens.observations.reading.hdf5_files import DEFLECTOR_ONLY, LABEL_NAMES,
 from oddlens.observations.reading.image_stacks import DEFAULT_READING, Reading
 from oddlens.observations.reading.pixel_scale import pixel_scale
 from oddlens.observations.reading.references import Reference
-from oddlens.observations.reading.stored_arrays import USUAL_DATASETS, StoredArray, StoredImages
+from oddlens.observations.reading.stored_arrays import DEFAULT_DATASET, USUAL_DATASETS, StoredArray, StoredImages
 from oddlens.observations.reading.unit_roles import BAND, OTHER, role_of
 
 TRUE, FALSE = ("true", "1"), ("false", "0")
@@ -97,14 +97,37 @@ def _arrays(chosen: Reference, file_format: str, reading: Reading, band: str) ->
         several = len(names) > 1 and not any(name in USUAL_DATASETS for name in names)
         found = False
         if names and (chosen.unit or several):
-            for candidates in _by_name(names):
-                for listed in _in_groups(file.hdf5, candidates, chosen, reading, band):
-                    found = True
-                    yield listed
-                if found:
-                    return
-        if not band:
+            for listed in _of_names(file.hdf5, names, chosen, reading, band):
+                found = True
+                yield listed
+        if not found and not band:
             yield _listed(file.array(chosen.unit or reading.dataset), chosen, reading)
+
+
+def parts(file: Hdf5File, chosen: Reference, reading: Reading) -> Iterator[Reference]:
+    """The data sets with images of an open file that has them in groups, or of a group; else the reference itself."""
+    names = [] if chosen.index is not None else file.names(chosen.unit)
+    whole_file = not chosen.unit and reading.dataset == DEFAULT_DATASET and len(names) > 1
+    found = False
+    if names and (chosen.unit or (whole_file and all("/" in name for name in names))):
+        for listed in _of_names(file, names, chosen, reading, ""):
+            found = True
+            yield listed.reference
+    if not found:
+        yield chosen
+
+
+def _of_names(
+    file: Hdf5File, names: list[str], chosen: Reference, reading: Reading, band: str
+) -> Iterator[ListedImages]:
+    """The images of data sets; of those whose names do not speak against it, if there are any."""
+    found = False
+    for candidates in _by_name(names):
+        for listed in _in_groups(file, candidates, chosen, reading, band):
+            found = True
+            yield listed
+        if found:
+            return
 
 
 def _by_name(names: list[str]) -> tuple[list[str], list[str]]:

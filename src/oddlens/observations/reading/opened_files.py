@@ -8,7 +8,7 @@ from typing import Self
 
 import numpy as np
 
-from oddlens.observations.reading import array_scale, companions, file_formats, fits_units, pictures
+from oddlens.observations.reading import array_scale, companions, file_formats, fits_units, listing, pictures
 from oddlens.observations.reading.array_axes import as_stack
 from oddlens.observations.reading.array_files import ArrayFile
 from oddlens.observations.reading.companions import Companions
@@ -83,6 +83,15 @@ class OpenedFile:
             stacks = [self._of_picture(reference, base, reading)]
         self._known = [*self._known[1 - MAX_KNOWN :], (reference.unit, reading, stacks)]
         return stacks
+
+    def parts(self, reference: Reference, reading: Reading) -> Iterator[Reference]:
+        """A reference to each data set with images of an HDF5 file that has them in groups, or of a group in it.
+
+        Of other files, and of a data set, the reference itself.
+        """
+        if self._arrays is None or self.format != "HDF5":
+            return iter([reference])
+        return listing.parts(self._arrays.hdf5, reference, reading)
 
     def _of_array(self, file: ArrayFile, reference: Reference, label: str, reading: Reading) -> StoredStack:
         dataset, channel = reference.unit or reading.dataset, reading.channel
