@@ -1,5 +1,6 @@
 """`oddlens score`: files of all kinds, bad input, tables and pictures."""
 
+import re
 import subprocess
 import sys
 
@@ -162,7 +163,7 @@ def test_a_star_beside_a_lens_is_masked_as_by_real(published_command, tmp_path):
     image = sum(toy_lens(181))
     starry = image.copy()
     starry[20, 30] += 60 * image.max()
-    scores = []
+    scores, spots = [], []
     for name, pixels in {"plain": image, "starry": starry}.items():
         write_fits(tmp_path / f"{name}.fits", pixels, PIXSCALE=SCALE)
         end = published_command(
@@ -170,5 +171,6 @@ def test_a_star_beside_a_lens_is_masked_as_by_real(published_command, tmp_path):
         )
         assert end.status == 0
         scores.append(pd.read_csv(tmp_path / f"{name}.csv")["score"][0])
-        assert ("bright spot" in end.out) == (name == "starry")
+        spots.append(int(re.search(r"(\d+) bright spot", end.out)[1]))
+    assert spots[1] == spots[0] + 1
     assert scores[1] == pytest.approx(scores[0], rel=0.05)

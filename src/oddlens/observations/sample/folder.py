@@ -29,6 +29,10 @@ CONTAINER_SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
 """Endings of files that may have several images."""
 MAX_OPENED = 500
 """If a folder has more such files, each is taken for one image: to look into all of them would take too long."""
+GROUND_TRUTH = "ground_truth"
+"""MVTec AD's folder of pictures that mark where an image is anomalous: they are neither images nor masks."""
+MAX_NAMED = 3
+"""Files that a note names."""
 SHEETS = ("samples.csv", "samples.tsv", "metadata.csv", "index.csv")
 """The names of a sheet that is used instead of the folder in which it lies."""
 
@@ -50,7 +54,8 @@ def read_folder(folder: Path, reading: Reading, lists: Path | None = None) -> tu
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
     unused: Counter[str] = Counter()
-    files = list(_rows(folder, unused)) if folder.is_dir() else [{"file": str(folder), "object": ""}]
+    masks: list[str] = []
+    files = list(_rows(folder, unused, masks)) if folder.is_dir() else [{"file": str(folder), "object": ""}]
     opened = Counter(os.path.dirname(of_file["file"]) for of_file in files if _may_hold_several(of_file["file"]))
     entries = [
         entry
@@ -72,7 +77,8 @@ def read_folder(folder: Path, reading: Reading, lists: Path | None = None) -> tu
     )
     numbers = [name for name in KNOWN if name not in TEXT]
     table[numbers] = table[numbers].astype(float)
-    notes = [f"not used: {count} files {suffix}" for suffix, count in unused.most_common()]
+    notes = [f"not used as images: {count} files {suffix}" for suffix, count in unused.most_common()]
+    notes += [_masks_note(masks)] if masks else []
     return table, notes
 
 
@@ -97,10 +103,20 @@ def _inside(of_file: dict[str, str], reading: Reading, lists: Path | None) -> It
             yield {**of_file, **own, "band": images.band, "label": of_file.get("label") or images.label}
 
 
-def _rows(folder: Path, unused: Counter, above: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
+def _masks_note(names: list[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return (
+        f"not used: {', '.join(names[:MAX_NAMED])}{more}, as 0 may mean a good or a bad pixel in them: to mask "
+        "pixels, save FITS or NPY files with 1 for bad ones"
+    )
+
+
+def _rows(folder: Path, unused: Counter, masks: list[str], above: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
     """The rows of the images of a folder and those below it, in the order of their names.
 
     Args:
+        unused: counts files that are no images.
+        masks: gets the names of pictures and archives that belong to images, which are not used.
         above: the names of the folders from the first one to this.
     """
     with os.scandir(folder) as found:
@@ -116,12 +132,19 @@ def _rows(folder: Path, unused: Counter, above: tuple[str, ...] = ()) -> Iterato
         if not entry.name.lower().endswith(IMAGE_SUFFIXES):
             unused[suffix] += 1
         elif _is_companion(re.sub(r"\d", "0", entry.name)):
-            unused[f"that belong to images ({suffix})"] += 1
+            if entry.name.lower().endswith(neighbours.SUFFIXES):
+                unused[f"that belong to images ({suffix})"] += 1
+            else:
+                masks.append(os.path.join(*above, entry.name))
         else:
             yield _row(entry.path, above, os.path.join(*above, entry.name))
     for entry in inside:
-        if entry.is_dir() and not _is_loop(folder, entry):
-            yield from _rows(Path(entry.path), unused, (*above, entry.name))
+        if not above and entry.name == GROUND_TRUTH and entry.is_dir():
+            unused[f"in {GROUND_TRUTH}, which mark anomalies and not bad pixels"] += sum(
+                len(names) for _, _, names in os.walk(entry.path)
+            )
+        elif entry.is_dir() and not _is_loop(folder, entry):
+            yield from _rows(Path(entry.path), unused, masks, (*above, entry.name))
 
 
 @cache
