@@ -43,7 +43,12 @@ def list_images(reference: str | Path | Reference, reading: Reading, folder: Pat
     if (known := _read(place, state, chosen)) is not None:
         return known
     images = list(listing.list_images(chosen, reading))
-    if len(images) >= MIN_IMAGES and settled and _state(chosen.path)[0] == state:
+    if (
+        len(images) >= MIN_IMAGES
+        and not any(one.note for one in images)
+        and settled
+        and _state(chosen.path)[0] == state
+    ):
         with suppress(OSError, ValueError):
             _write(place, state, images)
     return images
@@ -58,7 +63,7 @@ def _state(path: Path) -> tuple[str, bool]:
 
 
 def _write(place: Path, state: str, images: Sequence[ListedImages]) -> None:
-    """Two lines: the state with a checksum, and the list."""
+    """Two lines: the state with a checksum, and the list. Tables of FITS files are not kept."""
     rows = ((i.reference.unit, i.count, i.object, i.band, i.label, i.pixel_scale_arcsec) for i in images)
     text = json.dumps(list(zip(*rows, strict=True)))
     with atomic_write(place) as temporary:

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from oddlens.observations.reading import array_scale, file_formats, fits_units, pictures
+from oddlens.observations.reading import array_scale, file_formats, fits_units, pictures, table_objects
 from oddlens.observations.reading.array_axes import MIN_SIDE_PIXELS
 from oddlens.observations.reading.array_files import ArrayFile
 from oddlens.observations.reading.companion_arrays import ROLES
+from oddlens.observations.reading.fits_units import FitsUnit
 from oddlens.observations.reading.hdf5_files import DEFLECTOR_ONLY, LABEL_NAMES, SUBSTRUCTURE, Hdf5File
 from oddlens.observations.reading.image_stacks import DEFAULT_READING, Reading
 from oddlens.observations.reading.pixel_scale import pixel_scale
@@ -42,6 +43,9 @@ class ListedImages:
     label: str = ""
     """`substructure`, `smooth` or `deflector_only` by the attributes of the Roman Data Challenge, else their text."""
     pixel_scale_arcsec: float | None = None
+    objects: tuple[str, ...] = ()
+    """The object of each image of a table, by its column of identifiers."""
+    note: str = ""
 
     def each(self) -> list[Reference]:
         """A reference to each image."""
@@ -87,7 +91,12 @@ def _units(chosen: Reference, reading: Reading) -> Iterator[ListedImages]:
         scale = pixel_scale(chosen.path, unit.header, reading.pixel_scale_arcsec, unit.primary, unit.cards)
         part = replace(chosen, unit=chosen.unit or (unit.label if len(wanted) > 1 else ""))
         count = len(unit.images) if reading.channel is None else 1
-        yield ListedImages(part, count, band=unit.role.band, pixel_scale_arcsec=scale)
+        known, note = table_objects.objects(chosen.path, unit.position) if _is_table(unit) else ((), "")
+        yield ListedImages(part, count, "", unit.role.band, "", scale, known if count == len(known) else (), note)
+
+
+def _is_table(unit: FitsUnit) -> bool:
+    return unit.header.get("XTENSION") == "BINTABLE" and "ZIMAGE" not in unit.header
 
 
 def _arrays(chosen: Reference, file_format: str, reading: Reading, band: str) -> Iterator[ListedImages]:

@@ -56,13 +56,15 @@ def read_folder(folder: Path, reading: Reading, lists: Path | None = None) -> tu
     unused: Counter[str] = Counter()
     masks: list[str] = []
     files = list(_rows(folder, unused, masks)) if folder.is_dir() else [{"file": str(folder), "object": ""}]
+    notes: dict[str, None] = {}
+    alone = not folder.is_dir()
     opened = Counter(os.path.dirname(of_file["file"]) for of_file in files if _may_hold_several(of_file["file"]))
     entries = [
         entry
         for of_file in files
         for entry in (
-            _inside(of_file, reading, lists)
-            if 0 < opened[os.path.dirname(of_file["file"])] <= MAX_OPENED
+            _inside(of_file, reading, lists, notes)
+            if alone or (_may_hold_several(of_file["file"]) and opened[os.path.dirname(of_file["file"])] <= MAX_OPENED)
             else [of_file]
         )
     ]
@@ -77,28 +79,30 @@ def read_folder(folder: Path, reading: Reading, lists: Path | None = None) -> tu
     )
     numbers = [name for name in KNOWN if name not in TEXT]
     table[numbers] = table[numbers].astype(float)
-    notes = [f"not used as images: {count} files {suffix}" for suffix, count in unused.most_common()]
-    notes += [_masks_note(masks)] if masks else []
-    return table, notes
+    remarks = [*notes, *(f"not used as images: {count} files {suffix}" for suffix, count in unused.most_common())]
+    return table, [*remarks, *([_masks_note(masks)] if masks else [])]
 
 
 def _may_hold_several(file: str) -> bool:
     return file.lower().endswith(CONTAINER_SUFFIXES)
 
 
-def _inside(of_file: dict[str, str], reading: Reading, lists: Path | None) -> Iterator[dict[str, str]]:
+def _inside(
+    of_file: dict[str, str], reading: Reading, lists: Path | None, notes: dict[str, None]
+) -> Iterator[dict[str, str]]:
     """A row for each image in a file; the row of the file itself if it has one image or cannot be read."""
     try:
-        several = _may_hold_several(of_file["file"])
-        listed = kept_lists.list_images(of_file["file"], reading, lists) if several else []
+        listed = kept_lists.list_images(of_file["file"], reading, lists)
     except (OSError, ValueError):  # rule `ingest` reports it
         listed = []
     if sum(images.count for images in listed) < 2:
         yield of_file
         return
     for images in listed:
-        for reference in images.each():
-            name = images.object or str(reference).removeprefix(of_file["file"])
+        notes |= dict.fromkeys(filter(None, [images.note]))
+        for k, reference in enumerate(images.each()):
+            known = images.objects[k] if images.objects else images.object
+            name = known or str(reference).removeprefix(of_file["file"])
             own = {"file": str(reference), "object": printable(f"{of_file['object']} {name}".strip())}
             yield {**of_file, **own, "band": images.band, "label": of_file.get("label") or images.label}
 

@@ -16,6 +16,7 @@ import pandas as pd
 from oddlens.files.names import printable
 from oddlens.observations.index_table import Row, read_table
 from oddlens.observations.reading.file_formats import URLS
+from oddlens.observations.reading.listing import list_images
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.sample.columns import COMPANIONS, KNOWN, ROLES, SYNONYMS, TEXT, role_of
 from oddlens.observations.sample.mistakes import Mistakes
@@ -25,6 +26,7 @@ MAX_BYTES = 100_000_000
 """The largest sheet that is read."""
 MAX_IMAGES = 1_000_000
 """The largest number of images of a sample."""
+FITS_SUFFIXES = (".fits", ".fits.gz", ".fits.fz", ".fits.bz2", ".fit", ".fts")
 EXACT_DIGITS = 15
 """Numbers with more digits are names, such as the identifiers of surveys: as floats they would lose digits."""
 
@@ -43,12 +45,13 @@ def read_sheet(path: Path) -> tuple[pd.DataFrame, list[str]]:
     columns, notes = _named(path, list(read.rows[0].values))
     notes = [note for note in (read.reading, *notes) if note]
     mistakes = Mistakes()
-    entries = [entry for row in read.rows for entry in _entries(path, row, columns, mistakes)]
+    more: dict[str, None] = {}
+    entries = [entry for row in read.rows for entry in _entries(path, row, columns, mistakes, more)]
     mistakes.raise_all()
     if len(entries) > MAX_IMAGES:
         raise ValueError(f"{path} has {len(entries):,} images; at most {MAX_IMAGES:,} are read: divide it")
     table = pd.DataFrame(entries).reindex(columns=["line", *KNOWN, *(c for c in columns.values() if c not in KNOWN)])
-    return _with_numbers(path, table, mistakes), notes
+    return _with_numbers(path, table, mistakes), [*notes, *more]
 
 
 def _named(path: Path, written: Sequence[str]) -> tuple[dict[str, str], list[str]]:
@@ -69,7 +72,9 @@ def _named(path: Path, written: Sequence[str]) -> tuple[dict[str, str], list[str
     return columns, notes
 
 
-def _entries(path: Path, row: Row, columns: dict[str, str], mistakes: Mistakes) -> Iterator[dict]:
+def _entries(
+    path: Path, row: Row, columns: dict[str, str], mistakes: Mistakes, notes: dict[str, None]
+) -> Iterator[dict]:
     """The images of a row: one, or as many as its range."""
     where = f"{path}, line {row.line}"
     if row.problem:
@@ -92,9 +97,23 @@ def _entries(path: Path, row: Row, columns: dict[str, str], mistakes: Mistakes) 
     if count > MAX_IMAGES:
         mistakes.add(f"{where}: {found} has {count:,} images; at most {MAX_IMAGES:,} are read: divide it")
         return
+    known = () if values.get("object") else _objects(found, notes)
     for image in found.each():
         own = {"object": f"{values['object']}[{image.index}]"} if values.get("object") else {}
+        own |= {"object": known[image.index]} if known and image.index is not None and image.index < len(known) else {}
         yield {"line": row.line, **values, **own, "file": str(image)}
+
+
+def _objects(found: Reference, notes: dict[str, None]) -> tuple[str, ...]:
+    """The objects of a FITS table that a range is in, one for each row; empty if they are not known."""
+    if not found.path.name.lower().endswith(FITS_SUFFIXES):
+        return ()
+    try:
+        listed = list(list_images(found))
+    except (OSError, ValueError):  # rule `ingest` reports it
+        return ()
+    notes |= dict.fromkeys(images.note for images in listed if images.note)
+    return listed[0].objects if len(listed) == 1 else ()
 
 
 def _role(where: str, written: str, mistakes: Mistakes) -> str:
