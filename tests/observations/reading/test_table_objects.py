@@ -5,6 +5,8 @@ import pytest
 from astropy.io import fits
 
 from oddlens.config.files_dataset import Files
+from oddlens.observations.reading.image_stacks import Reading
+from oddlens.observations.reading.inspection import describe
 from oddlens.observations.reading.listing import list_images
 from oddlens.observations.sample.sample import read_sample
 from tiny_models import rings
@@ -47,6 +49,7 @@ def test_what_may_mean_two_things_or_has_lost_digits_is_reported(tmp_path, colum
     (listed,) = list_images(write(tmp_path / "a.fits", **columns))
     assert (listed.objects, listed.count) == ((), COUNT)
     assert all(name in listed.note for name in columns)
+    assert listed.note in describe(str(tmp_path / "a.fits"), Reading())[0]
 
 
 def test_other_tables_have_no_objects(tmp_path):

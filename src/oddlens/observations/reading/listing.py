@@ -91,12 +91,18 @@ def _units(chosen: Reference, reading: Reading) -> Iterator[ListedImages]:
         scale = pixel_scale(chosen.path, unit.header, reading.pixel_scale_arcsec, unit.primary, unit.cards)
         part = replace(chosen, unit=chosen.unit or (unit.label if len(wanted) > 1 else ""))
         count = len(unit.images) if reading.channel is None else 1
-        known, note = table_objects.objects(chosen.path, unit.position) if _is_table(unit) else ((), "")
+        known, note = _objects(chosen.path, unit)
         yield ListedImages(part, count, "", unit.role.band, "", scale, known if count == len(known) else (), note)
 
 
-def _is_table(unit: FitsUnit) -> bool:
-    return unit.header.get("XTENSION") == "BINTABLE" and "ZIMAGE" not in unit.header
+def table_note(path: Path, unit: FitsUnit) -> str:
+    """Which column of a table is read as the object; empty if it has none, or if the unit is no table."""
+    return _objects(path, unit)[1]
+
+
+def _objects(path: Path, unit: FitsUnit) -> tuple[tuple[str, ...], str]:
+    is_table = unit.header.get("XTENSION") == "BINTABLE" and "ZIMAGE" not in unit.header
+    return table_objects.objects(path, unit.position) if is_table else ((), "")
 
 
 def _arrays(chosen: Reference, file_format: str, reading: Reading, band: str) -> Iterator[ListedImages]:
