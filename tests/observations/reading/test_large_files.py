@@ -109,13 +109,13 @@ def write_large(path, many):
 def test_memory_does_not_grow_with_the_file(name, tmp_path, monkeypatch):
     monkeypatch.setattr(fits_rows, "MIN_BYTES", 2**20)
     monkeypatch.setattr(archived_arrays, "MEMORY_BYTES", 2**20)
-    many = np.zeros((1000, 64, 64), np.float32)
-    many[:, 20:40, 20:40] = np.arange(1000)[:, None, None]
+    many = np.zeros((2000, 64, 64), np.float32)
+    many[:, 20:40, 20:40] = np.arange(2000)[:, None, None]
     write_large(tmp_path / name, many)
-    references = [f"{tmp_path / name}[{k}]" for k in range(5, 1000, 200)]
+    references = [f"{tmp_path / name}[{k}]" for k in range(5, 2000, 400)]
     tracemalloc.start()
     found = list(read_images(references))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert [one.image.max() for one in found] == list(range(5, 1000, 200))
+    assert [one.image.max() for one in found] == list(range(5, 2000, 400))
     assert peak < many.nbytes / 4
