@@ -7,6 +7,7 @@ from oddlens.config.study import parse_study, pool_errors
 from oddlens.data.training_sets import CLEAN_SET, LABELLED_SET
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations import lens_index
+from oddlens.observations.reading import kept_lists
 from oddlens.observations.sample import sample
 from oddlens.provenance.fingerprint import fingerprint
 from oddlens.schema.config_errors import ConfigError
@@ -22,7 +23,9 @@ except ConfigError as error:
 SAMPLES = {}
 for name, dataset in STUDY.of_files.items():
     try:
-        SAMPLES[name] = sample.read_sample(dataset.files, STUDY.seed, name)
+        SAMPLES[name] = sample.read_sample(
+            dataset.files, STUDY.seed, name, kept_lists.FOLDER
+        )
     except (OSError, ValueError) as error:
         raise WorkflowError(f"datasets.{name}.files:\n{error}") from None
 POOLS = {
