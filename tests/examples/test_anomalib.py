@@ -2,12 +2,15 @@
 
 import csv
 import importlib.util
+import pickle
 import re
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
+from torch import nn
 
 from conftest import ROOT
 from oddlens.data import splits
@@ -113,10 +116,59 @@ def test_what_is_written_is_what_a_study_reads(example, images, tmp_path):
     np.testing.assert_allclose(found["none-0/7"], expected, rtol=1e-8)
 
 
-def test_contaminated_sets_need_the_splits_of_the_study(example, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--training-sets", "mixed-0.1"], "--training-sets needs --splits"),
+        (["--model", "Ganomaly", "--weights", "w.pth"], "are for Dfkde, Dfm, Padim, Patchcore"),
+        (["--model", "Fastflow", "--backbone", "resnet50"], "are for Dfkde, Dfm, Padim, Patchcore"),
+        (["--pretrained", "--weights", "w.pth"], "give one of them"),
+        (["--model", "Padim", "--coreset", "0.1"], "--coreset is for Patchcore"),
+    ],
+)
+def test_arguments_that_do_not_fit_together_are_refused(example, capsys, arguments, told):
     with pytest.raises(SystemExit):
-        example.arguments(["some", "--training-sets", "mixed-0.1"])
-    assert "--training-sets needs --splits" in capsys.readouterr().err
+        example.arguments(["some", *arguments])
+    assert told in capsys.readouterr().err
+
+
+def network(seed, classes=3, **other):
+    """Two layers and a classifier, with the first names given or others."""
+    torch.manual_seed(seed)
+    layers = {"stem": nn.Conv2d(1, 2, 3), "norm": nn.BatchNorm2d(2), "head": nn.Linear(2, classes)}
+    return nn.ModuleDict({other.get(name, name): layer for name, layer in layers.items()})
+
+
+@pytest.mark.parametrize("names", [{}, {"stem": "_conv", "norm": "_bn", "head": "_fc"}])
+def test_weights_are_loaded_by_name_or_in_the_order_of_a_network_of_equal_shapes(example, tmp_path, names):
+    given, whole = network(1, **names), network(2)
+    features = nn.ModuleDict({name: whole[name] for name in ("stem", "norm")})
+    torch.save(given.state_dict(), tmp_path / "w.pth")
+    example.load_weights(features, whole, tmp_path / "w.pth")
+    for (name, value), expected in zip(features.state_dict().items(), given.state_dict().values(), strict=False):
+        torch.testing.assert_close(value, expected, msg=name)
+
+
+@pytest.mark.parametrize("other", [network(1, classes=4, norm="_bn"), nn.ModuleDict({"stem": nn.Conv2d(1, 3, 3)})])
+def test_weights_of_another_network_are_refused(example, tmp_path, other):
+    whole = network(2)
+    torch.save(other.state_dict(), tmp_path / "w.pth")
+    with pytest.raises(ValueError, match=r"w\.pth is of another network: it has no (stem|norm)\.weight"):
+        example.load_weights(whole, whole, tmp_path / "w.pth")
+
+
+def test_a_file_that_would_run_code_is_not_loaded(example, tmp_path):
+    torch.save({"stem": EXAMPLE}, tmp_path / "w.pth")  # a path is an object that a pickle would build
+    with pytest.raises(pickle.UnpicklingError):
+        example.load_weights(network(1), network(2), tmp_path / "w.pth")
+
+
+def test_a_backbone_gives_each_model_the_layers_of_its_own(example):
+    layers = ["a", "b", "c", "d", "e"]
+    assert example._layers("Padim", layers)["layers"] == ["b", "c", "d"]
+    assert example._layers("Patchcore", layers)["layers"] == ["c", "d"]
+    assert set(example.WITH_BACKBONE) <= set(example.MODELS)
+    assert all(example._layers(model, layers) for model in example.WITH_BACKBONE)
 
 
 def test_the_environment_is_pinned_and_without_the_malicious_releases():
@@ -130,9 +182,10 @@ def test_the_example_imports_no_part_of_this_project():
     assert not re.search(r"^\s*(from|import) oddlens", (EXAMPLE / "score.py").read_text(), re.MULTILINE)
 
 
-def test_a_model_of_anomalib_is_trained_and_its_scores_are_read(example, images, export, tmp_path, monkeypatch):
+@pytest.mark.parametrize("model", ["Dfkde", "Padim", "Patchcore"])
+def test_a_model_of_anomalib_is_trained_and_its_scores_are_read(example, images, export, tmp_path, monkeypatch, model):
     pytest.importorskip("anomalib", reason="anomalib has an environment of its own: examples/anomalib/environment.yaml")
-    arguments = ["score.py", str(export), "--model", "Dfkde", "--out", str(tmp_path / "scores.csv")]
+    arguments = ["score.py", str(export), "--model", model, "--out", str(tmp_path / "scores.csv")]
     monkeypatch.setattr("sys.argv", arguments)
     example.main()
     with open(tmp_path / "scores.csv", newline="") as table:
