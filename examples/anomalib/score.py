@@ -101,26 +101,15 @@ def score_lines(
             yield {**names, "pool": image.pool, "class": image.cls, "index": image.index, "score": score}
 
 
-def load_weights(backbone: Any, whole: Any, path: Path) -> None:
-    """Load a file of weights into the features of a model, without network.
-
-    The names are those of timm. A file with other names is read in its order if it has as many tensors as the whole
-    network, all of the same shapes.
-
-    Args:
-        backbone: the feature extractor, a part of the network.
-        whole: the same network with its classifier, as timm makes it.
+def load_weights(backbone: Any, path: Path) -> None:
+    """Load a safetensors file of the weights of a network, by timm's names, into its features, without network.
 
     Raises:
         ValueError: if the file is of another network.
     """
-    import torch
+    from safetensors.torch import load_file
 
-    given = torch.load(path, map_location="cpu", weights_only=True)
-    own = whole.state_dict()
-    if [value.shape for value in given.values()] == [value.shape for value in own.values()]:
-        given = dict(zip(own, given.values(), strict=True))
-    wanted = backbone.state_dict()
+    given, wanted = load_file(path), backbone.state_dict()
     if missing := [name for name in wanted if name not in given or given[name].shape != wanted[name].shape]:
         raise ValueError(f"{path} is of another network: it has no {missing[0]} {tuple(wanted[missing[0]].shape)}")
     backbone.load_state_dict({name: given[name] for name in wanted})
@@ -142,8 +131,7 @@ def make_detector(
         settings |= {"backbone": backbone, **_layers(model, layers)}
     detector = kind(post_processor=False, evaluator=False, visualizer=False, **settings)
     if weights:
-        whole = timm.create_model(backbone or names["backbone"].default)
-        load_weights(detector.model.feature_extractor.feature_extractor, whole, weights)
+        load_weights(detector.model.feature_extractor.feature_extractor, weights)
     return detector
 
 
@@ -202,7 +190,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--pretrained", action="store_true", help="ImageNet weights, which are downloaded")
     parser.add_argument("--backbone", help="a network of timm, such as tf_efficientnet_lite0; default: the model's own")
-    parser.add_argument("--weights", type=Path, help="its weights, a file of torch, instead of a download")
+    parser.add_argument("--weights", type=Path, help="its weights, a safetensors file, instead of a download")
     parser.add_argument("--coreset", type=float, help="the fraction of patches that Patchcore keeps; default: 0.1")
     chosen = parser.parse_args(given)
     if chosen.training_sets != [CLEAN_SET] and chosen.splits is None:

@@ -24,7 +24,9 @@ read_null_words(config, workflow.config_settings.config)
 try:
     refuse_repeated_keys(workflow.configfiles)
     if LAYERED:
-        refuse_unknown_nulls(config, Path(DEFAULT_CONFIG), workflow.overwrite_configfiles)
+        refuse_unknown_nulls(
+            config, Path(DEFAULT_CONFIG), workflow.overwrite_configfiles
+        )
     STUDY = parse_study(config)
 except ConfigError as error:
     about = replaced_default(ROOT) if DEFAULT_CONFIG in workflow.configfiles else ""

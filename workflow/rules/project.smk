@@ -50,7 +50,9 @@ DEFAULT_CONFIG = str(default_config(ROOT))
 
 def beside_project(name):
     """A file of the working directory if it is there, else of the checkout if it is there."""
-    return next((str(path) for path in (Path(name), ROOT / name) if path.exists()), name)
+    return next(
+        (str(path) for path in (Path(name), ROOT / name) if path.exists()), name
+    )
 
 
 # The image of `--sdm apptainer`, which `make oddlens.sif` writes into the checkout.
