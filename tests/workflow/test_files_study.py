@@ -156,6 +156,9 @@ def test_completeness_of_simulated_and_of_own_images(folder):
     }
     assert set(table["mass_msun"]) == {0, 1e9, 3e10}
     assert set(table["seeds"]) == {2}
+    counts = table.groupby("dataset")[["images", "ring_models"]].first()
+    assert (counts.loc["model_a", "ring_models"], counts.loc["model_a", "images"]) == (0, 6)
+    assert counts.loc["mine", "ring_models"] == counts.loc["mine", "images"]  # nothing says what to assume of them
     rising = table[table["mass_msun"] == 3e10].groupby(["dataset", "detector"])["rising"].first()
     assert rising["mine", "pca"] > 0.5
     scores = pd.read_csv(folder / "results/injected/scores/mine/pca.csv", comment="#")

@@ -28,16 +28,18 @@ rule inject:
     wildcard_constraints:
         dataset=any_of(INJECTED),
     conda:
-        "../../envs/simulate.yaml"
+        "../../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=simulation_memory,
-        runtime=short_runtime,
+        runtime=long_runtime,
     params:
         masses=lambda wildcards: injected_masses(
             STUDY.datasets[wildcards.dataset].inject,
             assumed_simulation(wildcards.dataset),
         ),
+        model=lambda wildcards: STUDY.datasets[wildcards.dataset].inject.model,
+        simulation=lambda wildcards: smooth_simulation(wildcards.dataset),
         images=lambda wildcards: STUDY.datasets[wildcards.dataset].inject.images,
         seed=STUDY.seed,
         source=fingerprint("oddlens.stages.inject"),

@@ -9,6 +9,8 @@ with job(snakemake):
         snakemake.output[0],
         list(snakemake.input),
         masses=Masses(**snakemake.params.masses),
+        model=snakemake.params.model,
+        simulation=snakemake.params.simulation,
         images=snakemake.params.images,
         dataset=snakemake.wildcards.dataset,
         seed=snakemake.params.seed,

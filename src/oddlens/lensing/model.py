@@ -117,6 +117,7 @@ class LensModel(nn.Module):
         }
         kernel = cameras.psf_kernels(self.camera, typical)[0]
         self.electrons = float(cameras.electrons_per_flux(typical)[0]) * scale**2
+        self.kernel = kernel
         self.pixels, self.side = self.camera.pixels, self.camera.pixels + len(kernel) - 1
         self.psf = SeparablePsf(kernel, self.pixels, PSF_TOLERANCE)
         self.approximate_psf = SeparablePsf(kernel, self.pixels, APPROXIMATE_PSF_TOLERANCE)
@@ -180,6 +181,24 @@ class LensModel(nn.Module):
         """
         psf = self.approximate_psf if approximate else self.psf
         return self.electrons * psf(brightness)
+
+    def deflections(self, parameters: Tensor, y: Tensor, x: Tensor) -> Pair:
+        """Deflections (alpha_y, alpha_x) by lenses [n, parameters] at any positions [rays, pixels], arcsec, [n, rays,
+        pixels] each."""
+        rays = Rays(y, x, self._unit_deflections(y, x, torch), self.weights)
+        (beta_y, beta_x), _ = self._trace(parameters, rays, derivatives=False)
+        centre_y, centre_x = parameters[:, self.parametrisation.position, None, None].unbind(dim=1)
+        return y - beta_y - centre_y, x - beta_x - centre_x
+
+    def source_brightness(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        """Surface brightness [n, rays, pixels] of sources at positions [rays, pixels] in the source plane, electrons /
+        s / pixel."""
+        layout = self.parametrisation
+        centre_y, centre_x = parameters[:, layout.position, None, None].unbind(dim=1)
+        amplitudes = parameters[:, layout.source_pixel_amplitudes] if layout.source_pixels else None
+        beta = (y - centre_y, x - centre_x)
+        light = self.source.light(parameters[:, layout.profile], amplitudes, beta, self.weights, derivatives=False)
+        return self.electrons * light.brightness
 
     def _lens_light_residual(self, parameters: Tensor) -> Tensor:
         amplitudes = parameters[:, self.parametrisation.lens_light_amplitudes]
