@@ -10,12 +10,14 @@ This is the only detector that knows lenses: it receives the simulation of its d
 accepts masked images: pixels that are NaN were not observed, and have no weight in fit and scan.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
 from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
 
+from oddlens.detectors.blocks.heavy_tails import HeavyTails
 from oddlens.detectors.blocks.initial_parameters import (
     LIBRARY_SIZE,
     MAX_COMPONENT_LENSES,
@@ -24,7 +26,9 @@ from oddlens.detectors.blocks.initial_parameters import (
     fill_gaps,
 )
 from oddlens.detectors.blocks.lens_population import LensPopulation, free_parameters
-from oddlens.detectors.blocks.levenberg_marquardt import Fit, NoiseModel, fit, linearise, log_evidence
+from oddlens.detectors.blocks.levenberg_marquardt import Fit, fit
+from oddlens.detectors.blocks.linearised_model import linearise, log_evidence
+from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.detectors.blocks.scan import Scan, ScanResult
 from oddlens.detectors.interface.base import Detector
 from oddlens.detectors.interface.capabilities import (
@@ -43,6 +47,8 @@ from oddlens.training.schedules import cosine
 CPU_BATCH_SIZE, GPU_BATCH_PIXELS = 8, 2**20
 """Images fitted at once on a CPU, whose cache holds their Jacobians; and pixels of images fitted at once on a GPU,
 which more pixels use better, in 8 GB."""
+BATCHES_AT_ONCE = 32
+"""While the last fits of these images converge, parts of the batch are idle."""
 DEFAULT_SOURCE_PIXELS, DEFAULT_LENS_LIGHT_COMPONENTS = 15, 8
 """For simulations whose sources have clumps, and whose lens galaxies have light."""
 SOURCE_PIXEL_SCATTERS = (0.5, 0.3, 0.2, 0.1)
@@ -70,9 +76,12 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         prior_width: width of the normal priors of the fit, in units of the scatter of the simulated lenses.
         source_pixels: source pixels along a side of their grid, by which the source can deviate from its profile; 0:
             none. By default 15 if the sources of the simulation have clumps.
-        source_pixel_scatter: standard deviation of their amplitudes, in units of the brightness of the source at its
-            effective radius. By default the one of `SOURCE_PIXEL_SCATTERS` with the largest evidence for some training
-            images, whose labels are not used.
+        source_pixel_scale: scale of Student's t prior of their amplitudes (`blocks/heavy_tails.py`), in units of the
+            brightness of the source at its effective radius.
+        source_pixel_freedom: degrees of freedom of this prior; null: the prior is normal.
+        source_pixel_scatter: standard deviation of the amplitudes under the normal prior, and of that with which fits
+            begin. For a normal prior, it is by default the one of `SOURCE_PIXEL_SCATTERS` with the largest evidence for
+            some training images, whose labels are not used.
         lens_light_components: principal components of the lens-light residual; by default 8 if the simulation has lens
             light.
         scan_side: positions along a side of the scan.
@@ -106,6 +115,8 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         free: list[Literal["ellipticity", "multipole_3", "multipole_4", "sersic_index"]] | None = None,
         prior_width: PositiveFloat = 1.5,
         source_pixels: NonNegativeInt | None = None,
+        source_pixel_scale: PositiveFloat = 0.03,
+        source_pixel_freedom: PositiveFloat | None = 1.0,
         source_pixel_scatter: PositiveFloat | None = None,
         lens_light_components: NonNegativeInt | None = None,
         scan_side: PositiveInt = 13,
@@ -133,6 +144,10 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         )
         self.lenses, self.steps, self.score_name, self.learning_rate = lenses, steps, score, learning_rate
         self.source_pixel_scatter, self.spread, self.library_tries = source_pixel_scatter, spread_arcsec2, library_tries
+        self.tails: HeavyTails | None = None
+        if source_pixel_freedom is not None and model.parametrisation.source_pixels:
+            amplitudes = model.parametrisation.source_pixel_amplitudes
+            self.tails = HeavyTails(amplitudes, source_pixel_freedom, source_pixel_scale)
         self.library = LensLibrary(pixels, model.count) if library_tries else None
         self.parameter_network = None if library_tries else ParameterNetwork(pixels, len(model.names), width, depth)
 
@@ -146,6 +161,11 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         """The number of images fitted at once."""
         on_cpu = self.scale.device.type == "cpu"
         return CPU_BATCH_SIZE if on_cpu else max(CPU_BATCH_SIZE, GPU_BATCH_PIXELS // self.pixels**2)
+
+    @property
+    def images_at_once(self) -> int:
+        """Many batches, as the next image takes the place of one whose fit has converged."""
+        return BATCHES_AT_ONCE * self.batch_size
 
     # --- training: initial parameters, scatter of source pixels -----------------------------------------------------
 
@@ -191,7 +211,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
     def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Choose the scatter of the source pixels by the evidence of training images for which all fits converge."""
         layout, scatter = self.lens_model.parametrisation, self.population.scatter
-        if not layout.source_pixels or self.source_pixel_scatter:
+        if not layout.source_pixels or self.source_pixel_scatter or self.tails:
             return
         parts = images.evenly_spaced(N_SCATTER_IMAGES).split(self.batch_size)
         initial = [self.initial_parameters(part) for part in parts]
@@ -233,8 +253,13 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         """
         data, noise, prior = self._data(images), self.noise(images), self.population.prior()
         model = self.lens_model.image_and_derivatives
-        initial = self.initial_parameters(images) if initial is None else initial
-        best, *others = (fit(model, data, noise, prior, parameters, self.steps) for parameters in initial)
+        if initial is None:
+            by_batch = (self.initial_parameters(part) for part in images.split(self.batch_size))
+            initial = [torch.cat(parts) for parts in zip(*by_batch, strict=True)]
+        best, *others = (
+            fit(model, data, noise, prior, parameters, self.steps, slots=self.batch_size, tails=self.tails)
+            for parameters in initial
+        )
         for other in others:
             best = best.or_better(other)
         enough = _observed(images).sum(dim=1) >= MIN_OBSERVED_FRACTION * self.pixels**2
@@ -242,15 +267,15 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
 
     def scan_residuals(self, images: Tensor, fitted: Fit, with_field: bool = False) -> ScanResult:
         """Scan the residuals of smooth fits for mass; `with_field` also for a random field of masses."""
-        data, noise, prior = self._data(images), self.noise(images), self.population.prior()
+        data, noise, prior = self._data(images), self.noise(images), self.population.prior(fitted.precision)
         model_image = self.lens_model.image_and_derivatives(fitted.parameters)
         return self.scan(data, fitted, model_image, noise, prior, self.spread if with_field else None)
 
     def _log_evidence(self, images: Tensor, fitted: Fit) -> Tensor:
         """The log evidence of smooth lenses, up to a constant of each image, [n]."""
         image, jacobian, _ = self.lens_model.image_and_derivatives(fitted.parameters)
-        data, noise, prior = self._data(images), self.noise(images), self.population.prior()
-        return log_evidence(linearise(data, image, jacobian, noise, prior, fitted.parameters), prior, fitted)
+        data, noise, prior = self._data(images), self.noise(images), self.population.prior(fitted.precision)
+        return log_evidence(linearise(data, image, jacobian, noise, prior, fitted.parameters), prior, fitted.objective)
 
     def noise(self, images: Tensor | None = None) -> NoiseModel:
         """The noise of images in electrons / s / pixel; infinite in their masked pixels."""
@@ -265,7 +290,38 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
 
     def anomaly_score(self, images: Tensor) -> Tensor:
         """The chosen score, and the findings. A fit that has not converged counts as one without residuals."""
+        return self._of_fits(self._score_and_findings, images)
+
+    def anomaly_map(self, images: Tensor) -> Tensor:
+        """The squared change of the image by the mean random field, in units of the noise; 0 in masked pixels."""
+        return self._of_fits(self._field, images).square().view_as(images)
+
+    def residuals(self, images: Tensor) -> Tensor:
+        """The residuals of the fits and the map of significances; both are 0 if a fit has not converged."""
+        return self._of_fits(self._residual_and_significance, images)
+
+    def mass_sensitivity(self, images: Tensor) -> Tensor:
+        """The mass that is detected with 5 sigma; NaN beyond the outermost positions of the scan."""
+        smallest = DETECTION_SIGMA * self._of_fits(lambda *fitted: self.scan_residuals(*fitted).area_sigma, images)
+        area = self.scan.to_pixels(smallest.log()).exp()
+        return torch.where(self.scan.pixel_positions.abs().amax(dim=-1) > 1, torch.nan, area)
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """The images of the best smooth lenses, also in masked pixels."""
+        model_images = self._of_fits(lambda _, fitted: self.lens_model(fitted.parameters), images)
+        return model_images.view_as(images) / self.scale
+
+    def embed(self, images: Tensor) -> Tensor:
+        """The standardised parameters of the best smooth lenses."""
+        return self.population.standardise(self.fit_lenses(images).parameters)
+
+    def _of_fits(self, function: Callable[[Tensor, Fit], Tensor], images: Tensor) -> Tensor:
+        """A function of images and their fits, batch by batch."""
         fitted = self.fit_lenses(images)
+        parts = (slice(start, start + self.batch_size) for start in range(0, len(images), self.batch_size))
+        return torch.cat([function(images[part], fitted.of(part)) for part in parts])
+
+    def _score_and_findings(self, images: Tensor, fitted: Fit) -> Tensor:
         scan = self.scan_residuals(images, fitted, with_field=True)
         significance, *peak = self.scan.peak(scan)
         assert scan.log_evidence is not None
@@ -279,30 +335,14 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         smallest = DETECTION_SIGMA * scan.area_sigma.flatten(1).amin(dim=1)
         return torch.stack([scores[self.score_name], *flags, *scores.values(), *peak, smallest], dim=1)
 
-    def anomaly_map(self, images: Tensor) -> Tensor:
-        """The squared change of the image by the mean random field, in units of the noise; 0 in masked pixels."""
-        field_image = self.scan_residuals(images, self.fit_lenses(images), with_field=True).field_image
+    def _field(self, images: Tensor, fitted: Fit) -> Tensor:
+        field_image = self.scan_residuals(images, fitted, with_field=True).field_image
         assert field_image is not None
-        return field_image.square().view_as(images)
+        return field_image
 
-    def residuals(self, images: Tensor) -> Tensor:
-        """The residuals of the fits and the map of significances; both are 0 if a fit has not converged."""
-        scan = self.scan_residuals(images, self.fit_lenses(images))
+    def _residual_and_significance(self, images: Tensor, fitted: Fit) -> Tensor:
+        scan = self.scan_residuals(images, fitted)
         return torch.stack([scan.residual.view_as(images[:, 0]), self.scan.to_pixels(scan.significance)], dim=1)
-
-    def mass_sensitivity(self, images: Tensor) -> Tensor:
-        """The mass that is detected with 5 sigma; NaN beyond the outermost positions of the scan."""
-        smallest = DETECTION_SIGMA * self.scan_residuals(images, self.fit_lenses(images)).area_sigma
-        area = self.scan.to_pixels(smallest.log()).exp()
-        return torch.where(self.scan.pixel_positions.abs().amax(dim=-1) > 1, torch.nan, area)
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """The images of the best smooth lenses, also in masked pixels."""
-        return self.lens_model(self.fit_lenses(images).parameters).view_as(images) / self.scale
-
-    def embed(self, images: Tensor) -> Tensor:
-        """The standardised parameters of the best smooth lenses."""
-        return self.population.standardise(self.fit_lenses(images).parameters)
 
 
 def _smooth(plain: dict[str, Any]) -> Simulation:

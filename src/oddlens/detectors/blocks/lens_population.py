@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from oddlens.detectors.blocks.levenberg_marquardt import Fit, NoiseModel, NormalPrior
+from oddlens.detectors.blocks.levenberg_marquardt import Fit
+from oddlens.detectors.blocks.linearised_model import NormalPrior
+from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing import scene
 from oddlens.lensing.camera import decorrelation
 from oddlens.lensing.lens_light_residual import lens_light, principal_components
@@ -95,11 +97,13 @@ class LensPopulation(nn.Module):
             width = float(self.simulation.camera.noise_correlation_pixels.quantile(np.array(0.5)))
             self.decorrelation.copy_(torch.from_numpy(decorrelation(self.model.pixels, width)))
 
-    def prior(self) -> NormalPrior:
-        """The normal prior of the parameters."""
-        scatter = self.scatter.clone()
-        scatter[: len(self.model.names)] *= self.prior_width
-        return NormalPrior(self.mean, torch.diag(scatter**-2))
+    def prior(self, precision: Tensor | None = None) -> NormalPrior:
+        """The normal prior of the parameters, or one of another precision."""
+        if precision is None:
+            scatter = self.scatter.clone()
+            scatter[: len(self.model.names)] *= self.prior_width
+            precision = scatter**-2
+        return NormalPrior(self.mean, precision)
 
     def noise(self, gain: float, background: float, observed: Tensor | None = None) -> NoiseModel:
         """The noise of images of these lenses, with the mean light of the lens galaxies, in electrons / s / pixel.

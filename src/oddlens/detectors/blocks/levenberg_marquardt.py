@@ -1,14 +1,8 @@
 """Levenberg-Marquardt for many small problems at once: the parameters whose image fits each observed image best.
 
-A pixel of expected brightness m has the noise variance g m + b: a Poisson count in units of g, plus a constant. Its log
-likelihood is, up to a constant, minus half the deviance
-
-    D = 2 / g [(d + b/g) log((d + b/g) / (m + b/g)) - (d - m)]          (d - m)^2 / b for g = 0
-
-whose gradient is that of chi-square with fixed weights (McCullagh & Nelder 1989, section 9.2). So the optimum is not
-biased towards bright models, as that of chi-square with the variance of the model is. Fisher scoring approximates the
-Hessian by J^T J / sigma^2. Marquardt's damping, one number for each lens, ensures that every accepted step decreases
-the objective: the deviance plus minus twice the log prior.
+The objective is the deviance of an image (`noise_model.py`) plus minus twice the log prior. Fisher scoring approximates
+half its Hessian by J^T J, in units of the noise. Marquardt's damping, one number for each lens, ensures that every
+accepted step decreases the objective.
 """
 
 from collections.abc import Callable
@@ -17,93 +11,22 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from oddlens.detectors.blocks.heavy_tails import HeavyTails
+from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPrior, linearise, solve
+from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing.model import ModelImage
 
 INITIAL_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-2, 1e-6, 1e4
 """A fit whose damping exceeds the maximum is stuck: no step decreases its objective."""
 DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 5.0
 """Factors on the damping after an accepted and after a rejected step."""
-CONVERGED_GAIN, STALLED_GAIN = 0.1, 10.0
+CONVERGED_GAIN, HEAVY_TAILED_GAIN, STALLED_GAIN = 0.1, 1.0, 10.0
 """A fit ends as soon as an undamped step promises to decrease the objective by less than the first: a third of a
-standard deviation of one parameter. A fit that is stuck, because the finite number of rays makes the deviance rough, or
-has no more steps, has converged if the last step promised less than the second, about one per cent of the deviance:
-valleys of flexible sources are long, and the scan takes this last step. Both are in units of the deviance per pixel
+standard deviation of one parameter. Under a heavy-tailed prior of hundreds of amplitudes it is the second, which saves
+four steps in ten and changes no AUC. A fit that is stuck, because the finite number of rays makes the deviance rough,
+or has no more steps, has converged if the last step promised less than the third, about one per cent of the deviance:
+valleys of flexible sources are long, and the scan takes this last step. All are in units of the deviance per pixel
 where that exceeds 1, as no lens fits such an image better."""
-SMALL_RISE = 0.02
-"""Below this value of gain (d - m) / variance the deviance is computed by its series."""
-
-
-class NoiseModel(NamedTuple):
-    """Noise of n images. A pixel of expected brightness m has the variance gain * m + floor, in units of the images.
-
-    Attributes:
-        floor: of all pixels, of each [pixels^2], or of each pixel of each image [n, pixels^2]. It is infinite where a
-            pixel was not observed; such a pixel has no weight, whatever finite value it has.
-        decorrelation: a matrix A [pixels, pixels], if the noise of pixels is correlated: A n A^T is white, where n is
-            the noise of an image divided by its standard deviation.
-    """
-
-    gain: float
-    floor: float | Tensor
-    decorrelation: Tensor | None = None
-
-    def variance(self, expected: Tensor) -> Tensor:
-        """The variance of pixels of an expected brightness."""
-        return self.gain * expected.clamp(min=0) + self.floor
-
-    def count_observed(self, data: Tensor) -> Tensor:
-        """The number of observed pixels of images [n, pixels^2], [n]."""
-        return self.variance(data).isfinite().sum(dim=1)
-
-    def whiten(self, images: Tensor) -> Tensor:
-        """Images [..., pixels^2] in units of the standard deviation of the noise, with white noise.
-
-        For masked pixels it is an approximation: their value is 0, which enters the noise of their neighbours. The
-        exact solution needs the covariance of the observed pixels, a matrix [pixels^2, pixels^2] to invert for each
-        mask. With a column and one pixel in thirty masked, chi-square per pixel is 1 % too large, and significances
-        have their scatter of 1.
-        """
-        if self.decorrelation is None:
-            return images
-        square = images.unflatten(-1, self.decorrelation.shape)
-        return (self.decorrelation @ square @ self.decorrelation.mT).flatten(-2)
-
-    def deviance(self, data: Tensor, expected: Tensor) -> Tensor:
-        """The deviance D of each lens [n], from pixels [n, pixels^2].
-
-        With correlated noise it is the sum of squares of the whitened deviance residuals sign(d - m) sqrt(D).
-        """
-        variance = self.variance(expected)
-        rise = (data - expected) / variance
-        if self.gain:
-            # With x = gain * rise: 2 ((1 + x) log(1 + x) - x) / gain^2, by its series where x is small.
-            x = (self.gain * rise).clamp(min=-0.999)
-            exact = 2 * ((1 + x) * x.log1p() - x)
-            series = x * x * (1 - x / 3 + x * x / 6)
-            deviance = torch.where(x.abs() < SMALL_RISE, series, exact) * variance / self.gain**2
-        else:
-            deviance = rise.square() * variance
-        deviance = deviance.masked_fill(variance.isinf(), 0.0)
-        if self.decorrelation is not None:
-            deviance = self.whiten(rise.sign() * deviance.clamp(min=0).sqrt()).square()
-        return deviance.sum(dim=1)
-
-
-class NormalPrior(NamedTuple):
-    """A normal prior of the parameters.
-
-    Attributes:
-        mean: [p].
-        precision: [p, p]; a precision of zero leaves parameters free.
-    """
-
-    mean: Tensor
-    precision: Tensor
-
-    def penalty(self, parameters: Tensor) -> Tensor:
-        """Minus twice the log density, up to a constant, [n]."""
-        offset = parameters - self.mean
-        return ((offset @ self.precision) * offset).sum(dim=1)
 
 
 class Fit(NamedTuple):
@@ -114,19 +37,24 @@ class Fit(NamedTuple):
         objective: deviance and penalty, [n].
         converged: whether further steps would decrease the objective by next to nothing, [n].
         steps: number of steps tried, [n].
+        precision: of the prior of each fit, [n, p].
     """
 
     parameters: Tensor
     objective: Tensor
     converged: Tensor
     steps: Tensor
+    precision: Tensor
+
+    def of(self, lenses: slice | Tensor) -> "Fit":
+        """The fits of some of the lenses."""
+        return Fit(*(each[lenses] for each in self))
 
     def or_better(self, other: "Fit") -> "Fit":
         """The better fit of each lens: one that converged if the other did not, else that with the lower objective."""
         mine, yours = (torch.where(f.converged, f.objective, torch.inf) for f in (self, other))
         take = (yours < mine) | (~self.converged & ~other.converged & (other.objective < self.objective))
-        chosen = (torch.where(take.view(-1, *[1] * (a.dim() - 1)), b, a) for a, b in zip(self, other, strict=True))
-        return Fit(*chosen)
+        return Fit(*(_where(take, b, a) for a, b in zip(self, other, strict=True)))
 
 
 def fit(
@@ -136,111 +64,158 @@ def fit(
     prior: NormalPrior,
     initial: Tensor,
     steps: int,
+    *,
+    slots: int | None = None,
+    tails: HeavyTails | None = None,
 ) -> Fit:
     """Fit images [n, pixels^2], starting from initial parameters [n, p].
 
-    Lenses that have converged stay in the batch: the last bits of a product of matrices depend on its size, and a
-    result must not depend on how soon other fits converge. So batches should be small.
+    The lenses of a batch are fitted at once. As soon as one has converged, the next one takes its place. The last bits
+    of a product of matrices depend on its size, so a batch always has the same size, and a result does not depend on
+    the lenses beside it.
+
+    Args:
+        steps: the largest number of steps of a lens.
+        slots: lenses in a batch; all by default.
+        tails: makes the prior of some parameters heavy-tailed, once a fit with a normal prior is near its optimum.
     """
-    parameters, trial_image = initial.clone(), model(initial)
-    image, jacobian = trial_image.image, trial_image.jacobian
-    objective = noise.deviance(data, image) + prior.penalty(parameters)
-    objective = torch.where(torch.isfinite(objective), objective, torch.inf)
-    damping = torch.full_like(objective, INITIAL_DAMPING)
-    done = converged = torch.zeros_like(objective, dtype=torch.bool)
-    tried = torch.zeros_like(objective, dtype=torch.long)
-    observed = noise.count_observed(data)
-    for _ in range(steps):
-        step, promised = _step(data, image, jacobian, noise, prior, parameters, damping)
-        promised = promised / (objective / observed).clamp(min=1)
-        stuck = damping > MAX_DAMPING
-        converged = converged | (~done & ((promised < CONVERGED_GAIN) | (stuck & (promised < STALLED_GAIN))))
-        done = done | stuck | (promised < CONVERGED_GAIN)
-        if done.all():
-            break
-        tried += ~done
-        trial = parameters + step
-        trial_image = model(trial)
-        trial_objective = noise.deviance(data, trial_image.image) + prior.penalty(trial)
-        better = ~done & (trial_objective < objective)  # never for NaN
-        parameters = torch.where(better[:, None], trial, parameters)
-        objective = torch.where(better, trial_objective, objective)
-        image = torch.where(better[:, None], trial_image.image, image)
-        jacobian = torch.where(better[:, None, None], trial_image.jacobian, jacobian)
-        factor = torch.where(better, DAMPING_DECREASE, DAMPING_INCREASE)
-        damping = torch.where(done, damping, (damping * factor).clamp(min=MIN_DAMPING))
-    converged = converged | (~done & (promised < STALLED_GAIN))
-    return Fit(parameters, objective, converged, tried)
+    count = len(data)
+    slots = min(slots or count, count)
+    lens, waiting = torch.arange(slots, device=data.device), slots  # the lens in each slot, and the next one
+    batch = _Batch.start(initial[:slots], prior, data.shape[1], heavy=tails is None)
+    optima = Fit(*(each.new_empty(count, *each.shape[1:]) for each in batch.result(prior)))
+    occupied = torch.ones(slots, dtype=torch.bool, device=data.device)
+    while occupied.any():
+        batch = batch.next(model, data[lens], noise.of(lens), prior, steps, tails)
+        for slot in (batch.done & occupied).nonzero()[:, 0].tolist():
+            for optimum, result in zip(optima, batch.result(prior), strict=True):
+                optimum[lens[slot]] = result[slot]
+            if waiting < count:
+                lens[slot] = waiting
+                new = _Batch.start(initial[waiting : waiting + 1], prior, data.shape[1], heavy=tails is None)
+                for state, begun in zip(batch, new, strict=True):
+                    state[slot] = begun[0]
+                waiting += 1
+            else:
+                occupied[slot] = False
+    return optima
 
 
-class LinearisedModel(NamedTuple):
-    """A model linearised about its parameters, in units of the noise, with the prior.
+class _Batch(NamedTuple):
+    """The state of the fits of n lenses.
 
     Attributes:
-        jacobian: [n, p, pixels^2].
-        residual: of the data, [n, pixels^2].
-        hessian: half the Hessian of the objective, in Fisher's approximation, double precision, [n, p, p].
-        gradient: minus half the gradient of the objective, double precision, [n, p].
+        trial: the parameters that are tried next, [n, p].
+        parameters: those with the lowest objective so far, [n, p]; `deviance`, `image` and `jacobian` belong to them.
+            The deviance is infinite before the first trial.
+        precision: of the prior, [n, p].
+        damping, tried, done, converged: [n].
+        heavy: whether the prior is heavy-tailed already, [n].
     """
 
+    trial: Tensor
+    parameters: Tensor
+    deviance: Tensor
+    image: Tensor
     jacobian: Tensor
-    residual: Tensor
-    hessian: Tensor
-    gradient: Tensor
+    precision: Tensor
+    damping: Tensor
+    tried: Tensor
+    done: Tensor
+    converged: Tensor
+    heavy: Tensor
+
+    @staticmethod
+    def start(initial: Tensor, prior: NormalPrior, pixels: int, heavy: bool) -> "_Batch":
+        """Fits that begin."""
+        n, p = initial.shape
+        return _Batch(
+            trial=initial.clone(),
+            parameters=initial.clone(),
+            deviance=initial.new_full((n,), torch.inf),
+            image=initial.new_zeros(n, pixels),
+            jacobian=initial.new_zeros(n, p, pixels),
+            precision=prior.precision.expand(n, p).clone(),
+            damping=initial.new_full((n,), INITIAL_DAMPING),
+            tried=torch.zeros(n, dtype=torch.long, device=initial.device),
+            heavy=torch.full((n,), heavy, device=initial.device),
+            done=torch.full((n,), False, device=initial.device),
+            converged=torch.full((n,), False, device=initial.device),
+        )
+
+    def result(self, prior: NormalPrior) -> Fit:
+        """The fits as they are."""
+        objective = self.deviance + self._prior(prior).penalty(self.parameters)
+        return Fit(self.parameters, objective, self.converged, self.tried, self.precision)
+
+    def next(
+        self,
+        model: Callable[[Tensor], ModelImage],
+        data: Tensor,
+        noise: NoiseModel,
+        prior: NormalPrior,
+        steps: int,
+        tails: HeavyTails | None,
+    ) -> "_Batch":
+        """The fits after the next trial, which is accepted if it decreases the objective."""
+        at = self._accept(model, data, noise, prior)
+        linearised = linearise(data, at.image, at.jacobian, noise, at._prior(prior), at.parameters)
+        if tails is not None:
+            precision = tails.precision(linearised, at._prior(prior), at.parameters)
+            precision = _where(at.heavy & ~at.done, precision, at.precision)
+            linearised = linearised.with_precision(at._prior(prior), precision, at.parameters)
+            at = at._replace(precision=precision)
+        step, promised = _step(linearised, at.damping)
+        promised = promised / (at.result(prior).objective / noise.count_observed(data)).clamp(min=1)
+        last, stuck = at.tried >= steps, at.damping > MAX_DAMPING
+        ready = promised < (CONVERGED_GAIN if tails is None else HEAVY_TAILED_GAIN)
+        stalled = promised < STALLED_GAIN
+        ended = ~at.done & (last | (at.heavy & (ready | stuck)))
+        begins = ~at.heavy & (stalled | stuck)
+        done = at.done | ended
+        return at._replace(
+            trial=_where(done, at.parameters, at.parameters + step),
+            damping=torch.where(begins, INITIAL_DAMPING, at.damping),
+            tried=at.tried + ~done,
+            heavy=at.heavy | begins,
+            done=done,
+            converged=at.converged | (ended & at.heavy & (ready | stalled & (last | stuck))),
+        )
+
+    def _accept(
+        self, model: Callable[[Tensor], ModelImage], data: Tensor, noise: NoiseModel, prior: NormalPrior
+    ) -> "_Batch":
+        """The trial where it is the first or better than the parameters so far, with the damping of the next step."""
+        tried = model(self.trial)
+        deviance = noise.deviance(data, tried.image).nan_to_num(nan=torch.inf)
+        penalty, own = self._prior(prior).penalty, self.result(prior).objective
+        first = self.tried == 0
+        better = ~self.done & (first | (deviance + penalty(self.trial) < own))  # never for NaN
+        factor = torch.where(better, DAMPING_DECREASE, DAMPING_INCREASE)
+        damping = (self.damping * factor).clamp(min=MIN_DAMPING)
+        return self._replace(
+            parameters=_where(better, self.trial, self.parameters),
+            deviance=torch.where(better, deviance, self.deviance),
+            image=_where(better, tried.image, self.image),
+            jacobian=_where(better, tried.jacobian, self.jacobian),
+            damping=torch.where(first | self.done, self.damping, damping),
+        )
+
+    def _prior(self, prior: NormalPrior) -> NormalPrior:
+        return prior._replace(precision=self.precision)
 
 
-def linearise(
-    data: Tensor, image: Tensor, jacobian: Tensor, noise: NoiseModel, prior: NormalPrior, parameters: Tensor
-) -> LinearisedModel:
-    """The linearised model of images [n, pixels^2] about parameters [n, p], which have this image and Jacobian."""
-    weight = noise.variance(image).rsqrt()
-    whitened, residual = noise.whiten(jacobian * weight[:, None]), noise.whiten((data - image) * weight)
-    precision, double = prior.precision.double(), whitened.double()
-    gradient = (double @ residual.double()[..., None])[..., 0] - (parameters - prior.mean).double() @ precision
-    return LinearisedModel(whitened, residual, double @ double.mT + precision, gradient)
-
-
-def log_evidence(linearised: LinearisedModel, prior: NormalPrior, fitted: Fit) -> Tensor:
-    """Log probability of the data given the prior, up to a constant that depends on the data only, [n].
-
-    Laplace's approximation (MacKay 1992, Neural Computation 4, 415): the minimum of the objective, and the factor by
-    which the distribution of the parameters has narrowed, log det(precision after) - log det(precision before).
-    """
-    before, after = (torch.linalg.slogdet(m).logabsdet for m in (prior.precision.double(), linearised.hessian))
-    return -0.5 * (fitted.objective.double() + after - before)
-
-
-def _step(
-    data: Tensor,
-    image: Tensor,
-    jacobian: Tensor,
-    noise: NoiseModel,
-    prior: NormalPrior,
-    parameters: Tensor,
-    damping: Tensor,
-) -> tuple[Tensor, Tensor]:
+def _step(linearised: LinearisedModel, damping: Tensor) -> tuple[Tensor, Tensor]:
     """A damped step [n, p], and the decrease of the objective that the undamped step promises, [n]."""
-    _, _, hessian, gradient = linearise(data, image, jacobian, noise, prior, parameters)
+    hessian, gradient = linearised.hessian, linearised.gradient
     scale = hessian.diagonal(dim1=1, dim2=2).clamp(min=1e-12)
-    full = _solve(hessian + torch.diag_embed(MIN_DAMPING * scale), gradient)
-    damped = _solve(hessian + torch.diag_embed(damping[:, None].double() * scale), gradient)
+    full = solve(hessian + torch.diag_embed(MIN_DAMPING * scale), gradient)
+    damped = solve(hessian + torch.diag_embed(damping[:, None].double() * scale), gradient)
     promised = (gradient * full).sum(dim=1)
-    return damped.to(parameters.dtype), promised.to(parameters.dtype)
+    kind = linearised.jacobian.dtype
+    return damped.to(kind), promised.to(kind)
 
 
-def _solve(matrices: Tensor, vectors: Tensor) -> Tensor:
-    """x of A x = b for symmetric positive definite A [n, p, p] and b [n, p]; zero where A is not positive definite."""
-    factor, valid = safe_cholesky(matrices)
-    solution = torch.cholesky_solve(vectors[..., None], factor)[..., 0]
-    return torch.where(valid[:, None], solution, 0.0)
-
-
-def safe_cholesky(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Cholesky factors of symmetric matrices [n, p, p], and whether each is positive definite, [n].
-
-    The factor of a matrix that is not is replaced by the identity.
-    """
-    factor, failed = torch.linalg.cholesky_ex(matrices)
-    valid = failed == 0
-    identity = torch.eye(factor.shape[-1], dtype=factor.dtype, device=factor.device)
-    return torch.where(valid[:, None, None], factor, identity), valid
+def _where(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
+    """Elements of `yes` for the lenses that fulfil a condition [n], of `no` for the others."""
+    return torch.where(condition.view(-1, *[1] * (no.dim() - 1)), yes, no)

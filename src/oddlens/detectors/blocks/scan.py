@@ -39,7 +39,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from oddlens.detectors.blocks.levenberg_marquardt import Fit, NoiseModel, NormalPrior, linearise, safe_cholesky
+from oddlens.detectors.blocks.levenberg_marquardt import Fit
+from oddlens.detectors.blocks.linearised_model import NormalPrior, linearise, safe_cholesky
+from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing.grids import centres, grid
 from oddlens.lensing.model import LensModel, ModelImage
 

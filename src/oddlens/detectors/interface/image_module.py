@@ -80,6 +80,11 @@ class ImageModule(nn.Module):
         """
         return BATCH_SIZE
 
+    @property
+    def images_at_once(self) -> int:
+        """The largest number of images that a function gets: a multiple of `batch_size`."""
+        return self.batch_size
+
     @final
     def variance(self, expected: Tensor) -> Tensor:
         """The noise variance of pixels with an expected brightness."""
@@ -136,10 +141,10 @@ class ImageModule(nn.Module):
         if (self.needs == "truth") != (truth is not None):
             raise ValueError(f"{type(self).__name__} {'needs' if self.needs == 'truth' else 'takes no'} truth")
         self.eval()
-        results, size = [], self.batch_size
+        results, size = [], self.images_at_once
         for start in range(0, len(rows), size):
             chosen = rows[start : start + size]
-            padded = np.pad(chosen, (0, size - len(chosen)), mode="edge")
+            padded = np.pad(chosen, (0, -len(chosen) % self.batch_size), mode="edge")
             channels = np.stack([array[padded] for array in (images, *(truth or ()))], axis=1)
             batch = torch.from_numpy(channels.astype(np.float32)).to(self.scale.device) / self.scale
             results.append(function(batch)[: len(chosen)].float().cpu().numpy())
