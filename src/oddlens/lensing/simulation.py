@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator, model_validator
 
-from oddlens.lensing import substructure_classes
+from oddlens.lensing import power_law, substructure_classes
 from oddlens.schema.config_errors import nearest, validated
 from oddlens.schema.priors import Prior, within
 from oddlens.schema.section import Section
@@ -72,7 +72,7 @@ class LightPriors(Sersic):
 
 
 class LensPriors(Section):
-    """Singular isothermal halo, centred on the image, with multipoles, external shear and the light of its galaxy."""
+    """Isothermal or power-law halo, centred on the image, with multipoles, external shear and the light of its galaxy."""
 
     redshift: Annotated[Prior, within(1e-3)]
     """Redshift of the lens, below that of the source."""
@@ -81,6 +81,8 @@ class LensPriors(Section):
     conserve_mass: bool = True
     """Whether the mass of the substructure inside the Einstein radius is taken from the halo, or added to it."""
     ellipticity: Ellipticity | None = None
+    slope: Annotated[Prior, within(power_law.MIN_SLOPE, power_law.MAX_SLOPE)] | None = None
+    """Logarithmic slope of the halo's density in space, rho ~ r^-slope. Without it the halo is isothermal (2)."""
     multipole_3: Multipole | None = None
     multipole_4: Multipole | None = None
     shear: Shear
@@ -229,6 +231,7 @@ def complexities(simulation: Simulation) -> list[str]:
     """The keys of a simulation that go beyond isothermal halos in a shear, Sersic sources and white noise."""
     lens, camera = simulation.lens, simulation.camera
     has = {
+        "lens.slope": lens.slope,
         "lens.multipole_3": lens.multipole_3,
         "lens.multipole_4": lens.multipole_4,
         "lens.light": lens.light,

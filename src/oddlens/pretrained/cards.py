@@ -13,6 +13,7 @@ from oddlens.statistics.false_alarm import EXTRAPOLATION
 
 OPTIONAL = {
     "an elliptical halo": ("lens", "ellipticity"),
+    "a power-law halo": ("lens", "slope"),
     "multipoles of order 3": ("lens", "multipole_3"),
     "multipoles of order 4": ("lens", "multipole_4"),
     "light of the lens galaxy": ("lens", "light"),
