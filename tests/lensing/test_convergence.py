@@ -86,9 +86,7 @@ def test_a_power_law_far_from_its_centre():
     y, x = centres()
     kappa = 0.35 * (1.2 / np.sqrt(0.7 * x**2 + y**2 / 0.7)) ** 1.3
     far = np.hypot(y, x) > 5 * SCALE
-    np.testing.assert_allclose(
-        mean(smooth, shape | {"halo_einstein_radius_arcsec": 1.2})[far], kappa[far], rtol=1e-2
-    )
+    np.testing.assert_allclose(mean(smooth, shape | {"halo_einstein_radius_arcsec": 1.2})[far], kappa[far], rtol=1e-2)
 
 
 @pytest.mark.parametrize("preset", ["model_a", "model_c", "model_c power_law"])

@@ -42,9 +42,7 @@ def test_an_ellipsoid_deflects_as_both_codes_say(q, slope):
     )
     np.testing.assert_allclose(ellipsoid(q, slope), autolens(theirs), atol=1e-7)
     e1, e2 = phi_q2_ellipticity(ANGLE, q)
-    np.testing.assert_allclose(
-        ellipsoid(q, slope), lenstronomy("EPL", theta_E=B, gamma=slope, e1=e1, e2=e2), atol=1e-7
-    )
+    np.testing.assert_allclose(ellipsoid(q, slope), lenstronomy("EPL", theta_E=B, gamma=slope, e1=e1, e2=e2), atol=1e-7)
 
 
 @pytest.mark.parametrize("slope", [1.3, 2.0, 2.5])

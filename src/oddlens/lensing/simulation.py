@@ -72,7 +72,7 @@ class LightPriors(Sersic):
 
 
 class LensPriors(Section):
-    """Isothermal or power-law halo, centred on the image, with multipoles, external shear and the light of its galaxy."""
+    """Isothermal or power-law halo, centred on the image, with multipoles, shear and the light of its galaxy."""
 
     redshift: Annotated[Prior, within(1e-3)]
     """Redshift of the lens, below that of the source."""
