@@ -14,7 +14,7 @@ from types import ModuleType
 import numpy as np
 from scipy import special
 
-from oddlens.lensing.profiles import TINY, multipole_waves, rotated
+from oddlens.lensing.profiles import TINY, rotated, waves
 
 MIN_SLOPE, MAX_SLOPE = 1.2, 2.8
 """The range of slopes. A sheet of constant density has the slope 1, and a point mass the slope 3."""
@@ -43,9 +43,6 @@ def ellipsoid(y, x, b, q, angle, slope, xp: ModuleType, terms: int = TERMS):
         alpha_u + i alpha_v = 2 b sqrt(q) / (1 + q) (b sqrt(q) / r)^(slope - 2) exp(i phi) F(z)
         F = sum_n a_n z^n,    a_n = (2 n + slope - 3) / (2 n - slope + 3) a_(n-1),    a_0 = 1
 
-    As the coefficients are real, Knuth's recurrence sums the series in half the operations of Horner's (The Art of
-    Computer Programming 2, section 4.6.4).
-
     Args:
         terms: after which the series ends; see `terms_for`.
     """
@@ -55,17 +52,29 @@ def ellipsoid(y, x, b, q, angle, slope, xp: ModuleType, terms: int = TERMS):
     scale = 1 / xp.sqrt(squared)
     c, s = scale * u, scale * v
     f = (1 - q) / (1 + q)
-    z_re, z_im = f * (s - c) * (s + c), -2 * f * c * s
-    coefficients = [1.0]
-    for n in range(1, terms + 1):
-        coefficients.append((2 * n + slope - 3) / (2 * n - slope + 3) * coefficients[-1])
-    later, last, size, twice = 0.0, coefficients[terms], f * f, 2 * z_re  # size is |z|^2
-    for a in coefficients[-2:0:-1]:
-        later, last = last, (a - size * later) + twice * last
-    re, im = 1 - size * later + z_re * last, z_im * last
+    re, im = series(coefficients(slope, terms), f * (s - c) * (s + c), -2 * f * c * s, f * f)
     power = xp.exp((slope - 2) * (xp.log(b) + 0.5 * xp.log(q) - 0.5 * xp.log(squared)))
     strength = 2 * b * xp.sqrt(q) / (1 + q) * power
     return rotated(strength * (c * im + s * re), strength * (c * re - s * im), -angle, xp)
+
+
+def coefficients(slope, terms: int) -> list:
+    """a_0 ... a_terms of the series of an ellipsoid."""
+    found = [1 + 0 * slope]
+    for n in range(1, terms + 1):
+        found.append((2 * n + slope - 3) / (2 * n - slope + 3) * found[-1])
+    return found
+
+
+def series(coefficients: list, z_re, z_im, size):
+    """Real and imaginary part of sum_n a_n z^n with real coefficients; `size` is |z|^2.
+
+    Knuth's recurrence takes half the operations of Horner's (The Art of Computer Programming 2, section 4.6.4).
+    """
+    later, last, twice = 0.0, coefficients[-1], 2 * z_re
+    for a in coefficients[-2:0:-1]:
+        later, last = last, (a - size * later) + twice * last
+    return coefficients[0] - size * later + z_re * last, z_im * last
 
 
 def multipole(y, x, order: int, b, strength, angle, slope, xp: ModuleType):
@@ -76,12 +85,22 @@ def multipole(y, x, order: int, b, strength, angle, slope, xp: ModuleType):
     is w k.) The potential is r^(3 - slope) F(phi), so alpha_r = (3 - slope) r^(2 - slope) F and alpha_phi =
     r^(2 - slope) F'.
     """
-    wave, slant, c1, s1, r = multipole_waves(y, x, order, angle, xp)
-    w = (3 - slope) * (slope - 1)
-    power = xp.exp((slope - 2) * (xp.log(b) - xp.log(r)))
-    size = w * b * strength * power / ((3 - slope) ** 2 - order**2)
-    radial, tangential = (3 - slope) * size * wave, -order * size * slant
-    return radial * s1 + tangential * c1, radial * c1 - tangential * s1
+    radial, tangential = multipole_waves(y, x, order, angle, xp)
+    by_radial, by_tangential = multipole_factors(order, slope)
+    size = b * strength * xp.exp((slope - 2) * (xp.log(b) - 0.5 * xp.log(x * x + y * y + TINY)))
+    return tuple(size * (by_radial * r + by_tangential * t) for r, t in zip(radial, tangential, strict=True))
+
+
+def multipole_waves(y, x, order: int, angle, xp: ModuleType):
+    """cos(m (phi - phi_m)) times the radial, and sin(m (phi - phi_m)) times the tangential unit vector, (y, x) each."""
+    wave, slant, c, s = waves(y, x, order, angle, xp)
+    return (wave * s, wave * c), (slant * c, -slant * s)
+
+
+def multipole_factors(order: int, slope):
+    """The deflection by a multipole along its `multipole_waves`, over b k (b / r)^(slope - 2)."""
+    size = (3 - slope) * (slope - 1) / ((3 - slope) ** 2 - order**2)
+    return (3 - slope) * size, -order * size
 
 
 def mass_in_circle(axis_ratio: np.ndarray, slope: np.ndarray) -> np.ndarray:

@@ -62,21 +62,21 @@ def multipole(y, x, order: int, b, strength, angle, xp: ModuleType):
     r F(phi) with F = b k cos(m (phi - phi_m)) / (1 - m^2), so alpha_r = F and alpha_phi = F' (Chu et al. 2013, ApJ 765,
     134).
     """
-    wave, slant, c1, s1, _ = multipole_waves(y, x, order, angle, xp)
+    wave, slant, c1, s1 = waves(y, x, order, angle, xp)
     size = b * strength / (1 - order**2)
     radial, tangential = size * wave, -order * size * slant
     return radial * s1 + tangential * c1, radial * c1 - tangential * s1
 
 
-def multipole_waves(y, x, order: int, angle, xp: ModuleType):
-    """cos and sin of m (phi - phi_m), cos and sin of phi, and r, at positions r (cos phi, sin phi)."""
+def waves(y, x, order: int, angle, xp: ModuleType):
+    """cos and sin of m (phi - phi_m), and cos and sin of phi, at positions r (cos phi, sin phi)."""
     r = xp.sqrt(x * x + y * y + TINY)
     c1, s1 = x / r, y / r
     c, s = c1, s1
     for _ in range(order - 1):  # cos and sin of m phi
         c, s = c * c1 - s * s1, s * c1 + c * s1
     cm, sm = xp.cos(order * angle), xp.sin(order * angle)
-    return c * cm + s * sm, s * cm - c * sm, c1, s1, r
+    return c * cm + s * sm, s * cm - c * sm, c1, s1
 
 
 def sersic_b(index):
