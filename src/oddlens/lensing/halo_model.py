@@ -119,7 +119,8 @@ class PowerLaw:
             each = [torch.cat(power_law.multipole_factors(m, slope), dim=1) for m in self.multipoles for _ in range(2)]
             return torch.stack(each, dim=1)
 
-        return torch.func.jvp(factors, (slope,), (torch.ones_like(slope),))  # type: ignore[misc]
+        value, change = torch.func.jvp(factors, (slope,), (torch.ones_like(slope),))  # type: ignore[misc]
+        return value, change
 
 
 def _sphere(b: Tensor, slope: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:

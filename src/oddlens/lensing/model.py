@@ -31,7 +31,6 @@ from oddlens.lensing.rays import Rays, gauss_legendre_nodes
 from oddlens.lensing.separable_psf import SeparablePsf
 from oddlens.lensing.simulation import LensPriors, Simulation
 from oddlens.lensing.source_model import Pair, SourceModel
-from oddlens.schema.priors import Distribution
 
 PSF_TOLERANCE, APPROXIMATE_PSF_TOLERANCE = 1e-4, 1e-2
 """Tolerance of the separable PSF, and where derivatives need not be exact."""
@@ -114,11 +113,9 @@ class LensModel(nn.Module):
         scale = self.camera.pixel_scale_arcsec
         index = float(simulation.source.sersic_index.quantile(np.array(0.5)))
         self.source = SourceModel(index, (CUSP_SOFTENING_PIXELS * scale) ** 2, source_pixels, extent)
-        typical = {
-            name: np.array([prior.quantile(np.array(0.5))]) for name, prior in _camera_priors(simulation).items()
-        }
-        kernel = cameras.psf_kernels(self.camera, typical)[0]
-        self.electrons = float(cameras.electrons_per_flux(typical)[0]) * scale**2
+        kernel = cameras.psf_kernels(self.camera, cameras.typical_psf(self.camera))[0]
+        zero_point = {"zero_point_mag": np.array([self.camera.zero_point_mag.quantile(np.array(0.5))])}
+        self.electrons = float(cameras.electrons_per_flux(zero_point)[0]) * scale**2
         self.pixels, self.side = self.camera.pixels, self.camera.pixels + len(kernel) - 1
         self.psf = SeparablePsf(kernel, self.pixels, PSF_TOLERANCE)
         self.approximate_psf = SeparablePsf(kernel, self.pixels, APPROXIMATE_PSF_TOLERANCE)
@@ -272,14 +269,3 @@ def _halo(lens: LensPriors, layout: Parametrisation) -> tuple[halo_model.PowerLa
     terms = power_law.terms_for(smallest, halo_model.SERIES_TOLERANCE)
     slope = ISOTHERMAL if lens.slope is None else float(lens.slope.quantile(np.array(0.5)))
     return halo_model.PowerLaw(layout.elliptical, layout.multipoles, layout.free_slope, terms), slope
-
-
-def _camera_priors(simulation: Simulation) -> dict[str, Distribution]:
-    """The priors of the columns that the functions of `camera` read."""
-    psf, camera = simulation.camera.psf, simulation.camera
-    priors = {
-        "psf_fwhm_arcsec": psf.fwhm_arcsec,
-        "psf_moffat_beta": psf.moffat_beta,
-        "zero_point_mag": camera.zero_point_mag,
-    }
-    return {name: prior for name, prior in priors.items() if prior is not None}

@@ -150,8 +150,8 @@ def halo_radius(q: Columns, replaced: np.ndarray) -> np.ndarray:
     if "lens_slope" in q:
         mass_ratio = power_law.mass_in_circle(q.get("lens_axis_ratio", np.ones_like(b)), q["lens_slope"])
         return b * (1 - replaced / (mass_ratio * b**2)).clip(min=0) ** (1 / (q["lens_slope"] - 1))
-    mass_ratio = ellipsoid_mass_in_circle(q["lens_axis_ratio"]) if "lens_axis_ratio" in q else 1.0
-    return b - replaced / (mass_ratio * b)
+    isothermal_ratio = ellipsoid_mass_in_circle(q["lens_axis_ratio"]) if "lens_axis_ratio" in q else 1.0
+    return b - replaced / (isothermal_ratio * b)
 
 
 def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls: str, indices: np.ndarray) -> Scenes:
