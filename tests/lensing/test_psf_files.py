@@ -104,7 +104,7 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
     (tmp_path / "psf.txt").write_text("0 1 0")
     with pytest.raises(ValueError, match="neither FITS nor NPY"):
         psf_files.kernel(str(tmp_path / "psf.txt"), 0.3)
-    np.save(tmp_path / "objects.npy", np.array([{}]), allow_pickle=True)
+    np.save(tmp_path / "objects.npy", np.array([{}]))
     with pytest.raises(ValueError, match=r"objects\.npy cannot be read.*numpy\.save"):
         psf_files.kernel(str(tmp_path / "objects.npy"), 0.3)
     whole = written(tmp_path / "whole.fits", bell(99, 2))
