@@ -19,6 +19,10 @@ from typing import Any, NamedTuple
 MODELS = ("Dfkde", "Dfm", "Fastflow", "Ganomaly", "Padim", "Patchcore")
 """Models whose score of an image does not depend on other images, and that need no download (see `--pretrained`)."""
 COLUMNS = ("dataset", "training_set", "seed", "pool", "class", "index", "score")
+WITH_BACKBONE = ("Dfkde", "Dfm", "Padim", "Patchcore")
+"""Models whose backbone can be another one."""
+PADIM_FEATURES = 100
+"""Channels that `Padim` draws of those of its layers, as of a ResNet-18."""
 CLEAN_SET = "none-0"
 """The training set without anomalies."""
 
@@ -97,22 +101,58 @@ def score_lines(
             yield {**names, "pool": image.pool, "class": image.cls, "index": image.index, "score": score}
 
 
-def train_and_score(
-    files: Sequence[Path], folders: Sequence[Path], *, model: str, seed: int, epochs: int, pretrained: bool
-) -> dict[Path, float]:
+def load_weights(backbone: Any, path: Path) -> None:
+    """Load a safetensors file of the weights of a network, by timm's names, into its features, without network.
+
+    Raises:
+        ValueError: if the file is of another network.
+    """
+    from safetensors.torch import load_file
+
+    given, wanted = load_file(path), backbone.state_dict()
+    if missing := [name for name in wanted if name not in given or given[name].shape != wanted[name].shape]:
+        raise ValueError(f"{path} is of another network: it has no {missing[0]} {tuple(wanted[missing[0]].shape)}")
+    backbone.load_state_dict({name: given[name] for name in wanted})
+
+
+def make_detector(
+    model: str, *, backbone: str | None, weights: Path | None, pretrained: bool, coreset: float | None
+) -> Any:
+    """A model of anomalib, with its own backbone or another one of timm, whose features are random without weights."""
+    import timm
+    from anomalib import models
+
+    kind = getattr(models, model)
+    names = inspect.signature(kind).parameters
+    settings: dict[str, Any] = {"pre_trained": pretrained} if "pre_trained" in names else {}
+    settings |= {"coreset_sampling_ratio": coreset} if coreset else {}
+    if backbone:
+        layers = [info["module"] for info in timm.create_model(backbone, features_only=True).feature_info.info]
+        settings |= {"backbone": backbone, **_layers(model, layers)}
+    detector = kind(post_processor=False, evaluator=False, visualizer=False, **settings)
+    if weights:
+        load_weights(detector.model.feature_extractor.feature_extractor, weights)
+    return detector
+
+
+def _layers(model: str, layers: Sequence[str]) -> dict[str, Any]:
+    """The settings of a model for the layers of a backbone that has five, as those of a ResNet: the same of each."""
+    return {
+        "Dfkde": {"layers": layers[4:]},
+        "Dfm": {"layer": layers[3]},
+        "Padim": {"layers": layers[1:4], "n_features": PADIM_FEATURES},
+        "Patchcore": {"layers": layers[2:4]},
+    }[model]
+
+
+def train_and_score(files: Sequence[Path], folders: Sequence[Path], detector: Any, epochs: int) -> dict[Path, float]:
     """The score of each image in some folders, by resolved path, of a model that is trained on some files.
 
     No image serves for validation and scores are not normalised, so that no score depends on another test image.
     """
-    from anomalib import models
     from anomalib.data import Folder, PredictDataset
     from anomalib.engine import Engine
-    from lightning.pytorch import seed_everything
 
-    seed_everything(seed, workers=True)
-    kind = getattr(models, model)
-    weights = {"pre_trained": pretrained} if "pre_trained" in inspect.signature(kind).parameters else {}
-    detector = kind(post_processor=False, evaluator=False, visualizer=False, **weights)
     with tempfile.TemporaryDirectory() as scratch:
         good = Path(scratch, "train", "good")
         good.mkdir(parents=True)
@@ -149,29 +189,42 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--pretrained", action="store_true", help="ImageNet weights, which are downloaded")
+    parser.add_argument("--backbone", help="a network of timm, such as tf_efficientnet_lite0; default: the model's own")
+    parser.add_argument("--weights", type=Path, help="its weights, a safetensors file, instead of a download")
+    parser.add_argument("--coreset", type=float, help="the fraction of patches that Patchcore keeps; default: 0.1")
     chosen = parser.parse_args(given)
     if chosen.training_sets != [CLEAN_SET] and chosen.splits is None:
         parser.error("--training-sets needs --splits, which lists the images of each set")
+    if (chosen.backbone or chosen.weights) and chosen.model not in WITH_BACKBONE:
+        parser.error(f"--backbone and --weights are for {', '.join(WITH_BACKBONE)}")
+    if chosen.coreset and chosen.model != "Patchcore":
+        parser.error("--coreset is for Patchcore")
+    if chosen.pretrained and chosen.weights:
+        parser.error("--pretrained downloads weights, and --weights names a file: give one of them")
     return chosen
 
 
 def main() -> None:
     """Train a model for each seed and training set, and write all scores."""
     chosen = arguments()
+    import anomalib
+    from lightning.pytorch import seed_everything
+
     images = read_export(chosen.export / "png")
     folders = sorted({image.path.parent for image in images if image.pool in ("test", "validation")})
-    how = {"model": chosen.model, "epochs": chosen.epochs, "pretrained": chosen.pretrained}
+    how = {name: getattr(chosen, name) for name in ("model", "backbone", "weights", "pretrained", "coreset")}
     lines: list[dict[str, Any]] = []
     for seed in chosen.seeds:
         split = chosen.splits / f"seed-{seed}.csv" if chosen.splits else None
         for training_set in chosen.training_sets:
             files = training_images(images, split, training_set)
-            scores = train_and_score(files, folders, seed=seed, **how)
+            seed_everything(seed, workers=True)
+            scores = train_and_score(files, folders, make_detector(**how), chosen.epochs)
             dataset = chosen.dataset or chosen.export.resolve().name
             lines += score_lines(images, scores, dataset=dataset, training_set=training_set, seed=seed)
-    import anomalib
-
-    write_scores(chosen.out, lines, f"anomalib {anomalib.__version__}, {how}")
+    how |= {"weights": chosen.weights and chosen.weights.name, "epochs": chosen.epochs}
+    about = ", ".join(f"{name} {value}" for name, value in how.items() if value)
+    write_scores(chosen.out, lines, f"anomalib {anomalib.__version__}, {about}")
     print(f"{len(lines)} scores: {chosen.out}")
 
 

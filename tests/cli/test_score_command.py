@@ -1,5 +1,6 @@
 """`oddlens score`: files of all kinds, bad input, tables and pictures."""
 
+import re
 import subprocess
 import sys
 
@@ -140,3 +141,36 @@ def test_scoring_one_image_imports_no_more_than_it_needs(published_folder, tmp_p
     )
     assert "good.fits" in run.stdout
     assert run.stdout.splitlines()[-1] == ""
+
+
+def test_a_group_of_an_hdf5_file_is_scored_as_inspected(published_command, published_folder, tmp_path):
+    images = read_arrays(published_folder / "toy" / "mini.h5")[0]["images"][:3]
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for k, image in enumerate(images):
+            file[f"images/lens_{k}/x_F106"] = image
+    end = published_command("score", f"{tmp_path}/a.h5#images", "--model", "toy/dcae", "--csv", tmp_path / "o.csv")
+    assert (end.status, end.err) == (0, "")
+    table = pd.read_csv(tmp_path / "o.csv")
+    expected = published_models.load("toy/dcae", published_folder).score(images)
+    np.testing.assert_allclose(table["score"], expected, rtol=1e-6)
+    assert table["image"].tolist() == [f"{tmp_path}/a.h5#images/lens_{k}/x_F106" for k in range(3)]
+    assert "3 images in 3 data sets" in published_command("inspect", f"{tmp_path}/a.h5#images").out
+    one = published_command("score", f"{tmp_path}/a.h5#images/lens_1/x_F106", "--model", "toy/dcae")
+    assert f"{expected[1]:.4g}" in one.out
+
+
+def test_a_star_beside_a_lens_is_masked_as_by_real(published_command, tmp_path):
+    image = sum(toy_lens(181))
+    starry = image.copy()
+    starry[20, 30] += 60 * image.max()
+    scores, spots = [], []
+    for name, pixels in {"plain": image, "starry": starry}.items():
+        write_fits(tmp_path / f"{name}.fits", pixels, PIXSCALE=SCALE)
+        end = published_command(
+            "score", tmp_path / f"{name}.fits", "--model", "toy/dcae", "--csv", tmp_path / f"{name}.csv"
+        )
+        assert end.status == 0
+        scores.append(pd.read_csv(tmp_path / f"{name}.csv")["score"][0])
+        spots.append(int(re.search(r"(\d+) bright spot", end.out)[1]))
+    assert spots[1] == spots[0] + 1
+    assert scores[1] == pytest.approx(scores[0], rel=0.05)

@@ -3,7 +3,7 @@
 import pytest
 
 from oddlens.config.files_dataset import FilesDataset
-from oddlens.config.injection import Injection, injected_class, injected_masses
+from oddlens.config.injection import Injection, fitted_simulation, injected_class, injected_masses
 from oddlens.config.presets import preset_simulation
 from oddlens.config.study import parse_study
 from oddlens.data.pools import Pools
@@ -45,12 +45,40 @@ def test_given_redshifts_count_and_are_needed_without_a_simulation(config):
         ({"masses_msun": [1e8], "truncation_arcsec": -1}, "truncation_arcsec"),
         ({"masses_msun": [1e8], "redshifts": {"lens": 1.0, "source": 0.5}}, "redshifts: the lens is at redshift 1"),
         ({"masses_msun": [1e8], "redshift": 0.5}, "redshift"),
+        ({"masses_msun": [1e8], "model": "rings"}, "model"),
     ],
 )
 def test_errors_name_the_key(config, section, key):
     with pytest.raises(ConfigError) as error:
         injecting(config, **section)
     assert f"datasets.model_b.inject.{key}" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "simulated", "noise", "fitted"),
+    [
+        ("auto", True, True, True),
+        ("auto", False, True, False),
+        ("auto", True, False, False),
+        ("ring", True, True, False),
+        ("lensfit", True, True, True),
+    ],
+)
+def test_lenses_are_fitted_where_there_is_a_simulation_and_noise(model, simulated, noise, fitted):
+    simulation = preset_simulation("model_b") if simulated else None
+    found = fitted_simulation(Injection(masses_msun=[1e9], model=model), simulation, noise)
+    assert (found is not None) == fitted
+    assert not fitted or (found.lens, found.substructure) == (simulation.lens, {})
+
+
+def test_lensfit_models_need_a_simulation_and_noise(config):
+    section = {"masses_msun": [1e9], "model": "lensfit", "redshifts": {"lens": 0.3, "source": 0.9}}
+    with pytest.raises(ValueError, match=r"inject needs a simulation.*model: lensfit"):
+        FilesDataset.model_validate({"files": {"folder": "x", "pixels": 32}, "inject": section})
+    config["datasets"]["model_b"]["camera"] = {"noise": "none"}
+    with pytest.raises(ConfigError, match=r"datasets.model_b.*inject needs a camera with noise"):
+        injecting(config, **section)
+    assert injecting(config, **section | {"model": "auto"}).inject.model == "auto"
 
 
 def test_masses_go_into_smooth_images_or_else_into_unlabelled_ones():

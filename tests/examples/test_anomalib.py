@@ -7,7 +7,10 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import safetensors.torch
+import torch
 from PIL import Image
+from torch import nn
 
 from conftest import ROOT
 from oddlens.data import splits
@@ -113,10 +116,51 @@ def test_what_is_written_is_what_a_study_reads(example, images, tmp_path):
     np.testing.assert_allclose(found["none-0/7"], expected, rtol=1e-8)
 
 
-def test_contaminated_sets_need_the_splits_of_the_study(example, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--training-sets", "mixed-0.1"], "--training-sets needs --splits"),
+        (["--model", "Ganomaly", "--weights", "w.safetensors"], "are for Dfkde, Dfm, Padim, Patchcore"),
+        (["--model", "Fastflow", "--backbone", "resnet50"], "are for Dfkde, Dfm, Padim, Patchcore"),
+        (["--pretrained", "--weights", "w.safetensors"], "give one of them"),
+        (["--model", "Padim", "--coreset", "0.1"], "--coreset is for Patchcore"),
+    ],
+)
+def test_arguments_that_do_not_fit_together_are_refused(example, capsys, arguments, told):
     with pytest.raises(SystemExit):
-        example.arguments(["some", "--training-sets", "mixed-0.1"])
-    assert "--training-sets needs --splits" in capsys.readouterr().err
+        example.arguments(["some", *arguments])
+    assert told in capsys.readouterr().err
+
+
+def network(seed, classes=3, outputs=2):
+    """A layer, its norm, and a classifier."""
+    torch.manual_seed(seed)
+    stem, norm = nn.Conv2d(1, outputs, 3), nn.BatchNorm2d(outputs)
+    return nn.ModuleDict({"stem": stem, "norm": norm, "head": nn.Linear(outputs, classes)})
+
+
+def test_weights_of_the_features_are_loaded_and_the_classifier_is_not(example, tmp_path):
+    given, own = network(1, classes=9), network(2)
+    safetensors.torch.save_file(given.state_dict(), tmp_path / "w.safetensors")
+    features = nn.ModuleDict({name: own[name] for name in ("stem", "norm")})
+    example.load_weights(features, tmp_path / "w.safetensors")
+    for name, value in features.state_dict().items():
+        torch.testing.assert_close(value, given.state_dict()[name])
+
+
+@pytest.mark.parametrize("other", [network(1, outputs=4), nn.ModuleDict({"stem": nn.Conv2d(1, 2, 3)})])
+def test_weights_of_another_network_are_refused(example, tmp_path, other):
+    safetensors.torch.save_file(other.state_dict(), tmp_path / "w.safetensors")
+    with pytest.raises(ValueError, match=r"is of another network: it has no (stem|norm)\.weight"):
+        example.load_weights(network(2), tmp_path / "w.safetensors")
+
+
+def test_a_backbone_gives_each_model_the_layers_of_its_own(example):
+    layers = ["a", "b", "c", "d", "e"]
+    assert example._layers("Padim", layers)["layers"] == ["b", "c", "d"]
+    assert example._layers("Patchcore", layers)["layers"] == ["c", "d"]
+    assert set(example.WITH_BACKBONE) <= set(example.MODELS)
+    assert all(example._layers(model, layers) for model in example.WITH_BACKBONE)
 
 
 def test_the_environment_is_pinned_and_without_the_malicious_releases():
@@ -130,9 +174,10 @@ def test_the_example_imports_no_part_of_this_project():
     assert not re.search(r"^\s*(from|import) oddlens", (EXAMPLE / "score.py").read_text(), re.MULTILINE)
 
 
-def test_a_model_of_anomalib_is_trained_and_its_scores_are_read(example, images, export, tmp_path, monkeypatch):
+@pytest.mark.parametrize("model", ["Dfkde", "Padim", "Patchcore"])
+def test_a_model_of_anomalib_is_trained_and_its_scores_are_read(example, images, export, tmp_path, monkeypatch, model):
     pytest.importorskip("anomalib", reason="anomalib has an environment of its own: examples/anomalib/environment.yaml")
-    arguments = ["score.py", str(export), "--model", "Dfkde", "--out", str(tmp_path / "scores.csv")]
+    arguments = ["score.py", str(export), "--model", model, "--out", str(tmp_path / "scores.csv")]
     monkeypatch.setattr("sys.argv", arguments)
     example.main()
     with open(tmp_path / "scores.csv", newline="") as table:

@@ -51,6 +51,20 @@ def test_labels_and_slugs_are_unique(names):
     assert len(set(slugs)) == len(slugs)
 
 
+def test_the_file_that_states_a_scale_is_an_input(tmp_path):
+    """info.json beside an image, of an index and alone: a changed one scores the lens again."""
+    image, info = tmp_path / "lens/data.fits", tmp_path / "lens/info.json"
+    image.parent.mkdir()
+    image.touch()
+    info.touch()
+    (tmp_path / "index.csv").write_text("name,pixel_scale_arcsec,data\na,0.05,lens/data.fits\n")
+    assert input_files(image) == [image, info]
+    assert input_files(tmp_path / "lens") == [image, info]
+    assert input_files(tmp_path) == [tmp_path / "index.csv", image, info]
+    info.unlink()
+    assert input_files(image) == [image]
+
+
 def test_long_names_keep_their_numbers():
     slugs = {lens.slug for lens in with_unique_labels([LensEntry("x" * 300, {})] * 12)}
     assert len(slugs) == 12

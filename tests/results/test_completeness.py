@@ -25,7 +25,7 @@ def scores(folder, row, values, validation, *, seeds=(1,), lens=None, diverged=(
         known[f"cdm-0.1/{seed}"] = validation[k] + 5
     paths = folder / f"{row}-injected.csv", folder / f"{row}.csv"
     about = {"dataset": "d", "detector": row, "diverged": {}}
-    write_table(paths[0], pd.DataFrame(injected), kind="injected_scores", left_out=3, **about)
+    write_table(paths[0], pd.DataFrame(injected), kind="injected_scores", left_out=3, ring_models=2, **about)
     write_table(paths[1], pd.DataFrame(known), kind="scores", **about)
     return paths
 
@@ -41,6 +41,7 @@ def test_a_count_by_hand(tmp_path):
     np.testing.assert_allclose(rising, [0.5, (0.5 + 1 + 1) / 3, 1, 1])
     assert (table["completeness_low"] <= table["completeness"]).all()
     assert set(table["left_out"]) == {3}
+    assert set(table["ring_models"]) == {2}
 
 
 def test_random_scores_have_the_false_alarm_rate_at_all_masses(tmp_path):
@@ -113,7 +114,7 @@ def test_tables_figure_and_section_are_written(tmp_path, converged):
     section = completeness_section(outputs)
     assert outputs["figure"].stat().st_size > 1000
     if converged:
-        assert section["images"] == {"d": (50, 3)}
+        assert section["images"] == {"d": {"images": 50, "ring_models": 2, "left_out": 3}}
         page = section["tables"]["d"]
         assert "no mass" in page
         assert "1e+10 M☉" in page

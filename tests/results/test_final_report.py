@@ -103,7 +103,7 @@ def results(tmp_path_factory):
 
 
 def written(results, path, *names):
-    write_final_report(path, find_studies(results, names))
+    write_final_report(path, *find_studies(results, names))
     return path.read_text()
 
 
@@ -260,7 +260,7 @@ def test_real_lenses_can_be_restricted_to_some_rows(tmp_path, results):
 
 
 def test_only_rows_better_than_chance_score_real_lenses(results, monkeypatch):
-    studies = find_studies(results, ["all"])
+    studies, _ = find_studies(results, ["all"])
     judged = studies[0].judged.set_index(["dataset", "detector"])
     able = final_report.better_than_chance(studies[0])
     assert able == {
@@ -335,8 +335,8 @@ def test_studies_of_several_seeds_come_first_then_those_of_most_images_and_trial
         shutil.copytree(results / "all", tmp_path / name)
         changed = config | {"contamination": config["contamination"] | {"images": images, "seeds": seeds}}
         (tmp_path / name / "config.yaml").write_text(yaml.safe_dump(changed))
-    assert [study.name for study in find_studies(tmp_path)] == ["b", "d", "a"]
-    assert [study.name for study in find_studies(tmp_path, ["c", "b"])] == ["c", "b"]
+    assert [study.name for study in find_studies(tmp_path)[0]] == ["b", "d", "a"]
+    assert [study.name for study in find_studies(tmp_path, ["c", "b"])[0]] == ["c", "b"]
 
 
 # --- errors ----------------------------------------------------------------------------------------------------------
@@ -413,3 +413,62 @@ def test_without_a_browser_or_if_it_fails_the_old_pdf_is_deleted_and_the_reason_
     browser(tmp_path, monkeypatch, "exit 3")
     assert "CalledProcessError" in pdf.print_pdf(tmp_path / "report.html", tmp_path / "report.pdf")
     assert not (tmp_path / "report.pdf").exists()
+
+
+# --- the user's own images -------------------------------------------------------------------------------------------
+
+OWN = {"files": {"sheet": "mine.csv", "pixels": 20, "pixel_scale_arcsec": 0.3}}
+OUTSIDE = {"patchcore": (0.9, {"role": "external"})}
+
+
+@pytest.fixture(scope="module")
+def mixed(results, tmp_path_factory):
+    """The study `all` with a row of outside scores, in which model_b is the user's own; and a study of own images."""
+    place = tmp_path_factory.mktemp("mixed")
+    config = yaml.safe_load((results / "all/config.yaml").read_text())
+    sizes = dict.fromkeys(config["datasets"]["model_b"])
+    config["datasets"] = {"model_a": config["datasets"]["model_a"], "model_b": sizes | OWN}
+    row = {"scores": "patchcore.csv", "higher_is": "more_anomalous", "name": "anomalib, PatchCore"}
+    config["detectors"]["patchcore"] = row
+    config = {key: value for key, value in config.items() if key not in ("regression", "real", "publish", "follow_up")}
+    both = made_study(place / "both", config | {"only": [*ROWS, *OUTSIDE]}, rows=ROWS | OUTSIDE)
+    alone = config | {"datasets": {"unlabelled": OWN}}
+    (place / "alone/tables").mkdir(parents=True)
+    (place / "alone/config.yaml").write_text(yaml.safe_dump(alone | {"study": "alone"}))
+    for folder in (both, place / "alone"):
+        write_result(folder / "tables/ranking.csv", pd.DataFrame({"dataset": ["unlabelled"], "rank": [1]}))
+    return place
+
+
+def test_own_images_have_a_section_and_are_in_no_other(mixed, tmp_path):
+    page = parsed(written(mixed, tmp_path / "report.html"))
+    lines = [[text(cell) for cell in row.find_all("td")] for row in page.find(id="own").find("tbody").find_all("tr")]
+    assert lines[-1][:2] == ["alone", "unlabelled"]
+    assert "no AUC" in lines[-1][2]
+    own = {
+        (study, dataset, kind): cells
+        for study, dataset, *cells, kind in ([*row[:3], row[5], row[3]] for row in lines[:-1])
+    }
+    assert set(own) == {("both", "model_b", kind) for kind in ("detector", "lens fit", "outside scores", "upper bound")}
+    best = line(mixed, "both", dataset="model_b", detector="dcae", training="clean")
+    assert own["both", "model_b", "detector"][0] == "dcae"
+    assert numbers(page.find(id="own"))  # and the numbers are those of the table
+    assert own["both", "model_b", "detector"][1].startswith(f"{best['auc']:.3f}")
+    page.find(id="own").decompose()
+    page.find(id="provenance").decompose()
+    assert "model_b" not in text(page)
+
+
+def test_outside_scores_are_named_described_and_ranked_apart(mixed, tmp_path):
+    page = parsed(written(mixed, tmp_path / "report.html", "both"))
+    best = line(mixed, "both", dataset="model_a", detector="patchcore", training="clean")
+    leaders = page.find(id="leaders-model_a")
+    assert auc_numbers(best, seeds=True) in spans(leaders, "auc", "model_a", "patchcore")
+    assert "best detector that learns without labels is dcae" in text(leaders)
+    assert "anomalib, PatchCore" in text(page)
+    assert "Outside scores" in text(page.find(class_="board"))
+
+
+def test_own_images_alone_have_no_final_report(mixed):
+    with pytest.raises(ValueError, match=r"has no study of simulated images .*alone/report\.html"):
+        find_studies(mixed, ["alone"])

@@ -149,7 +149,7 @@ def test_completeness_of_injected_masses_is_shown(page):
     line = table_line(page, "completeness", "good")
     assert (line["no mass"], line["1e+09 M☉"]) == ("1.0 % (0.0 to 100.0)", "25.0 % (0.0 to 100.0)")
     assert line["half is detected at"] == "3e+09 M☉ (1e+09 to ?)"
-    assert "model_a: 40 images; 2 others are left out" in text(page)
+    assert "model_a: 40 images, 3 of them with a ring model; 2 others are left out" in text(page)
 
 
 def test_provenance_and_config_are_shown(page):

@@ -3,13 +3,14 @@
 import numpy as np
 import pytest
 
+from oddlens.config.presets import preset_simulation
 from oddlens.data import shards
 from oddlens.data.shards import Shard
 from oddlens.files.artefacts import read_arrays
 from oddlens.lensing import injection
 from oddlens.lensing.convolution import gaussian_psf
 from oddlens.lensing.ring_model import NODES, RingModel, Source
-from oddlens.stages.inject import Masses, inject, noise, point_spread_function
+from oddlens.stages.inject import Masses, inject, observation
 
 MASSES = Masses([1e9, 1e10], 0.2, 0.5, 1.0)
 PIXELS, SCALE, SIGMA = 20, 0.3, 0.02
@@ -35,8 +36,9 @@ def write(path, indices, blank=(), **arrays):
     return path
 
 
-def injected(folder, paths, images=10, seed=1):
-    inject(folder / "out.h5", paths, masses=MASSES, images=images, dataset="d", seed=seed)
+def injected(folder, paths, images=10, seed=1, simulation=None):
+    settings = {"masses": MASSES, "model": "auto", "simulation": simulation}
+    inject(folder / "out.h5", paths, **settings, images=images, dataset="d", seed=seed)
     return read_arrays(folder / "out.h5")
 
 
@@ -91,20 +93,39 @@ def test_a_set_that_no_model_explains_is_refused(tmp_path):
         injected(tmp_path, [write(tmp_path / "a.h5", [0, 1], blank=[0, 1])])
 
 
-def test_unknown_noise_is_measured_and_known_noise_is_used():
+def test_the_kinds_of_models_are_stored(tmp_path, together):
+    """These lenses are not those of the simulation, but their Gaussian sources are Sersic profiles of index 1/2."""
+    assert set(together[0]["model/kind"]) == {b"ring"}
+    camera = {"pixels": PIXELS, "pixel_scale_arcsec": SCALE, "psf": {"profile": "gaussian", "fwhm_arcsec": 2 * SCALE}}
+    above = {"camera": camera, "source": {"sersic_index": {"uniform": [0.4, 2]}}}
+    simulation = preset_simulation("model_b", above=above).only("smooth").plain()
+    arrays, _ = injected(tmp_path, [write(tmp_path / "a.h5", [0, 2])], simulation=simulation)
+    assert set(arrays["model/kind"]) == {b"lensfit"}
+    assert (arrays["model/chi_square"] < 1.3).all()
+    for name in ("images", "y_arcsec", "x_arcsec"):
+        assert np.isfinite(arrays[name]).all()
+
+
+def test_unknown_noise_is_measured_and_known_noise_is_used(tmp_path):
     y, x = np.indices((40, 40))
     image = np.exp(-0.5 * ((np.hypot(y - 20, x - 20) - 10) / 3) ** 2)
     noisy = image + np.random.default_rng(0).normal(0, 0.05, image.shape)
-    np.testing.assert_allclose(noise(noisy, {}), 0.05, rtol=0.1)
-    known = noise(noisy, {"noise_gain": np.array(0.01), "noise_background": np.array(0.0004)})
+
+    def sigma(image, gain, background):
+        truth = {"truth/noise_gain": np.array([gain]), "truth/noise_background": np.array([background])}
+        shard = Shard({"images": image[None], "index": np.arange(1), **truth}, {"pixel_scale_arcsec": SCALE})
+        return observation(shard, 0).sigma
+
+    np.testing.assert_allclose(sigma(noisy, 0.0, 0.0), 0.05, rtol=0.1)
+    known = sigma(noisy, 0.01, 0.0004)
     assert known.min() == pytest.approx(0.02, rel=0.1)
     assert known.max() == pytest.approx(np.sqrt(0.0004 + 0.01), rel=0.1)
     with pytest.raises(ValueError, match="shows none"):
-        noise(np.ones((9, 9)), {})
+        sigma(np.ones((9, 9)), 0.0, 0.0)
 
 
 def test_the_point_spread_function_of_a_shard_counts_before_its_width(tmp_path):
     shard = shards.read(write(tmp_path / "a.h5", [0]))
-    np.testing.assert_allclose(point_spread_function(shard, 0), gaussian_psf(2.0))
+    np.testing.assert_allclose(observation(shard, 0).psf, gaussian_psf(2.0))
     own = Shard({**shard.arrays, "psf": np.ones((1, 1))}, shard.attributes)
-    assert point_spread_function(own, 0).shape == (1, 1)
+    assert observation(own, 0).psf.shape == (1, 1)

@@ -67,7 +67,9 @@ def test_no_result_overwrites_another(tmp_path, study, real):
     write_lens(tmp_path / "other", 131, PIXSCALE=SCALE)
     shutil.copy(tmp_path / "other/data.fits", tmp_path / "J0001/image.fits")
     places.add(real(tmp_path / "J0001/image.fits", "--study", study)[1])
-    assert len(places) == 4
+    (tmp_path / "J0001/info.json").write_text(f'{{"pixel_scale": {SCALE}}}')
+    places.add(real(tmp_path / "J0001/image.fits", "--study", study)[1])
+    assert len(places) == 5
     others = shutil.copytree(study, tmp_path / "study")
     shutil.rmtree(others / "models")
     end, place = real(tmp_path / "J0002/image.fits", "--study", others)

@@ -16,6 +16,7 @@ def images(tmp_path):
     made = np.random.default_rng(3).normal(5, 0.1, (len(MASSES), COUNT, PIXELS, PIXELS)).astype(np.float32)
     arrays = {"images": made, "mass_msun": np.array(MASSES), "index": np.arange(COUNT) + 10}
     arrays |= {"lens": np.array([1, 1, 2, 3, 4]), "left_out": np.array([7, 8])}
+    arrays["model/kind"] = np.array([b"lensfit", b"ring", b"lensfit", b"ring", b"ring"])
     write_arrays(tmp_path / "injected.h5", arrays, kind="injected", dataset="one")
     return made
 
@@ -39,7 +40,8 @@ def test_lines_are_masses_and_images_and_columns_are_models(tmp_path, images):
     models = [model(tmp_path / f"{seed}.safetensors", seed) for seed in (1, 2)]
     table, about = scored(tmp_path, models)
     assert list(table.columns) == ["mass_msun", "index", "lens", "none-0/1", "none-0/2"]
-    assert (about["detector"], about["dataset"], about["left_out"]) == ("pca", "one", 2)
+    assert (about["detector"], about["dataset"]) == ("pca", "one")
+    assert (about["left_out"], about["ring_models"]) == (2, 3)
     expected = loading.load(models[1])[0].score(images[2])
     heaviest = table[table["mass_msun"] == 1e10]
     np.testing.assert_allclose(heaviest["none-0/2"], expected, rtol=1e-5)

@@ -230,7 +230,14 @@ def aggregated(folder, made, rows=ROWS, own=()):
 
 def completeness_files(folder, picture, row="good"):
     """Tables of two injected masses, of which the heavier is always detected, and a picture."""
-    about = {"dataset": "model_a", "detector": row, "false_alarm_rate": 0.01, "images": 40, "left_out": 2}
+    about = {
+        "dataset": "model_a",
+        "detector": row,
+        "false_alarm_rate": 0.01,
+        "images": 40,
+        "ring_models": 3,
+        "left_out": 2,
+    }
     lines = [about | {"mass_msun": mass, "completeness": part} for mass, part in ((0, 0.01), (1e9, 0.25), (1e10, 1.0))]
     lines = [line | {"completeness_low": 0.0, "completeness_high": 1.0} for line in lines]
     half = about | {"mass_msun": 3e9, "mass_low": 1e9, "mass_high": np.nan}

@@ -1,8 +1,7 @@
 import dataclasses
 import importlib.util
+import multiprocessing
 import signal
-import subprocess
-import sys
 import time
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch import nn
 
 from conftest import ROOT
 from oddlens.config.training import Training
+from oddlens.detectors.interface import loading
 from oddlens.files.tensors import read_tensors, write_tensors
 from oddlens.training import checkpoints
 from oddlens.training.devices import global_generators
@@ -336,41 +336,47 @@ def test_the_checkpoint_of_another_training_is_not_used(tmp_path, changed, capsy
     assert f"the checkpoint {tmp_path / 'c'} is of another training" in capsys.readouterr().err
 
 
-SCORES = """
-import sys
-from pathlib import Path
-import numpy as np, torch
-from oddlens.detectors.interface import loading
-torch.set_num_threads(1)
-model = loading.detector("dcae").build(16, seed=1, latent=4, width=16, depth=1)
-images = np.random.default_rng(0).random((64, 16, 16)).astype(np.float32)
-training = {"epochs": 40, "batch_size": 8, "checkpoint_s": 0}
-model.fit(images, seed=1, training=training, checkpoint=Path(sys.argv[1]) if sys.argv[1:] else None)
-print(model.score(images).tobytes().hex())
-"""
+def write_scores(out, checkpoint=None):
+    """Train a detector, and write its scores."""
+    torch.set_num_threads(1)
+    model = loading.detector("dcae").build(16, seed=1, latent=4, width=16, depth=1)
+    images = np.random.default_rng(0).random((64, 16, 16)).astype(np.float32)
+    training = {"epochs": 15, "batch_size": 8, "checkpoint_s": 0}
+    model.fit(images, seed=1, training=training, checkpoint=checkpoint)
+    out.write_bytes(model.score(images).tobytes())
 
 
 def test_a_process_killed_hard_at_any_moment_ends_with_equal_scores(tmp_path):
     """Most of its time goes into writing checkpoints, so that is when it is killed."""
+    processes = multiprocessing.get_context("forkserver")  # which imports torch once
+    processes.set_forkserver_preload(["oddlens.detectors.dcae"])
 
-    def start(*checkpoint):
-        return subprocess.Popen([sys.executable, "-c", SCORES, *checkpoint], cwd=ROOT / "src", stdout=subprocess.PIPE)
+    def start(*arguments):
+        process = processes.Process(target=write_scores, args=arguments)
+        process.start()
+        return process
 
-    path, moments, reached = tmp_path / "c", np.random.default_rng(), []
+    folder, moments, reached = tmp_path / "checkpoints", np.random.default_rng(), []
+    folder.mkdir()
+    path, out, whole = folder / "c", tmp_path / "scores", tmp_path / "whole"
     for _ in range(3):
-        run, before = start(path), path.stat().st_mtime_ns if path.exists() else 0
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        run = start(out, path)
         while not path.exists() or path.stat().st_mtime_ns == before:
-            assert run.poll() is None
+            assert run.is_alive()
             time.sleep(0.01)
-        time.sleep(moments.uniform(0, 0.3))
+        time.sleep(moments.uniform(0, 0.1))
         run.kill()
-        assert run.wait() == -signal.SIGKILL
+        run.join()
+        assert run.exitcode == -signal.SIGKILL
         header = read_tensors(path)[1]
         reached.append((header["epoch"], header["step"]))
     assert reached == sorted(set(reached))
-    scores, _ = start(path).communicate(timeout=300)
-    assert scores == start().communicate(timeout=300)[0] != b""
-    assert [file.name for file in tmp_path.iterdir()] == ["c"]
+    for last in (start(out, path), start(whole)):
+        last.join(300)
+        assert last.exitcode == 0
+    assert out.read_bytes() == whole.read_bytes() != b""
+    assert [file.name for file in folder.iterdir()] == ["c"]
 
 
 def test_the_settings_are_the_section_of_the_config():

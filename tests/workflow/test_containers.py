@@ -70,7 +70,8 @@ def test_hadolint_accepts_the_dockerfile():
 
 
 def test_the_image_that_rules_name_is_the_one_that_make_builds_and_git_ignores():
-    named = re.findall(r'^container: "(.*)"$', (ROOT / "workflow" / "Snakefile").read_text(), re.MULTILINE)
+    rules = (ROOT / "workflow/rules/project.smk").read_text()
+    named = re.findall(r'^IMAGE = beside_project\("(.*)"\)$', rules, re.MULTILINE)
     assert named == [IMAGE.name]
     plan = subprocess.run(
         ["make", "-n", "-B", "--no-print-directory", *named], cwd=ROOT, capture_output=True, text=True, check=True
@@ -92,13 +93,20 @@ def wanted(request, monkeypatch):
 
 @pytest.mark.workflow
 def test_jobs_run_in_the_image_and_need_no_conda(tmp_path, wanted):
+    """Also from another directory, where the image is that of the checkout."""
     folder = fresh_copy(tmp_path / "project")
-    (folder / IMAGE.name).symlink_to(IMAGE)
+    if IMAGE.exists():
+        (folder / IMAGE.name).symlink_to(IMAGE)
+    else:
+        (folder / IMAGE.name).touch()
+    elsewhere = tmp_path / "elsewhere" if wanted == SPLIT else folder
+    elsewhere.mkdir(exist_ok=True)
     (folder / "small.yaml").write_text(SMALL)
     with (folder / "workflow/scripts/split.py").open("a") as script:
         script.write(WITNESS)
-    study = ["--configfile", "tests/config.yaml", "small.yaml"]
-    snakemake(folder, "--cores", "2", "--sdm", "apptainer", *study, "--", wanted)
-    seen = json.loads((folder / "seen.json").read_text())
-    assert seen["image"].endswith(IMAGE.name)
+    study = ["-s", str(folder / "Snakefile"), "--configfile", str(folder / "tests/config.yaml")]
+    study += [str(folder / "small.yaml"), "--cores", "2"]
+    snakemake(elsewhere, "--sdm", "apptainer", *study, "--", wanted)
+    seen = json.loads((elsewhere / "seen.json").read_text())
+    assert (elsewhere / seen["image"]).samefile(folder / IMAGE.name)
     assert seen["conda"] is None

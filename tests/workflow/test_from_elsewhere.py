@@ -47,6 +47,16 @@ def test_a_config_of_the_working_directory_takes_the_place_of_the_default_one(tm
     assert "--configfile" in told
 
 
+def test_a_null_of_the_command_line_removes_a_row_and_a_misspelt_one_is_refused(project, plan):
+    rows = [*SMOKE, "--config", "detectors={flux: null}", "only=[iforest, oracle, flux]"]
+    assert "only: there is no row 'flux'" in snakemake(project, "-n", *rows, fails=True)
+    jobs = planned(project, *SMOKE, "--config", "detectors={oracle: null}", "only=null")
+    assert jobs["score"] > plan["score"], "all rows, as `only` is null"
+    told = snakemake(project, "-n", *SMOKE, "--config", "detectors={flx: null}", fails=True)
+    assert "detectors.flx: null removes nothing" in told
+    assert "Did you mean 'flux'?" in told
+
+
 def test_real_lenses_of_a_config_start_at_the_working_directory(tmp_path, project):
     (tmp_path / "config.yaml").write_text("real: {mine: lenses/ring.fits}")
     command = ["-s", str(project / "Snakefile"), "--configfile", str(project / "tests/config.yaml"), "config.yaml"]

@@ -1,6 +1,11 @@
 # The study, its paths, its wildcards, and the resources that several rules share.
 from oddlens.config import comparison, training_plan
-from oddlens.config.config_files import refuse_repeated_keys, replaced_default
+from oddlens.config.config_files import (
+    read_null_words,
+    refuse_repeated_keys,
+    refuse_unknown_nulls,
+    replaced_default,
+)
 from oddlens.config.external_row import without_scores
 from oddlens.config.left_out import left_out
 from oddlens.config.study import parse_study, pool_errors, psf_errors
@@ -8,12 +13,22 @@ from oddlens.data.training_sets import CLEAN_SET, LABELLED_SET
 from oddlens.lensing.psf_files import path_of
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations import lens_index
+from oddlens.observations.reading import kept_lists
 from oddlens.observations.sample import sample
 from oddlens.provenance.fingerprint import fingerprint
 from oddlens.schema.config_errors import ConfigError
 
+# What lies below is known unless this is a module with a config of its own, or a report of a whole config.
+LAYERED = DEFAULT_CONFIG in workflow.configfiles
+LAYERED &= not workflow.config_settings.replace_workflow_config
+read_null_words(config, workflow.config_settings.config)
+
 try:
     refuse_repeated_keys(workflow.configfiles)
+    if LAYERED:
+        refuse_unknown_nulls(
+            config, Path(DEFAULT_CONFIG), workflow.overwrite_configfiles
+        )
     STUDY = parse_study(config)
 except ConfigError as error:
     about = replaced_default(ROOT) if DEFAULT_CONFIG in workflow.configfiles else ""
@@ -25,7 +40,9 @@ if mistakes := psf_errors(STUDY):
 SAMPLES = {}
 for name, dataset in STUDY.of_files.items():
     try:
-        SAMPLES[name] = sample.read_sample(dataset.files, STUDY.seed, name)
+        SAMPLES[name] = sample.read_sample(
+            dataset.files, STUDY.seed, name, kept_lists.FOLDER
+        )
     except (OSError, ValueError) as error:
         raise WorkflowError(f"datasets.{name}.files:\n{error}") from None
 POOLS = {

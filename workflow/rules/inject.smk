@@ -18,7 +18,8 @@ INJECTED_SCORES = [
 # Test images with and without the change that a mass would make.
 rule inject:
     input:
-        injected_shards,
+        shards=injected_shards,
+        psf=lambda wildcards: psf_files(wildcards.dataset),
     output:
         results("injected/{dataset}.h5"),
     log:
@@ -28,16 +29,18 @@ rule inject:
     wildcard_constraints:
         dataset=any_of(INJECTED),
     conda:
-        "../../envs/simulate.yaml"
+        "../../envs/train.yaml"
     threads: 1
     resources:
         mem_mb=simulation_memory,
-        runtime=short_runtime,
+        runtime=long_runtime,
     params:
         masses=lambda wildcards: injected_masses(
             STUDY.datasets[wildcards.dataset].inject,
             assumed_simulation(wildcards.dataset),
         ),
+        model=lambda wildcards: STUDY.datasets[wildcards.dataset].inject.model,
+        simulation=lambda wildcards: smooth_simulation(wildcards.dataset),
         images=lambda wildcards: STUDY.datasets[wildcards.dataset].inject.images,
         seed=STUDY.seed,
         source=fingerprint("oddlens.stages.inject"),

@@ -46,3 +46,14 @@ from oddlens.config.config_files import default_config
 
 # The working directory's own, if it has one, as Snakemake has it; else the checkout's.
 DEFAULT_CONFIG = str(default_config(ROOT))
+
+
+def beside_project(name):
+    """A file of the working directory if it is there, else of the checkout if it is there."""
+    return next(
+        (str(path) for path in (Path(name), ROOT / name) if path.exists()), name
+    )
+
+
+# The image of `--sdm apptainer`, which `make oddlens.sif` writes into the checkout.
+IMAGE = beside_project("oddlens.sif")

@@ -1,5 +1,5 @@
 # What rules need to know of the user's own images, and of masses that are injected.
-from oddlens.config.injection import injected_class, injected_masses
+from oddlens.config.injection import fitted_simulation, injected_class, injected_masses
 
 # A data set with more files names only its sheet as an input: a digest of their sizes and times stands for the others,
 # so that lists of jobs stay readable.
@@ -74,3 +74,12 @@ def assumed_simulation(dataset):
     """The simulation of a data set, or what is assumed of a user's own images, if anything is."""
     settings = STUDY.datasets[dataset]
     return settings.simulation if dataset in SAMPLES else settings
+
+
+def smooth_simulation(dataset):
+    """What smooth models of test images assume before masses are injected, if anything."""
+    settings = STUDY.datasets[dataset]
+    assumed = fitted_simulation(
+        settings.inject, assumed_simulation(dataset), settings.has_noise
+    )
+    return assumed and assumed.plain()

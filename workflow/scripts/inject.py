@@ -7,8 +7,10 @@ with job(snakemake):
 
     inject(
         snakemake.output[0],
-        list(snakemake.input),
+        snakemake.input.shards,
         masses=Masses(**snakemake.params.masses),
+        model=snakemake.params.model,
+        simulation=snakemake.params.simulation,
         images=snakemake.params.images,
         dataset=snakemake.wildcards.dataset,
         seed=snakemake.params.seed,

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
-from oddlens.config.injection import Injection
+from oddlens.config.injection import Injection, fitted_simulation
 from oddlens.data.pools import Pools
 from oddlens.lensing.simulation import Simulation
 from oddlens.lensing.substructure_classes import SMOOTH
@@ -47,6 +47,20 @@ class Dataset(Simulation):
     """The published data set that its AUCs are compared with. The default is the one of its own name, if any."""
     inject: Injection | None = None
     """Masses that are injected into test images, to measure completeness."""
+
+    @model_validator(mode="after")
+    def _masses_can_be_injected(self) -> "Dataset":
+        if self.inject:
+            try:
+                fitted_simulation(self.inject, self, self.has_noise)
+            except ValueError as error:
+                raise ValueError(f"inject {error}") from None
+        return self
+
+    @property
+    def has_noise(self) -> bool:
+        """Whether images have noise in whose units a fit can measure."""
+        return self.camera.noise != "none"
 
     @property
     def anomalies(self) -> list[str]:

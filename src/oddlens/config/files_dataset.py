@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from oddlens.config.injection import Injection, injected_masses
+from oddlens.config.injection import Injection, fitted_simulation, injected_masses
 from oddlens.lensing.simulation import Simulation
 from oddlens.schema.section import Section
 
@@ -104,6 +104,11 @@ class FilesDataset(Section):
     inject: Injection | None = None
     """Masses that are injected into test images, to measure completeness."""
 
+    @property
+    def has_noise(self) -> bool:
+        """Whether images have noise in whose units a fit can measure."""
+        return self.files.camera.noise != "none"
+
     @model_validator(mode="after")
     def _simulation_has_these_pixels(self) -> "FilesDataset":
         if self.simulation and self.simulation.camera.pixels != self.files.pixels:
@@ -114,10 +119,11 @@ class FilesDataset(Section):
         return self
 
     @model_validator(mode="after")
-    def _masses_can_be_converted(self) -> "FilesDataset":
+    def _masses_can_be_injected(self) -> "FilesDataset":
         if self.inject:
             try:
                 injected_masses(self.inject, self.simulation)
+                fitted_simulation(self.inject, self.simulation, self.has_noise)
             except ValueError as error:
                 raise ValueError(f"inject {error}") from None
         return self

@@ -1,11 +1,12 @@
 """The section `datasets.<name>.inject`: masses that are injected into test images, to measure completeness."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from oddlens.data.pools import UNLABELLED, Pools
 from oddlens.lensing.simulation import Simulation
+from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.schema.section import Section
 
 
@@ -35,6 +36,9 @@ class Injection(Section):
     """Radius at which the density of the mass steepens, in arcsec; 0: a point mass."""
     redshifts: Redshifts | None = None
     """Redshifts of lens and source. The default is the means of the simulation."""
+    model: Literal["auto", "lensfit", "ring"] = "auto"
+    """The smooth model of an image: `lensfit`: the best lens of the simulation; `ring`: a free-form model of the ring;
+    `auto`: the first where it explains the image, else the second."""
 
     @field_validator("masses_msun")
     @classmethod
@@ -61,6 +65,25 @@ def injected_masses(injection: Injection, simulation: Simulation | None) -> dict
         "lens_redshift": redshifts.lens,
         "source_redshift": redshifts.source,
     }
+
+
+def fitted_simulation(injection: Injection, simulation: Simulation | None, noise: bool) -> Simulation | None:
+    """The simulation whose smooth lenses are fitted to the images; None: all models are ring models.
+
+    Args:
+        noise: whether the images have noise in whose units a fit can measure.
+
+    Raises:
+        ValueError: the model is that of lensfit, which cannot fit these images.
+    """
+    if injection.model == "ring":
+        return None
+    if simulation is not None and noise:
+        return simulation.only(SMOOTH)
+    if injection.model == "lensfit":
+        lacks = "a simulation, which says what to assume of the lenses" if noise else "a camera with noise"
+        raise ValueError(f"needs {lacks}, for model: lensfit; or choose auto or ring")
+    return None
 
 
 def injected_class(pools: Pools) -> str:

@@ -24,6 +24,6 @@ def _reason(row: DetectorRow, dataset: FilesDataset, pools: Pools) -> str:
     if row.fits_lenses or row.input != "images":
         if dataset.simulation is None:
             return "it fits lenses, and `simulation` does not say what to assume of them"
-        if dataset.files.camera.noise == "none":
+        if not dataset.has_noise:
             return "it fits lenses, and files.camera.noise is none"
     return ""

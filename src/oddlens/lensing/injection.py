@@ -26,6 +26,18 @@ class SmoothLens(Protocol):
     """A smooth lens of an image: a ring model, or any other that traces rays to a source."""
 
     @property
+    def kind(self) -> str:
+        """The name of this kind of model."""
+
+    @property
+    def chi_square(self) -> float:
+        """The mean squared residual of the fitted pixels, in units of their noise."""
+
+    @property
+    def unexplained(self) -> float:
+        """The part of the power of the light beyond the noise that the model leaves in the residuals."""
+
+    @property
     def einstein_radius_arcsec(self) -> float:
         """The Einstein radius."""
 

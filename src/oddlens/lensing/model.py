@@ -116,6 +116,7 @@ class LensModel(nn.Module):
         kernel = cameras.psf_kernels(self.camera, cameras.typical_psf(self.camera))[0]
         zero_point = {"zero_point_mag": np.array([self.camera.zero_point_mag.quantile(np.array(0.5))])}
         self.electrons = float(cameras.electrons_per_flux(zero_point)[0]) * scale**2
+        self.kernel = kernel
         self.pixels, self.side = self.camera.pixels, self.camera.pixels + len(kernel) - 1
         self.psf = SeparablePsf(kernel, self.pixels, PSF_TOLERANCE)
         self.approximate_psf = SeparablePsf(kernel, self.pixels, APPROXIMATE_PSF_TOLERANCE)
@@ -183,6 +184,29 @@ class LensModel(nn.Module):
         """
         psf = self.approximate_psf if approximate else self.psf
         return self.electrons * psf(brightness)
+
+    def deflections(self, parameters: Tensor, y: Tensor, x: Tensor) -> Pair:
+        """Deflections (alpha_y, alpha_x) by lenses [n, parameters] at any positions [rays, pixels], arcsec, [n, rays,
+        pixels] each."""
+        rays = Rays(y, x, self._unit_deflections(y, x, torch), self.weights)
+        (beta_y, beta_x), _ = self._trace(parameters, rays, derivatives=False)
+        centre_y, centre_x = parameters[:, self.parametrisation.position, None, None].unbind(dim=1)
+        return y - beta_y - centre_y, x - beta_x - centre_x
+
+    def slopes(self, parameters: Tensor) -> Tensor:
+        """Slopes of the density of halos, [n, 1]."""
+        layout = self.parametrisation
+        return parameters[:, layout.slope] if layout.free_slope else torch.full_like(parameters[:, :1], self.slope)
+
+    def source_brightness(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        """Surface brightness [n, rays, pixels] of sources at positions [rays, pixels] in the source plane, electrons /
+        s / pixel."""
+        layout = self.parametrisation
+        centre_y, centre_x = parameters[:, layout.position, None, None].unbind(dim=1)
+        amplitudes = parameters[:, layout.source_pixel_amplitudes] if layout.source_pixels else None
+        beta = (y - centre_y, x - centre_x)
+        light = self.source.light(parameters[:, layout.profile], amplitudes, beta, self.weights, derivatives=False)
+        return self.electrons * light.brightness
 
     def _lens_light_residual(self, parameters: Tensor) -> Tensor:
         amplitudes = parameters[:, self.parametrisation.lens_light_amplitudes]
@@ -254,7 +278,7 @@ class LensModel(nn.Module):
         assert self.halo is not None
         layout = self.parametrisation
         b, components, h = (parameters[:, part] for part in (slice(1), layout.multipole_components, layout.ellipse))
-        slope = parameters[:, layout.slope] if layout.free_slope else torch.full_like(b, self.slope)
+        slope = self.slopes(parameters)
         shear, multipoles = rays.unit_deflections.tensor_split([2], dim=-4)
         halo, by_halo = self.halo.deflections(b, components, h, slope, rays, multipoles, derivatives)
         by_lens = [*by_halo[:1], *shear.unbind(dim=-4), *by_halo[1:]]

@@ -10,7 +10,7 @@ the image (`injection.py`), not to measure the lens.
 """
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy import linalg, ndimage, optimize
@@ -78,6 +78,7 @@ class RingModel:
         unexplained: the part of the power of the light beyond the noise that the model leaves in the residuals.
     """
 
+    kind: ClassVar[str] = "ring"
     einstein_radius_arcsec: float
     centre: tuple[float, float]
     shear: tuple[float, float]

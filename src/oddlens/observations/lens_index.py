@@ -22,6 +22,7 @@ from oddlens.files.names import printable
 from oddlens.files.progress import say
 from oddlens.observations.index_table import Row, read_table
 from oddlens.observations.reading import neighbours
+from oddlens.observations.reading.pixel_scale import INFO_FILE
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.reading.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
 from oddlens.schema.config_errors import nearest
@@ -130,7 +131,8 @@ def input_files(path: Path) -> list[Path]:
         named = [Reference.parse(reference).path for row in rows for reference in _paths(index, row).values()]
     except FileNotFoundError:  # another job may make it
         named = []
-    return [index, *dict.fromkeys(file for file in named if os.path.isfile(file))]
+    beside = [file.with_name(INFO_FILE) for file in named]
+    return [index, *dict.fromkeys(file for file in (*named, *beside) if os.path.isfile(file))]
 
 
 def _image_files(path: Path) -> list[Path]:
@@ -141,7 +143,8 @@ def _image_files(path: Path) -> list[Path]:
         belonging, _ = neighbours.companions_of(image)
     except (OSError, ValueError):  # the job that reads the image reports the error
         return [path / neighbours.DATA_FILE if path.is_dir() else path]
-    return [image, *(file for files in belonging.values() for file in files)]
+    info = image.with_name(INFO_FILE)
+    return [image, *(file for files in belonging.values() for file in files), *([info] if info.is_file() else [])]
 
 
 def with_unique_labels(entries: Iterable[LensEntry]) -> list[LensEntry]:

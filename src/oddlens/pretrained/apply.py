@@ -78,10 +78,10 @@ def _prepared(model: PublishedModel, stack: ImageStack) -> Iterator[ScoredImage]
                 image, note = np.asarray(image, np.float32), _assumption(model, stack)
             else:
                 # They import astropy.modeling, which only real frames need.
-                from oddlens.observations.frames import frame_of
+                from oddlens.observations.frames import frame_of, mask_bright_spots
                 from oddlens.observations.matching import match_frame
 
-                matched = match_frame(frame_of(stack, k, label), model.target)
+                matched = match_frame(mask_bright_spots(frame_of(stack, k, label)), model.target)
                 image, note = matched.image, matched.description
             _check(model, image, problem)
             yield ScoredImage(label, image, note, matched=not as_is)

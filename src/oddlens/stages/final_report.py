@@ -31,17 +31,18 @@ def final_report(results: Path, names: Sequence[str] = (), path: Path | None = N
         OSError: if a file cannot be read or written.
     """
     path = path or results / FILE_NAME
-    studies = find_studies(results, names)
-    write_final_report(path, studies)
-    return [f"{path}: of {', '.join(study.name for study in studies)}", print_pdf(path, path.with_suffix(".pdf"))]
+    studies, own = find_studies(results, names)
+    write_final_report(path, studies, own)
+    named = dict.fromkeys(study.name for study in (*studies, *own))
+    return [f"{path}: of {', '.join(named)}", print_pdf(path, path.with_suffix(".pdf"))]
 
 
-def write_final_report(path: str | Path, studies: Sequence[StudyResults]) -> None:
-    """Write the page of some studies in order of precedence.
+def write_final_report(path: str | Path, studies: Sequence[StudyResults], own: Sequence[StudyResults] = ()) -> None:
+    """Write the page of some studies in order of precedence, with a section on those of the user's own images.
 
     Raises:
         DamagedFile: if a table is damaged.
     """
-    facts, numbers = final_report_facts(studies), Numbers()
+    facts, numbers = final_report_facts(studies, own), Numbers()
     render(TEMPLATE, **facts, numbers=numbers)
     write_page(path, TEMPLATE, **facts, numbers=Numbers(numbers.assigned))

@@ -60,8 +60,9 @@ def score_injected(
         except FloatingPointError as error:
             columns[name], diverged[name] = np.full(len(inputs), np.nan), str(error)
         say(f"{row} on {about['dataset']}, {name}: {len(inputs)} injected images scored")
-    about = {"dataset": about["dataset"], "detector": row, "left_out": len(arrays["left_out"])}
-    write_table(path, pd.DataFrame(columns), kind="injected_scores", **about, diverged=diverged)
+    counts = {"left_out": len(arrays["left_out"]), "ring_models": int(np.sum(arrays["model/kind"] == b"ring"))}
+    about = {"dataset": about["dataset"], "detector": row}
+    write_table(path, pd.DataFrame(columns), kind="injected_scores", **about, **counts, diverged=diverged)
 
 
 def _residual_inputs(images: np.ndarray, kind: str, fitting_model: str, device: str) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 from fits_makers import WCS, psf, unit, write_units
 from oddlens.observations.reading import fits_units
 from oddlens.observations.reading.bulk import read_images
-from oddlens.observations.reading.image_files import Reading, read_single
+from oddlens.observations.reading.image_files import Reading, read, read_single
 from oddlens.observations.reading.listing import list_images
 from tiny_models import rings
 
@@ -117,3 +117,30 @@ def test_a_file_without_images_is_refused(tmp_path):
         file["labels"], file["losses"] = np.arange(5), np.arange(7)
     with pytest.raises(ValueError, match="labels"):
         list(list_images(tmp_path / "a.h5"))
+
+
+def test_a_group_is_read_as_all_its_images(roman):
+    group, scale = "images/strong_lens_00000001", 0.11
+    stacks = list(read(f"{roman}#{group}"))
+    assert [stack.label for stack in stacks] == [
+        f"{roman}#{group}/exposure_00000001_{band}" for band in ("F106", "F129")
+    ]
+    np.testing.assert_array_equal([stack.images[0] for stack in stacks], STACK[2:4])
+    assert {stack.pixel_scale_arcsec for stack in stacks} == {scale}
+    assert [stack.label for stack in read(roman)] == [str(one.reference) for one in list_images(roman)]
+    (only,) = read(f"{roman}#{group}/exposure_00000001_F129")
+    np.testing.assert_array_equal(only.images[0], STACK[3])
+    with pytest.raises(ValueError, match="has 2 images"):
+        read_single(f"{roman}#{group}")
+    with pytest.raises(ValueError, match="strong_lens_00000009"):
+        list(read(f"{roman}#images/strong_lens_00000009"))
+
+
+def test_arrays_outside_of_groups_are_chosen_by_name(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["left"], file["group/right"] = STACK[:2], STACK[2:]
+        file["group/psf"] = psf(9)
+    with pytest.raises(ValueError, match="--dataset"):
+        list(read(tmp_path / "a.h5"))
+    (only,) = read(f"{tmp_path}/a.h5#group")
+    assert (only.label, len(only.images)) == (f"{tmp_path}/a.h5#group/right", 4)

@@ -53,6 +53,25 @@ def test_the_folders_of_mvtec_are_roles_and_labels(mvtec):
     assert sample.pools.anomalies == ["cdm"]
 
 
+def test_what_marks_anomalies_is_neither_an_image_nor_a_mask(mvtec):
+    before = in_folder(mvtec).table
+    touch(mvtec, *numbered("ground_truth/cdm/{}_mask.png", 2), "ground_truth/cdm/3.png")
+    sample = in_folder(mvtec)
+    assert sample.table.equals(before)
+    (note,) = (note for note in sample.notes if "ground_truth" in note)
+    assert "3 files" in note
+
+
+def test_pictures_of_masks_are_named_as_not_used(mvtec):
+    before = in_folder(mvtec).table
+    touch(mvtec, *numbered("test/cdm/{}_mask.png", 2), "test/cdm/0_noise.fits")
+    sample = in_folder(mvtec)
+    assert sample.table.equals(before)
+    (note,) = (note for note in sample.notes if "_mask.png" in note)
+    assert "test/cdm/0_mask.png, test/cdm/1_mask.png" in note
+    assert "noise" not in note
+
+
 def test_folders_are_labels_and_images_are_divided(tmp_path):
     touch(tmp_path, *numbered("no_sub/{:03d}.npy", 400), *numbered("vort/{:03d}.npy", 50))
     pools = in_folder(tmp_path).pools

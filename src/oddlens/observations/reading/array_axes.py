@@ -64,7 +64,13 @@ def is_read_by_rows(where: str, shape: tuple[int, ...], dtype: np.dtype, channel
     Raises:
         ValueError: as `as_stack`, if the axes have another meaning or are ambiguous.
     """
-    if len(shape) < 3 or shape[0] < 2 or 0 in shape or dtype.kind not in "iuf" or dtype.itemsize < 4:
+    if (
+        len(shape) < 3
+        or shape[0] < 2
+        or 0 in shape
+        or dtype.kind not in "iuf"
+        or (dtype.itemsize < 4 and dtype.kind != "u")
+    ):
         return False
     return len(as_stack(where, np.broadcast_to(np.zeros((), dtype), shape), channel)) == shape[0]
 

@@ -1,18 +1,19 @@
 """Images in NPY, NPZ and HDF5 files: which array is read, and its pixel scale. Row 0 of an image is its top.
 
 An array of another name than `DEFAULT_DATASET` must be chosen, unless it is the only one of the file. Nothing is
-unpickled. NPY files are mapped into memory, and images of HDF5 files are read one by one, so both may be larger than
-the memory. Arrays of NPZ files may have `MAX_BYTES`.
+unpickled. NPY files are mapped into memory, and images of HDF5 and NPZ files are read one by one, so they may be larger
+than the memory. Arrays of NPZ files may have `MAX_BYTES`.
 """
 
 import math
 import zipfile
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from oddlens.observations.background import sky_level
+from oddlens.observations.reading.archived_arrays import ArchivedArray
 from oddlens.observations.reading.array_scale import pixel_scale
 from oddlens.observations.reading.stored_arrays import (
     DEFAULT_DATASET,
@@ -40,6 +41,7 @@ class ArrayFile:
             ValueError: if it is damaged.
         """
         self.path, self.format = path, file_format
+        self._archived: list[ArchivedArray] = []
         if file_format == "HDF5":
             from oddlens.observations.reading.hdf5_files import Hdf5File
 
@@ -57,6 +59,8 @@ class ArrayFile:
         """Close it; arrays that were read stay."""
         if self.format == "HDF5":
             self.hdf5.close()
+        for values in self._archived:
+            values.close()
 
     def array(self, dataset: str = DEFAULT_DATASET) -> StoredArray:
         """The array of this name.
@@ -66,7 +70,12 @@ class ArrayFile:
         """
         if self.format == "NPY":
             return StoredArray(str(self.path), _npy(self.path))
-        return _npz(self.path, dataset) if self.format == "NPZ" else self.hdf5.array(dataset)
+        if self.format == "HDF5":
+            return self.hdf5.array(dataset)
+        stored = _npz(self.path, dataset)
+        if isinstance(stored.values, ArchivedArray):
+            self._archived.append(stored.values)
+        return stored
 
     def names(self) -> list[str]:
         """The names of its arrays; that of an NPY file is empty.
@@ -87,7 +96,7 @@ class ArrayFile:
         if self.format == "HDF5":
             return self.hdf5.shape(name)
         if self.format == "NPZ":
-            return _members(self.path)[name][0]
+            return _members(self.path)[name].shape, _members(self.path)[name].dtype
         with read_errors(self.path, "NPY"), self.path.open("rb") as file:
             shape, _, dtype = _header(file)
         return shape, dtype
@@ -151,30 +160,40 @@ def _npy(path: Path) -> np.ndarray:
         return np.memmap(path, dtype, "r", offset, shape, "F" if fortran else "C")
 
 
-def _members(path: Path) -> dict[str, tuple[tuple[tuple[int, ...], np.dtype], int]]:
-    """The shape and type, and the size in bytes, of each array of an NPZ file."""
+class _Member(NamedTuple):
+    """An array of an NPZ file, by its header."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype
+    bytes: int
+    """Of the header and the array, unpacked."""
+
+
+def _members(path: Path) -> dict[str, _Member]:
+    """The arrays of an NPZ file."""
     members = {}
     with read_errors(path, "NPZ"), zipfile.ZipFile(path) as archive:
         for entry in archive.infolist():
             with archive.open(entry) as member:
-                shape, _, dtype = _header(member)
-            members[entry.filename.removesuffix(".npy")] = ((shape, dtype), entry.file_size)
+                members[entry.filename.removesuffix(".npy")] = _Member(*_header(member), entry.file_size)
     return members
 
 
 def _npz(path: Path, dataset: str) -> StoredArray:
     """An array of an NPZ file; the single numbers in the file are its attributes."""
     members = _members(path)
-    headers = {name: header for name, (header, _) in members.items()}
-    name = chosen(path, dataset, [name for name, (shape, _) in headers.items() if shape])
-    _check_header(path, name, *headers[name])
-    check_size(f"{path}#{name}", *headers[name])
-    if math.prod(headers[name][0]) * headers[name][1].itemsize > members[name][1]:
+    name = chosen(path, dataset, [name for name, member in members.items() if member.shape])
+    shape, fortran, dtype, size = members[name]
+    _check_header(path, name, shape, dtype)
+    check_size(f"{path}#{name}", shape, dtype)
+    if math.prod(shape) * dtype.itemsize > size:
         raise ValueError(f"{path}#{name} is damaged: its header promises more pixels than it has")
-    numbers = [name for name, (shape, dtype) in headers.items() if not shape and not dtype.hasobject]
+    numbers = [name for name, member in members.items() if not member.shape and not member.dtype.hasobject]
     with read_errors(path, "NPZ"), np.load(path, allow_pickle=False) as file:
         attributes = {number: file[number] for number in numbers}
-        return StoredArray(f"{path}#{name}", file[name], attributes, tuple(numbers))
+        values = ArchivedArray(path, f"{name}.npy", shape, dtype, fortran) if math.prod(shape) else file[name]
+    return StoredArray(f"{path}#{name}", values, attributes, tuple(numbers), format="NPZ")
 
 
 def _header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -53,7 +53,7 @@ def from_file(kind: str, reference: Reference, scale_arcsec: float | None) -> tu
     unit = _chosen(kind, path, candidates, scale_arcsec)
     source = f"{path}#{unit.label}" if len(units) > 1 else str(path)
     if unit.images is not None and reference.index is not None:
-        unit, source = replace(unit, images=_of_index(reference, unit.images)), str(reference)
+        unit, source = replace(unit, images=_of_index(reference, np.asarray(unit.images))), str(reference)
     return from_unit(kind, unit, path, role), source
 
 
@@ -133,7 +133,7 @@ def from_unit(kind: str, unit: FitsUnit, path: Path, role: str = "") -> np.ndarr
         raise ValueError(f"{path}#{unit.label}: {unit.problem}")
     role = unit.role.kind if unit.role.kind in ROLES[kind] else role or ROLES[kind][0]
     header = {**_instrument(unit.primary), **unit.header, "EXTNAME": unit.name}
-    return _plain(checked(kind, role, unit.images, header, f"{path}#{unit.label}"))
+    return _plain(checked(kind, role, np.asarray(unit.images), header, f"{path}#{unit.label}"))
 
 
 def _instrument(primary: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The images of a FITS file, one unit for each HDU, with their roles and what belongs to them."""
 
+import math
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -9,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
+from oddlens.observations.reading import fits_rows
 from oddlens.observations.reading.file_formats import MAX_SIDE_PIXELS, too_large
+from oddlens.observations.reading.fits_rows import FitsRows
 from oddlens.observations.reading.pixel_scale import scale_cards
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.reading.unit_roles import (
@@ -45,7 +48,7 @@ class FitsUnit:
     header: fits.Header
     primary: fits.Header
     """Header of HDU 0, which often names the telescope, and sometimes the pixel scale."""
-    images: np.ndarray | None  # [n, h, w], numbers of any type
+    images: np.ndarray | FitsRows | None  # [n, h, w], numbers of any type
     problem: str = ""
     """Why there are no `images`."""
     cards: tuple[bytes, bytes] | None = None
@@ -59,12 +62,13 @@ class FitsUnit:
         return self.name if self.header.get("EXTVER", 1) == 1 else f"{self.name},{self.header['EXTVER']}"
 
 
-def read(path: Path, pixels: bool = True) -> list[FitsUnit]:
+def read(path: Path, pixels: bool = True, by_rows: bool = False) -> list[FitsUnit]:
     """All units of a FITS file that hold an image or a cube; if there is none, the columns of tables with images.
 
     Args:
         path: of the file.
         pixels: whether they are read; without, all are 0.
+        by_rows: whether those of large cubes and tables stay in the file until they are needed.
 
     Raises:
         FileNotFoundError: if the file does not exist.
@@ -77,10 +81,16 @@ def read(path: Path, pixels: bool = True) -> list[FitsUnit]:
         with warnings.catch_warnings(action="ignore"), fits.open(path, memmap=False) as file:
             primary = file[0].header
             units = [
-                _unit(k, hdu, primary, pixels) for k, hdu in enumerate(file) if hdu.is_image and len(_shape(hdu)) > 1
+                _unit(k, hdu, primary, pixels, path if by_rows else None)
+                for k, hdu in enumerate(file)
+                if hdu.is_image and len(_shape(hdu)) > 1
             ]
             if not units:
-                units = [unit for k, hdu in enumerate(file) for unit in _cells(k, hdu, primary, pixels)]
+                units = [
+                    unit
+                    for k, hdu in enumerate(file)
+                    for unit in _cells(k, hdu, primary, pixels, path if by_rows else None)
+                ]
             else:
                 units = _with_cards(path, file, units)
             names = [hdu.name for hdu in file]
@@ -97,19 +107,27 @@ def _shape(hdu: fits.hdu.base.ExtensionHDU) -> tuple[int, ...]:
     return tuple(n for n in shape[:-2] if n > 1) + tuple(shape[-2:])
 
 
-def _unit(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header, pixels: bool) -> FitsUnit:
-    shape, version = _shape(hdu), hdu.header.get("EXTVER", 1)
+def _unit(
+    position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header, pixels: bool, path: Path | None
+) -> FitsUnit:
+    """The images of an HDU; with a path, those of a large cube stay in the file."""
+    shape, header = _shape(hdu), hdu.header
+    if "BSCALE" in header or "BZERO" in header:
+        header = header.copy()  # astropy takes these cards away when it reads the pixels
+    version = header.get("EXTVER", 1)
     role = role_of(hdu.name, version if isinstance(version, int) else 1)
     problem = ""
     if max(shape[-2:]) > MAX_SIDE_PIXELS:
         problem = too_large("it", max(shape[-2:]))
     elif len(shape) > 3:
         problem = f"it has {len(shape)} axes, {shape}; an image has two, a cube of images three"
-    images = None
-    if not problem:
+    images: np.ndarray | FitsRows | None = None
+    if not problem and pixels and path and len(shape) == 3 and _is_large(shape, header["BITPIX"]):
+        images = FitsRows(path, position, shape)
+    elif not problem:
         stack = hdu.data.reshape(-1, *shape[-2:]) if pixels else _zeros((*(shape[-3:-2] or (1,)), *shape[-2:]))
         images = np.flip(stack, -2)
-    return FitsUnit(position, hdu.name.upper(), role, hdu.header, primary, images, problem)
+    return FitsUnit(position, hdu.name.upper(), role, header, primary, images, problem)
 
 
 def _with_cards(path: Path, file: fits.HDUList, units: list[FitsUnit]) -> list[FitsUnit]:
@@ -132,12 +150,18 @@ def _with_cards(path: Path, file: fits.HDUList, units: list[FitsUnit]) -> list[F
         ]
 
 
+def _is_large(shape: tuple[int, ...], bits: int) -> bool:
+    return math.prod(shape) * abs(bits) // 8 >= fits_rows.MIN_BYTES
+
+
 def _zeros(shape: tuple[int, ...]) -> np.ndarray:
     """An array that takes no memory."""
     return np.broadcast_to(np.zeros((), np.float32), shape)
 
 
-def _cells(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header, pixels: bool) -> Iterator[FitsUnit]:
+def _cells(
+    position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header, pixels: bool, path: Path | None
+) -> Iterator[FitsUnit]:
     """The columns of a table that have an image in each row, as files of the LSST strong lens challenge have them."""
     for column in hdu.columns.names if isinstance(hdu, fits.BinTableHDU) and hdu.header["NAXIS2"] else ():
         shape = tuple(side for side in hdu.columns.dtype[column].shape if side > 1)
@@ -146,12 +170,12 @@ def _cells(position: int, hdu: fits.hdu.base.ExtensionHDU, primary: fits.Header,
         header = hdu.header.copy()
         header.update(NAXIS1=shape[1], NAXIS2=shape[0])  # of the image, not of the table
         problem = too_large("it", max(shape)) if max(shape) > MAX_SIDE_PIXELS else ""
-        images = None
-        if not problem:
-            stack = (
-                np.asarray(hdu.data[column]).reshape(-1, *shape) if pixels else _zeros((hdu.header["NAXIS2"], *shape))
-            )
-            images = np.flip(stack, -2)
+        images: np.ndarray | FitsRows | None = None
+        rows = (hdu.header["NAXIS2"], *shape)
+        if not problem and pixels and path and _is_large(rows, 8 * hdu.columns.dtype[column].base.itemsize):
+            images = FitsRows(path, position, rows, column)
+        elif not problem:
+            images = np.flip(np.asarray(hdu.data[column]).reshape(rows) if pixels else _zeros(rows), -2)
         yield FitsUnit(position, column.upper(), role_of(column), header, primary, images, problem)
 
 

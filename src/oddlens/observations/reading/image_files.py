@@ -17,7 +17,8 @@ from oddlens.observations.reading.references import Reference
 def read(reference: str | Path | Reference, reading: Reading = DEFAULT_READING) -> Iterator[ImageStack]:
     """The images of a file, of a part of it, or of the files of a folder (`references`, `neighbours.images_of`).
 
-    A unit of a FITS file that cannot be used is a stack with a `problem`, and the other units are read.
+    A unit of a FITS file that cannot be used is a stack with a `problem`, and the other units are read. A group of an
+    HDF5 file has the images of all its data sets, except those that belong to images by their names.
 
     Raises:
         FileNotFoundError, ValueError: if a file is missing or unsuitable.
@@ -34,8 +35,9 @@ def read(reference: str | Path | Reference, reading: Reading = DEFAULT_READING) 
 
 def _read_file(reference: Reference, label: str, reading: Reading) -> Iterator[ImageStack]:
     with OpenedFile(reference.path, reading.pictures) as file:
-        for stored in file.stacks(reference, label, reading):
-            yield stored.chosen(reference)
+        for part in file.parts(reference, reading):
+            for stored in file.stacks(part, label if part == reference else str(part), reading):
+                yield stored.chosen(part)
 
 
 def read_single(reference: str | Path | Reference, reading: Reading = DEFAULT_READING) -> ImageStack:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from oddlens.observations.reading.companions import Companions
+from oddlens.observations.reading.fits_rows import FitsRows
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.reading.stored_arrays import DEFAULT_DATASET, StoredImages
 from oddlens.observations.reading.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
@@ -78,7 +79,7 @@ class StoredStack:
 
     label: str
     """A reference to them, without an index."""
-    images: np.ndarray | StoredImages = field(default_factory=lambda: np.empty((0, 0, 0)))  # [n, h, w]
+    images: np.ndarray | StoredImages | FitsRows = field(default_factory=lambda: np.empty((0, 0, 0)))  # [n, h, w]
     pixel_scale_arcsec: float | None = None
     companions: Companions = field(default_factory=Companions)
     has_header: bool = False

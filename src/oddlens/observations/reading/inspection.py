@@ -66,11 +66,13 @@ def _contents(path: Path, file_format: str) -> Iterator[str]:
     """The format of a file, and a line for each image of a FITS file or array of another."""
     yield f"format: {file_format}"
     if file_format == "FITS":
-        for unit in fits_units.read(path, pixels=False):
+        units = fits_units.read(path, pixels=False)
+        for unit in units:
             band, shape = f" of {unit.role.band}" if unit.role.band else "", "unreadable"
             if unit.images is not None:
                 shape = " x ".join(map(str, unit.images.shape[unit.images.shape[0] == 1 :]))
             yield f"unit {unit.label}: {unit.role.kind}{band}, {shape} pixels"
+        yield from filter(None, {unit.position: listing.table_note(path, unit) for unit in units}.values())
     elif file_format not in pictures.FORMATS:
         with ArrayFile(path, file_format) as file:
             names = file.names()

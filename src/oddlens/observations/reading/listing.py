@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from oddlens.observations.reading import array_scale, file_formats, fits_units, pictures
+from oddlens.observations.reading import array_scale, file_formats, fits_units, pictures, table_objects
 from oddlens.observations.reading.array_axes import MIN_SIDE_PIXELS
 from oddlens.observations.reading.array_files import ArrayFile
 from oddlens.observations.reading.companion_arrays import ROLES
+from oddlens.observations.reading.fits_units import FitsUnit
 from oddlens.observations.reading.hdf5_files import DEFLECTOR_ONLY, LABEL_NAMES, SUBSTRUCTURE, Hdf5File
 from oddlens.observations.reading.image_stacks import DEFAULT_READING, Reading
 from oddlens.observations.reading.pixel_scale import pixel_scale
 from oddlens.observations.reading.references import Reference
-from oddlens.observations.reading.stored_arrays import USUAL_DATASETS, StoredArray, StoredImages
+from oddlens.observations.reading.stored_arrays import DEFAULT_DATASET, USUAL_DATASETS, StoredArray, StoredImages
 from oddlens.observations.reading.unit_roles import BAND, OTHER, role_of
 
 TRUE, FALSE = ("true", "1"), ("false", "0")
@@ -42,6 +43,9 @@ class ListedImages:
     label: str = ""
     """`substructure`, `smooth` or `deflector_only` by the attributes of the Roman Data Challenge, else their text."""
     pixel_scale_arcsec: float | None = None
+    objects: tuple[str, ...] = ()
+    """The object of each image of a table, by its column of identifiers."""
+    note: str = ""
 
     def each(self) -> list[Reference]:
         """A reference to each image."""
@@ -87,7 +91,18 @@ def _units(chosen: Reference, reading: Reading) -> Iterator[ListedImages]:
         scale = pixel_scale(chosen.path, unit.header, reading.pixel_scale_arcsec, unit.primary, unit.cards)
         part = replace(chosen, unit=chosen.unit or (unit.label if len(wanted) > 1 else ""))
         count = len(unit.images) if reading.channel is None else 1
-        yield ListedImages(part, count, band=unit.role.band, pixel_scale_arcsec=scale)
+        known, note = _objects(chosen.path, unit)
+        yield ListedImages(part, count, "", unit.role.band, "", scale, known if count == len(known) else (), note)
+
+
+def table_note(path: Path, unit: FitsUnit) -> str:
+    """Which column of a table is read as the object; empty if it has none, or if the unit is no table."""
+    return _objects(path, unit)[1]
+
+
+def _objects(path: Path, unit: FitsUnit) -> tuple[tuple[str, ...], str]:
+    is_table = unit.header.get("XTENSION") == "BINTABLE" and "ZIMAGE" not in unit.header
+    return table_objects.objects(path, unit.position) if is_table else ((), "")
 
 
 def _arrays(chosen: Reference, file_format: str, reading: Reading, band: str) -> Iterator[ListedImages]:
@@ -97,14 +112,37 @@ def _arrays(chosen: Reference, file_format: str, reading: Reading, band: str) ->
         several = len(names) > 1 and not any(name in USUAL_DATASETS for name in names)
         found = False
         if names and (chosen.unit or several):
-            for candidates in _by_name(names):
-                for listed in _in_groups(file.hdf5, candidates, chosen, reading, band):
-                    found = True
-                    yield listed
-                if found:
-                    return
-        if not band:
+            for listed in _of_names(file.hdf5, names, chosen, reading, band):
+                found = True
+                yield listed
+        if not found and not band:
             yield _listed(file.array(chosen.unit or reading.dataset), chosen, reading)
+
+
+def parts(file: Hdf5File, chosen: Reference, reading: Reading) -> Iterator[Reference]:
+    """The data sets with images of an open file that has them in groups, or of a group; else the reference itself."""
+    names = [] if chosen.index is not None else file.names(chosen.unit)
+    whole_file = not chosen.unit and reading.dataset == DEFAULT_DATASET and len(names) > 1
+    found = False
+    if names and (chosen.unit or (whole_file and all("/" in name for name in names))):
+        for listed in _of_names(file, names, chosen, reading, ""):
+            found = True
+            yield listed.reference
+    if not found:
+        yield chosen
+
+
+def _of_names(
+    file: Hdf5File, names: list[str], chosen: Reference, reading: Reading, band: str
+) -> Iterator[ListedImages]:
+    """The images of data sets; of those whose names do not speak against it, if there are any."""
+    found = False
+    for candidates in _by_name(names):
+        for listed in _in_groups(file, candidates, chosen, reading, band):
+            found = True
+            yield listed
+        if found:
+            return
 
 
 def _by_name(names: list[str]) -> tuple[list[str], list[str]]:

@@ -6,10 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
-from oddlens.observations.reading import array_scale, companions, file_formats, fits_units, pictures
+import numpy as np
+
+from oddlens.observations.reading import array_scale, companions, file_formats, fits_units, listing, pictures
 from oddlens.observations.reading.array_axes import as_stack
 from oddlens.observations.reading.array_files import ArrayFile
 from oddlens.observations.reading.companions import Companions
+from oddlens.observations.reading.fits_rows import FitsRows
 from oddlens.observations.reading.fits_units import FitsUnit
 from oddlens.observations.reading.image_stacks import Reading, StoredStack
 from oddlens.observations.reading.pixel_scale import pixel_scale
@@ -36,7 +39,7 @@ class OpenedFile:
         self._images: list[tuple[str, int | None, StoredImages]] = []
         self._arrays = self._units = None
         if self.format == "FITS":
-            self._units = fits_units.read(path)
+            self._units = fits_units.read(path, by_rows=True)
         elif self.format not in pictures.FORMATS:
             self._arrays = ArrayFile(path, self.format)
 
@@ -52,6 +55,9 @@ class OpenedFile:
         """Close it; images that were read stay."""
         if self._arrays is not None:
             self._arrays.close()
+        for unit in self._units or ():
+            if isinstance(unit.images, FitsRows):
+                unit.images.close()
 
     def stacks(self, reference: Reference, label: str, reading: Reading) -> list[StoredStack]:
         """The images of a part of the file, or of all parts that are observed images.
@@ -77,6 +83,15 @@ class OpenedFile:
             stacks = [self._of_picture(reference, base, reading)]
         self._known = [*self._known[1 - MAX_KNOWN :], (reference.unit, reading, stacks)]
         return stacks
+
+    def parts(self, reference: Reference, reading: Reading) -> Iterator[Reference]:
+        """A reference to each data set with images of an HDF5 file that has them in groups, or of a group in it.
+
+        Of other files, and of a data set, the reference itself.
+        """
+        if self._arrays is None or self.format != "HDF5":
+            return iter([reference])
+        return listing.parts(self._arrays.hdf5, reference, reading)
 
     def _of_array(self, file: ArrayFile, reference: Reference, label: str, reading: Reading) -> StoredStack:
         dataset, channel = reference.unit or reading.dataset, reading.channel
@@ -124,12 +139,13 @@ class OpenedFile:
             raise ValueError(f"{label}: {unit.problem}")
         scale = pixel_scale(self.path, unit.header, reading.pixel_scale_arcsec, unit.primary, unit.cards)
         own = companions.find(self.path, scale, reading.companions, reading.neighbours, unit, units)
-        images, together = unit.images, fits_units.spectral_problem(unit)
+        images: np.ndarray | FitsRows = unit.images
+        together = fits_units.spectral_problem(unit)
         if reading.channel is not None:
             if isinstance(reading.channel, str):
                 raise ValueError(f"{label} is no RGB picture: --channel must be the number of the band")
             planes, together = len(images), ""
-            images = as_stack(label, images, reading.channel)
+            images = as_stack(label, np.asarray(images), reading.channel)
             with suppress(ValueError):  # companions of one plane are those of all planes
                 own = replace(own, arrays=own.of_image(reading.channel, planes))
         names = tuple(unit.header.keys())

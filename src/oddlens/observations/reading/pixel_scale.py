@@ -51,6 +51,8 @@ SCALE_CARDS = re.compile(
     "|".join([r"NAXIS|C(TYPE|UNIT|RPIX|DELT)|(CD|PC|PV)\d|GS_|HIERARCH", *SCALE_KEYWORDS, *SIZE_KEYWORDS]).encode()
 )
 """Beginnings of all cards from which a scale may follow."""
+INFO_FILE = "info.json"
+"""The file beside an image that may state its scale."""
 INFO_KEYS = ("pixel_scale", "pixel_scale_arcsec", "pixel_scales")
 
 
@@ -101,7 +103,7 @@ def stated_scales(
         ValueError: if one of them cannot be read. Whether they agree and are usual is not checked.
     """
     stated = _header_scales(header, primary) if cards is None else list(_card_scales(*cards))
-    return stated + _info_scales(path.with_name("info.json"))
+    return stated + _info_scales(path.with_name(INFO_FILE))
 
 
 def scale_cards(header: bytes) -> bytes:

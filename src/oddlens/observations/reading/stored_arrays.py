@@ -16,6 +16,8 @@ from oddlens.schema.config_errors import nearest
 if TYPE_CHECKING:
     import h5py
 
+    from oddlens.observations.reading.archived_arrays import ArchivedArray
+
 DEFAULT_DATASET = "images"
 """The array that is read from an NPZ or HDF5 file if none is chosen."""
 USUAL_DATASETS = (DEFAULT_DATASET, "image_data")
@@ -29,7 +31,7 @@ class StoredArray:
     """An array of a file, and what the file says of it."""
 
     where: str
-    values: "np.ndarray | h5py.Dataset"
+    values: "np.ndarray | h5py.Dataset | ArchivedArray"
     attributes: Mapping[str, Any] = field(default_factory=dict)
     """Attributes that may state the pixel scale or the class."""
     names: tuple[str, ...] = ()
@@ -38,6 +40,8 @@ class StoredArray:
     """Whether row 0 of an image is its bottom."""
     name: str = ""
     """In an HDF5 file, with its groups."""
+    format: str = "HDF5"
+    """Of the file, for messages."""
 
     def read(self) -> np.ndarray:
         """The array as it is.
@@ -48,7 +52,7 @@ class StoredArray:
         if isinstance(self.values, np.ndarray):
             return self.values
         check_size(self.where, self.values.shape, self.values.dtype)
-        with read_errors(self.where, "HDF5"):
+        with read_errors(self.where, self.format):
             return np.asarray(self.values[()])
 
 
@@ -82,7 +86,7 @@ class StoredImages:
             values = self._rows.values
             rows = len(range(*indices.indices(self.shape[0])))
             check_size(self._rows.where, (rows, *values.shape[1:]), values.dtype)
-            with read_errors(self._rows.where, "HDF5"):
+            with read_errors(self._rows.where, self._rows.format):
                 part = np.asarray(values[indices])
             images = band_of(part, self._channel).reshape(images.shape)
         return images[:, ::-1] if self._stored.bottom_first else images

@@ -19,9 +19,8 @@ from pathlib import Path
 import pandas as pd
 
 from oddlens.files.names import printable
-from oddlens.observations.reading import neighbours
+from oddlens.observations.reading import kept_lists, neighbours
 from oddlens.observations.reading.image_stacks import Reading
-from oddlens.observations.reading.listing import list_images
 from oddlens.observations.sample.columns import KNOWN, TEXT, role_of
 
 IMAGE_SUFFIXES = (*neighbours.SUFFIXES, ".npz", ".png", ".tif", ".tiff", ".jpg", ".jpeg")
@@ -30,6 +29,10 @@ CONTAINER_SUFFIXES = (".npy", ".npz", ".h5", ".hdf5")
 """Endings of files that may have several images."""
 MAX_OPENED = 500
 """If a folder has more such files, each is taken for one image: to look into all of them would take too long."""
+GROUND_TRUTH = "ground_truth"
+"""MVTec AD's folder of pictures that mark where an image is anomalous: they are neither images nor masks."""
+MAX_NAMED = 3
+"""Files that a note names."""
 SHEETS = ("samples.csv", "samples.tsv", "metadata.csv", "index.csv")
 """The names of a sheet that is used instead of the folder in which it lies."""
 
@@ -39,8 +42,11 @@ def sheet_in(folder: Path) -> Path | None:
     return next((folder / name for name in SHEETS if (folder / name).is_file()), None)
 
 
-def read_folder(folder: Path, reading: Reading) -> tuple[pd.DataFrame, list[str]]:
+def read_folder(folder: Path, reading: Reading, lists: Path | None = None) -> tuple[pd.DataFrame, list[str]]:
     """The images of a folder or a file, with the columns of a sheet; `line` is their number, by their names.
+
+    Args:
+        lists: a folder in which the lists of images of large files are kept.
 
     Raises:
         FileNotFoundError, ValueError: if there is none.
@@ -48,13 +54,18 @@ def read_folder(folder: Path, reading: Reading) -> tuple[pd.DataFrame, list[str]
     if not folder.exists():
         raise FileNotFoundError(f"there is no folder {folder}")
     unused: Counter[str] = Counter()
-    files = list(_rows(folder, unused)) if folder.is_dir() else [{"file": str(folder), "object": ""}]
+    masks: list[str] = []
+    files = list(_rows(folder, unused, masks)) if folder.is_dir() else [{"file": str(folder), "object": ""}]
+    notes: dict[str, None] = {}
+    alone = not folder.is_dir()
     opened = Counter(os.path.dirname(of_file["file"]) for of_file in files if _may_hold_several(of_file["file"]))
     entries = [
         entry
         for of_file in files
         for entry in (
-            _inside(of_file, reading) if 0 < opened[os.path.dirname(of_file["file"])] <= MAX_OPENED else [of_file]
+            _inside(of_file, reading, lists, notes)
+            if alone or (_may_hold_several(of_file["file"]) and opened[os.path.dirname(of_file["file"])] <= MAX_OPENED)
+            else [of_file]
         )
     ]
     if not entries:
@@ -68,34 +79,48 @@ def read_folder(folder: Path, reading: Reading) -> tuple[pd.DataFrame, list[str]
     )
     numbers = [name for name in KNOWN if name not in TEXT]
     table[numbers] = table[numbers].astype(float)
-    notes = [f"not used: {count} files {suffix}" for suffix, count in unused.most_common()]
-    return table, notes
+    remarks = [*notes, *(f"not used as images: {count} files {suffix}" for suffix, count in unused.most_common())]
+    return table, [*remarks, *([_masks_note(masks)] if masks else [])]
 
 
 def _may_hold_several(file: str) -> bool:
     return file.lower().endswith(CONTAINER_SUFFIXES)
 
 
-def _inside(of_file: dict[str, str], reading: Reading) -> Iterator[dict[str, str]]:
+def _inside(
+    of_file: dict[str, str], reading: Reading, lists: Path | None, notes: dict[str, None]
+) -> Iterator[dict[str, str]]:
     """A row for each image in a file; the row of the file itself if it has one image or cannot be read."""
     try:
-        listed = list(list_images(of_file["file"], reading)) if _may_hold_several(of_file["file"]) else []
+        listed = kept_lists.list_images(of_file["file"], reading, lists)
     except (OSError, ValueError):  # rule `ingest` reports it
         listed = []
     if sum(images.count for images in listed) < 2:
         yield of_file
         return
     for images in listed:
-        for reference in images.each():
-            name = images.object or str(reference).removeprefix(of_file["file"])
+        notes |= dict.fromkeys(filter(None, [images.note]))
+        for k, reference in enumerate(images.each()):
+            known = images.objects[k] if images.objects else images.object
+            name = known or str(reference).removeprefix(of_file["file"])
             own = {"file": str(reference), "object": printable(f"{of_file['object']} {name}".strip())}
             yield {**of_file, **own, "band": images.band, "label": of_file.get("label") or images.label}
 
 
-def _rows(folder: Path, unused: Counter, above: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
+def _masks_note(names: list[str]) -> str:
+    more = f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else ""
+    return (
+        f"not used: {', '.join(names[:MAX_NAMED])}{more}, as 0 may mean a good or a bad pixel in them: to mask "
+        "pixels, save FITS or NPY files with 1 for bad ones"
+    )
+
+
+def _rows(folder: Path, unused: Counter, masks: list[str], above: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:
     """The rows of the images of a folder and those below it, in the order of their names.
 
     Args:
+        unused: counts files that are no images.
+        masks: gets the names of pictures and archives that belong to images, which are not used.
         above: the names of the folders from the first one to this.
     """
     with os.scandir(folder) as found:
@@ -111,12 +136,19 @@ def _rows(folder: Path, unused: Counter, above: tuple[str, ...] = ()) -> Iterato
         if not entry.name.lower().endswith(IMAGE_SUFFIXES):
             unused[suffix] += 1
         elif _is_companion(re.sub(r"\d", "0", entry.name)):
-            unused[f"that belong to images ({suffix})"] += 1
+            if entry.name.lower().endswith(neighbours.SUFFIXES):
+                unused[f"that belong to images ({suffix})"] += 1
+            else:
+                masks.append(os.path.join(*above, entry.name))
         else:
             yield _row(entry.path, above, os.path.join(*above, entry.name))
     for entry in inside:
-        if entry.is_dir() and not _is_loop(folder, entry):
-            yield from _rows(Path(entry.path), unused, (*above, entry.name))
+        if not above and entry.name == GROUND_TRUTH and entry.is_dir():
+            unused[f"in {GROUND_TRUTH}, which mark anomalies and not bad pixels"] += sum(
+                len(names) for _, _, names in os.walk(entry.path)
+            )
+        elif entry.is_dir() and not _is_loop(folder, entry):
+            yield from _rows(Path(entry.path), unused, masks, (*above, entry.name))
 
 
 @cache

@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -62,17 +62,18 @@ class Sample:
         return self.table[chosen].iloc[first : first + count]
 
 
-def read_sample(files: Files, seed: int, dataset: str) -> Sample:
+def read_sample(files: Files, seed: int, dataset: str, lists: Path | None = None) -> Sample:
     """The sample of a data set.
 
     Args:
         seed: the master seed, for images without a role.
         dataset: the name of the data set.
+        lists: a folder in which the lists of images of large files are kept (`kept_lists`).
 
     Raises:
         OSError, ValueError: with all mistakes, one line each.
     """
-    listed, path, notes = _listed(files)
+    listed, path, notes = _listed(files, lists)
     source = files.path if path is None else str(path)
     listed = listed.assign(object=listed["object"].where(listed["object"] != "", listed["file"]))
     listed = roles.add_classes(listed, files.smooth)
@@ -94,12 +95,12 @@ def read_sample(files: Files, seed: int, dataset: str) -> Sample:
     return Sample(table, path, (*notes, *_small(sample.pools)), files.per_shard)
 
 
-def _listed(files: Files) -> tuple[pd.DataFrame, Path | None, list[str]]:
+def _listed(files: Files, lists: Path | None) -> tuple[pd.DataFrame, Path | None, list[str]]:
     """The images as they are listed, the sheet that lists them, and notes."""
     path = Path(files.sheet) if files.sheet else folder.sheet_in(Path(files.folder or ""))
     if path is None:
         reading = Reading(channel=files.channel, pictures=True)
-        table, notes = folder.read_folder(Path(files.folder or ""), reading)
+        table, notes = folder.read_folder(Path(files.folder or ""), reading, lists)
         return table, None, notes
     table, notes = sheet.read_sheet(path)
     return table, path, [*notes, *([] if files.sheet else [f"the sheet {path.name} of the folder is used"])]
@@ -159,7 +160,13 @@ def input_files(table: pd.DataFrame) -> list[str]:
     """The different files of some images and of what belongs to them."""
     named = [table[column] for column in ("file", *COMPANIONS)]
     references = dict.fromkeys(name for column in named for name in column if name)
-    return list(dict.fromkeys(str(Reference.parse(name).path) for name in references))
+    return list(dict.fromkeys(map(_file_of, references)))
+
+
+@cache
+def _file_of(reference: str) -> str:
+    """The file of a reference, which is looked for once: Snakemake asks for the files of each job several times."""
+    return str(Reference.parse(reference).path)
 
 
 def state(table: pd.DataFrame, files: Iterable[str]) -> str:

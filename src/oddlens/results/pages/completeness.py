@@ -22,10 +22,10 @@ def completeness_section(files: Mapping[str, str | Path]) -> dict[str, Any] | No
     rate = float(completeness["false_alarm_rate"].min()) if len(completeness) else 0.0
     chosen = completeness[completeness["false_alarm_rate"] == rate]
     halves = masses[masses["false_alarm_rate"] == rate].set_index(["dataset", "detector"])
-    images = chosen.groupby("dataset", sort=False)[["images", "left_out"]].first()
+    images = chosen.groupby("dataset", sort=False)[["images", "ring_models", "left_out"]].first()
     return {
         "rate": rate,
-        "images": {name: (int(line["images"]), int(line["left_out"])) for name, line in images.iterrows()},
+        "images": {name: {key: int(n) for key, n in line.items()} for name, line in images.iterrows()},
         "tables": by_dataset(datasets, chosen, lambda table: html_table(_by_row(table, halves))),
         "figure": embedded_image(files["figure"]),
     }

@@ -34,13 +34,16 @@ COMMANDS = {
 """Optional sections: their titles, and the commands that compute their results."""
 
 Studies = Sequence[StudyResults]
+LEADING = ("detector", "physics", "external", "upper_bound")
+"""The kinds of rows of which the best is named."""
 
 
-def final_report_facts(studies: Studies) -> dict[str, Any]:
+def final_report_facts(studies: Studies, own: Studies = ()) -> dict[str, Any]:
     """The facts of the template. A section is None if no study has its results, or of the first study that has them.
 
     Args:
         studies: in order of precedence.
+        own: studies of the user's own images, which may be among the others. All other sections are about simulations.
     """
     main = studies[0]
     datasets = [dataset for dataset in main.config.simulated if dataset in set(main.judged["dataset"])]
@@ -67,6 +70,7 @@ def final_report_facts(studies: Studies) -> dict[str, Any]:
         "classes": {name: class_description(name) for name in _class_names(main)},
         "descriptions": _descriptions(studies),
         "boards": boards(studies, datasets),
+        "own_images": [entry for study in own for entry in _own_images(study)],
         "controls": controls(main.judged),
         "diverged": [{"study": study, "models": models} for study in studies if (models := _diverged(study))],
         "seeds": [len(study.config.contamination.seeds) for study in studies],
@@ -84,10 +88,22 @@ def final_report_facts(studies: Studies) -> dict[str, Any]:
 
 def _leaders(studies: Studies, dataset: str) -> dict[str, Any]:
     """The best row of each kind on a data set, and the best published AUC without labels."""
-    best = {kind: leader(studies, dataset, kind) for kind in ("detector", "physics", "upper_bound")}
+    best: dict[str, Any] = {kind: leader(studies, dataset, kind) for kind in LEADING}
+    best["learned"] = any(entry["role"] == "detector" for study in studies for entry in study.rows.values())
     table = published_by_study(studies)
     rows = [row for row in table["rows"] if row["dataset"] == dataset and row["training"] == "clean"] if table else []
     return {"dataset": dataset, **best, "published": max(rows, key=lambda row: row["published_auc"], default=None)}
+
+
+def _own_images(study: StudyResults) -> list[dict[str, Any]]:
+    """For each data set of the user's own images: the `best` row of each kind, none if there are no labels."""
+    judged = study.judged_own
+    entries: list[dict[str, Any]] = []
+    for dataset in study.config.of_files:
+        lines = judged[(judged["dataset"] == dataset) & judged["kind"].isin([*LEADING, "reference"])]
+        best = lines.loc[lines.groupby("kind", sort=False)["auc"].idxmax()].sort_values("auc", ascending=False)
+        entries.append({"study": study, "dataset": dataset, "best": best.to_dict("records")})
+    return entries
 
 
 def _contaminated(studies: Studies) -> dict[str, Any] | None:

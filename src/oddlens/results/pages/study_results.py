@@ -39,7 +39,8 @@ class StudyResults:
         A single seed says nothing about the scatter between trainings.
         """
         sets = self.config.contamination
-        return len(sets.seeds) < 2, -sets.images, -max(d.images.test for d in self.config.simulated.values()), self.name
+        test = max((d.images.test for d in self.config.simulated.values()), default=0)
+        return len(sets.seeds) < 2, -sets.images, -test, self.name
 
     @property
     def rows(self) -> dict[str, dict]:
@@ -57,26 +58,51 @@ class StudyResults:
         return entry is not None and entry.fits_lenses
 
     def table(self, name: str) -> pd.DataFrame | None:
-        """A result table; None if it does not exist or has no lines.
+        """The lines of a result table about simulated data sets; None if there are none.
 
         Raises:
             DamagedFile: see `read_checked`.
         """
+        table = self._every_line(name)
+        if table is None or "dataset" not in table or not self.config.of_files:
+            return table
+        simulated = table[table["dataset"].isin(self.config.simulated)].reset_index(drop=True)
+        return simulated if len(simulated) else None
+
+    def _every_line(self, name: str) -> pd.DataFrame | None:
         return read_checked(self.folder / "tables" / f"{name}.csv", name)
 
     @cached_property
     def judged(self) -> pd.DataFrame:
-        """The lines of `summary.csv` against all anomalies after clean (or labelled) training, of rows that converged.
+        """The lines of `summary.csv` on simulated data sets, against all anomalies after clean (or labelled) training.
+
+        Rows that did not converge are left out.
 
         `kind` is the role of the row, or `physics` for a detector that fits lenses; `fits` says whether it fits lenses.
         """
         summary = self.table("summary")
         if summary is None:
             return pd.DataFrame(columns=[*REQUIRED_COLUMNS["summary"], "kind"])
+        return self._with_kinds(summary)
+
+    @cached_property
+    def judged_own(self) -> pd.DataFrame:
+        """The same lines on the user's own images. Data sets without labels have none."""
+        summary = self._every_line("summary")
+        if summary is None:
+            return pd.DataFrame(columns=[*REQUIRED_COLUMNS["summary"], "kind"])
+        return self._with_kinds(summary[summary["dataset"].isin(self.config.of_files)])
+
+    def _with_kinds(self, summary: pd.DataFrame) -> pd.DataFrame:
         chosen = (summary["anomaly"] == ALL) & summary["contaminant"].isin(UNCONTAMINATED)
         lines = summary[chosen].dropna(subset="auc")
-        fits = lines["detector"].map(self.fits_lenses) & lines["role"].isin(["detector", "ablation"])
+        fits = lines["detector"].map(self.fits_lenses).astype(bool) & lines["role"].isin(["detector", "ablation"])
         return lines.assign(kind=lines["role"].mask(fits & (lines["role"] == "detector"), "physics"), fits=fits)
+
+    @property
+    def has_ranking(self) -> bool:
+        """Whether the user's own images have been scored."""
+        return bool(self.config.of_files) and (self.folder / "tables" / "ranking.csv").is_file()
 
     def figure(self, *place: str) -> str | None:
         """A figure as a data URL; None if it does not exist."""
@@ -136,11 +162,13 @@ def read_study(folder: Path) -> StudyResults:
         raise ValueError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
 
 
-def find_studies(results: Path, names: Iterable[str] = ()) -> list[StudyResults]:
+def find_studies(results: Path, names: Iterable[str] = ()) -> tuple[list[StudyResults], list[StudyResults]]:
     """The named studies of a folder in the given order, or all studies but trials in their `precedence`.
 
+    Returns those with AUCs of simulated images, and those with scores of the user's own images; some are both.
+
     Raises:
-        ValueError: if no study has results, or a config is damaged.
+        ValueError: if no study has AUCs of simulated images, or a config is damaged.
     """
     if names := list(names):
         chosen = [read_study(results / name) for name in names]
@@ -148,12 +176,18 @@ def find_studies(results: Path, names: Iterable[str] = ()) -> list[StudyResults]
         folders = [path.parent for path in sorted(results.glob("[!.]*/config.yaml"))]
         every = map(read_study, folders)
         chosen = [study for study in every if study.config.contamination.images >= MIN_TRAINING_IMAGES]
-        chosen = sorted((s for s in chosen if s.config.simulated), key=lambda study: study.precedence)
+        chosen = sorted(chosen, key=lambda study: study.precedence)
     ready = [study for study in chosen if study.config.simulated and len(study.judged)]
+    own = [study for study in chosen if study.has_ranking]
     if not ready:
         named = f" among {', '.join(names)}" if names else ""
+        if own:
+            raise ValueError(
+                f"{results} has no study of simulated images with results{named}: the page compares these, and a study "
+                f"of your own images has its own report, such as {own[0].folder / 'report.html'}"
+            )
         raise ValueError(f"{results} has no study with results{named}: run one first (docs/studies.md)")
-    return ready
+    return ready, own
 
 
 def first_with(studies: Iterable[StudyResults], *tables: str) -> StudyResults | None:

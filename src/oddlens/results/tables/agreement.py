@@ -16,7 +16,7 @@ TOP = 10
 """The number of most anomalous images of which the overlap is counted."""
 TOP_FRACTION = 0.01
 """The same as a fraction of the test images, for large samples."""
-COMPARED = ("detector", "reference", "control")
+COMPARED = ("detector", "external", "reference", "control")
 COLUMNS = ["dataset", "kind", "a", "b", "images", "correlation", "correlation_low", "correlation_high"]
 COLUMNS += [f"{name}_{top}" for top in ("top", "top_fraction") for name in ("n", "overlap", "chance")]
 

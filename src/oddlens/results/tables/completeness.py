@@ -23,7 +23,17 @@ HALF = 0.5
 RESAMPLES = 500
 """Bootstrap resamples of the lenses."""
 KEYS = ["mass_msun", "index", "lens"]
-COLUMNS = ["dataset", "detector", "mass_msun", "false_alarm_rate", "seeds", "n_validation", "images", "left_out"]
+COLUMNS = [
+    "dataset",
+    "detector",
+    "mass_msun",
+    "false_alarm_rate",
+    "seeds",
+    "n_validation",
+    "images",
+    "ring_models",
+    "left_out",
+]
 COLUMNS += [name + end for name in ("completeness", "rising") for end in ("", "_low", "_high")]
 MASS_COLUMNS = ["dataset", "detector", "false_alarm_rate", "seeds", "images", "mass_msun", "mass_low", "mass_high"]
 
@@ -38,6 +48,8 @@ class InjectedScores:
     Attributes:
         masses: solar masses, ascending from 0, [m].
         lens: the lens of each image, [n].
+        ring_models: the number of images whose smooth model is a ring model, not a fit of a simulation.
+        left_out: the number of further images that no smooth model explains.
         values: [seeds, m, n], of the models that converged.
         validation: [seeds, v].
     """
@@ -45,7 +57,8 @@ class InjectedScores:
     def __init__(self, injected: Path | str, scores: Path | str):
         table, about = read_table(injected, "injected_scores")
         known, known_about = read_scores(scores)
-        self.dataset, self.detector, self.left_out = about["dataset"], about["detector"], int(about["left_out"])
+        self.dataset, self.detector = about["dataset"], about["detector"]
+        self.left_out, self.ring_models = int(about["left_out"]), int(about["ring_models"])
         if (known_about["dataset"], known_about["detector"]) != (self.dataset, self.detector):
             raise DamagedFile(injected, f"it is of {self.detector} on {self.dataset}, unlike {scores}")
         columns = [column for column in table.columns if column not in KEYS and _clean(column)]
@@ -77,7 +90,8 @@ def completeness_tables(rows: Iterable[tuple[Path | str, Path | str]]) -> tuple[
 
     In the first, `completeness` is the fraction of injected images above the threshold, and `rising` the fraction whose
     score the mass raises (1/2 for no effect); means over seeds after clean training. Intervals are over lenses for the
-    given thresholds (Clopper-Pearson). The mass 0 gives the false-alarm rate of the images themselves.
+    given thresholds (Clopper-Pearson). The mass 0 gives the false-alarm rate of the images themselves. `ring_models`
+    counts the images whose change is that of a ring model; that of the others is of a fit of the simulation.
 
     In the second, `mass_msun` is the mass at a completeness of one half, by linear interpolation in its logarithm. The
     interval is over lenses (bootstrap). Masses beyond those injected are unknown.
@@ -101,7 +115,8 @@ def _about(row: InjectedScores) -> dict:
 def _lines(row: InjectedScores) -> Iterator[dict]:
     lenses = len(np.unique(row.lens))
     rising = _with_interval("rising", row.rising(), lenses)
-    about = _about(row) | {"left_out": row.left_out, "n_validation": row.validation.shape[1]}
+    about = _about(row) | {"ring_models": row.ring_models, "left_out": row.left_out}
+    about |= {"n_validation": row.validation.shape[1]}
     for rate in RATES:
         detected = _with_interval("completeness", row.detected(rate), lenses)
         for k, mass in enumerate(row.masses):
