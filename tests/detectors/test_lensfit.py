@@ -27,14 +27,20 @@ COUNT = 24
 RICHER = {"elliptical": True, "multipoles": (3, 4), "free_index": True, "source_pixels": 5, "lens_light_components": 2}
 SMOOTH_C = {"source": {"clumps": None, "sersic_index": {"uniform": [0.7, 1.5]}}, "lens": {"light": None}}
 SMALL = preset_simulation("model_b", above={"camera": {"pixel_scale_arcsec": 0.4, "pixels": 16, "psf": {"pixels": 9}}})
-SIMULATIONS = {"model_a": ({}, {}), "model_b": ({}, {}), "model_c": (RICHER, SMOOTH_C)}
+SIMULATIONS = {
+    "model_a": ({}, {}),
+    "model_b": ({}, {}),
+    "model_c": (RICHER, SMOOTH_C),
+    "model_a power_law": ({"free_slope": True}, {}),
+    "model_c power_law": ({**RICHER, "free_slope": True}, SMOOTH_C),
+}
 
 
 @pytest.fixture(scope="module", params=SIMULATIONS)
 def lenses(request):
     """A model, the parameters of some lenses, and their images by the simulator."""
     how, above = SIMULATIONS[request.param]
-    simulation = preset_simulation(request.param, above=above)
+    simulation = preset_simulation(*request.param.split(), above=above)
     scenes = scene.draw_scenes(simulation, 1, "d", "test", "smooth", np.arange(COUNT))
     model = LensModel(simulation, **how)
     model.lens_light_components += 0.01 * torch.randn(

@@ -81,7 +81,15 @@ def scenes(preset, pool, cls, first=0, count=4):
     return simulation.camera, scene.draw_scenes(simulation, 3, "one", pool, cls, np.arange(first, first + count))
 
 
-@pytest.mark.parametrize("preset", ["model_a", "model_c"])
+def test_a_power_law_far_from_its_centre():
+    shape = {"lens_slope": 2.3, "lens_axis_ratio": 0.7, "lens_angle_deg": 0.0}
+    y, x = centres()
+    kappa = 0.35 * (1.2 / np.sqrt(0.7 * x**2 + y**2 / 0.7)) ** 1.3
+    far = np.hypot(y, x) > 5 * SCALE
+    np.testing.assert_allclose(mean(smooth, shape | {"halo_einstein_radius_arcsec": 1.2})[far], kappa[far], rtol=1e-2)
+
+
+@pytest.mark.parametrize("preset", ["model_a", "model_c", "model_c power_law"])
 @pytest.mark.parametrize("cls", ["cdm", "vortex"])
 def test_the_difference_of_a_test_image_is_that_from_its_smooth_twin(preset, cls):
     camera, perturbed = scenes(preset, "test", cls)

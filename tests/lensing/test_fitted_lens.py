@@ -52,3 +52,19 @@ def test_it_is_in_the_centre_of_the_image_with_its_einstein_radius():
     assert lens.centre == (0.0, 0.0)
     assert (far_x[0] - far_x[1]) / 2 == pytest.approx(lens.einstein_radius_arcsec + 3 * float(lens.parameters[0, 1]))
     assert far_y[0] == pytest.approx(-far_y[1])
+
+
+@pytest.mark.parametrize("slope", [1.7, 2.0, 2.4])
+def test_a_halo_of_any_slope_gives_up_the_same_mass(slope):
+    simulation = preset_simulation("model_b", above={"lens": {"slope": slope, "shear": {"magnitude": 0.0}}})
+    model = LensModel(simulation).double()
+    scenes = scene.draw_scenes(simulation, 3, "d", "test", "smooth", np.arange(1))
+    lens = FittedLens(model, torch.from_numpy(model.parametrisation.of_scenes(scenes.lens)))
+    b, angle = lens.einstein_radius_arcsec, np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    y, x = b * np.sin(angle), b * np.cos(angle)
+    held = [
+        b * np.mean(alpha_y * np.sin(angle) + alpha_x * np.cos(angle))
+        for alpha_y, alpha_x in (lens.deflections(y, x), lens.deflections(y, x, 0.05))
+    ]
+    assert held[0] == pytest.approx(b * b, rel=1e-6)
+    assert held[0] - held[1] == pytest.approx(0.05 * b, rel=1e-5)

@@ -217,6 +217,7 @@ LINKS = 10_000
 FEW = {
     "camera": {"pixels": 24, "pixel_scale_arcsec": 0.25, "over_sampling": 4, "psf": {"pixels": 7, "fwhm_arcsec": 0.8}}
 }
+NO_MULTIPOLES = {"multipole_3": None, "multipole_4": None}  # its own are those of isothermal halos
 GRID = {
     "smooth": ("smooth", preset_simulation("model_a", above=FEW)),
     "points": ("cdm", preset_simulation("model_a", above=FEW)),
@@ -225,6 +226,8 @@ GRID = {
     "pseudo-Jaffe": ("subhalo", preset_simulation("model_a", "subhalo", above=FEW)),
     "vortex": ("vortex", preset_simulation("model_a", above=FEW)),
     "redshifts": ("cdm", preset_simulation("model_b", above=FEW)),
+    "power law": ("smooth", preset_simulation("model_c", "power_law", above={**FEW, "lens": NO_MULTIPOLES})),
+    "round power law": ("cdm", preset_simulation("model_a", "power_law", above=FEW)),
     "everything": ("smooth", preset_simulation("model_c", above=FEW)),
     "everything and NFW": ("cdm", preset_simulation("model_c", "tnfw_subhalos", above=FEW)),
     "everything and pseudo-Jaffe": ("subhalo", preset_simulation("model_c", "subhalo", above=FEW)),
@@ -283,7 +286,10 @@ def their_lens(q, sub):
     parts = [("SHEAR", {"gamma1": magnitude * np.cos(shear), "gamma2": magnitude * np.sin(shear)})]
     if "lens_axis_ratio" in q:
         e1, e2 = phi_q2_ellipticity(np.deg2rad(q["lens_angle_deg"]), q["lens_axis_ratio"])
-        parts.append(("SIE", {"theta_E": b, "e1": e1, "e2": e2}))
+        slope = {"gamma": q["lens_slope"]} if "lens_slope" in q else {}
+        parts.append(("EPL" if slope else "SIE", {"theta_E": b, "e1": e1, "e2": e2, **slope}))
+    elif "lens_slope" in q:
+        parts.append(("SPP", {"theta_E": b, "gamma": q["lens_slope"]}))
     else:
         parts.append(("SIS", {"theta_E": b}))
     for m in (3, 4):

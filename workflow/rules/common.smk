@@ -8,8 +8,9 @@ from oddlens.config.config_files import (
 )
 from oddlens.config.external_row import without_scores
 from oddlens.config.left_out import left_out
-from oddlens.config.study import parse_study, pool_errors
+from oddlens.config.study import parse_study, pool_errors, psf_errors
 from oddlens.data.training_sets import CLEAN_SET, LABELLED_SET
+from oddlens.lensing.psf_files import path_of
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations import lens_index
 from oddlens.observations.reading import kept_lists
@@ -32,6 +33,8 @@ try:
 except ConfigError as error:
     about = replaced_default(ROOT) if DEFAULT_CONFIG in workflow.configfiles else ""
     raise WorkflowError(f"The config has errors:\n{error}\n{about}".rstrip()) from None
+if mistakes := psf_errors(STUDY):
+    raise WorkflowError("The config has errors:\n" + "\n".join(mistakes))
 
 # The user's own images, without their pixels, and the numbers of images of all data sets.
 SAMPLES = {}
@@ -229,6 +232,14 @@ def simulation(dataset, cls):
     """The settings that the simulated images of one class depend on, or what is assumed of a user's own images."""
     assumed = STUDY.datasets[dataset]
     return (assumed.simulation if dataset in SAMPLES else assumed).only(cls).plain()
+
+
+def psf_files(dataset):
+    """The file of the point-spread function that a data set's simulation assumes, if it has one."""
+    settings = STUDY.datasets[dataset]
+    assumed = settings.simulation if dataset in SAMPLES else settings
+    file = assumed.camera.psf.file if assumed else None
+    return [local(str(path_of(file)))] if file else []
 
 
 def scoring_settings(wildcards):

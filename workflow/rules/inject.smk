@@ -18,7 +18,8 @@ INJECTED_SCORES = [
 # Test images with and without the change that a mass would make.
 rule inject:
     input:
-        injected_shards,
+        shards=injected_shards,
+        psf=lambda wildcards: psf_files(wildcards.dataset),
     output:
         results("injected/{dataset}.h5"),
     log:

@@ -1,5 +1,7 @@
 # One shard: images of one class in one pool of a data set, with their truth.
 rule simulate:
+    input:
+        psf=lambda wildcards: psf_files(wildcards.dataset),
     output:
         results("shards/{dataset}/{pool}/{cls}/{shard}.h5"),
     log:

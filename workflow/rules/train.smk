@@ -23,6 +23,9 @@ rule train:
             input=detector_row(wildcards).input,
         ),
         splits=results("splits/{dataset}/seed-{replica}.csv"),
+        psf=lambda wildcards: (
+            psf_files(wildcards.dataset) if detector_row(wildcards).fits_lenses else []
+        ),
     output:
         models=update([model(name) for name in STUDY.contamination.training_sets]),
         losses=results("models/{dataset}/{detector}/seed-{replica}/losses.csv"),

@@ -7,7 +7,7 @@ with job(snakemake):
 
     inject(
         snakemake.output[0],
-        list(snakemake.input),
+        snakemake.input.shards,
         masses=Masses(**snakemake.params.masses),
         model=snakemake.params.model,
         simulation=snakemake.params.simulation,

@@ -3,13 +3,16 @@
 from oddlens.provenance.job import job
 
 with job(snakemake):
+    from oddlens.lensing.camera import with_psf_itself
     from oddlens.stages.train import TrainedRow, train
 
     names, params = snakemake.wildcards, snakemake.params
+    # Models are used where the file of a point-spread function is missing.
+    simulation = params.simulation and with_psf_itself(params.simulation)
     train(
         dict(zip(params.training_sets, snakemake.output.models, strict=True)),
         snakemake.output.losses,
-        row=TrainedRow(names.detector, **params.row, labels=params.labels, simulation=params.simulation),
+        row=TrainedRow(names.detector, **params.row, labels=params.labels, simulation=simulation),
         dataset=names.dataset,
         shard_paths=snakemake.input.shards,
         split_path=snakemake.input.splits,

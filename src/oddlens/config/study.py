@@ -23,6 +23,7 @@ from oddlens.config.regression import Regression, regression_errors
 from oddlens.config.rows import resolved_rows
 from oddlens.config.training import Training
 from oddlens.data.pools import Pools
+from oddlens.lensing.camera import psf_of_file
 from oddlens.schema.config_errors import ConfigError, ErrorCollector, must_be_plain, validated
 from oddlens.schema.section import Section
 
@@ -109,6 +110,18 @@ def pool_errors(study: Study, pools: Mapping[str, Pools]) -> list[str]:
         errors += label_errors(able, name, of_dataset, study.contamination)
         errors += batch_errors(able, name, of_dataset) if of_dataset.as_given else []
     return list(dict.fromkeys(errors))
+
+
+def psf_errors(study: Study) -> list[str]:
+    """The files of point-spread functions that cannot be used, one line each."""
+    assumed = {f"{name}.simulation": d.simulation for name, d in study.of_files.items() if d.simulation is not None}
+    errors = []
+    for name, simulation in {**study.simulated, **assumed}.items():
+        try:
+            psf_of_file(simulation.camera)
+        except (OSError, ValueError) as error:
+            errors.append(f"datasets.{name}.camera.psf: {error}")
+    return errors
 
 
 def parse_study(config: dict[str, Any]) -> Study:

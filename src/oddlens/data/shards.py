@@ -12,9 +12,10 @@ sheet/*         bytes [n]                     of the user's own images: file, ob
                                               their sheet, UTF-8
 container/*     float64 or bytes [n]          facts of the file of each of these images
 attributes      dataset, pool, class, seed, units, pixel_scale_arcsec, axes; of simulated images simulation (JSON),
-                versions (JSON) and pyautolens_disagreement_sigma: the largest difference between its first image and
-                that of PyAutoLens, in units of the noise; of the user's own images files (JSON), their section of the
-                config, and skipped (JSON), those that could not be used, each with the reason
+                versions (JSON), psf_sha256 of a point-spread function from a file, and pyautolens_disagreement_sigma:
+                the largest difference between its first image and that of PyAutoLens, in units of the noise; of the
+                user's own images files (JSON), their section of the config, and skipped (JSON), those that could not be
+                used, each with the reason
 before the HDF5 its SHA-256, as text (`artefacts.CHECKSUM_BLOCK_BYTES`)
 """
 

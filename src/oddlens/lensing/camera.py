@@ -1,9 +1,12 @@
 """The camera: point-spread function, unit of brightness, and noise. The noise has a random stream for each image."""
 
+from typing import Any
+
 import numpy as np
 from scipy import special
 
-from oddlens.lensing.simulation import Camera
+from oddlens.lensing import psf_files
+from oddlens.lensing.simulation import Camera, Psf
 
 Columns = dict[str, np.ndarray]
 
@@ -25,12 +28,70 @@ def psf_profile(profile: str, r: np.ndarray, beta: np.ndarray | float = 0.0) -> 
     return (2 * special.j1(v) / v) ** 2
 
 
+def psf_of_file(camera: Camera) -> np.ndarray | None:
+    """The kernel of a camera whose PSF is in a file, [k, k]; None for a profile.
+
+    Raises:
+        FileNotFoundError, ValueError: see `psf_files.kernel`.
+    """
+    psf = camera.psf
+    if psf.kernel is not None:
+        return psf_files.checked("camera.psf.kernel", np.array(psf.kernel))
+    if psf.file is None:
+        return None
+    return psf_files.kernel(psf.file, camera.pixel_scale_arcsec, psf.pixel_scale_arcsec, psf.pixels)
+
+
+def with_psf(camera: Camera, kernel: np.ndarray | None = None) -> Camera:
+    """The camera with the kernel itself instead of the file of its PSF, so that it can be used where that is missing.
+
+    Args:
+        kernel: the PSF; by default it is read.
+    """
+    if camera.psf.file is None:
+        return camera
+    kernel = psf_of_file(camera) if kernel is None else kernel
+    assert kernel is not None
+    return camera.model_copy(update={"psf": Psf(kernel=kernel.tolist())})
+
+
+def with_psf_itself(simulation: dict[str, Any]) -> dict[str, Any]:
+    """A simulation as plain data, with the kernel instead of the file of its PSF."""
+    camera = Camera.model_validate(simulation["camera"])
+    return simulation if camera.psf.file is None else {**simulation, "camera": with_psf(camera).plain()}
+
+
+def psf_pixels(camera: Camera) -> int:
+    """The side of the PSF's kernel in pixels."""
+    kernel = psf_of_file(camera)
+    return int(camera.psf.pixels or 0) if kernel is None else len(kernel)
+
+
+def psf_fwhm_arcsec(camera: Camera, q: Columns) -> np.ndarray:
+    """Full width at half maximum of the PSF of each image, [n]."""
+    kernel = psf_of_file(camera)
+    if kernel is None:
+        return q["psf_fwhm_arcsec"]
+    return np.full(len(q["exposure_s"]), psf_files.fwhm_pixels(kernel) * camera.pixel_scale_arcsec)
+
+
+def typical_psf(camera: Camera) -> Columns:
+    """The medians of the priors of a PSF's profile, [1] each; empty for that of a file."""
+    priors = {"psf_fwhm_arcsec": camera.psf.fwhm_arcsec, "psf_moffat_beta": camera.psf.moffat_beta}
+    return {name: np.array([prior.quantile(np.array(0.5))]) for name, prior in priors.items() if prior is not None}
+
+
 def psf_kernels(camera: Camera, q: Columns) -> np.ndarray:
     """The PSF sampled at pixel centres, with the sum 1: [n, k, k], or [1, k, k] if all n images share one.
 
     The kernel is not averaged over pixels, because the image already is.
     """
-    psf = camera.psf
+    psf, kernel = camera.psf, psf_of_file(camera)
+    if kernel is not None:
+        return kernel[None]
+    assert psf.profile is not None
+    assert psf.fwhm_arcsec is not None
+    assert psf.pixels is not None
     widths = np.stack([q["psf_fwhm_arcsec"], q.get("psf_moffat_beta", np.zeros_like(q["psf_fwhm_arcsec"]))], axis=1)
     if psf.fwhm_arcsec.kind == "fixed" and (psf.moffat_beta is None or psf.moffat_beta.kind == "fixed"):
         widths = widths[:1]

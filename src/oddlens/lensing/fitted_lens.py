@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from oddlens.lensing.model import LensModel
+from oddlens.lensing.parametrisation import ISOTHERMAL
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,14 @@ class FittedLens:
         """Deflection (alpha_y, alpha_x) at positions in the image plane, arcsec.
 
         Args:
-            removed: what is taken from the Einstein radius of the halo, arcsec.
+            removed: what would be taken from the Einstein radius of an isothermal halo, arcsec. A power law gives up
+                the same mass, as in `scene.halo_radius`.
         """
         parameters = self.parameters.clone()
-        parameters[0, 0] -= removed
+        if (slope := float(self.model.slopes(parameters))) == ISOTHERMAL:
+            parameters[0, 0] -= removed
+        else:
+            parameters[0, 0] *= (1 - removed / self.einstein_radius_arcsec) ** (1 / (slope - 1))
         alpha_y, alpha_x = self.model.deflections(parameters, _row(y), _row(x))
         return alpha_y.numpy().reshape(y.shape), alpha_x.numpy().reshape(y.shape)
 

@@ -2,6 +2,9 @@
 
 import numpy as np
 
+SCALE_TOLERANCE = 0.01
+"""Pixel scales that differ by a smaller fraction are equal."""
+
 
 def centres(count: int, side: float) -> np.ndarray:
     """Centres of `count` equal cells that fill an interval of length `side` about 0."""

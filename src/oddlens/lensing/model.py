@@ -9,9 +9,10 @@ images of similar lenses, and their derivatives. So
   fifth (3 x 3) degree over a pixel exactly. Only the pixels that show the cusp in the centre of the source have more;
 * the PSF is applied by multiplying matrices (`separable_psf.py`).
 
-All derivatives are in closed form, except the two with respect to the ellipse of a halo, which are computed by
-forward-mode differentiation. The brightness S(x - alpha(x)) of a pixel changes by -grad S . d alpha, for a parameter of
-the lens as well as for a mass that is not in the model: substructure acts on `ModelImage.source_gradient`.
+All derivatives are in closed form, except the two with respect to the ellipse of an isothermal halo, which are computed
+by forward-mode differentiation (`halo_model.py`). The brightness S(x - alpha(x)) of a pixel changes by -grad S . d
+alpha, for a parameter of the lens as well as for a mass that is not in the model: substructure acts on
+`ModelImage.source_gradient`.
 """
 
 from collections.abc import Sequence
@@ -23,19 +24,16 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import profiles
+from oddlens.lensing import halo_model, power_law, profiles
 from oddlens.lensing.grids import centres
-from oddlens.lensing.parametrisation import Parametrisation
+from oddlens.lensing.parametrisation import ISOTHERMAL, Parametrisation
 from oddlens.lensing.rays import Rays, gauss_legendre_nodes
 from oddlens.lensing.separable_psf import SeparablePsf
-from oddlens.lensing.simulation import Simulation
+from oddlens.lensing.simulation import LensPriors, Simulation
 from oddlens.lensing.source_model import Pair, SourceModel
-from oddlens.schema.priors import Distribution
 
 PSF_TOLERANCE, APPROXIMATE_PSF_TOLERANCE = 1e-4, 1e-2
 """Tolerance of the separable PSF, and where derivatives need not be exact."""
-MIN_ELLIPTICITY = 1e-3
-"""The smallest |h| of an elliptical halo: its closed form is 0 / 0 for a circle."""
 CUSP_SOFTENING_PIXELS = 0.02
 """Length over which the cusp in the centre of the source is smoothed, in pixels. Rays that step over a cusp make
 chi-square rough: of 256 anomalous lenses with sources of index 0.5 to 4, 1 fit did not converge with this value, and 7
@@ -67,7 +65,8 @@ class LensModel(nn.Module):
     image is the top.
 
     Args:
-        elliptical: the halo is an isothermal ellipsoid, not a sphere.
+        elliptical: the halo is an ellipsoid, not a sphere.
+        free_slope: the slope of its density is a parameter; otherwise it is that of the simulation.
         multipoles: orders m of its multipoles.
         free_index: the Sersic index of the source is a parameter; otherwise it is that of the simulation.
         source_pixels: source pixels along a side of their grid; none by default.
@@ -96,6 +95,7 @@ class LensModel(nn.Module):
         simulation: Simulation,
         *,
         elliptical: bool = False,
+        free_slope: bool = False,
         multipoles: Sequence[int] = (),
         free_index: bool = False,
         source_pixels: int = 0,
@@ -105,18 +105,17 @@ class LensModel(nn.Module):
     ):
         super().__init__()
         self.parametrisation = Parametrisation(
-            elliptical, tuple(multipoles), free_index, source_pixels, lens_light_components
+            elliptical, tuple(multipoles), free_index, source_pixels, lens_light_components, free_slope
         )
         self.names, self.count = self.parametrisation.names, self.parametrisation.count
+        self.halo, self.slope = _halo(simulation.lens, self.parametrisation)
         self.camera = simulation.camera
         scale = self.camera.pixel_scale_arcsec
         index = float(simulation.source.sersic_index.quantile(np.array(0.5)))
         self.source = SourceModel(index, (CUSP_SOFTENING_PIXELS * scale) ** 2, source_pixels, extent)
-        typical = {
-            name: np.array([prior.quantile(np.array(0.5))]) for name, prior in _camera_priors(simulation).items()
-        }
-        kernel = cameras.psf_kernels(self.camera, typical)[0]
-        self.electrons = float(cameras.electrons_per_flux(typical)[0]) * scale**2
+        kernel = cameras.psf_kernels(self.camera, cameras.typical_psf(self.camera))[0]
+        zero_point = {"zero_point_mag": np.array([self.camera.zero_point_mag.quantile(np.array(0.5))])}
+        self.electrons = float(cameras.electrons_per_flux(zero_point)[0]) * scale**2
         self.kernel = kernel
         self.pixels, self.side = self.camera.pixels, self.camera.pixels + len(kernel) - 1
         self.psf = SeparablePsf(kernel, self.pixels, PSF_TOLERANCE)
@@ -146,10 +145,14 @@ class LensModel(nn.Module):
         }
 
     def _unit_deflections(self, y, x, xp: ModuleType):
-        """Deflections by unit parameters in which deflections are linear, [fields, 2, ...]."""
-        fields = [] if self.parametrisation.elliptical else [profiles.isothermal_sphere(y, x, 1.0, xp)]
+        """Deflections by unit parameters in which deflections are linear, [fields, 2, ...], and the fields of the
+        multipoles of a power law."""
         turns = (xp.asarray(turn, dtype=xp.float64) for turn in (0.0, np.pi / 4))
-        fields += [profiles.shear(y, x, 1.0, angle, xp) for angle in turns]
+        fields = [profiles.shear(y, x, 1.0, angle, xp) for angle in turns]
+        if self.halo is not None:
+            return xp.stack([xp.stack(field) for field in [*fields, *self.halo.fields(y, x, xp)]])
+        if not self.parametrisation.elliptical:
+            fields.insert(0, profiles.isothermal_sphere(y, x, 1.0, xp))
         for m in self.parametrisation.multipoles:
             turns = (xp.asarray(turn, dtype=xp.float64) for turn in (0.0, np.pi / (2 * m)))
             fields += [profiles.multipole(y, x, m, 1.0, 1.0, angle, xp) for angle in turns]
@@ -189,6 +192,11 @@ class LensModel(nn.Module):
         (beta_y, beta_x), _ = self._trace(parameters, rays, derivatives=False)
         centre_y, centre_x = parameters[:, self.parametrisation.position, None, None].unbind(dim=1)
         return y - beta_y - centre_y, x - beta_x - centre_x
+
+    def slopes(self, parameters: Tensor) -> Tensor:
+        """Slopes of the density of halos, [n, 1]."""
+        layout = self.parametrisation
+        return parameters[:, layout.slope] if layout.free_slope else torch.full_like(parameters[:, :1], self.slope)
 
     def source_brightness(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """Surface brightness [n, rays, pixels] of sources at positions [rays, pixels] in the source plane, electrons /
@@ -245,54 +253,43 @@ class LensModel(nn.Module):
     def _trace(self, parameters: Tensor, rays: Rays, derivatives: bool) -> tuple[Pair, list[Tensor]]:
         """Positions where rays end, relative to the centre of the source, [n, rays, pixels] each; and the derivatives
         of the deflection with respect to the parameters of the lens."""
-        by_lens = list(rays.unit_deflections.unbind(dim=-4))
         layout = self.parametrisation
-        first = 1 if layout.elliptical else 0
-        strengths = parameters[:, None, first : first + len(by_lens)]
-        shape = rays.unit_deflections.shape[-3:]
-        alpha = (strengths @ rays.unit_deflections.flatten(-3)).view(-1, *shape)  # [n, 2, rays, pixels]
-        if layout.elliptical:
-            count = len(layout.lens_names)
-            b, h = parameters[:, :1, None], parameters[:, count - 2 : count]
-            halo, by_h = self._halo(h, rays, derivatives)
-            alpha = alpha + b[..., None] * halo
-            by_lens = [halo, *by_lens, *(b[..., None] * change for change in by_h)]
+        alpha, by_lens = (self._isothermal if self.halo is None else self._power_law)(parameters, rays, derivatives)
         centre = parameters[:, layout.position, None]
         beta_y = rays.y - alpha[:, 0] - centre[:, :1]
         beta_x = rays.x - alpha[:, 1] - centre[:, 1:]
         return (beta_y, beta_x), by_lens
 
-    def _halo(self, h: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
-        """Deflections [n, 2, rays, pixels] of an isothermal ellipsoid of Einstein radius 1, and their derivatives with
-        respect to h [n, 2]."""
-        size = h.norm(dim=1, keepdim=True)
-        h = torch.where(
-            size < MIN_ELLIPTICITY, h * (MIN_ELLIPTICITY / size.clamp(min=1e-9)) + (size == 0) * MIN_ELLIPTICITY, h
-        )
+    def _isothermal(self, parameters: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
+        """Deflections [n, 2, rays, pixels] by an isothermal lens, and their derivatives."""
+        by_lens = list(rays.unit_deflections.unbind(dim=-4))
+        layout = self.parametrisation
+        first = 1 if layout.elliptical else 0
+        alpha = halo_model.linear(parameters[:, None, first : first + len(by_lens)], rays.unit_deflections)
+        if layout.elliptical:
+            halo, by_h = halo_model.isothermal_ellipsoid(parameters[:, layout.ellipse], rays, derivatives)
+            b = parameters[:, :1, None, None]
+            alpha = alpha + b * halo
+            by_lens = [halo, *by_lens, *(b * change for change in by_h)]
+        return alpha, by_lens
 
-        def deflection(h: Tensor) -> Tensor:
-            size = h.norm(dim=1)[:, None, None]
-            ratio = (1 + size * size).sqrt() - size  # exp(-eta)
-            angle = 0.5 * torch.atan2(h[:, 1], h[:, 0])[:, None, None]
-            return torch.stack(profiles.isothermal_ellipsoid(rays.y, rays.x, 1.0, ratio, angle, torch), dim=1)
-
-        if not derivatives:
-            return deflection(h), []
-        by_h = []
-        for k in range(2):
-            direction = torch.zeros_like(h)
-            direction[:, k] = 1.0
-            halo, change = torch.func.jvp(deflection, (h,), (direction,))  # type: ignore[misc]
-            by_h.append(change)
-        return halo, by_h
+    def _power_law(self, parameters: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
+        """Deflections [n, 2, rays, pixels] by a power-law lens, and their derivatives."""
+        assert self.halo is not None
+        layout = self.parametrisation
+        b, components, h = (parameters[:, part] for part in (slice(1), layout.multipole_components, layout.ellipse))
+        slope = self.slopes(parameters)
+        shear, multipoles = rays.unit_deflections.tensor_split([2], dim=-4)
+        halo, by_halo = self.halo.deflections(b, components, h, slope, rays, multipoles, derivatives)
+        by_lens = [*by_halo[:1], *shear.unbind(dim=-4), *by_halo[1:]]
+        return halo_model.linear(parameters[:, None, layout.shear], shear) + halo, by_lens
 
 
-def _camera_priors(simulation: Simulation) -> dict[str, Distribution]:
-    """The priors of the columns that the functions of `camera` read."""
-    psf, camera = simulation.camera.psf, simulation.camera
-    priors = {
-        "psf_fwhm_arcsec": psf.fwhm_arcsec,
-        "psf_moffat_beta": psf.moffat_beta,
-        "zero_point_mag": camera.zero_point_mag,
-    }
-    return {name: prior for name, prior in priors.items() if prior is not None}
+def _halo(lens: LensPriors, layout: Parametrisation) -> tuple[halo_model.PowerLaw | None, float]:
+    """The halo if it is no isothermal one, and its slope if that is no parameter."""
+    if lens.slope is None and not layout.free_slope:
+        return None, ISOTHERMAL
+    smallest = lens.ellipticity.axis_ratio.support()[0] if lens.ellipticity else halo_model.USUAL_AXIS_RATIO
+    terms = power_law.terms_for(smallest, halo_model.SERIES_TOLERANCE)
+    slope = ISOTHERMAL if lens.slope is None else float(lens.slope.quantile(np.array(0.5)))
+    return halo_model.PowerLaw(layout.elliptical, layout.multipoles, layout.free_slope, terms), slope

@@ -16,6 +16,9 @@ import numpy as np
 from oddlens.lensing import profiles
 from oddlens.lensing.scene import Columns
 
+ISOTHERMAL = 2.0
+"""The slope of the density of an isothermal halo."""
+
 
 @dataclass(frozen=True)
 class Parametrisation:
@@ -24,11 +27,12 @@ class Parametrisation:
     The first two groups have `names`. The image is linear in the amplitudes.
 
     Attributes:
-        elliptical: the halo is an isothermal ellipsoid, not a sphere.
+        elliptical: the halo is an ellipsoid, not a sphere.
         multipoles: orders m of the multipoles of the halo.
         free_index: the Sersic index of the source is a parameter.
         source_pixels: source pixels along a side of their grid.
         lens_light_components: principal components of the lens-light residual.
+        free_slope: the slope of the halo's density is a parameter.
     """
 
     elliptical: bool = False
@@ -36,13 +40,19 @@ class Parametrisation:
     free_index: bool = False
     source_pixels: int = 0
     lens_light_components: int = 0
+    free_slope: bool = False
 
     @cached_property
     def lens_names(self) -> list[str]:
-        """The parameters of the lens. Deflections are linear in all of them but the ellipse of the halo."""
+        """The parameters of the lens. Deflections are linear in all of them but ellipse and slope of the halo, if the
+        halo is isothermal."""
         names = ["einstein_radius", "shear_1", "shear_2"]
         names += [f"multipole_{m}_{part}" for m in self.multipoles for part in ("cos", "sin")]
-        return names + (["ellipse_1", "ellipse_2"] if self.elliptical else [])
+        return [
+            *names,
+            *(["ellipse_1", "ellipse_2"] if self.elliptical else []),
+            *(["slope"] if self.free_slope else []),
+        ]
 
     @cached_property
     def names(self) -> list[str]:
@@ -54,6 +64,27 @@ class Parametrisation:
     def count(self) -> int:
         """The number of all parameters, with the amplitudes."""
         return len(self.names) + self.source_pixels**2 + self.lens_light_components
+
+    @property
+    def shear(self) -> slice:
+        """The two components of the shear."""
+        return slice(1, 3)
+
+    @property
+    def multipole_components(self) -> slice:
+        """The two components of each multipole."""
+        return slice(3, 3 + 2 * len(self.multipoles))
+
+    @property
+    def ellipse(self) -> slice:
+        """The ellipse of the halo, if it is elliptical."""
+        first = self.multipole_components.stop
+        return slice(first, first + 2 * self.elliptical)
+
+    @property
+    def slope(self) -> slice:
+        """The slope of the halo's density, if it is free."""
+        return slice(self.ellipse.stop, len(self.lens_names))
 
     @property
     def position(self) -> slice:
@@ -90,6 +121,7 @@ class Parametrisation:
                 columns += [zero, zero]
         if self.elliptical:
             columns += ellipse(q["lens_axis_ratio"], q["lens_angle_deg"]) if "lens_axis_ratio" in q else [zero, zero]
+        columns += [q.get("lens_slope", zero + ISOTHERMAL)] if self.free_slope else []
         columns += profiles.polar(q["source_offset_arcsec"], q["source_offset_angle_deg"], np)
         columns += ellipse(q["source_axis_ratio"], q["source_angle_deg"])
         columns += [np.log(q["source_effective_radius_arcsec"]), np.log(q["source_intensity_per_arcsec2"])]

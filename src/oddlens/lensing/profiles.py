@@ -11,7 +11,8 @@ from types import ModuleType
 
 import numpy as np
 
-_TINY = 1e-12  # arcsec^2: keeps a ray through a singular centre finite
+TINY = 1e-12
+"""Added to squared radii, arcsec^2: it keeps a ray through a singular centre finite."""
 
 
 def polar(radius, angle_deg, xp: ModuleType):
@@ -28,7 +29,7 @@ def rotated(y, x, angle, xp: ModuleType):
 
 def isothermal_sphere(y, x, b, xp: ModuleType):
     """Singular isothermal sphere, kappa = b / (2 r): a deflection of size b towards the centre."""
-    pull = b / xp.sqrt(x * x + y * y + _TINY)
+    pull = b / xp.sqrt(x * x + y * y + TINY)
     return pull * y, pull * x
 
 
@@ -43,7 +44,7 @@ def isothermal_ellipsoid(y, x, b, q, angle, xp: ModuleType):
     """
     v, u = rotated(y, x, angle, xp)
     f = xp.sqrt(xp.clip(1 - q * q, 1e-6, None))
-    psi = xp.sqrt(q * q * u * u + v * v + _TINY)
+    psi = xp.sqrt(q * q * u * u + v * v + TINY)
     strength = b * xp.sqrt(q) / f
     return rotated(strength * xp.arctanh(f * v / psi), strength * xp.arctan(f * u / psi), -angle, xp)
 
@@ -61,15 +62,21 @@ def multipole(y, x, order: int, b, strength, angle, xp: ModuleType):
     r F(phi) with F = b k cos(m (phi - phi_m)) / (1 - m^2), so alpha_r = F and alpha_phi = F' (Chu et al. 2013, ApJ 765,
     134).
     """
-    r = xp.sqrt(x * x + y * y + _TINY)
+    wave, slant, c1, s1 = waves(y, x, order, angle, xp)
+    size = b * strength / (1 - order**2)
+    radial, tangential = size * wave, -order * size * slant
+    return radial * s1 + tangential * c1, radial * c1 - tangential * s1
+
+
+def waves(y, x, order: int, angle, xp: ModuleType):
+    """cos and sin of m (phi - phi_m), and cos and sin of phi, at positions r (cos phi, sin phi)."""
+    r = xp.sqrt(x * x + y * y + TINY)
     c1, s1 = x / r, y / r
     c, s = c1, s1
     for _ in range(order - 1):  # cos and sin of m phi
         c, s = c * c1 - s * s1, s * c1 + c * s1
     cm, sm = xp.cos(order * angle), xp.sin(order * angle)
-    size = b * strength / (1 - order**2)
-    radial, tangential = size * (c * cm + s * sm), -order * size * (s * cm - c * sm)
-    return radial * s1 + tangential * c1, radial * c1 - tangential * s1
+    return c * cm + s * sm, s * cm - c * sm, c1, s1
 
 
 def sersic_b(index):
@@ -83,7 +90,7 @@ def sersic_b(index):
 def sersic(y, x, intensity, radius, index, q, angle, xp: ModuleType):
     """Sersic profile, I exp(-b(n) [(R / R_e)^(1/n) - 1]); I is the brightness at the effective radius R_e."""
     v, u = rotated(y, x, angle, xp)
-    squared = (q * u * u + v * v / q + _TINY) / (radius * radius)  # (R / R_e)^2
+    squared = (q * u * u + v * v / q + TINY) / (radius * radius)  # (R / R_e)^2
     power = xp.exp(xp.log(squared) * (0.5 / index))  # four times as fast in XLA as a power
     return intensity * xp.exp(-sersic_b(index) * (power - 1))
 
@@ -106,5 +113,5 @@ def mass_in_circle(enclosed: Callable, distance, radius):
     angle, weight = np.pi * t * t, _WEIGHTS * t  # d angle = 2 pi t dt, dt = half the Gauss weight, over pi
     b, d = np.asarray(radius)[..., None], np.asarray(distance)[..., None]
     along = b - d * np.cos(angle)
-    r2 = along**2 + (d * np.sin(angle)) ** 2 + _TINY
+    r2 = along**2 + (d * np.sin(angle)) ** 2 + TINY
     return np.sum(weight * enclosed(np.sqrt(r2)) * b * along / r2, axis=-1)

@@ -6,7 +6,7 @@ Functions of positions in the image plane (arcsec, y up and x right), in NumPy o
 from types import ModuleType
 from typing import Any
 
-from oddlens.lensing import profiles
+from oddlens.lensing import power_law, profiles
 from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.slots import accumulate, used_slots
 
@@ -21,19 +21,40 @@ def parameters(scenes: Scenes) -> Parameters:
 
 def deflections(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
     """Deflection (alpha_y, alpha_x) of halo, shear and substructure, arcsec; `module` is that of the class."""
-    q, b = p["lens"], p["lens"]["halo_einstein_radius_arcsec"]
-    if "lens_axis_ratio" in q:
-        parts = [profiles.isothermal_ellipsoid(y, x, b, q["lens_axis_ratio"], xp.deg2rad(q["lens_angle_deg"]), xp)]
-    else:
-        parts = [profiles.isothermal_sphere(y, x, b, xp)]
-    for m in (3, 4):
-        if f"multipole_{m}_strength" in q:
-            strength, angle = q[f"multipole_{m}_strength"], xp.deg2rad(q[f"multipole_{m}_angle_deg"])
-            parts.append(profiles.multipole(y, x, m, b, strength, angle, xp))
+    q = p["lens"]
+    parts = (_power_law if "lens_slope" in q else _isothermal)(q, y, x, xp)
     parts.append(profiles.shear(y, x, q["shear_magnitude"], xp.deg2rad(q["shear_angle_deg"]), xp))
     if p["substructure"]:
         parts.append(module.deflections(p["substructure"], y, x, xp))
     return sum(part[0] for part in parts), sum(part[1] for part in parts)
+
+
+def _isothermal(q: Columns, y, x, xp: ModuleType) -> list:
+    """Deflections of an isothermal halo and of its multipoles."""
+    b = q["halo_einstein_radius_arcsec"]
+    if "lens_axis_ratio" in q:
+        parts = [profiles.isothermal_ellipsoid(y, x, b, q["lens_axis_ratio"], xp.deg2rad(q["lens_angle_deg"]), xp)]
+    else:
+        parts = [profiles.isothermal_sphere(y, x, b, xp)]
+    return parts + [profiles.multipole(y, x, m, b, strength, angle, xp) for m, strength, angle in _multipoles(q, xp)]
+
+
+def _power_law(q: Columns, y, x, xp: ModuleType) -> list:
+    """Deflections of a power-law halo and of its multipoles."""
+    b, slope = q["halo_einstein_radius_arcsec"], q["lens_slope"]
+    if "lens_axis_ratio" in q:
+        axis_ratio, angle = q["lens_axis_ratio"], xp.deg2rad(q["lens_angle_deg"])
+        parts = [power_law.ellipsoid(y, x, b, axis_ratio, angle, slope, xp)]
+    else:
+        parts = [power_law.sphere(y, x, b, slope, xp)]
+    multipoles = _multipoles(q, xp)
+    return parts + [power_law.multipole(y, x, m, b, strength, angle, slope, xp) for m, strength, angle in multipoles]
+
+
+def _multipoles(q: Columns, xp: ModuleType) -> list[tuple]:
+    """Order, strength and angle of the multipoles that a lens has."""
+    orders = [m for m in (3, 4) if f"multipole_{m}_strength" in q]
+    return [(m, q[f"multipole_{m}_strength"], xp.deg2rad(q[f"multipole_{m}_angle_deg"])) for m in orders]
 
 
 def source_brightness(p: Parameters, y, x, xp: ModuleType):

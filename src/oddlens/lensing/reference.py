@@ -74,23 +74,24 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
     one = scenes[k : k + 1]
     q, clumps, sub = ({n: c[0] for n, c in part.items()} for part in (one.lens, one.clumps, one.substructure))
     b, axis_ratio = q["halo_einstein_radius_arcsec"], q.get("lens_axis_ratio", 1.0)
-    shear = 2 * np.deg2rad(q["shear_angle_deg"])
+    slope, shear = q.get("lens_slope", 2.0), 2 * np.deg2rad(q["shear_angle_deg"])
+    shape = {
+        "ell_comps": _components(axis_ratio, q.get("lens_angle_deg", 0.0)),
+        # Of an isothermal halo, the arithmetic mean of the axes of the ellipse; ours is the geometric mean.
+        "einstein_radius": b / np.sqrt(axis_ratio) * ((1 + axis_ratio) / 2) ** (1 / (slope - 1)),
+    }
     lens = {
-        # The Einstein radius of PyAutoLens is the arithmetic mean of the axes of the ellipse, ours the geometric mean.
-        "halo": al.mp.Isothermal(
-            ell_comps=_components(axis_ratio, q.get("lens_angle_deg", 0.0)),
-            einstein_radius=b * (1 + axis_ratio) / (2 * np.sqrt(axis_ratio)),
-        ),
+        "halo": al.mp.PowerLaw(**shape, slope=slope) if "lens_slope" in q else al.mp.Isothermal(**shape),
         "shear": al.mp.ExternalShear(
             gamma_1=q["shear_magnitude"] * np.cos(shear), gamma_2=q["shear_magnitude"] * np.sin(shear)
         ),
     }
     for m in (3, 4):
         if f"multipole_{m}_strength" in q:
-            strength, angle = q[f"multipole_{m}_strength"], m * np.deg2rad(q[f"multipole_{m}_angle_deg"])
-            lens[f"multipole_{m}"] = al.mp.PowerLawMultipole(
-                m=m, einstein_radius=b, multipole_comps=(strength * np.sin(angle), strength * np.cos(angle))
-            )
+            angle = m * np.deg2rad(q[f"multipole_{m}_angle_deg"])
+            strength = q[f"multipole_{m}_strength"] * (3 - slope) * (slope - 1)  # of the density, not of its contours
+            comps = (strength * np.sin(angle), strength * np.cos(angle))
+            lens[f"multipole_{m}"] = al.mp.PowerLawMultipole(m=m, einstein_radius=b, slope=slope, multipole_comps=comps)
     if sub:
         lens["substructure"] = Substructure(substructure_classes.module(cls), sub)
     if "light_intensity_per_arcsec2" in q:

@@ -41,7 +41,7 @@ REFINEMENTS = ((4, 16), (12, 2), (36, 1))
 
 def padded_pixels(camera: Camera) -> int:
     """The side of an image with the margin from which the PSF scatters light into it."""
-    return camera.pixels + camera.psf.pixels - 1
+    return camera.pixels + cameras.psf_pixels(camera) - 1
 
 
 def _corrections(s):
@@ -139,7 +139,7 @@ def _convolved(image, kernel, camera: Camera):
     side = fft.next_fast_len(padded_pixels(camera), real=True)
     transfer = jnp.fft.rfft2(kernel, (side, side))
     convolved = jnp.fft.irfft2(jnp.fft.rfft2(image, (side, side)) * transfer, (side, side))
-    margin = camera.psf.pixels - 1
+    margin = cameras.psf_pixels(camera) - 1
     return convolved[margin : margin + camera.pixels, margin : margin + camera.pixels]
 
 

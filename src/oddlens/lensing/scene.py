@@ -12,7 +12,7 @@ import numpy as np
 from scipy import special
 
 from oddlens.data.randomness import stream
-from oddlens.lensing import profiles, substructure_classes
+from oddlens.lensing import power_law, profiles, substructure_classes
 from oddlens.lensing.cosmology import planes
 from oddlens.lensing.simulation import Clumps, Simulation
 from oddlens.schema.priors import Distribution, max_count
@@ -96,6 +96,7 @@ def priors(simulation: Simulation) -> Iterator[tuple[str, dict[str, Distribution
         },
     )
     yield "ellipticity", _priors(lens.ellipticity, "lens_")
+    yield "slope", {"lens_slope": lens.slope} if lens.slope else {}
     yield "multipole_3", _priors(lens.multipole_3, "multipole_3_")
     yield "multipole_4", _priors(lens.multipole_4, "multipole_4_")
     yield "light", _priors(lens.light, "light_")
@@ -143,14 +144,25 @@ def ellipsoid_mass_in_circle(axis_ratio: np.ndarray) -> np.ndarray:
     return 2 / np.pi * np.sqrt(axis_ratio) * special.ellipk(1 - axis_ratio**2)
 
 
+def halo_radius(q: Columns, replaced: np.ndarray) -> np.ndarray:
+    """The Einstein radius [n] of halos that give up the mass `replaced` [n] (as area) inside that of the whole lens."""
+    b = q["einstein_radius_arcsec"]
+    if "lens_slope" in q:
+        mass_ratio = power_law.mass_in_circle(q.get("lens_axis_ratio", np.ones_like(b)), q["lens_slope"])
+        return b * (1 - replaced / (mass_ratio * b**2)).clip(min=0) ** (1 / (q["lens_slope"] - 1))
+    isothermal_ratio = ellipsoid_mass_in_circle(q["lens_axis_ratio"]) if "lens_axis_ratio" in q else 1.0
+    return b - replaced / (isothermal_ratio * b)
+
+
 def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls: str, indices: np.ndarray) -> Scenes:
     """The scenes of the images `indices` [n] of a class in a pool.
 
     The mass inside the Einstein radius b of the whole lens is the same for every class; otherwise the radius of the
     ring would reveal the class. (An isothermal halo has no finite total mass.) Inside b, in units of area (arcsec^2),
     a sphere of Einstein radius b' has the mass b' b, an ellipsoid C b' b (`ellipsoid_mass_in_circle`), and the
-    substructure a(<b). So the halo gets b' = b - a(<b) / (C b). With `lens.conserve_mass: false` the substructure is
-    added to the mass of the lens.
+    substructure a(<b). So the halo gets b' = b - a(<b) / (C b). With a power law of slope g the halo has C b'^(g - 1)
+    b^(3 - g) inside b (`power_law.mass_in_circle`), and gets b' = b (1 - a(<b) / (C b^2))^(1 / (g - 1)). With
+    `lens.conserve_mass: false` the substructure is added to the mass of the lens.
 
     Raises:
         ValueError: the substructure is heavier than the lens, or a parameter is not finite.
@@ -175,8 +187,7 @@ def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls:
     sub = module.draw(own_priors, v, q)
     q["halo_einstein_radius_arcsec"] = b.copy()
     if simulation.lens.conserve_mass:
-        mass_ratio = ellipsoid_mass_in_circle(q["lens_axis_ratio"]) if "lens_axis_ratio" in q else 1.0
-        q["halo_einstein_radius_arcsec"] -= module.enclosed(sub, b) / (mass_ratio * b)
+        q["halo_einstein_radius_arcsec"] = halo_radius(q, module.enclosed(sub, b))
     truth = module.truth(sub, q)
     truth["substructure_fraction"] = truth.get("substructure_mass_msun", np.zeros(len(b))) / q["lens_mass_msun"]
     scenes = Scenes(q, clumps, sub, truth)

@@ -90,7 +90,7 @@ def simulate_images(
     known = {
         "noise_gain": 1 / exposure if camera.noise == "poisson" else zero,
         "noise_background": dark_variance if camera.noise == "poisson" else zero,
-        "psf_fwhm_pixels": q["psf_fwhm_arcsec"] / camera.pixel_scale_arcsec,
+        "psf_fwhm_pixels": cameras.psf_fwhm_arcsec(camera, q) / camera.pixel_scale_arcsec,
     }
     images = np.empty_like(light)
     for k, index in enumerate(indices):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator, model_validator
 
-from oddlens.lensing import substructure_classes
+from oddlens.lensing import power_law, substructure_classes
 from oddlens.schema.config_errors import nearest, validated
 from oddlens.schema.priors import Prior, within
 from oddlens.schema.section import Section
@@ -72,7 +72,7 @@ class LightPriors(Sersic):
 
 
 class LensPriors(Section):
-    """Singular isothermal halo, centred on the image, with multipoles, external shear and the light of its galaxy."""
+    """Isothermal or power-law halo, centred on the image, with multipoles, shear and the light of its galaxy."""
 
     redshift: Annotated[Prior, within(1e-3)]
     """Redshift of the lens, below that of the source."""
@@ -81,6 +81,8 @@ class LensPriors(Section):
     conserve_mass: bool = True
     """Whether the mass of the substructure inside the Einstein radius is taken from the halo, or added to it."""
     ellipticity: Ellipticity | None = None
+    slope: Annotated[Prior, within(power_law.MIN_SLOPE, power_law.MAX_SLOPE)] | None = None
+    """Logarithmic slope of the halo's density in space, rho ~ r^-slope. Without it the halo is isothermal (2)."""
     multipole_3: Multipole | None = None
     multipole_4: Multipole | None = None
     shear: Shear
@@ -121,26 +123,51 @@ class SourcePriors(Sersic):
 
 
 class Psf(Section):
-    """Point-spread function: its profile, its full width at half maximum, and the side of its kernel in pixels."""
+    """Point-spread function: a profile with its width and the side of its kernel, or a file with the kernel."""
 
-    profile: Literal["airy", "gaussian", "moffat"]
+    profile: Literal["airy", "gaussian", "moffat"] | None = None
     """Profile of the point-spread function."""
-    fwhm_arcsec: Annotated[Prior, within(1e-3)]
+    fwhm_arcsec: Annotated[Prior, within(1e-3)] | None = None
     """Full width at half maximum, in arcsec."""
     moffat_beta: Annotated[Prior, within(1.01, 100)] | None = None
     """Exponent of a Moffat profile."""
-    pixels: Annotated[int, Field(ge=3, le=201)]
-    """Side of the kernel in pixels, an odd number."""
+    pixels: Annotated[int, Field(ge=3, le=201)] | None = None
+    """Side of the kernel in pixels, an odd number. Of a file it is the central part; the default is all of it."""
+    file: str | None = None
+    """Instead of a profile: a FITS or NPY file with the kernel, `psf.fits` or `psf.fits#NAME`."""
+    pixel_scale_arcsec: PositiveFloat | None = None
+    """Pixel scale of the file, if it is finer than that of the camera: the kernel is then resampled."""
+    kernel: list[list[float]] | None = None
+    """Instead of a file: its kernel at the pixels of the camera, row 0 at the top. Saved models have it."""
 
     @field_validator("pixels")
     @classmethod
-    def _has_a_central_pixel(cls, value: int) -> int:
-        if value % 2 == 0:
+    def _has_a_central_pixel(cls, value: int | None) -> int | None:
+        if value is not None and value % 2 == 0:
             raise ValueError(f"{value} is even, and the kernel needs a central pixel: use {value + 1}")
         return value
 
     @model_validator(mode="after")
-    def _beta_belongs_to_moffat(self) -> "Psf":
+    def _is_a_profile_or_a_file(self) -> "Psf":
+        of_profile = [name for name in ("profile", "fwhm_arcsec", "moffat_beta") if getattr(self, name) is not None]
+        given = [name for name in ("profile", "file", "kernel") if getattr(self, name) is not None]
+        if len(given) != 1 or (of_profile and given != ["profile"]):
+            nulls = "".join(f", {name}: null" for name in of_profile)
+            raise ValueError(
+                f"give a profile, or a file that replaces it; {' and '.join(given + of_profile[1:]) or 'none'} given. "
+                f"Over a preset: psf: {{file: psf.fits{nulls}}}"
+            )
+        if self.pixel_scale_arcsec is not None and self.file is None:
+            raise ValueError("pixel_scale_arcsec is that of a file, and there is none")
+        return self
+
+    @model_validator(mode="after")
+    def _a_profile_is_complete(self) -> "Psf":
+        if self.profile is None:
+            return self
+        for name in ("fwhm_arcsec", "pixels"):
+            if getattr(self, name) is None:
+                raise ValueError(f"{name} is missing; a profile has no default")
         if (self.profile == "moffat") != (self.moffat_beta is not None):
             raise ValueError(
                 f"moffat_beta goes with profile moffat and is required for it; the profile is {self.profile}"
@@ -177,7 +204,7 @@ class Camera(Section):
     @classmethod
     def _psf_fits_its_kernel(cls, psf: Psf, info: ValidationInfo) -> Psf:
         scale = info.data.get("pixel_scale_arcsec")
-        if scale and psf.fwhm_arcsec.support()[1] > psf.pixels * scale:
+        if scale and psf.fwhm_arcsec and psf.pixels and psf.fwhm_arcsec.support()[1] > psf.pixels * scale:
             raise ValueError(
                 f"a full width at half maximum of up to {psf.fwhm_arcsec.support()[1]:g} arcsec does not fit into "
                 f"{psf.pixels} pixels of {scale:g} arcsec: raise psf.pixels"
@@ -229,6 +256,7 @@ def complexities(simulation: Simulation) -> list[str]:
     """The keys of a simulation that go beyond isothermal halos in a shear, Sersic sources and white noise."""
     lens, camera = simulation.lens, simulation.camera
     has = {
+        "lens.slope": lens.slope,
         "lens.multipole_3": lens.multipole_3,
         "lens.multipole_4": lens.multipole_4,
         "lens.light": lens.light,

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
+from oddlens.lensing.camera import psf_fwhm_arcsec, typical_psf
 from oddlens.observations.matching import MatchedFrame
 from oddlens.observations.resampling import to_camera
 from oddlens.observations.target import Target
@@ -66,7 +67,9 @@ def measure_noise(matched: MatchedFrame, target: Target) -> EmpiricalNoise:
     Raises:
         ValueError: if the background has room for fewer than `MIN_TILES` tiles.
     """
-    scale, fwhm = target.camera.pixel_scale_arcsec, float(target.camera.psf.fwhm_arcsec.quantile(np.array(0.5)))
+    scale = target.camera.pixel_scale_arcsec
+    typical = typical_psf(target.camera) | {"exposure_s": np.zeros(1)}
+    fwhm = float(psf_fwhm_arcsec(target.camera, typical)[0])
     side = 2 * max(2, round(TILE_FWHM * fwhm / scale / 2))
     background, usable = _background(matched, target, side)
     allowed = sliding_window_view(usable, (side, side)).all(axis=(2, 3))

@@ -10,10 +10,10 @@ import numpy as np
 
 from oddlens.data.randomness import stream
 from oddlens.lensing.camera import noise_sigma
+from oddlens.lensing.grids import SCALE_TOLERANCE
 from oddlens.observations.frames import Frame, lens_centre
 from oddlens.observations.lens_light import lens_light, subtract_lens_light
 from oddlens.observations.masks import CORE_ARCSEC
-from oddlens.observations.reading.pixel_scale import SCALE_TOLERANCE
 from oddlens.observations.resampling import target_psf, to_camera
 from oddlens.observations.target import BRIGHTNESS_PERCENTILE, Target
 
@@ -126,10 +126,11 @@ def describe(frame: Frame, target: Target, noisier_fraction: float) -> str:
     wider = frame.psf is not None and frame.psf.max() < target_psf((99, 99), frame.pixel_scale_arcsec, camera).max()
     inner, outer = frame.annulus_arcsec or (CORE_ARCSEC, 0)
     removed = f'all but {inner:g}" to {outer:g}" around the lens' if outer else f'lens light and the inner {inner:g}"'
+    shape = camera.psf.profile or "measured"
     side = min(frame.image.shape) * frame.pixel_scale_arcsec / (camera.pixels * camera.pixel_scale_arcsec)
     parts = [
         f"{target.dataset}: {removed} removed, {frame.masked.mean():.1%} of the frame masked,",
-        f"{'blurred by' if frame.psf is None else 'PSF matched to'} the data set's PSF ({camera.psf.profile}),",
+        f"{'blurred by' if frame.psf is None else 'PSF matched to'} the data set's PSF ({shape}),",
         f'pixels of {frame.pixel_scale_arcsec:g}" resampled to {camera.pixel_scale_arcsec:g}", brightness and noise',
         "matched to the data set.",
         "No PSF was given, so the image is blurrier than simulated ones." if frame.psf is None else "",

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy import fft
 
-from oddlens.lensing.camera import psf_profile
+from oddlens.lensing.camera import psf_kernels, psf_pixels, psf_profile, typical_psf
+from oddlens.lensing.psf_files import interpolated
 from oddlens.lensing.simulation import Camera
 from oddlens.observations.frames import Frame
 
@@ -14,9 +15,14 @@ def target_psf(shape: tuple[int, int], pixel_scale_arcsec: float, camera: Camera
     Its sum is 1, and its peak is on pixel (0, 0).
     """
     y, x = (fft.fftfreq(n, 1 / n) * pixel_scale_arcsec for n in shape)
-    psf, half = camera.psf, camera.psf.pixels * camera.pixel_scale_arcsec / 2
-    fwhm, beta = (float(p.quantile(np.array(0.5))) if p else 0.0 for p in (psf.fwhm_arcsec, psf.moffat_beta))
-    kernel = psf_profile(psf.profile, np.hypot(y[:, None], x) / fwhm, beta)
+    psf, half, scale = camera.psf, psf_pixels(camera) * camera.pixel_scale_arcsec / 2, camera.pixel_scale_arcsec
+    if psf.profile is None:
+        own = psf_kernels(camera, {})[0]
+        kernel = interpolated(own, y[:, None] / scale, x / scale)
+    else:
+        widths = typical_psf(camera)
+        fwhm, beta = (float(widths.get(name, np.zeros(1))[0]) for name in ("psf_fwhm_arcsec", "psf_moffat_beta"))
+        kernel = psf_profile(psf.profile, np.hypot(y[:, None], x) / fwhm, beta)
     kernel *= np.outer(np.abs(y) < half, np.abs(x) < half)
     return kernel / kernel.sum()
 
@@ -66,7 +72,7 @@ def to_camera(
         centre: row and column of the frame that become the middle of the image.
     """
     ratio = camera.pixel_scale_arcsec / frame.pixel_scale_arcsec
-    reach = max([int(camera.psf.pixels * ratio / 2) + 2, *(() if frame.psf is None else frame.psf.shape)])
+    reach = max([int(psf_pixels(camera) * ratio / 2) + 2, *(() if frame.psf is None else frame.psf.shape)])
     (height, width), shape = image.shape, tuple(fft.next_fast_len(n + reach) for n in image.shape)
 
     def convolved(array: np.ndarray, transfer: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 
 from oddlens.data.shards import Shard
-from oddlens.lensing.camera import sky
+from oddlens.lensing.camera import sky, with_psf
 from oddlens.lensing.simulation import Camera, Simulation
 from oddlens.schema.section import Section
 
@@ -30,6 +30,7 @@ class Target(Section):
         """The medians over smooth validation images."""
         about = smooth[0].attributes
         camera = Simulation.model_validate(json.loads(about["simulation"])).camera
+        camera = with_psf(camera, smooth[0].arrays.get("psf"))
         names = ("exposure_s", "sky_per_arcsec2", "zero_point_mag")
         typical = {name: np.median(np.concatenate([shard.group("truth")[name] for shard in smooth])) for name in names}
         bright = [np.percentile(shard.images, BRIGHTNESS_PERCENTILE, axis=(1, 2)) for shard in smooth]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from oddlens.lensing.grids import SCALE_TOLERANCE
 from oddlens.observations.reading import image_files
 from oddlens.observations.reading.image_stacks import DEFAULT_READING, ImageStack, Reading
-from oddlens.observations.reading.pixel_scale import SCALE_HELP, SCALE_TOLERANCE
+from oddlens.observations.reading.pixel_scale import SCALE_HELP
 from oddlens.observations.units import check_set, unit_problems
 from oddlens.pretrained.published_models import PublishedModel
 

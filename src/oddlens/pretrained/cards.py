@@ -13,6 +13,7 @@ from oddlens.statistics.false_alarm import EXTRAPOLATION
 
 OPTIONAL = {
     "an elliptical halo": ("lens", "ellipticity"),
+    "a power-law halo": ("lens", "slope"),
     "multipoles of order 3": ("lens", "multipole_3"),
     "multipoles of order 4": ("lens", "multipole_4"),
     "light of the lens galaxy": ("lens", "light"),
@@ -75,7 +76,7 @@ def _training(card: Mapping[str, Any]) -> list[str]:
         f"images ({content}). Lenses are isothermal halos with shear and a Sersic source"
         + (f", with {_listed(simulated)}" if simulated else "")
         + ".",
-        f"* Camera: {camera['psf']['profile']} point-spread function, {target['exposure_s']:g} s, "
+        f"* Camera: {camera['psf']['profile'] or 'measured'} point-spread function, {target['exposure_s']:g} s, "
         f"{target['sky']:.3g} electrons / s of sky per pixel.",
         f"* Settings: {settings}.",
         f"* Seeds: {card['master_seed']} (master) and {card['seed']} (this model). The model is that of the study's "

@@ -16,7 +16,7 @@ import pandas as pd
 from oddlens.regression.histograms import Densities, Scale
 
 LENS = (
-    *("einstein_radius_arcsec", "lens_axis_ratio", "shear_magnitude"),
+    *("einstein_radius_arcsec", "lens_axis_ratio", "lens_slope", "shear_magnitude"),
     *("source_offset_arcsec", "source_effective_radius_arcsec", "source_axis_ratio", "source_sersic_index"),
 )
 """Targets of the lens and its source: columns of the truth."""

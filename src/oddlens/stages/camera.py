@@ -10,9 +10,9 @@ from scipy import stats
 from oddlens.config.files_dataset import Files
 from oddlens.files.artefacts import read_table, write_table
 from oddlens.files.progress import say
+from oddlens.lensing.grids import SCALE_TOLERANCE
 from oddlens.observations.background import border
 from oddlens.observations.camera_estimate import CameraEstimate, contradictions, estimate_camera
-from oddlens.observations.reading.pixel_scale import SCALE_TOLERANCE
 from oddlens.observations.sample.columns import CAMERA
 from oddlens.observations.sample.images import read_images
 from oddlens.observations.sample.sample import Sample

@@ -174,7 +174,8 @@ def export(
 
 
 def _camera(shard: Shard) -> Camera:
-    return Camera.model_validate(json.loads(shard.attributes["simulation"])["camera"])
+    camera = Camera.model_validate(json.loads(shard.attributes["simulation"])["camera"])
+    return cameras.with_psf(camera, shard.arrays.get("psf"))
 
 
 def _sky_noise(shard: Shard) -> float:

@@ -105,7 +105,7 @@ def _fit(observed: ObservedImage, family: LensFamily, name: str, with_mass: bool
 def observe(shard: Shard, k: int) -> ObservedImage:
     """Image k of a shard with its noise map and PSF, in flux / arcsec^2."""
     camera, truth = Simulation.model_validate(json.loads(shard.attributes["simulation"])).camera, shard.group("truth")
-    psfs = cameras.psf_kernels(camera, truth)
+    psfs = cameras.psf_kernels(cameras.with_psf(camera, shard.arrays.get("psf")), truth)
     psf = psfs[k % len(psfs)]
     sigma = noise_map.noise_map(shard.images[k], {n: float(v) for n, v in shard.one("truth", k).items()}, camera, psf)
     scale = camera.pixel_scale_arcsec

@@ -10,7 +10,7 @@ import pandas as pd
 from oddlens.config.files_dataset import Files
 from oddlens.data import shards
 from oddlens.files.progress import Progress, say
-from oddlens.observations.reading.pixel_scale import SCALE_TOLERANCE
+from oddlens.lensing.grids import SCALE_TOLERANCE
 from oddlens.observations.sample.columns import CAMERA, KNOWN
 from oddlens.observations.sample.images import SampleImage, read_images
 from oddlens.observations.sample.mistakes import Mistakes

@@ -145,7 +145,8 @@ class LensPopulation(nn.Module):
 
 
 def free_parameters(simulation: Simulation) -> list[str]:
-    """What the lenses of a simulation have beyond a round halo, external shear, and a Sersic source of known index."""
+    """What the lenses of a simulation have beyond round isothermal halos, shear, and sources of one Sersic index."""
     names = ("ellipticity", "multipole_3", "multipole_4")
     found = [name for name in names if getattr(simulation.lens, name) is not None]
-    return found + ([] if simulation.source.sersic_index.kind == "fixed" else ["sersic_index"])
+    of_prior = {"slope": simulation.lens.slope, "sersic_index": simulation.source.sersic_index}
+    return found + [name for name, prior in of_prior.items() if prior is not None and prior.kind != "fixed"]

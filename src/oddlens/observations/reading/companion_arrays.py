@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from oddlens.lensing.grids import SCALE_TOLERANCE
+from oddlens.lensing.psf_files import stated_scale, unit_psf
 from oddlens.observations.reading import array_files, file_formats, fits_units
 from oddlens.observations.reading.array_axes import as_image, as_stack
 from oddlens.observations.reading.fits_units import FitsUnit
 from oddlens.observations.reading.mask_planes import unusable
-from oddlens.observations.reading.pixel_scale import SCALE_TOLERANCE
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.reading.unit_roles import (
     INVERSE_VARIANCE,
@@ -29,10 +30,6 @@ ROLES = {PSF: (PSF,), NOISE: (NOISE, VARIANCE, INVERSE_VARIANCE), MASK: (MASK, W
 """The roles of units from which each kind of companion is read, in order of preference."""
 ARRAY_NAMES = {PSF: ("kernel_point_source", "psf"), NOISE: ("noise_map", "noise"), MASK: ("mask",)}
 """Usual names of arrays in NPZ and HDF5 files; the first is lenstronomy's."""
-PSF_SUM_TOLERANCE = 0.1
-"""A truncated PSF sums to a little less than 1. One that deviates by more is no PSF, or has other units."""
-PSF_SCALE_KEYWORDS = ("PIXELSCL", "PIXSCALE")
-"""Keywords of the pixel scale of a PSF, arcsec."""
 
 
 def from_file(kind: str, reference: Reference, scale_arcsec: float | None) -> tuple[np.ndarray, str]:
@@ -112,7 +109,7 @@ def of_scale(path: Path, psfs: Sequence[FitsUnit], scale_arcsec: float | None) -
     Raises:
         ValueError: if all are known to have other pixels.
     """
-    scales = [_psf_scale(unit, scale_arcsec) for unit in psfs]
+    scales = [stated_scale(unit.header, scale_arcsec) for unit in psfs]
     for unit, scale in zip(psfs, scales, strict=True):
         if scale is None or scale_arcsec is None or abs(scale / scale_arcsec - 1) <= SCALE_TOLERANCE:
             return unit
@@ -121,15 +118,6 @@ def of_scale(path: Path, psfs: Sequence[FitsUnit], scale_arcsec: float | None) -
         f'{path}: the PSF has other pixels than the image, which has {scale_arcsec:.4g}" ({listed}): give a PSF that '
         "is sampled at the pixels of the image"
     )
-
-
-def _psf_scale(unit: FitsUnit, scale_arcsec: float | None) -> float | None:
-    """Arcsec per pixel of a PSF, by its header or its oversampling of the image; None if unknown."""
-    for keyword in PSF_SCALE_KEYWORDS:
-        if isinstance(value := unit.header.get(keyword), int | float) and value > 0:
-            return float(value)
-    factor = unit.header.get("OVERSAMP", 1)
-    return scale_arcsec / factor if scale_arcsec and isinstance(factor, int | float) and factor > 1 else None
 
 
 def from_unit(kind: str, unit: FitsUnit, path: Path, role: str = "") -> np.ndarray:
@@ -178,18 +166,3 @@ def checked(kind: str, role: str, images: np.ndarray, header: Mapping[str, Any],
     with np.errstate(divide="ignore", invalid="ignore"):
         sigma = np.sqrt(values if role == VARIANCE else 1 / values)
     return np.where(values > 0, sigma, np.nan)
-
-
-def unit_psf(source: Path | str, psf: np.ndarray) -> np.ndarray:
-    """A PSF normalised to the sum 1.
-
-    Raises:
-        ValueError: if its sum differs from 1 by more than `PSF_SUM_TOLERANCE`.
-    """
-    psf = np.asarray(psf, float)
-    if not np.isfinite(psf).all() or abs(psf.sum() - 1) > PSF_SUM_TOLERANCE:
-        raise ValueError(
-            f"{source}: the PSF sums to {psf.sum():.3g}, but its sum must be 1 within {PSF_SUM_TOLERANCE:g}: divide it "
-            "by its sum, if it is a PSF"
-        )
-    return psf / psf.sum()

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from astropy.io import fits
 
+from oddlens.lensing.grids import SCALE_TOLERANCE
 from oddlens.observations.reading import header_cards
 from oddlens.observations.reading.wcs_scale import MAX_PIXEL_SCALE_ARCSEC, StatedScale, wcs_scales
 
 CARD_BYTES = 80
-SCALE_TOLERANCE = 0.01
-"""Pixel scales that differ by a smaller fraction are equal."""
 MIN_UNITLESS_ARCSEC = 0.001
 """A smaller scale is believed only if its unit is stated: a number without a unit may be in degrees."""
 SCALE_HELP = (

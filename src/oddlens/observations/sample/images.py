@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from oddlens.config.files_dataset import Files
+from oddlens.lensing.grids import SCALE_TOLERANCE
 from oddlens.observations.reading import bulk
 from oddlens.observations.reading.bulk import BulkImage
 from oddlens.observations.reading.image_stacks import Reading
-from oddlens.observations.reading.pixel_scale import SCALE_TOLERANCE
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.sample.columns import COMPANIONS
 from oddlens.observations.sample.fitting import fitted, normalised

@@ -15,9 +15,9 @@ import pandas as pd
 
 from oddlens.config.files_dataset import Files
 from oddlens.data.pools import POOLS, UNLABELLED, Pools
+from oddlens.lensing.grids import SCALE_TOLERANCE
 from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations.reading.image_stacks import Reading
-from oddlens.observations.reading.pixel_scale import SCALE_TOLERANCE
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.sample import folder, roles, sheet
 from oddlens.observations.sample.columns import COMPANIONS

@@ -65,6 +65,7 @@ def complications(simulation: dict[str, Any]) -> list[str]:
     lens, source, camera = simulation["lens"], simulation["source"], simulation["camera"]
     components = {
         "elliptical halos": lens["ellipticity"],
+        "halos of free density slope": lens.get("slope"),
         "multipoles": lens["multipole_3"] or lens["multipole_4"],
         "light of the lens galaxy": lens["light"],
         "sources of any Sersic index": isinstance(source["sersic_index"], dict),

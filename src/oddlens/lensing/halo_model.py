@@ -1,0 +1,200 @@
+"""The halo of the differentiable lens model: deflections with their derivatives with respect to its parameters.
+
+An isothermal ellipsoid is differentiated by forward mode. A power law needs no more than one further series:
+
+* its deflection is homogeneous of degree 2 - slope, a gradient, and its divergence is 2 kappa. So its derivatives with
+  respect to the position, and hence to the direction of the ellipse, follow from the deflection and kappa;
+* the series F(z) (`power_law.ellipsoid`) satisfies a differential equation of first order, which gives its derivative
+  with respect to z, and hence to the axis ratio: with t = slope - 1
+
+      z F' = ((2 - t) (1 - F) + t z F) / (2 (1 - z))
+
+* multipoles are products of a power of the radius and fixed fields.
+"""
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from oddlens.lensing import power_law, profiles
+from oddlens.lensing.profiles import TINY
+from oddlens.lensing.rays import Rays
+
+MIN_ELLIPTICITY = 1e-3
+"""The smallest |h| of an elliptical halo: its deflections are 0 / 0 for a circle, or their derivatives are."""
+SERIES_TOLERANCE, USUAL_AXIS_RATIO = 1e-6, 0.5
+"""Relative error of the series of a power-law ellipsoid of the smallest axis ratio of a simulation, and that axis ratio
+where the simulation has round halos."""
+
+
+def linear(strengths: Tensor, fields: Tensor) -> Tensor:
+    """Sums [n, 2, rays, pixels] of fields [(n,) fields, 2, rays, pixels] with strengths [n, 1, fields]."""
+    return (strengths @ fields.flatten(-3)).view(-1, *fields.shape[-3:])
+
+
+def isothermal_ellipsoid(h: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
+    """Deflections [n, 2, rays, pixels] of an isothermal ellipsoid of Einstein radius 1, and their derivatives with
+    respect to h [n, 2]."""
+    h = _elliptical(h)
+
+    def deflection(h: Tensor) -> Tensor:
+        ratio, angle = (part[:, None, None] for part in _shape(h))
+        return torch.stack(profiles.isothermal_ellipsoid(rays.y, rays.x, 1.0, ratio, angle, torch), dim=1)
+
+    if not derivatives:
+        return deflection(h), []
+    by_h = []
+    for k in range(2):
+        direction = torch.zeros_like(h)
+        direction[:, k] = 1.0
+        halo, change = torch.func.jvp(deflection, (h,), (direction,))  # type: ignore[misc]
+        by_h.append(change)
+    return halo, by_h
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """A power-law halo with multipoles.
+
+    Attributes:
+        elliptical: it is an ellipsoid, not a sphere.
+        multipoles: orders m of its multipoles.
+        free_slope: whether the slope is a parameter.
+        terms: of the series of an ellipsoid.
+    """
+
+    elliptical: bool
+    multipoles: tuple[int, ...]
+    free_slope: bool
+    terms: int
+
+    def fields(self, y, x, xp: ModuleType) -> list:
+        """Fixed fields of the multipoles, (y, x) each: radial and tangential ones of each of their two components."""
+        turns = ((m, xp.asarray(turn, dtype=xp.float64)) for m in self.multipoles for turn in (0.0, np.pi / (2 * m)))
+        return [field for m, turn in turns for field in power_law.multipole_waves(y, x, m, turn, xp)]
+
+    def deflections(
+        self, b: Tensor, components: Tensor, h: Tensor, slope: Tensor, rays: Rays, fields: Tensor, derivatives: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Deflections [n, 2, rays, pixels], and their derivatives with respect to the parameters in this order.
+
+        Args:
+            b: Einstein radius, [n, 1].
+            components: two of each multipole, b strength (cos, sin), [n, 2 * multipoles].
+            h: of an ellipsoid, [n, 2].
+            slope: [n, 1]; the last derivative, if it is free.
+            fields: of the multipoles at the rays, [(n,) fields, 2, rays, pixels].
+        """
+        b, slope = b[..., None], slope[..., None]  # [n, 1, 1]
+        if self.elliptical:
+            alpha, by_shape = _ellipsoid(b, h, slope, rays, derivatives, self.terms)
+        else:
+            alpha, by_shape = _sphere(b, slope, rays, derivatives)
+        if not self.free_slope:
+            by_shape = by_shape[:-1]
+        by_b = (slope - 1)[..., None] / b[..., None] * alpha
+        if not self.multipoles:
+            return alpha, [by_b, *by_shape]
+        log = (torch.log(b) - 0.5 * torch.log(rays.y.square() + rays.x.square() + TINY))[:, None]
+        power = ((slope - 2)[..., None] * log).exp()  # [n, 1, rays, pixels]
+        factors, changes = self._factors(slope[:, 0])
+        deformation = power * linear((components[..., None] * factors).flatten(1)[:, None], fields)
+        by_b = by_b + (slope - 2)[..., None] / b[..., None] * deformation
+        if not derivatives:
+            return alpha + deformation, []
+        if self.free_slope:
+            change = power * linear((components[..., None] * changes).flatten(1)[:, None], fields)
+            by_shape[-1] = by_shape[-1] + log * deformation + change
+        of_component = enumerate(fields.split(2, dim=-4))
+        by_component = [power * linear(factors[:, k : k + 1], pair) for k, pair in of_component]
+        return alpha + deformation, [by_b, *by_component, *by_shape]
+
+    def _factors(self, slope: Tensor) -> tuple[Tensor, Tensor]:
+        """Factors on the fields of each component, [n, components, 2], and their derivatives by the slope [n, 1]."""
+
+        def factors(slope: Tensor) -> Tensor:
+            each = [torch.cat(power_law.multipole_factors(m, slope), dim=1) for m in self.multipoles for _ in range(2)]
+            return torch.stack(each, dim=1)
+
+        value, change = torch.func.jvp(factors, (slope,), (torch.ones_like(slope),))  # type: ignore[misc]
+        return value, change
+
+
+def _sphere(b: Tensor, slope: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
+    """Deflections [n, 2, rays, pixels] by spherical halos, and their derivatives by the slope."""
+    alpha = torch.stack(power_law.sphere(rays.y, rays.x, b, slope, torch), dim=1)
+    log = torch.log(b) - 0.5 * torch.log(rays.y.square() + rays.x.square() + TINY)
+    return alpha, [log[:, None] * alpha] if derivatives else []
+
+
+def _ellipsoid(
+    b: Tensor, h: Tensor, slope: Tensor, rays: Rays, derivatives: bool, terms: int
+) -> tuple[Tensor, list[Tensor]]:
+    """Deflections [n, 2, rays, pixels] by elliptical halos, and their derivatives by both parts of h, and by the slope.
+
+    Complex numbers are vectors in the frame of the ellipse: the real part is along its major axis.
+    """
+    h = _elliptical(h)
+    q, angle = (part[:, None, None] for part in _shape(h))
+    if not derivatives:
+        return torch.stack(power_law.ellipsoid(rays.y, rays.x, b, q, angle, slope, torch, terms), dim=1), []
+    v, u = profiles.rotated(rays.y, rays.x, angle, torch)
+    t, f = slope - 1, (1 - q) / (1 + q)
+    r = ((q * u).square() + v.square() + TINY).sqrt()
+    e = torch.complex(q * u / r, v / r)
+    z = -f * e * e
+    series, series_by_t = (
+        torch.complex(*power_law.series(a, z.real, z.imag, f * f))
+        for a in torch.func.jvp(lambda s: power_law.coefficients(s, terms), (slope,), (torch.ones_like(slope),))
+    )
+    log = torch.log(b * q.sqrt()) - r.log()
+    strength = 2 * b * q.sqrt() / (1 + q) * ((t - 1) * log).exp() * e
+    alpha = strength * series
+    # w = q u + i v has the relative change u / w with q.
+    by_r, by_phi = u / r * e.real, -u / r * e.imag
+    by_z = ((2 - t) * (1 - series) + t * z * series) / (2 * (1 - z))  # times z
+    relative = torch.complex(t / (2 * q) - 1 / (1 + q) - (t - 1) * by_r, by_phi)
+    by_q = alpha * relative + strength * by_z * torch.complex(-2 / (1 - q * q) + 0 * by_phi, 2 * by_phi)
+    by_angle = 1j * alpha - _along_circle(alpha, torch.complex(u, v), (2 - t) / 2 * (t * log).exp(), t)
+    by_slope = log * alpha + strength * series_by_t
+    by_h = _by_h(h, q, by_q, by_angle)
+    turn = torch.polar(torch.ones_like(angle), angle)
+    alpha, *by_shape = (torch.stack([(turn * a).imag, (turn * a).real], dim=1) for a in (alpha, *by_h, by_slope))
+    return alpha, by_shape
+
+
+def _along_circle(alpha: Tensor, position: Tensor, kappa: Tensor, t: Tensor) -> Tensor:
+    """The change of a deflection as its position turns about the centre, by the angle.
+
+    The matrix of its derivatives is symmetric, its trace is 2 kappa, and alpha ~ r^(1 - t) along a ray.
+    """
+    r = position.abs() + TINY
+    outward = position / r
+    local = alpha * outward.conj()  # radial and tangential part
+    turned = torch.complex((1 - t) * local.imag, 2 * kappa * r - (1 - t) * local.real)
+    return outward * turned
+
+
+def _by_h(h: Tensor, q: Tensor, by_q: Tensor, by_angle: Tensor) -> tuple[Tensor, Tensor]:
+    """Derivatives by both parts of h, from those by axis ratio and angle."""
+    h1, h2 = (part[:, None, None] for part in h.unbind(dim=1))
+    squared = h1 * h1 + h2 * h2
+    by_size = -q / ((1 + squared) * squared).sqrt() * by_q  # by |h|, over |h|
+    by_turn = by_angle / (2 * squared)
+    return h1 * by_size - h2 * by_turn, h2 * by_size + h1 * by_turn
+
+
+def _elliptical(h: Tensor) -> Tensor:
+    """h [n, 2], moved away from zero."""
+    size = h.norm(dim=1, keepdim=True)
+    away = h * (MIN_ELLIPTICITY / size.clamp(min=1e-9)) + (size == 0) * MIN_ELLIPTICITY
+    return torch.where(size < MIN_ELLIPTICITY, away, h)
+
+
+def _shape(h: Tensor) -> tuple[Tensor, Tensor]:
+    """Axis ratio and angle of ellipses h [n, 2], [n] each."""
+    size = h.norm(dim=1)
+    return (1 + size * size).sqrt() - size, 0.5 * torch.atan2(h[:, 1], h[:, 0])  # exp(-eta)
