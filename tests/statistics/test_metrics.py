@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,13 +60,34 @@ def test_the_interval_stays_inside_the_unit_interval():
 
 def test_quality_of_perfect_reversed_and_constant_scores():
     low, high = np.arange(50.0), np.arange(50.0) + 100
-    assert metrics.quality(low, high) == {"average_precision": 1, "tpr_at_fpr_01": 1, "tpr_at_fpr_05": 1}
-    assert metrics.quality(high, low)["tpr_at_fpr_05"] == 0
-    assert metrics.quality(np.ones(50), np.ones(50)) == {
-        "average_precision": 0.5,
-        "tpr_at_fpr_01": 0,
-        "tpr_at_fpr_05": 0,
-    }
+    perfect, reversed_, constant = (
+        metrics.quality(*scores) for scores in ((low, high), (high, low), (np.ones(50), np.ones(50)))
+    )
+    assert perfect == pytest.approx(dict.fromkeys(metrics.QUALITIES, 1))
+    assert reversed_["tpr_at_fpr_05"] == reversed_["partial_auc"] == 0
+    assert constant == pytest.approx(
+        {"average_precision": 0.5, "tpr_at_fpr_01": 0, "tpr_at_fpr_05": 0, "partial_auc": 0.0255}
+    )
+
+
+def test_the_partial_auc_is_a_part_of_the_auc():
+    rng = np.random.default_rng(4)
+    fpr, tpr = metrics.roc(rng.normal(0, 1, 300).round(1), rng.normal(1, 1, 300).round(1))  # with ties
+    edges = np.array([0.0, 0.0013, 0.05, 0.31, 1.0])
+    parts = [metrics.partial_auc(fpr, tpr, *pair) * np.diff(pair)[0] for pair in itertools.pairwise(edges)]
+    assert sum(parts) == pytest.approx(np.trapezoid(tpr, fpr))
+    assert parts[1] / (0.05 - 0.0013) == pytest.approx(
+        np.interp(np.linspace(0.0013, 0.05, 99), fpr, tpr).mean(), abs=0.02
+    )
+
+
+def test_the_partial_auc_is_that_of_normal_distributions():
+    """The true positive rate at x is Phi(d + Phi^-1(x)) for scores that are d standard deviations apart."""
+    quantiles = stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    rates = np.linspace(*metrics.PARTIAL_RATES, 4001)
+    expected = stats.norm.cdf(1.5 + stats.norm.ppf(rates)).mean()
+    found = metrics.partial_auc(*metrics.roc(quantiles, quantiles + 1.5), *metrics.PARTIAL_RATES)
+    assert found == pytest.approx(expected, abs=1e-3)
 
 
 def test_rates_at_fixed_false_alarms_by_hand():

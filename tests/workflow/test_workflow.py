@@ -24,7 +24,16 @@ from toy_lenses import SCALE, write_index, write_lens
 pytestmark = pytest.mark.workflow
 
 COLUMNS = ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "n_normal", "n_anomalous"]
-COLUMNS += ["auc", "auc_low", "auc_high", "average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "status"]
+COLUMNS += [
+    "auc",
+    "auc_low",
+    "auc_high",
+    "average_precision",
+    "tpr_at_fpr_01",
+    "tpr_at_fpr_05",
+    "partial_auc",
+    "status",
+]
 TABLES = ["ablations", "anomaly_maps", "auc", "bins", "comparison", "contamination", "false_alarm_probabilities"]
 TABLES += ["false_alarms", "findings", "fit_convergence", "fractions", "most_anomalous", "noise", "pairs", "population"]
 TABLES += ["published", "ranks", "regression", "samples", "selection", "summary", "triage", "wilcoxon"]

@@ -15,6 +15,10 @@ CONFIDENCE = 0.95
 """The confidence level of every interval."""
 HALF_WIDTH_SIGMA = stats.norm.ppf((1 + CONFIDENCE) / 2)
 """Half the width of the interval of a normal variable, in standard deviations."""
+PARTIAL_RATES = (0.001, 0.05)
+"""False positive rates between which the partial AUC is taken: those at which lenses are followed up."""
+QUALITIES = ["average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05", "partial_auc"]
+"""See `quality`."""
 _ROUNDING = 1e-18
 """Smaller variances are rounding errors: one image that changes its rank among 10,000 gives a larger one."""
 
@@ -180,13 +184,29 @@ def roc(normal: np.ndarray, anomalous: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return fpr, tpr
 
 
+def partial_auc(fpr: np.ndarray, tpr: np.ndarray, low: float, high: float) -> float:
+    """The mean true positive rate between two false positive rates of a ROC curve (McClish 1989): 1 at most.
+
+    That of random scores is (low + high) / 2.
+    """
+
+    def area(rate: float) -> float:
+        """Below the curve, up to a false positive rate."""
+        stop = np.searchsorted(fpr, rate, side="right")
+        last = np.interp(rate, fpr[stop - 1 : stop + 1], tpr[stop - 1 : stop + 1])
+        return np.trapezoid(np.append(tpr[:stop], last), np.append(fpr[:stop], rate))
+
+    return float((area(high) - area(low)) / (high - low))
+
+
 def quality(normal: np.ndarray, anomalous: np.ndarray) -> dict[str, float]:
-    """Average precision, and the true positive rates at false positive rates of 1 % and 5 %."""
+    """Average precision, the true positive rates at false positive rates of 1 % and 5 %, and between .1 % and 5 %."""
     fpr, tpr = roc(normal, anomalous)
     return {
         "average_precision": float(average_precision_score(*_labelled(normal, anomalous))),
         "tpr_at_fpr_01": float(tpr[fpr <= 0.01].max()),
         "tpr_at_fpr_05": float(tpr[fpr <= 0.05].max()),
+        "partial_auc": partial_auc(fpr, tpr, *PARTIAL_RATES),
     }
 
 

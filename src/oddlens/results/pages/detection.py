@@ -88,6 +88,7 @@ def scoreboard(judged: pd.DataFrame, roles: list[str]) -> str | None:
     table["average precision"] = every["average_precision"]
     table["TPR at 1 % FPR"] = every["tpr_at_fpr_01"]
     table["TPR at 5 % FPR"] = every["tpr_at_fpr_05"]
+    table["partial AUC"] = every["partial_auc"]
     return html_table(table)
 
 

@@ -10,10 +10,10 @@ from oddlens.results.tables.columns import ALL, CLEAN_LABEL, MODEL, ROW, UNCONTA
 from oddlens.results.tables.correlated_aucs import CorrelatedAUCs
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.statistics import metrics
+from oddlens.statistics.metrics import QUALITIES
 
-QUALITIES = ["average_precision", "tpr_at_fpr_01", "tpr_at_fpr_05"]
-AUC_COLUMNS = ["dataset", *MODEL, "anomaly", "n_normal", "n_anomalous", "auc", "auc_low", "auc_high", *QUALITIES]
-AUC_COLUMNS += ["status"]
+MEASURED = ["auc", "auc_low", "auc_high", *QUALITIES]
+AUC_COLUMNS = ["dataset", *MODEL, "anomaly", "n_normal", "n_anomalous", *MEASURED, "status"]
 SUMMARY_COLUMNS = ["dataset", "training", *ROW, "role", "anomaly", "seeds", "diverged"]
 SUMMARY_COLUMNS += ["auc", "auc_low", "auc_high", "seed_low", "seed_high", *QUALITIES]
 SUMMARY_COLUMNS += ["change", "change_low", "change_high"]
@@ -33,7 +33,7 @@ def models_without_auc(scores: DatasetScores) -> pd.DataFrame:
     """The lines of `auc.csv` of a data set whose test images have no labels of both kinds: models with their status."""
     counts = {"n_normal": len(scores.positions(scores.smooth)), "n_anomalous": len(scores.positions(ALL))}
     table = scores.models.assign(dataset=scores.dataset, anomaly=ALL, **counts)
-    return table.reindex(columns=AUC_COLUMNS).astype(dict.fromkeys(AUC_COLUMNS[-7:-1], float))
+    return table.reindex(columns=AUC_COLUMNS).astype(dict.fromkeys(MEASURED, float))
 
 
 def summary_table(
