@@ -172,7 +172,8 @@ def planted():
     model = LensModel(simulation, rays=3)
     scenes = scene.draw_scenes(simulation, 2, "d", "test", "smooth", np.arange(COUNT))
     parameters = torch.tensor(model.parametrisation.of_scenes(scenes.lens), dtype=torch.float32)
-    scan, noise = Scan(model, side=13, half_width_arcsec=2.4, softening_arcsec=0.1), NoiseModel(1e-3, 4e-5)
+    scan = Scan(model, side=13, half_width_arcsec=2.4, softening_arcsec=0.1, spread_arcsec2=0.01)
+    noise = NoiseModel(1e-3, 4e-5)
     model_image = model.image_and_derivatives(parameters)
     # Where the source's gradient is largest, so that the mass is seen.
     pull = (model_image.source_gradient[:, None] * scan.deflections).sum(dim=2)
@@ -201,7 +202,7 @@ def test_significance_is_standard_normal_without_substructure(planted):
     model, scan, noise, parameters, *_ = planted
     data = noisy(model(parameters), noise, seed=3)
     found = fit(model.image_and_derivatives, data, noise, free(model), parameters, 30)
-    scanned = scan(data, found, model.image_and_derivatives(found.parameters), noise, free(model), spread=0.01)
+    scanned = scan(data, found, model.image_and_derivatives(found.parameters), noise, free(model))
     assert scanned.significance.mean().abs() < 0.2
     assert scanned.significance.std().item() == pytest.approx(1, abs=0.12)
     assert scanned.log_evidence.median() < 0  # Occam
@@ -231,7 +232,7 @@ def test_values_of_masked_pixels_change_nothing(planted, gain):
     for garbage in (0.0, -1e3, 1e6):
         data = data.masked_fill(mask, garbage)
         best = fit(model.image_and_derivatives, data, noise, free(model), parameters, 30)
-        scanned = scan(data, best, model.image_and_derivatives(best.parameters), noise, free(model), spread=0.01)
+        scanned = scan(data, best, model.image_and_derivatives(best.parameters), noise, free(model))
         found.append((*best, *scanned))
     for other in found[1:]:
         for theirs, ours in zip(other, found[0], strict=True):
@@ -245,9 +246,7 @@ def test_an_empty_mask_changes_no_bit(planted):
     found = []
     for each in (noise, noise._replace(floor=torch.full(data.shape, noise.floor))):
         best = fit(model.image_and_derivatives, data, each, free(model), parameters, 30)
-        found.append(
-            (*best, *scan(data, best, model.image_and_derivatives(best.parameters), each, free(model), spread=0.01))
-        )
+        found.append((*best, *scan(data, best, model.image_and_derivatives(best.parameters), each, free(model))))
     for theirs, ours in zip(*found, strict=True):
         assert torch.equal(theirs, ours)
 
@@ -283,13 +282,13 @@ def test_gaps_are_filled_from_their_edge():
 def test_the_evidence_is_that_of_the_dense_covariance(source_pixels):
     simulation, spread, count = preset_simulation("model_b"), 0.02, 3
     model, noise = LensModel(simulation, source_pixels=source_pixels), NoiseModel(1e-3, 4e-5)
-    scan = Scan(model, side=7, half_width_arcsec=2.4, softening_arcsec=0.1)
+    scan = Scan(model, side=7, half_width_arcsec=2.4, softening_arcsec=0.1, spread_arcsec2=spread)
     lenses = scene.draw_scenes(simulation, 2, "d", "test", "smooth", np.arange(count)).lens
     parameters = torch.tensor(model.parametrisation.of_scenes(lenses), dtype=torch.float32)
     model_image, data = model.image_and_derivatives(parameters), noisy(model(parameters), noise)
     nothing = torch.zeros(count)
     found = Fit(parameters, nothing, nothing == 0, nothing, free(model).precision.expand(count, -1))
-    scanned = scan(data, found, model_image, noise, free(model), spread)
+    scanned = scan(data, found, model_image, noise, free(model))
     weight = noise.variance(model_image.image).rsqrt()
     for k in range(count):
         pulled = (model_image.source_gradient[k] * scan.deflections).sum(dim=1)
@@ -345,7 +344,7 @@ def test_a_fit_that_has_not_converged_counts_as_one_without_residuals(planted):
     model, scan, noise, parameters, *_, data = planted
     nothing = torch.zeros(2)
     found = Fit(parameters[:2], nothing, nothing == 1, nothing, free(model).precision.expand(2, -1))
-    scanned = scan(data[:2], found, model.image_and_derivatives(parameters[:2]), noise, free(model), spread=0.01)
+    scanned = scan(data[:2], found, model.image_and_derivatives(parameters[:2]), noise, free(model))
     assert (scanned.significance == 0).all()
     assert (scanned.log_odds < 0).all()
     assert (scanned.log_evidence < 0).all()

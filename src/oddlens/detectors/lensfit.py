@@ -10,7 +10,6 @@ This is the only detector that knows lenses: it receives the simulation of its d
 accepts masked images: pixels that are NaN were not observed, and have no weight in fit and scan.
 """
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -24,10 +23,10 @@ from oddlens.detectors.blocks.initial_parameters import (
     LensLibrary,
     ParameterNetwork,
     fill_gaps,
+    with_best_brightness,
 )
 from oddlens.detectors.blocks.lens_population import LensPopulation, free_parameters
 from oddlens.detectors.blocks.levenberg_marquardt import Fit, fit
-from oddlens.detectors.blocks.linearised_model import linearise, log_evidence
 from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.detectors.blocks.scan import Scan, ScanResult
 from oddlens.detectors.interface.base import Detector
@@ -51,15 +50,11 @@ BATCHES_AT_ONCE = 32
 """While the last fits of these images converge, parts of the batch are idle."""
 DEFAULT_SOURCE_PIXELS, DEFAULT_LENS_LIGHT_COMPONENTS = 15, 8
 """For simulations whose sources have clumps, and whose lens galaxies have light."""
-SOURCE_PIXEL_SCATTERS = (0.5, 0.3, 0.2, 0.1)
-"""Scatters of the amplitudes of source pixels; the one with the largest evidence is used."""
 N_SCATTER_IMAGES = 32
 """Training images from which this evidence is computed."""
 MIN_OBSERVED_FRACTION = 0.6
 """An image that shows a smaller fraction of its pixels is doubtful. With half of the field masked, one fit in eight of
 lenses of model B ends in a wrong optimum; with 3/8, none."""
-MIN_BRIGHTNESS_FACTOR = 1e-3
-"""The smallest factor that adjusts the brightness of initial parameters to the image."""
 DETECTION_SIGMA = 5.0
 """Significance from which a mass counts as detected."""
 
@@ -80,8 +75,8 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
             brightness of the source at its effective radius.
         source_pixel_freedom: degrees of freedom of this prior; null: the prior is normal.
         source_pixel_scatter: standard deviation of the amplitudes under the normal prior, and of that with which fits
-            begin. For a normal prior, it is by default the one of `SOURCE_PIXEL_SCATTERS` with the largest evidence for
-            some training images, whose labels are not used.
+            begin. For a normal prior it is by default the one of several with the largest evidence for some training
+            images, whose labels are not used.
         lens_light_components: principal components of the lens-light residual; by default 8 if the simulation has lens
             light.
         scan_side: positions along a side of the scan.
@@ -141,9 +136,10 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
             half_width_arcsec=half_width_arcsec,
             softening_arcsec=softening_arcsec,
             heaviest_arcsec2=heaviest_arcsec2,
+            spread_arcsec2=spread_arcsec2,
         )
         self.lenses, self.steps, self.score_name, self.learning_rate = lenses, steps, score, learning_rate
-        self.source_pixel_scatter, self.spread, self.library_tries = source_pixel_scatter, spread_arcsec2, library_tries
+        self.source_pixel_scatter, self.library_tries = source_pixel_scatter, library_tries
         self.tails: HeavyTails | None = None
         if source_pixel_freedom is not None and model.parametrisation.source_pixels:
             amplitudes = model.parametrisation.source_pixel_amplitudes
@@ -209,42 +205,28 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         return (predicted - self.population.standardise(lenses)).square().mean(dim=1)
 
     def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:
-        """Choose the scatter of the source pixels by the evidence of training images for which all fits converge."""
-        layout, scatter = self.lens_model.parametrisation, self.population.scatter
-        if not layout.source_pixels or self.source_pixel_scatter or self.tails:
+        """Choose the scatter of the source pixels by the evidence of training images, if their prior is normal."""
+        if not self.lens_model.parametrisation.source_pixels or self.source_pixel_scatter or self.tails:
             return
+
+        def log_evidence(part: Tensor, fitted: Fit) -> Tensor:
+            return self.population.log_evidence(self._data(part), self.noise(part), fitted)
+
         parts = images.evenly_spaced(N_SCATTER_IMAGES).split(self.batch_size)
-        initial = [self.initial_parameters(part) for part in parts]
-        evidence, converged = [], []
-        for candidate in SOURCE_PIXEL_SCATTERS:
-            scatter[layout.source_pixel_amplitudes] = candidate
-            fits = [self.fit_lenses(part, start) for part, start in zip(parts, initial, strict=True)]
-            initial = [[fitted.parameters] for fitted in fits]
-            evidence.append(torch.cat([self._log_evidence(*pair) for pair in zip(parts, fits, strict=True)]))
-            converged.append(torch.cat([fitted.converged for fitted in fits]))
-        usable = torch.stack(converged).all(dim=0)
-        best = int((torch.stack(evidence) * usable).sum(dim=1).argmax())
-        scatter[layout.source_pixel_amplitudes] = SOURCE_PIXEL_SCATTERS[best]
+        self.population.choose_source_pixel_scatter(parts, self.fit_lenses, log_evidence)
 
     # --- fit and scan of scaled images [n, 1, pixels, pixels] --------------------------------------------------------
 
     def initial_parameters(self, images: Tensor) -> list[Tensor]:
         """The initial parameters [n, parameters] of one or more fits of each image."""
+        data, observed = self._data(images), _observed(images)
         if self.library is not None:
-            data, observed = self._data(images), _observed(images)
             initial = self.library.most_similar(data, observed, self.library_tries)
         else:
             assert self.parameter_network is not None
             predicted = self.parameter_network.predict(self.stabilise(fill_gaps(images)))
             initial = [self.population.unstandardise(predicted)]
-        return [self._with_best_brightness(parameters, images) for parameters in initial]
-
-    def _with_best_brightness(self, parameters: Tensor, images: Tensor) -> Tensor:
-        """Parameters with the source brightness that fits the images best, the others fixed."""
-        model_image = self.lens_model(parameters).where(_observed(images), 0.0)
-        ratio = (model_image * self._data(images)).sum(dim=1) / model_image.square().sum(dim=1)
-        parameters[:, self.lens_model.names.index("log_intensity")] += ratio.clamp(min=MIN_BRIGHTNESS_FACTOR).log()
-        return parameters
+        return [with_best_brightness(self.lens_model, parameters, data, observed) for parameters in initial]
 
     def fit_lenses(self, images: Tensor, initial: list[Tensor] | None = None) -> Fit:
         """The best smooth lens of each image, of the fits from all initial parameters (by default the predicted ones).
@@ -265,17 +247,17 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         enough = _observed(images).sum(dim=1) >= MIN_OBSERVED_FRACTION * self.pixels**2
         return best._replace(converged=best.converged & enough)
 
-    def scan_residuals(self, images: Tensor, fitted: Fit, with_field: bool = False) -> ScanResult:
-        """Scan the residuals of smooth fits for mass; `with_field` also for a random field of masses."""
-        data, noise, prior = self._data(images), self.noise(images), self.population.prior(fitted.precision)
-        model_image = self.lens_model.image_and_derivatives(fitted.parameters)
-        return self.scan(data, fitted, model_image, noise, prior, self.spread if with_field else None)
+    def scan_residuals(self, images: Tensor, fitted: Fit) -> ScanResult:
+        """Scan the residuals of smooth fits for mass, batch by batch."""
+        data, noise = self._data(images), self.noise(images)
 
-    def _log_evidence(self, images: Tensor, fitted: Fit) -> Tensor:
-        """The log evidence of smooth lenses, up to a constant of each image, [n]."""
-        image, jacobian, _ = self.lens_model.image_and_derivatives(fitted.parameters)
-        data, noise, prior = self._data(images), self.noise(images), self.population.prior(fitted.precision)
-        return log_evidence(linearise(data, image, jacobian, noise, prior, fitted.parameters), prior, fitted.objective)
+        def of_batch(start: int) -> ScanResult:
+            part = slice(start, start + self.batch_size)
+            fits = fitted.of(part)
+            model_image = self.lens_model.image_and_derivatives(fits.parameters)
+            return self.scan(data[part], fits, model_image, noise.of(part), self.population.prior(fits.precision))
+
+        return ScanResult.concatenate([of_batch(start) for start in range(0, len(images), self.batch_size)])
 
     def noise(self, images: Tensor | None = None) -> NoiseModel:
         """The noise of images in electrons / s / pixel; infinite in their masked pixels."""
@@ -290,41 +272,9 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
 
     def anomaly_score(self, images: Tensor) -> Tensor:
         """The chosen score, and the findings. A fit that has not converged counts as one without residuals."""
-        return self._of_fits(self._score_and_findings, images)
-
-    def anomaly_map(self, images: Tensor) -> Tensor:
-        """The squared change of the image by the mean random field, in units of the noise; 0 in masked pixels."""
-        return self._of_fits(self._field, images).square().view_as(images)
-
-    def residuals(self, images: Tensor) -> Tensor:
-        """The residuals of the fits and the map of significances; both are 0 if a fit has not converged."""
-        return self._of_fits(self._residual_and_significance, images)
-
-    def mass_sensitivity(self, images: Tensor) -> Tensor:
-        """The mass that is detected with 5 sigma; NaN beyond the outermost positions of the scan."""
-        smallest = DETECTION_SIGMA * self._of_fits(lambda *fitted: self.scan_residuals(*fitted).area_sigma, images)
-        area = self.scan.to_pixels(smallest.log()).exp()
-        return torch.where(self.scan.pixel_positions.abs().amax(dim=-1) > 1, torch.nan, area)
-
-    def reconstruct(self, images: Tensor) -> Tensor:
-        """The images of the best smooth lenses, also in masked pixels."""
-        model_images = self._of_fits(lambda _, fitted: self.lens_model(fitted.parameters), images)
-        return model_images.view_as(images) / self.scale
-
-    def embed(self, images: Tensor) -> Tensor:
-        """The standardised parameters of the best smooth lenses."""
-        return self.population.standardise(self.fit_lenses(images).parameters)
-
-    def _of_fits(self, function: Callable[[Tensor, Fit], Tensor], images: Tensor) -> Tensor:
-        """A function of images and their fits, batch by batch."""
         fitted = self.fit_lenses(images)
-        parts = (slice(start, start + self.batch_size) for start in range(0, len(images), self.batch_size))
-        return torch.cat([function(images[part], fitted.of(part)) for part in parts])
-
-    def _score_and_findings(self, images: Tensor, fitted: Fit) -> Tensor:
-        scan = self.scan_residuals(images, fitted, with_field=True)
+        scan = self.scan_residuals(images, fitted)
         significance, *peak = self.scan.peak(scan)
-        assert scan.log_evidence is not None
         scores = {
             "odds": scan.log_odds,
             "significance": significance,
@@ -335,14 +285,28 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         smallest = DETECTION_SIGMA * scan.area_sigma.flatten(1).amin(dim=1)
         return torch.stack([scores[self.score_name], *flags, *scores.values(), *peak, smallest], dim=1)
 
-    def _field(self, images: Tensor, fitted: Fit) -> Tensor:
-        field_image = self.scan_residuals(images, fitted, with_field=True).field_image
-        assert field_image is not None
-        return field_image
+    def anomaly_map(self, images: Tensor) -> Tensor:
+        """The squared change of the image by the mean random field, in units of the noise; 0 in masked pixels."""
+        return self.scan_residuals(images, self.fit_lenses(images)).field_image.square().view_as(images)
 
-    def _residual_and_significance(self, images: Tensor, fitted: Fit) -> Tensor:
-        scan = self.scan_residuals(images, fitted)
+    def residuals(self, images: Tensor) -> Tensor:
+        """The residuals of the fits and the map of significances; both are 0 if a fit has not converged."""
+        scan = self.scan_residuals(images, self.fit_lenses(images))
         return torch.stack([scan.residual.view_as(images[:, 0]), self.scan.to_pixels(scan.significance)], dim=1)
+
+    def mass_sensitivity(self, images: Tensor) -> Tensor:
+        """The mass that is detected with 5 sigma; NaN beyond the outermost positions of the scan."""
+        smallest = DETECTION_SIGMA * self.scan_residuals(images, self.fit_lenses(images)).area_sigma
+        area = self.scan.to_pixels(smallest.log()).exp()
+        return torch.where(self.scan.pixel_positions.abs().amax(dim=-1) > 1, torch.nan, area)
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """The images of the best smooth lenses, also in masked pixels."""
+        return self._images_of(self.fit_lenses(images).parameters).view_as(images) / self.scale
+
+    def embed(self, images: Tensor) -> Tensor:
+        """The standardised parameters of the best smooth lenses."""
+        return self.population.standardise(self.fit_lenses(images).parameters)
 
 
 def _smooth(plain: dict[str, Any]) -> Simulation:

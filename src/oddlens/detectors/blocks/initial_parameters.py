@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from oddlens.detectors.blocks.coordinates import ComponentCoordinates
 from oddlens.detectors.blocks.networks import residual_network
+from oddlens.lensing.model import LensModel
 from oddlens.training.images import TrainingImages
 
 MAX_COMPONENT_LENSES = 4096
@@ -17,6 +18,8 @@ MAX_STANDARDISED = 5.0
 """Standardised parameters that a network predicts are clamped to this absolute value."""
 LIBRARY_SIZE = 1024
 """Lenses of a library."""
+MIN_BRIGHTNESS_FACTOR = 1e-3
+"""The smallest factor that adjusts the brightness of initial parameters to the image."""
 
 
 class ParameterNetwork(nn.Module):
@@ -87,3 +90,11 @@ def fill_gaps(images: Tensor) -> Tensor:
         total, count = (F.avg_pool2d(part, 3, 1, 1) for part in (images.nan_to_num(), (~gaps).to(images)))
         images = images.where(~gaps, total / count)  # 0 / 0 = NaN: a pixel without neighbours waits for them
     return images
+
+
+def with_best_brightness(model: LensModel, parameters: Tensor, data: Tensor, observed: Tensor) -> Tensor:
+    """Parameters [n, p] with the source brightness that fits images [n, pixels^2] best, the others fixed."""
+    image = model(parameters).where(observed, 0.0)
+    ratio = (image * data).sum(dim=1) / image.square().sum(dim=1)
+    parameters[:, model.names.index("log_intensity")] += ratio.clamp(min=MIN_BRIGHTNESS_FACTOR).log()
+    return parameters

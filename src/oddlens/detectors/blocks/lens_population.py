@@ -3,12 +3,14 @@
 All of it is measured on lenses sampled from the priors of a simulation.
 """
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.levenberg_marquardt import Fit
-from oddlens.detectors.blocks.linearised_model import NormalPrior
+from oddlens.detectors.blocks.linearised_model import NormalPrior, linearise, log_evidence
 from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing import scene
 from oddlens.lensing.camera import decorrelation
@@ -21,6 +23,8 @@ from oddlens.lensing.substructure_classes import SMOOTH
 MIN_SCATTER, FIXED_PARAMETER_SCATTER = 1e-3, 0.1
 """A parameter whose scatter is below the first is fixed by the priors of the simulation. The fit leaves it free with
 the second as its scatter, because dark matter may change it."""
+SOURCE_PIXEL_SCATTERS = (0.5, 0.3, 0.2, 0.1)
+"""Scatters of the amplitudes of source pixels; the one with the largest evidence is used."""
 INITIAL_SOURCE_PIXEL_SCATTER = 0.3
 """Scatter of the amplitudes of source pixels of the sampled lenses, until it has been estimated from images."""
 N_LENS_LIGHT_SCENES = 512
@@ -104,6 +108,39 @@ class LensPopulation(nn.Module):
             scatter[: len(self.model.names)] *= self.prior_width
             precision = scatter**-2
         return NormalPrior(self.mean, precision)
+
+    def choose_source_pixel_scatter(
+        self,
+        parts: Sequence[Tensor],
+        fit: Callable[[Tensor, list[Tensor] | None], Fit],
+        log_evidence: Callable[[Tensor, Fit], Tensor],
+    ) -> None:
+        """Choose the scatter of the source pixels by the evidence of images for which all fits converge.
+
+        Args:
+            parts: batches of images.
+            fit: the fits of a batch, from some initial parameters if there are any.
+            log_evidence: of a batch and its fits.
+        """
+        amplitudes = self.model.parametrisation.source_pixel_amplitudes
+        initial: list[list[Tensor] | None] = [None] * len(parts)
+        evidence, converged = [], []
+        for candidate in SOURCE_PIXEL_SCATTERS:
+            self.scatter[amplitudes] = candidate
+            fits = [fit(part, start) for part, start in zip(parts, initial, strict=True)]
+            initial = [[fitted.parameters] for fitted in fits]
+            evidence.append(torch.cat([log_evidence(*pair) for pair in zip(parts, fits, strict=True)]))
+            converged.append(torch.cat([fitted.converged for fitted in fits]))
+        usable = torch.stack(converged).all(dim=0)
+        best = int((torch.stack(evidence) * usable).sum(dim=1).argmax())
+        self.scatter[amplitudes] = SOURCE_PIXEL_SCATTERS[best]
+
+    def log_evidence(self, data: Tensor, noise: NoiseModel, fitted: Fit) -> Tensor:
+        """The log evidence of smooth lenses for images [n, pixels^2], up to a constant of each image, [n]."""
+        image, jacobian, _ = self.model.image_and_derivatives(fitted.parameters)
+        prior = self.prior(fitted.precision)
+        linearised = linearise(data, image, jacobian, noise, prior, fitted.parameters)
+        return log_evidence(linearised, prior, fitted.objective)
 
     def noise(self, gain: float, background: float, observed: Tensor | None = None) -> NoiseModel:
         """The noise of images of these lenses, with the mean light of the lens galaxies, in electrons / s / pixel.

@@ -36,7 +36,7 @@ class NoiseModel(NamedTuple):
         """The variance of pixels of an expected brightness."""
         return self.gain * expected.clamp(min=0) + self.floor
 
-    def of(self, images: Tensor) -> "NoiseModel":
+    def of(self, images: Tensor | slice) -> "NoiseModel":
         """The noise of some of the images."""
         if isinstance(self.floor, Tensor) and self.floor.dim() == 2:
             return self._replace(floor=self.floor[images])

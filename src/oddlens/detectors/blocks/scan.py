@@ -32,6 +32,7 @@ logarithm of its evidence against no field is, with K = T P T^T over all positio
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -61,9 +62,8 @@ class ScanResult(NamedTuple):
         area: best-fitting Einstein radius squared, arcsec^2.
         area_sigma: its standard deviation, arcsec^2. A mass of 5 sigma is found with a significance of 5.
         log_odds: of one mass at any position, [n].
-        log_evidence: of the random field, [n]; None if no `spread` was given.
-        field_image: what the mean of the random field adds to the image, in units of the noise, [n, pixels^2]; None
-            if no `spread` was given.
+        log_evidence: of the random field, [n].
+        field_image: what the mean of the random field adds to the image, in units of the noise, [n, pixels^2].
     """
 
     residual: Tensor
@@ -71,8 +71,13 @@ class ScanResult(NamedTuple):
     area: Tensor
     area_sigma: Tensor
     log_odds: Tensor
-    log_evidence: Tensor | None
-    field_image: Tensor | None
+    log_evidence: Tensor
+    field_image: Tensor
+
+    @staticmethod
+    def concatenate(results: Sequence["ScanResult"]) -> "ScanResult":
+        """The results for the images of several batches."""
+        return ScanResult(*map(torch.cat, zip(*results, strict=True)))
 
 
 class Scan(nn.Module):
@@ -83,7 +88,7 @@ class Scan(nn.Module):
         side: positions along a side of the grid.
         half_width_arcsec: from the centre to the outermost positions.
         softening_arcsec: s.
-        heaviest_arcsec2: see the module.
+        heaviest_arcsec2, spread_arcsec2: see the module.
     """
 
     deflections: Tensor
@@ -101,10 +106,11 @@ class Scan(nn.Module):
         half_width_arcsec: float,
         softening_arcsec: float,
         heaviest_arcsec2: float = 0.1,
+        spread_arcsec2: float = 0.003,
     ):
         super().__init__()
         self.observe = model.observe  # with the model as a submodule, its state would be saved twice
-        self.side, self.heaviest = side, heaviest_arcsec2
+        self.side, self.heaviest, self.spread = side, heaviest_arcsec2, spread_arcsec2
         scale = model.camera.pixel_scale_arcsec
         pixels = torch.tensor(centres(model.pixels, model.pixels * scale) / half_width_arcsec, dtype=torch.float32)
         positions = torch.stack(torch.meshgrid(pixels, pixels, indexing="xy"), dim=-1)
@@ -134,7 +140,6 @@ class Scan(nn.Module):
         model_image: ModelImage,
         noise: NoiseModel,
         prior: NormalPrior,
-        spread: float | None = None,
     ) -> ScanResult:
         """Scan the residuals of images [n, pixels^2].
 
@@ -142,7 +147,6 @@ class Scan(nn.Module):
 
         Args:
             fitted: the smooth fits; `model_image` are their images.
-            spread: the standard deviation of the masses of the random field, arcsec^2; None: without random field.
         """
         linearised = linearise(data, model_image.image, model_image.jacobian, noise, prior, fitted.parameters)
         factor, _ = safe_cholesky(linearised.hessian)  # a Hessian that is not positive definite belongs to a failed fit
@@ -159,9 +163,7 @@ class Scan(nn.Module):
         area_sigma = power.rsqrt()
         maps = (overlap * area_sigma, overlap / power, area_sigma)
         significance, area, area_sigma = (each.view(-1, self.side, self.side) for each in maps)
-        log_evidence = field_image = None
-        if spread is not None:
-            log_evidence, field_image = _random_field(templates, absorbed, overlap, spread)
+        log_evidence, field_image = _random_field(templates, absorbed, overlap, self.spread)
         log_odds = self._log_odds(overlap, power)
         return ScanResult(residual, significance, area, area_sigma, log_odds, log_evidence, field_image)
 
