@@ -53,21 +53,24 @@ def test_the_folders_of_mvtec_are_roles_and_labels(mvtec):
     assert sample.pools.anomalies == ["cdm"]
 
 
-def test_what_marks_anomalies_is_neither_an_image_nor_a_mask(mvtec):
-    before = in_folder(mvtec).table
-    touch(mvtec, *numbered("ground_truth/cdm/{}_mask.png", 2), "ground_truth/cdm/3.png")
-    sample = in_folder(mvtec)
+def note_of_unused(folder, word, *files):
+    """Files that are added to a folder change nothing, and one note, which has a word, is of them."""
+    before = in_folder(folder).table
+    touch(folder, *files)
+    sample = in_folder(folder)
     assert sample.table.equals(before)
-    (note,) = (note for note in sample.notes if "ground_truth" in note)
-    assert "3 files" in note
+    (note,) = (note for note in sample.notes if word in note)
+    return note
+
+
+def test_what_marks_anomalies_is_neither_an_image_nor_a_mask(mvtec):
+    masks = (*numbered("ground_truth/cdm/{}_mask.png", 2), "ground_truth/cdm/3.png")
+    assert "3 files" in note_of_unused(mvtec, "ground_truth", *masks)
 
 
 def test_pictures_of_masks_are_named_as_not_used(mvtec):
-    before = in_folder(mvtec).table
-    touch(mvtec, *numbered("test/cdm/{}_mask.png", 2), "test/cdm/0_noise.fits")
-    sample = in_folder(mvtec)
-    assert sample.table.equals(before)
-    (note,) = (note for note in sample.notes if "_mask.png" in note)
+    files = (*numbered("test/cdm/{}_mask.png", 2), "test/cdm/0_noise.fits")
+    note = note_of_unused(mvtec, "_mask.png", *files)
     assert "test/cdm/0_mask.png, test/cdm/1_mask.png" in note
     assert "noise" not in note
 
