@@ -209,6 +209,19 @@ def test_the_guard_looks_at_another_lens_for_another_image(guarded):
         reference.disagreement(camera, "cdm", scenes, 0, images[1])
 
 
+def test_the_cusp_of_steep_lens_light_is_no_disagreement():
+    """The reference itself is wrong by more than is accepted, until it has more rays."""
+    light = {"light": {"sersic_index": 5.8, "intensity_per_arcsec2": 40, "effective_radius_arcsec": 1}}
+    camera = {"pixels": 16, "pixel_scale_arcsec": 0.3, "psf": {"pixels": 9}}
+    simulation = preset_simulation("model_c", above={"camera": camera, "lens": light})
+    scenes = sample("smooth", range(1), simulation)
+    ours = render.renderer(simulation.camera, "smooth")(scenes)["image"][0]
+    coarse = reference.image(simulation.camera, "smooth", scenes, 0, reference.RAYS)
+    sigma = cameras.noise_sigma(coarse, scenes.lens["exposure_s"][0], cameras.sky(simulation.camera, scenes.lens)[0], 0)
+    assert np.max(np.abs(ours - coarse) / sigma) > reference.MAX_DISAGREEMENT_SIGMA
+    assert reference.disagreement(simulation.camera, "smooth", scenes, 0, ours) < reference.MAX_DISAGREEMENT_SIGMA
+
+
 # --- lenstronomy ---------------------------------------------------------------------------------------------------
 # Ours in NumPy and float64 at equal rays. A vortex is a chain of point masses there, so the softening of ours is turned
 # off for it.
