@@ -20,9 +20,10 @@ from oddlens.lensing.scene import Scenes
 from oddlens.lensing.simulation import Simulation
 from oddlens.lensing.substructure_classes import SMOOTH
 
-MIN_SCATTER, FIXED_PARAMETER_SCATTER = 1e-3, 0.1
+MIN_SCATTER, FIXED_PARAMETER_SCATTER, MULTIPOLE_SCATTER = 1e-3, 0.1, 0.02
 """A parameter whose scatter is below the first is fixed by the priors of the simulation. The fit leaves it free with
-the second as its scatter, because dark matter may change it."""
+the second as its scatter, because dark matter may change it. A multipole has the third: lenses have about 0.01 (Stacey
+et al. 2024, arXiv:2403.04850)."""
 SOURCE_PIXEL_SCATTERS = (0.5, 0.3, 0.2, 0.1)
 """Scatters of the amplitudes of source pixels; the one with the largest evidence is used."""
 INITIAL_SOURCE_PIXEL_SCATTER = 0.3
@@ -75,7 +76,8 @@ class LensPopulation(nn.Module):
         self.parameter_range.copy_(torch.stack(lenses[:, :named].aminmax(dim=0)))
         self.mean[:named] = lenses[:, :named].mean(dim=0)
         scatter = lenses[:, :named].std(dim=0)
-        self.scatter[:named] = scatter.where(scatter > MIN_SCATTER, FIXED_PARAMETER_SCATTER)
+        fixed = [MULTIPOLE_SCATTER if "multipole" in name else FIXED_PARAMETER_SCATTER for name in self.model.names]
+        self.scatter[:named] = scatter.where(scatter > MIN_SCATTER, scatter.new_tensor(fixed))
         self.scatter[layout.source_pixel_amplitudes] = source_pixel_scatter or INITIAL_SOURCE_PIXEL_SCATTER
         amplitudes = torch.randn(lenses[:, named:].shape, generator=generator, device=lenses.device)
         lenses[:, named:] = self.scatter[named:] * amplitudes
