@@ -23,11 +23,14 @@ def estimate(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Write the model's probabilities for all images of the shards, and the truth."""
+    """Write the model's probabilities for all images of the shards, and the truth.
+
+    Images of classes that the model was not trained on, which are variants, are left out.
+    """
     torch.set_num_threads(threads)
     model, targets = load_regressor(model_path)
     with TemporaryDirectory() as scratch:
-        pool = shards.read_all(shard_paths, scratch)
+        pool = shards.read_all([path for path in shard_paths if Path(path).parent.name in targets.classes], scratch)
         *numbers, types = model.to(pick_device(device)).probabilities(pool.images)
     say(f"{len(types)} images of {dataset} estimated by {row}")
     names = list(targets.scales)
