@@ -49,12 +49,3 @@ def offset(lens: Field, q: dict, centre: tuple) -> tuple:
     """From the place of the mass in its own plane to where it is seen, (y, x)."""
     at_y, at_x = lens(*centre)
     return q[BEHIND] * at_y, q[BEHIND] * at_x
-
-
-def ring_weight(q: dict[str, np.ndarray]) -> np.ndarray | float:
-    """By how much more a mass behind the lens widens its ring than the same area in its plane, [n].
-
-    The rays of the ring cross the plane of the mass on a circle that is smaller by 1 - c, so that its mean deflection
-    there is larger by 1 / (1 - c).
-    """
-    return 1 / (1 - q[BEHIND]) if BEHIND in q else 1.0
