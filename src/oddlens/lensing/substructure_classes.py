@@ -15,6 +15,7 @@ A class whose mass lies in a plane of its own has the columns of `two_planes.cou
 
     seen_at(q)                 where the centre of its mass is seen, (y, x)
     redshift(q)                the redshift of its mass, of one image
+    replaced(q, b)             the area that a lens of Einstein radius b gives up, instead of `enclosed`
 
 `lens` holds the sampled lens parameters, arrays [n]. `lens["area"]` is the Einstein radius squared of the whole lens,
 so that area / lens["area"] is a fraction of the lens mass.

@@ -55,7 +55,21 @@ def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str
 
 
 def enclosed(q: dict[str, np.ndarray], radius: np.ndarray) -> np.ndarray:
-    distance = np.hypot(q[f"{KIND}_x_arcsec"], q[f"{KIND}_y_arcsec"])
+    return _in_circle(q, np.hypot(*seen_at(q)), radius)
+
+
+def replaced(q: dict[str, np.ndarray], b: np.ndarray) -> np.ndarray:
+    """The area by which the halo widens a ring of radius b (arcsec, [n]), for a round isothermal lens.
+
+    The rays of the ring cross the plane of a halo behind the lens on a circle of radius (1 - c) b, and the ray that
+    points at the halo at a distance that is smaller by c b. The mean deflection there is the enclosed area over
+    (1 - c) b. A halo in front changes the deflection of the lens by no radial part on average.
+    """
+    c = q[two_planes.BEHIND]
+    return _in_circle(q, np.abs(np.hypot(*seen_at(q)) - c * b), (1 - c) * b) / (1 - c)
+
+
+def _in_circle(q: dict[str, np.ndarray], distance: np.ndarray, radius: np.ndarray) -> np.ndarray:
     wide = {name: column[:, None] for name, column in q.items()}
     return profiles.mass_in_circle(lambda r: nfw_within(KIND, wide, r, np), distance, radius)
 
