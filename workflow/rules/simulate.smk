@@ -2,6 +2,7 @@
 rule simulate:
     input:
         psf=lambda wildcards: psf_files(wildcards.dataset),
+        galaxies=lambda wildcards: galaxy_files(wildcards.dataset),
     output:
         results("shards/{dataset}/{pool}/{cls}/{shard}.h5"),
     log:

@@ -16,9 +16,10 @@ import autofit as af  # noqa: F401 - for modules that import PyAutoLens from her
 import autolens as al
 import jax
 import numpy as np
-from autoarray import decorators
+from autoarray import decorators, over_sample
+from autogalaxy.profiles.light.abstract import LightProfile
 from autogalaxy.profiles.mass.abstract.abstract import MassProfile
-from scipy import signal
+from scipy import ndimage, signal
 
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import render, substructure_classes
@@ -49,6 +50,27 @@ class Substructure(MassProfile):
         """Deflections, arcsec, [points, (y, x)]."""
         points = grid.array if hasattr(grid, "array") else grid
         return xp.stack(self.module.deflections(self.q, points[:, 0], points[:, 1], xp), axis=-1)
+
+
+class GalaxyLight(LightProfile):
+    """An image of a galaxy as a light profile of PyAutoLens, interpolated by SciPy."""
+
+    def __init__(self, q: Columns, centre: tuple[float, float]):
+        super().__init__(centre=centre, ell_comps=(0.0, 0.0))
+        self.q = q
+        nodes = np.array([1.0, 4.0, 1.0]) / 6  # of a spline at the centres of pixels
+        self.pixels = ndimage.convolve1d(ndimage.convolve1d(q["spline"].astype(float), nodes, axis=0), nodes, axis=1)
+
+    @over_sample
+    @decorators.to_array
+    def image_2d_from(self, grid, xp=np, operated_only=None, **kwargs):
+        """Surface brightness, flux / arcsec^2, [points]."""
+        points = grid.array if hasattr(grid, "array") else grid
+        up, right = (points[:, k] - self.centre[k] for k in range(2))
+        sine, cosine = np.sin(self.q["turn_rad"]), np.cos(self.q["turn_rad"])
+        row = self.q["row"] - (cosine * up - sine * right) / self.q["pixel_arcsec"]
+        column = self.q["column"] + (cosine * right + sine * up) / self.q["pixel_arcsec"]
+        return self.q["brightness"] * ndimage.map_coordinates(self.pixels, [row, column], order=3)
 
 
 def _components(axis_ratio, angle_deg) -> tuple[float, float]:
@@ -98,7 +120,11 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
         lens["light"] = _sersic(q, "light_", (0.0, 0.0))
     angle = np.deg2rad(q["source_offset_angle_deg"])
     centre = q["source_offset_arcsec"] * np.sin(angle), q["source_offset_arcsec"] * np.cos(angle)
-    source = {"main": _sersic(q, "source_", centre)}
+    if one.galaxies is not None:
+        galaxy = {name: column[0] for name, column in one.galaxies.parameters.items()}
+        source: dict = {"main": GalaxyLight(galaxy, centre)}
+    else:
+        source = {"main": _sersic(q, "source_", centre)}
     for slot in np.nonzero(clumps.get("clump_intensity_per_arcsec2", np.zeros(0)))[0]:
         own = {name: column[slot] for name, column in clumps.items()}
         source[f"clump_{slot}"] = _sersic(own, "clump_", (own["clump_y_arcsec"], own["clump_x_arcsec"]))

@@ -12,8 +12,9 @@ import numpy as np
 from scipy import special
 
 from oddlens.data.randomness import stream
-from oddlens.lensing import power_law, profiles, substructure_classes
+from oddlens.lensing import galaxy_sources, power_law, profiles, substructure_classes
 from oddlens.lensing.cosmology import planes
+from oddlens.lensing.galaxy_sources import GalaxySources
 from oddlens.lensing.simulation import Clumps, Simulation
 from oddlens.schema.priors import Distribution, max_count
 from oddlens.schema.section import Section
@@ -30,17 +31,20 @@ class Scenes:
         clumps: further components of the source, arrays [n, slots]; empty if the simulation has none.
         substructure: parameters of the substructure of the class, arrays [n] or [n, slots].
         truth: derived quantities of the substructure, arrays [n].
+        galaxies: the galaxies whose images the sources are, if they are.
     """
 
     lens: Columns
     clumps: Columns
     substructure: Columns
     truth: Columns
+    galaxies: GalaxySources | None = None
 
     def __getitem__(self, images: slice) -> "Scenes":
         """The scenes of some of the images."""
         parts = (self.lens, self.clumps, self.substructure, self.truth)
-        return Scenes(*({name: column[images] for name, column in part.items()} for part in parts))
+        columns = ({name: column[images] for name, column in part.items()} for part in parts)
+        return Scenes(*columns, None if self.galaxies is None else self.galaxies.of(images))
 
 
 def name(dataset: str, pool: str, cls: str, index: int) -> str:
@@ -175,6 +179,11 @@ def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls:
     q["area"] = q["lens_mass_msun"] * q["area_per_msun"]
     q["einstein_radius_arcsec"] = b = np.sqrt(q["area"])
     clumps = _draw_clumps(seed, (*lens_name, "clumps"), indices, simulation.source.clumps, q)
+    galaxies = None
+    if images := simulation.source.images:
+        u = _uniforms(seed, (*lens_name, "galaxy"), indices, 1)[:, 0]
+        galaxies = galaxy_sources.draw(images, pool, u, q)
+        q |= galaxies.measured
 
     module = substructure_classes.module(cls)
     own_priors = module.Priors.model_validate(simulation.substructure.get(cls, {}))
@@ -190,7 +199,7 @@ def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls:
         q["halo_einstein_radius_arcsec"] = halo_radius(q, module.enclosed(sub, b))
     truth = module.truth(sub, q)
     truth["substructure_fraction"] = truth.get("substructure_mass_msun", np.zeros(len(b))) / q["lens_mass_msun"]
-    scenes = Scenes(q, clumps, sub, truth)
+    scenes = Scenes(q, clumps, sub, truth, galaxies)
     _refuse_impossible_scenes(scenes, dataset, pool, cls, indices)
     return scenes
 

@@ -8,7 +8,7 @@ import numpy as np
 from oddlens.data import shards
 from oddlens.files.progress import Progress, say
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import psf_files, reference, render
+from oddlens.lensing import galaxy_images, psf_files, reference, render
 from oddlens.lensing.scene import Columns
 from oddlens.lensing.simulated_images import simulate_images
 from oddlens.lensing.simulation import Simulation
@@ -64,6 +64,7 @@ def simulate(
         "simulation": json.dumps(simulation.plain(), sort_keys=True),
         "versions": json.dumps({p: importlib.metadata.version(p) for p in PACKAGES}),
         **({"psf_sha256": psf_files.digest(simulation.camera.psf.file)} if simulation.camera.psf.file else {}),
+        **(galaxy_images.provenance(simulation.source.images, pool) if simulation.source.images else {}),
         **checked,
     }
     return shards.Shard(arrays, attributes)
