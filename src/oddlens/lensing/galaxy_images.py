@@ -1,7 +1,6 @@
 """Images of galaxies that are ready to be sources: selected, restored, measured, and divided into pools.
 
-A galaxy is restored (`restoration.py`) to a point-spread function of `SHARPNESS` times the width of its own. Then its
-light is confined to the connected region in which it is significant, with a soft edge, and negative light is set to
+A galaxy is restored (`restoration.py`): sharpened as far as its noise allows, and denoised. Then its light is confined to the connected region in which it is significant, with a soft edge, and negative light is set to
 zero. It keeps its name and its pool in any catalogue and for any seed: the pool follows from the name.
 """
 
@@ -16,12 +15,9 @@ from scipy import fft, ndimage
 
 from oddlens.lensing import galaxy_files, spline
 from oddlens.lensing.galaxy_files import Cutout
-from oddlens.lensing.psf_files import fwhm_pixels
-from oddlens.lensing.restoration import noise_power, restored, smoothed
+from oddlens.lensing.restoration import noise_power, remaining_psf, restored, smoothed, width
 from oddlens.lensing.source_images import SourceImages
 
-SHARPNESS = 0.7
-"""Width of the point-spread function after restoration over that before."""
 BORDER = 2
 """Pixels at the edge of a cut-out whose median is its background."""
 SMOOTH_SCALES = (0, 1)
@@ -157,8 +153,8 @@ def selection(images: SourceImages) -> dict[str, GalaxyImage | str]:
             continue
         found[cutout.name] = galaxy_image(cutout, None if isinstance(correlation, str) else correlation)
         galaxy = found[cutout.name]
-        if isinstance(galaxy, GalaxyImage) and galaxy.radius < images.min_radius_fwhm * galaxy.fwhm / SHARPNESS:
-            found[cutout.name] = f"half-light radius of {galaxy.radius * SHARPNESS / galaxy.fwhm:.2f} PSF widths"
+        if isinstance(galaxy, GalaxyImage) and galaxy.radius < images.min_radius_fwhm * galaxy.fwhm:
+            found[cutout.name] = f"half-light radius of {galaxy.radius / galaxy.fwhm:.2f} PSF widths"
     return found
 
 
@@ -170,11 +166,10 @@ def galaxy_image(cutout: Cutout, correlation: np.ndarray | None) -> GalaxyImage 
     region = _region(image, cutout.variance, correlation, edge)
     if isinstance(region, str):
         return region
-    fwhm = SHARPNESS * fwhm_pixels(_square(cutout.psf))
-    light = restored(image, cutout.variance, correlation, cutout.psf, fwhm).clip(min=0) * region
+    light = restored(image, cutout.variance, correlation, cutout.psf).clip(min=0) * region
     rows, columns = (np.flatnonzero(light.any(axis=axis)) for axis in (1, 0))
     light = light[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return GalaxyImage(cutout.name, light / light.sum(), *_measured(light), fwhm)
+    return GalaxyImage(cutout.name, light / light.sum(), *_measured(light), width(remaining_psf(cutout.psf)))
 
 
 def _region(image: np.ndarray, variance: float, correlation: np.ndarray | None, edge: np.ndarray) -> np.ndarray | str:
@@ -197,13 +192,6 @@ def _region(image: np.ndarray, variance: float, correlation: np.ndarray | None, 
         return f"its light at the edge is {at_edge:.0%} of the peak"
     grown = ndimage.binary_dilation(own, iterations=GROWTH) & ~edge
     return ndimage.gaussian_filter(grown.astype(float), EDGE_SIGMA, mode="constant")
-
-
-def _square(psf: np.ndarray) -> np.ndarray:
-    """A point-spread function in a square of zeros."""
-    side = max(psf.shape)
-    before = [(side - length) // 2 for length in psf.shape]
-    return np.pad(psf, [(first, side - length - first) for first, length in zip(before, psf.shape, strict=True)])
 
 
 def _measured(light: np.ndarray) -> tuple[float, float, float, float, float]:

@@ -33,6 +33,8 @@ RAYS = 16
 minutes."""
 MAX_RAYS = 4_000_000
 """The largest number of rays of a reference image."""
+CENTRAL_PIXELS, CENTRAL_RAYS = 4, 8
+"""The side of the central pixels, in which the light of a lens galaxy has its cusp, and the factor on their rays."""
 MAX_DISAGREEMENT_SIGMA = 0.25
 """The largest accepted difference of a pixel from the reference, in units of its noise. It is larger than the numerical
 error of the reference, and much smaller than the effect of a wrong formula."""
@@ -135,7 +137,12 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
 def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int) -> np.ndarray:
     """The noise-free image k with all light by PyAutoLens, float64 [pixels, pixels], electrons / s / pixel."""
     n = render.padded_pixels(camera)
-    grid = al.Grid2D.uniform(shape_native=(n, n), pixel_scales=camera.pixel_scale_arcsec, over_sample_size=rays)
+    sizes = np.full((n, n), rays)
+    if "light_intensity_per_arcsec2" in scenes.lens and camera.error_sigma is not None:
+        middle = slice(n // 2 - CENTRAL_PIXELS // 2, n // 2 + (CENTRAL_PIXELS + 1) // 2)
+        sizes[middle, middle] = CENTRAL_RAYS * rays
+    over = al.Array2D.no_mask(sizes, pixel_scales=camera.pixel_scale_arcsec)
+    grid = al.Grid2D.uniform(shape_native=(n, n), pixel_scales=camera.pixel_scale_arcsec, over_sample_size=over)
     mean = np.asarray(tracer(scenes, k, cls).image_2d_from(grid=grid).native.array)
     kernels = cameras.psf_kernels(camera, scenes.lens)
     electrons = cameras.electrons_per_flux(scenes.lens)[k] * camera.pixel_scale_arcsec**2

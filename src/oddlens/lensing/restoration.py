@@ -1,8 +1,9 @@
-"""Restoration of images with known noise: sharpening to a narrower point-spread function, and denoising.
+"""Restoration of images with known noise: partial deconvolution, and denoising.
 
 1. The image is divided, in Fourier space, by its point-spread function P and multiplied by a Gaussian G,
-   T = G P* / (|P|^2 + `REGULARISATION`). This raises the noise where P is small. The power spectrum of the noise is
-   known, before and after.
+   T = G P* / (|P|^2 + `REGULARISATION`). The contrast of structure as wide as the point-spread function comes back, and
+   its wings vanish. Finer structure, where |P| is small, stays lost. The power spectrum of the noise is known before and
+   after.
 2. The result is decomposed into scales by the starlet transform, an undecimated wavelet transform with the cubic
    B-spline (Starck, Fadili & Murtagh 2007, IEEE Trans. Image Process. 16, 297). The noise of a scale has a variance s^2
    that follows from the power spectrum. A coefficient w is multiplied by max(0, 1 - `SHRINKAGE` s^2 / <w^2>), with the
@@ -13,32 +14,43 @@
 import numpy as np
 from scipy import fft, ndimage
 
-REGULARISATION = 0.01
+from oddlens.lensing.psf_files import fwhm_pixels
+
+REGULARISATION, SHARPNESS = 0.01, 0.6
+"""The second is the width of the Gaussian over that of the point-spread function. Of clumpy made-up galaxies with the
+noise of COSMOS and peak signal-to-noise ratios of 10 to 50, these have nearly the smallest errors."""
 SHRINKAGE, WINDOW = 2.0, 5
 SCALES = 4
 """Wavelet scales; what is smoother is kept."""
 SPLINE = np.array([1, 4, 6, 4, 1]) / 16
+CORE = 12
+"""Pixels from the centre of a point-spread function in which its width is measured."""
 MARGIN = 32
 """Pixels of empty sky around an image, so that opposite edges do not touch."""
 
 
-def restored(
-    image: np.ndarray, variance: float, correlation: np.ndarray | None, psf: np.ndarray, fwhm_pixels: float
-) -> np.ndarray:
-    """An image as seen, without noise, through a Gaussian point-spread function, [h, w].
+def restored(image: np.ndarray, variance: float, correlation: np.ndarray | None, psf: np.ndarray) -> np.ndarray:
+    """An image as seen, without noise, through the point-spread function `remaining_psf`, [h, w].
 
     Args:
         image: without background, [h, w].
         variance: of the noise of a pixel.
         correlation: of the noise, with lag 0 in the middle; None: white noise.
         psf: of the image.
-        fwhm_pixels: full width at half maximum of the Gaussian.
     """
     padded = np.pad(image, MARGIN)
-    transfer = _transfer(psf, padded.shape, fwhm_pixels)
+    transfer = _transfer(psf, padded.shape)
     power = variance * noise_power(padded.shape, correlation) * np.abs(transfer) ** 2
     sharp = fft.ifft2(fft.fft2(padded) * transfer).real
     return _denoised(sharp, power)[MARGIN:-MARGIN, MARGIN:-MARGIN]
+
+
+def remaining_psf(psf: np.ndarray) -> np.ndarray:
+    """The point-spread function of images after their restoration from `psf`, in a square with an odd side."""
+    side = max(psf.shape) + MARGIN
+    side += 1 - side % 2
+    remaining = fft.ifft2(_blur(psf, (side, side)) * _transfer(psf, (side, side))).real
+    return np.roll(remaining, (side // 2, side // 2), axis=(0, 1))
 
 
 def noise_power(shape: tuple[int, ...], correlation: np.ndarray | None) -> np.ndarray:
@@ -59,15 +71,28 @@ def _lags(correlation_side: int, side: int) -> np.ndarray:
     return np.arange(-most, most + 1)
 
 
-def _transfer(psf: np.ndarray, shape: tuple[int, ...], fwhm_pixels: float) -> np.ndarray:
+def _blur(psf: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The Fourier transform of a point-spread function in an image that may be smaller, of which the rest is cut."""
+    height, width = (min(own, side - 1 + side % 2) for own, side in zip(psf.shape, shape, strict=True))
+    top, left = (psf.shape[0] - height) // 2, (psf.shape[1] - width) // 2
     cyclic = np.zeros(shape)
-    height, width = psf.shape
-    cyclic[:height, :width] = psf
-    blur = fft.fft2(np.roll(cyclic, (-(height // 2), -(width // 2)), axis=(0, 1)))
+    cyclic[:height, :width] = psf[top : top + height, left : left + width]
+    return fft.fft2(np.roll(cyclic, (-(height // 2), -(width // 2)), axis=(0, 1)))
+
+
+def _transfer(psf: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    blur = _blur(psf, shape)
     ky, kx = (2 * np.pi * fft.fftfreq(side) for side in shape)
-    sigma = fwhm_pixels / np.sqrt(8 * np.log(2))
+    sigma = SHARPNESS * width(psf) / np.sqrt(8 * np.log(2))
     gaussian = np.exp(-0.5 * sigma**2 * (ky[:, None] ** 2 + kx**2))
     return gaussian * blur.conj() / (np.abs(blur) ** 2 + REGULARISATION)
+
+
+def width(psf: np.ndarray) -> float:
+    """Full width at half maximum of a point-spread function that is much narrower than `CORE` pixels."""
+    height, length = psf.shape
+    core = np.pad(psf, CORE)[height // 2 :, length // 2 :][: 2 * CORE + 1, : 2 * CORE + 1]
+    return fwhm_pixels(core)
 
 
 def smoothed(image: np.ndarray, scale: int) -> np.ndarray:
