@@ -49,7 +49,7 @@ def test_a_catalogue_that_lacks_something_is_refused(tmp_path, hdus, words):
 
 
 def test_a_missing_or_damaged_file_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="there is no file .*g.fits"):
+    with pytest.raises(FileNotFoundError, match=r"there is no file .*g\.fits"):
         galaxy_files.read_cutouts(str(tmp_path / "g.fits"))
     (tmp_path / "g.fits").write_text("no FITS file")
     with pytest.raises(ValueError, match="is no FITS file, or damaged"):

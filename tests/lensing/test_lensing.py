@@ -60,6 +60,14 @@ def test_a_renderer_leaves_x64_off():
     assert not jax.config.jax_enable_x64
 
 
+def test_the_reference_resolves_the_cusp_of_a_lens_galaxy():
+    """With equal rays in all pixels this one differed by more than is allowed."""
+    simulation = preset_simulation("model_c", above={"lens": {"light": {"sersic_index": 5.5}}})
+    scenes = scene.draw_scenes(simulation, 2020, "real_sources", "validation", "smooth", np.arange(1))
+    rendered = render.renderer(simulation.camera, "smooth")(scenes)["image"][0]
+    assert reference.disagreement(simulation.camera, "smooth", scenes, 0, rendered) < 0.05
+
+
 def test_the_first_row_is_the_top():
     y, x = grids.grid(4, 2.0)
     np.testing.assert_allclose(y[:, 0], [0.75, 0.25, -0.25, -0.75])

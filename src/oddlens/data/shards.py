@@ -70,6 +70,10 @@ class Shard:
         text = {name: np.char.decode(array, "utf-8") for name, array in facts.items() if array.dtype.kind == "S"}
         return pd.DataFrame(facts | text).add_prefix("container/")
 
+    def names(self, k: int) -> dict[str, str]:
+        """The names of image k: the galaxy of its source, if it is one."""
+        return {column: str(array[k], "utf-8") for column, array in self.group("names").items()}
+
     def one(self, name: str, k: int) -> dict[str, np.ndarray]:
         """The values of a group for image k."""
         return {column: array[k] for column, array in self.group(name).items()}

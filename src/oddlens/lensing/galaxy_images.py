@@ -1,7 +1,8 @@
 """Images of galaxies that are ready to be sources: selected, restored, measured, and divided into pools.
 
-A galaxy is restored (`restoration.py`): sharpened as far as its noise allows, and denoised. Then its light is confined to the connected region in which it is significant, with a soft edge, and negative light is set to
-zero. It keeps its name and its pool in any catalogue and for any seed: the pool follows from the name.
+A galaxy is restored (`restoration.py`): sharpened as far as its noise allows, and denoised. Then its light is confined
+to the connected region in which it is significant, with a soft edge, and negative light is set to zero. It keeps its
+name and its pool in any catalogue and for any seed: the pool follows from the name.
 """
 
 import hashlib

@@ -1,14 +1,14 @@
 """Restoration of images with known noise: partial deconvolution, and denoising.
 
 1. The image is divided, in Fourier space, by its point-spread function P and multiplied by a Gaussian G,
-   T = G P* / (|P|^2 + `REGULARISATION`). The contrast of structure as wide as the point-spread function comes back, and
-   its wings vanish. Finer structure, where |P| is small, stays lost. The power spectrum of the noise is known before and
-   after.
+   T = G P* / (|P|^2 + `REGULARISATION`). The contrast of structure as wide as the point-spread function comes back,
+   and its wings vanish. Finer structure, where |P| is small, stays lost. The power spectrum of the noise is known
+   before and after.
 2. The result is decomposed into scales by the starlet transform, an undecimated wavelet transform with the cubic
-   B-spline (Starck, Fadili & Murtagh 2007, IEEE Trans. Image Process. 16, 297). The noise of a scale has a variance s^2
-   that follows from the power spectrum. A coefficient w is multiplied by max(0, 1 - `SHRINKAGE` s^2 / <w^2>), with the
-   mean over `WINDOW` x `WINDOW` pixels: a Wiener filter whose signal is estimated locally (Lee 1980, IEEE Trans. Pattern
-   Anal. Mach. Intell. 2, 165). So structure is kept where it is significant, and the sky becomes smooth.
+   B-spline (Starck, Fadili & Murtagh 2007, IEEE Trans. Image Process. 16, 297). The noise of a scale has a variance
+   s^2 that follows from the power spectrum. A coefficient w is multiplied by max(0, 1 - `SHRINKAGE` s^2 / <w^2>), with
+   the mean over `WINDOW` x `WINDOW` pixels. This is a Wiener filter whose signal is estimated locally (Lee 1980, IEEE
+   Trans. Pattern Anal. Mach. Intell. 2, 165). Significant structure is kept, and the sky becomes smooth.
 """
 
 import numpy as np

@@ -76,7 +76,7 @@ def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> 
     return Observation(
         image=simulated.images[0],
         pixel_scale_arcsec=camera.pixel_scale_arcsec,
-        identity={"dataset": dataset, "pool": pool, "class": cls, "index": index, "seed": study.seed},
+        identity={"dataset": dataset, "pool": pool, "class": cls, "index": index, "seed": study.seed} | kept.names(0),
         truth={name: float(value) for name, value in kept.one("truth", 0).items()},
         maps=maps,
         tables={"SUBSTRUCTURE": kept.one("substructure", 0), "CLUMPS": kept.one("source", 0)},

@@ -10,7 +10,7 @@ from oddlens.files.artefacts import write_table
 
 
 def truth(path: str | Path, shard_paths: list[str], dataset: str) -> None:
-    """Write a line for each image: `pool`, `class`, `index`, the truth in the shards, names, and the text of a sheet."""
+    """Write a line for each image: `pool`, `class`, `index`, truth and names in the shards, and the text of a sheet."""
     tables: list[pd.DataFrame] = []
     text: dict[str, None] = {}
     for shard in map(shards.read, shard_paths):
