@@ -88,7 +88,7 @@ def test_an_image_turns_counter_clockwise_with_its_top_up(simulation):
     scenes = drawn(simulation)
     p = {name: column[0] for name, column in scenes.galaxies.parameters.items()}
     p = {**p, "turn_rad": 0.0, "brightness": 1.0}
-    row, column, size = p["row"], p["column"], p["pixel_arcsec"]
+    row, column, size = p["centre_row"], p["centre_column"], p["pixel_arcsec"]
     above = galaxy_sources.brightness(p, np.array(3 * size), np.array(2 * size), np)
     nodes = np.array([1, 4, 1]) / 6
     pixels = ndimage.convolve1d(ndimage.convolve1d(p["spline"].astype(float), nodes, axis=0), nodes, axis=1)
@@ -138,7 +138,7 @@ def test_images_are_the_direct_ray_traced_sum(simulation):
         dy, dx = y - alpha[0] - centre[0], x - alpha[1] - centre[1]
         turned = (dx + 1j * dy) * np.exp(-1j * galaxy["turn_rad"]) / galaxy["pixel_arcsec"]
         pixels = ndimage.convolve1d(ndimage.convolve1d(galaxy["spline"].astype(float), nodes, axis=0), nodes, axis=1)
-        place = [galaxy["row"] - turned.imag, galaxy["column"] + turned.real]
+        place = [galaxy["centre_row"] - turned.imag, galaxy["centre_column"] + turned.real]
         light = galaxy["brightness"] * ndimage.map_coordinates(pixels, place, order=3)
         means = light.reshape(n, rays, n, rays).mean(axis=(1, 3))
         electrons = cameras.electrons_per_flux(scenes.lens)[k] * 0.3**2

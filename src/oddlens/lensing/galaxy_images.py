@@ -41,7 +41,7 @@ class GalaxyImage(NamedTuple):
 
     Attributes:
         image: [h, w], with the sum 1.
-        row, column: the centroid.
+        centre_row, centre_column: the centroid.
         axis_ratio: minor over major axis of the second moments.
         angle_rad: direction of the major axis.
         radius: half-light radius, the geometric mean of both axes.
@@ -50,8 +50,8 @@ class GalaxyImage(NamedTuple):
 
     name: str
     image: np.ndarray
-    row: float
-    column: float
+    centre_row: float
+    centre_column: float
     axis_ratio: float
     angle_rad: float
     radius: float
@@ -65,8 +65,8 @@ class Galaxies(NamedTuple):
     """
 
     name: np.ndarray
-    row: np.ndarray
-    column: np.ndarray
+    centre_row: np.ndarray
+    centre_column: np.ndarray
     axis_ratio: np.ndarray
     angle_rad: np.ndarray
     radius: np.ndarray
@@ -132,11 +132,18 @@ def _prepared(images: SourceImages, version: tuple) -> tuple[Galaxies, Galaxies]
 
 
 def _stacked(own: list[GalaxyImage], side: int) -> Galaxies:
-    names, images, *columns = zip(*own, strict=True)
-    row, column, *others = (np.array(values) for values in columns)
-    first = np.array([[(side - length) // 2 for length in image.shape] for image in images])
-    splines = np.stack([spline.coefficients(image, side) for image in images]).astype(np.float32)
-    return Galaxies(np.array(names), row + first[:, 0], column + first[:, 1], *others, splines)
+    first = np.array([[(side - length) // 2 for length in galaxy.image.shape] for galaxy in own])
+    splines = [spline.coefficients(galaxy.image, side) for galaxy in own]
+    return Galaxies(
+        name=np.array([galaxy.name for galaxy in own]),
+        centre_row=np.array([galaxy.centre_row for galaxy in own]) + first[:, 0],
+        centre_column=np.array([galaxy.centre_column for galaxy in own]) + first[:, 1],
+        axis_ratio=np.array([galaxy.axis_ratio for galaxy in own]),
+        angle_rad=np.array([galaxy.angle_rad for galaxy in own]),
+        radius=np.array([galaxy.radius for galaxy in own]),
+        fwhm=np.array([galaxy.fwhm for galaxy in own]),
+        spline=np.stack(splines).astype(np.float32),
+    )
 
 
 def selection(images: SourceImages) -> dict[str, GalaxyImage | str]:

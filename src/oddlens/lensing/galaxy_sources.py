@@ -5,7 +5,7 @@ half-light radius is `effective_radius_arcsec`, and its total brightness is that
 radius, index and brightness at that radius. The axis ratio is that of the galaxy.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from types import ModuleType
 
 import numpy as np
@@ -24,7 +24,7 @@ class GalaxySources:
     Attributes:
         name: of each galaxy, [n].
         number: of its spline, [n].
-        row, column: its centroid in pixels of the spline, [n].
+        centre_row, centre_column: its centroid in pixels of the spline, [n].
         pixel_arcsec: the size of these pixels in the source plane, [n].
         turn_rad: the direction of the rows of its image, counter-clockwise from +x, [n].
         brightness: the surface brightness of a spline of 1, flux / arcsec^2, [n].
@@ -35,8 +35,8 @@ class GalaxySources:
 
     name: np.ndarray
     number: np.ndarray
-    row: np.ndarray
-    column: np.ndarray
+    centre_row: np.ndarray
+    centre_column: np.ndarray
     pixel_arcsec: np.ndarray
     turn_rad: np.ndarray
     brightness: np.ndarray
@@ -46,7 +46,8 @@ class GalaxySources:
 
     def of(self, images: slice) -> "GalaxySources":
         """The galaxies of some of the images."""
-        return GalaxySources(*(getattr(self, f.name)[images] for f in fields(self)[:-1]), self.splines)
+        own = {f.name: getattr(self, f.name)[images] for f in fields(self) if f.name != "splines"}
+        return replace(self, **own)
 
     @property
     def measured(self) -> Columns:
@@ -56,7 +57,7 @@ class GalaxySources:
     @property
     def parameters(self) -> Columns:
         """The arguments of `brightness`, with a leading axis."""
-        names = ("row", "column", "pixel_arcsec", "turn_rad", "brightness")
+        names = ("centre_row", "centre_column", "pixel_arcsec", "turn_rad", "brightness")
         return {"spline": self.splines[self.number], **{name: getattr(self, name) for name in names}}
 
 
@@ -74,8 +75,8 @@ def draw(images: SourceImages, pool: str, u: np.ndarray, q: Columns) -> GalaxySo
     return GalaxySources(
         name=found.name[number],
         number=number,
-        row=found.row[number],
-        column=found.column[number],
+        centre_row=found.centre_row[number],
+        centre_column=found.centre_column[number],
         pixel_arcsec=pixel,
         turn_rad=np.deg2rad(q["source_angle_deg"]) - found.angle_rad[number],
         brightness=flux / pixel**2,
@@ -94,5 +95,8 @@ def sersic_flux(intensity: np.ndarray, radius: np.ndarray, index: np.ndarray) ->
 def brightness(galaxy: Columns, y, x, xp: ModuleType):
     """Surface brightness of one galaxy at positions relative to its centre (arcsec), flux / arcsec^2."""
     v, u = profiles.rotated(y, x, galaxy["turn_rad"], xp)
-    row, column = galaxy["row"] - v / galaxy["pixel_arcsec"], galaxy["column"] + u / galaxy["pixel_arcsec"]
+    row, column = (
+        galaxy["centre_row"] - v / galaxy["pixel_arcsec"],
+        galaxy["centre_column"] + u / galaxy["pixel_arcsec"],
+    )
     return galaxy["brightness"] * spline.value(galaxy["spline"], row, column, xp)

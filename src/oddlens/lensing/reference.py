@@ -70,8 +70,8 @@ class GalaxyLight(LightProfile):
         points = grid.array if hasattr(grid, "array") else grid
         up, right = (points[:, k] - self.centre[k] for k in range(2))
         sine, cosine = np.sin(self.q["turn_rad"]), np.cos(self.q["turn_rad"])
-        row = self.q["row"] - (cosine * up - sine * right) / self.q["pixel_arcsec"]
-        column = self.q["column"] + (cosine * right + sine * up) / self.q["pixel_arcsec"]
+        row = self.q["centre_row"] - (cosine * up - sine * right) / self.q["pixel_arcsec"]
+        column = self.q["centre_column"] + (cosine * right + sine * up) / self.q["pixel_arcsec"]
         return self.q["brightness"] * ndimage.map_coordinates(self.pixels, [row, column], order=3)
 
 

@@ -43,8 +43,8 @@ class Scenes:
     def __getitem__(self, images: slice) -> "Scenes":
         """The scenes of some of the images."""
         parts = (self.lens, self.clumps, self.substructure, self.truth)
-        columns = ({name: column[images] for name, column in part.items()} for part in parts)
-        return Scenes(*columns, None if self.galaxies is None else self.galaxies.of(images))
+        lens, clumps, substructure, truth = ({name: c[images] for name, c in part.items()} for part in parts)
+        return Scenes(lens, clumps, substructure, truth, self.galaxies and self.galaxies.of(images))
 
 
 def name(dataset: str, pool: str, cls: str, index: int) -> str:

@@ -73,10 +73,17 @@ def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> 
     if cls != SMOOTH and pool == "test":
         maps["TWIN"] = simulate_image(study, dataset, pool, SMOOTH, index).images[0]
     kept = Shard(simulated.arrays(np.array([index])), {})
+    identity: dict[str, str | int] = {
+        "dataset": dataset,
+        "pool": pool,
+        "class": cls,
+        "index": index,
+        "seed": study.seed,
+    }
     return Observation(
         image=simulated.images[0],
         pixel_scale_arcsec=camera.pixel_scale_arcsec,
-        identity={"dataset": dataset, "pool": pool, "class": cls, "index": index, "seed": study.seed} | kept.names(0),
+        identity=identity | kept.names(0),
         truth={name: float(value) for name, value in kept.one("truth", 0).items()},
         maps=maps,
         tables={"SUBSTRUCTURE": kept.one("substructure", 0), "CLUMPS": kept.one("source", 0)},
