@@ -91,10 +91,11 @@ def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> 
     )
 
 
-def describe_truth(name: str, truth: Mapping[str, float]) -> str:
+def describe_truth(name: str, truth: Mapping[str, float | str]) -> str:
     """The truth of an image as a table of two columns."""
     width = max(len(column) for column in truth)
-    return "\n".join([name, *(f"  {column:<{width}}  {value:.6g}" for column, value in truth.items())])
+    values = {column: value if isinstance(value, str) else f"{value:.6g}" for column, value in truth.items()}
+    return "\n".join([name, *(f"  {column:<{width}}  {value}" for column, value in values.items())])
 
 
 def write_image(name: str, config_files: Sequence[Path], out: Path | None = None) -> str:
@@ -115,4 +116,5 @@ def write_image(name: str, config_files: Sequence[Path], out: Path | None = None
     image = observation(study, *identity)
     with atomic_write(out) as temporary:
         fits_files.write(temporary, image)
-    return f"{describe_truth(name, image.truth)}\n\nWritten: {out}"
+    names = {column: str(image.identity[column]) for column in fits_files.IDENTITY_KEYWORDS if column in image.identity}
+    return f"{describe_truth(name, {**image.truth, **names})}\n\nWritten: {out}"
