@@ -7,18 +7,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from astropy.io import fits
 from scipy import integrate, ndimage, signal
 
 from galaxy_makers import write_catalogue
 from oddlens.config.presets import preset_simulation
+from oddlens.data import shards
 from oddlens.detectors.lensfit import DEFAULT_SOURCE_PIXELS, LensFit
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import galaxy_files, galaxy_images, galaxy_sources, profiles, ray_tracing, reference, render, scene
 from oddlens.lensing.grids import grid
 from oddlens.lensing.simulation import Simulation, complexities
 from oddlens.lensing.source_images import without_folders
+from oddlens.observations import fits_files
+from oddlens.results.tables.score_files import read_truth
 from oddlens.schema.config_errors import ConfigError
+from oddlens.stages import export
 from oddlens.stages import simulate as simulating
+from oddlens.stages.truth import truth
 
 FEW = {"pixels": 16, "pixel_scale_arcsec": 0.3, "error_sigma": None, "over_sampling": 4}
 COUNT = 40
@@ -171,12 +177,27 @@ def test_derivatives_are_those_of_finite_differences(simulation):
         np.testing.assert_allclose(slope, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_a_shard_has_the_names_of_galaxies_and_of_their_files(simulation, images):
-    shard = simulating.simulate(simulation, seed=3, dataset="d", pool="test", cls="cdm", first=2, count=3)
+@pytest.fixture(scope="module")
+def shard(simulation):
+    return simulating.simulate(simulation, seed=3, dataset="d", pool="test", cls="cdm", first=2, count=3)
+
+
+def test_a_shard_has_the_names_of_galaxies_and_the_digests_of_their_files(shard, simulation, images):
     np.testing.assert_array_equal(shard.table["source_galaxy"], drawn(simulation).galaxies.name[2:5])
     assert set(shard.table["source_galaxy"]) <= set(json.loads(shard.attributes["galaxies"]))
     assert shard.attributes["galaxies_sha256"] == galaxy_files.digest(images["file"])
     assert shard.attributes["noise_correlation_sha256"] == galaxy_files.digest(images["noise_correlation"])
+
+
+def test_exported_files_and_the_truth_table_have_the_names(shard, simulation, tmp_path):
+    names = drawn(simulation).galaxies.name[2:5].tolist()
+    psf = cameras.psf_kernels(simulation.camera, shard.group("truth"))[0]
+    fits_files.write(tmp_path / "image.fits", export.observation(shard, 1, simulation.camera, psf))
+    assert fits.getheader(tmp_path / "image.fits")["GALAXY"] == names[1]
+    assert export.metadata(shard, ["a", "b", "c"])["source_galaxy"].tolist() == names
+    shards.write(tmp_path / "shard.h5", shard)
+    truth(tmp_path / "truth.csv", [str(tmp_path / "shard.h5")], "d")
+    assert read_truth(tmp_path / "truth.csv")["source_galaxy"].tolist() == names
 
 
 # --- settings --------------------------------------------------------------------------------------------------------
