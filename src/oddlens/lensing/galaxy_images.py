@@ -41,7 +41,9 @@ class GalaxyImage(NamedTuple):
 
     Attributes:
         image: [h, w], with the sum 1.
-        centre_row, centre_column: the centroid.
+        name: that of the galaxy.
+        centre_row: of the centroid.
+        centre_column: of the centroid.
         axis_ratio: minor over major axis of the second moments.
         angle_rad: direction of the major axis.
         radius: half-light radius, the geometric mean of both axes.

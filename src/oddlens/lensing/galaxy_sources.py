@@ -24,7 +24,8 @@ class GalaxySources:
     Attributes:
         name: of each galaxy, [n].
         number: of its spline, [n].
-        centre_row, centre_column: its centroid in pixels of the spline, [n].
+        centre_row: of its centroid, in pixels of the spline, [n].
+        centre_column: of its centroid, [n].
         pixel_arcsec: the size of these pixels in the source plane, [n].
         turn_rad: the direction of the rows of its image, counter-clockwise from +x, [n].
         brightness: the surface brightness of a spline of 1, flux / arcsec^2, [n].
