@@ -64,8 +64,11 @@ def test_the_reference_resolves_the_cusp_of_a_lens_galaxy():
     """With equal rays in all pixels this one differed by more than is allowed."""
     simulation = preset_simulation("model_c", above={"lens": {"light": {"sersic_index": 5.5}}})
     scenes = scene.draw_scenes(simulation, 2020, "real_sources", "validation", "smooth", np.arange(1))
-    rendered = render.renderer(simulation.camera, "smooth")(scenes)["image"][0]
-    assert reference.disagreement(simulation.camera, "smooth", scenes, 0, rendered) < 0.05
+    rendered = render.renderer(simulation.camera, "smooth")(scenes)
+    image, level = rendered["image"][0], rendered["rays"][0]
+    assert reference.disagreement(simulation.camera, "smooth", scenes, 0, image, level) < 0.05
+    with pytest.raises(ArithmeticError, match=r"16 to 16 rays"):
+        reference.disagreement(simulation.camera, "smooth", scenes, 0, image)
 
 
 def test_the_first_row_is_the_top():

@@ -33,8 +33,6 @@ RAYS = 16
 minutes."""
 MAX_RAYS = 4_000_000
 """The largest number of rays of a reference image."""
-CENTRAL_PIXELS, CENTRAL_RAYS = 4, 8
-"""The side of the central pixels, in which the light of a lens galaxy has its cusp, and the factor on their rays."""
 MAX_DISAGREEMENT_SIGMA = 0.25
 """The largest accepted difference of a pixel from the reference, in units of its noise. It is larger than the numerical
 error of the reference, and much smaller than the effect of a wrong formula."""
@@ -134,14 +132,14 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
     return al.Tracer([al.Galaxy(redshift=z, **parts) for z, parts in zip(redshifts, (lens, source), strict=True)])
 
 
-def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int) -> np.ndarray:
-    """The noise-free image k with all light by PyAutoLens, float64 [pixels, pixels], electrons / s / pixel."""
+def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int | np.ndarray) -> np.ndarray:
+    """The noise-free image k with all light by PyAutoLens, float64 [pixels, pixels], electrons / s / pixel.
+
+    Args:
+        rays: per pixel side, for all pixels or each, [padded, padded].
+    """
     n = render.padded_pixels(camera)
-    sizes = np.full((n, n), rays)
-    if "light_intensity_per_arcsec2" in scenes.lens and camera.error_sigma is not None:
-        middle = slice(n // 2 - CENTRAL_PIXELS // 2, n // 2 + (CENTRAL_PIXELS + 1) // 2)
-        sizes[middle, middle] = CENTRAL_RAYS * rays
-    over = al.Array2D.no_mask(sizes, pixel_scales=camera.pixel_scale_arcsec)
+    over = al.Array2D.no_mask(np.full((n, n), rays), pixel_scales=camera.pixel_scale_arcsec)
     grid = al.Grid2D.uniform(shape_native=(n, n), pixel_scales=camera.pixel_scale_arcsec, over_sample_size=over)
     mean = np.asarray(tracer(scenes, k, cls).image_2d_from(grid=grid).native.array)
     kernels = cameras.psf_kernels(camera, scenes.lens)
@@ -149,16 +147,22 @@ def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int) -> np.nda
     return electrons * signal.fftconvolve(mean, kernels[k % len(kernels)], mode="valid")
 
 
-def disagreement(camera: Camera, cls: str, scenes: Scenes, k: int, ours: np.ndarray) -> float:
+def disagreement(
+    camera: Camera, cls: str, scenes: Scenes, k: int, ours: np.ndarray, level: np.ndarray | None = None
+) -> float:
     """The largest difference between our image k, [pixels, pixels], and that of PyAutoLens, in units of the noise.
+
+    Args:
+        level: rays per pixel side of our image, [padded, padded]. Where they are more than `RAYS`, at a cusp of the
+            light or beside a point mass, the reference has as many.
 
     Raises:
         ArithmeticError: the difference exceeds `MAX_DISAGREEMENT_SIGMA`.
     """
-    if camera.error_sigma is None:
-        rays = camera.over_sampling
-    else:
+    rays: int | np.ndarray = camera.over_sampling
+    if camera.error_sigma is not None:
         rays = int(np.clip(np.sqrt(MAX_RAYS) // render.padded_pixels(camera), camera.over_sampling, RAYS))
+        rays = rays if level is None else np.maximum(rays, level)
     expected, q = image(camera, cls, scenes, k, rays), scenes.lens
     sigma = cameras.noise_sigma(
         expected, q["exposure_s"][k], cameras.sky(camera, q)[k], q.get("read_noise_electrons", np.zeros(k + 1))[k]
@@ -166,8 +170,8 @@ def disagreement(camera: Camera, cls: str, scenes: Scenes, k: int, ours: np.ndar
     worst = float(np.max(np.abs(ours - expected) / sigma))
     if not worst < MAX_DISAGREEMENT_SIGMA:
         raise ArithmeticError(
-            f"image {k} differs from that of PyAutoLens {al.__version__} with {rays} x {rays} rays per pixel by "
-            f"{worst:.3g} sigma of the noise; at most {MAX_DISAGREEMENT_SIGMA} is allowed. One of them is wrong: "
-            "please report this with the config"
+            f"image {k} differs from that of PyAutoLens {al.__version__} with {np.min(rays)} to {np.max(rays)} rays "
+            f"per pixel side by {worst:.3g} sigma of the noise; at most {MAX_DISAGREEMENT_SIGMA} is allowed. One of "
+            "them is wrong: please report this with the config"
         )
     return worst

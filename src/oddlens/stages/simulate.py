@@ -42,7 +42,8 @@ def simulate(
         filled = np.pad(batch, (0, size - len(batch)), mode="edge")
         simulated = simulate_images(simulation, rendered, seed, dataset, pool, cls, filled)
         if not checked:
-            worst = reference.disagreement(simulation.camera, cls, simulated.scenes, 0, simulated.rendered["image"][0])
+            ours = (simulated.rendered[name][0] for name in ("image", "rays"))
+            worst = reference.disagreement(simulation.camera, cls, simulated.scenes, 0, *ours)
             checked = {"pyautolens_disagreement_sigma": worst}
             say(f"{dataset} {pool} {cls}: agrees with PyAutoLens within {worst:.3g} sigma of the noise")
         parts = simulated.arrays(batch)
