@@ -24,7 +24,7 @@ from oddlens.schema.config_errors import ConfigError
 TEXT = {path.stem: path.read_text() for path in sorted(PRESETS.glob("*.yaml"))}
 RAW = {name: yaml.safe_load(text) for name, text in TEXT.items()}
 OVERLAYS = [name for name, raw in RAW.items() if "preset" not in raw and "redshift" not in raw.get("source", {})]
-CAMERAS = ["euclid", "hst", "lsst"]
+CAMERAS = ["euclid", "hst", "lsst", "roman"]
 FOLDER = tempfile.TemporaryDirectory()  # removed at the end
 
 
@@ -63,7 +63,8 @@ def fixed(prior):
 
 
 def test_presets_are_the_ones_this_file_knows():
-    assert set(OVERLAYS) == {*CAMERAS, "power_law", "real_sources", "subhalo", "steep_subhalos", "tnfw_subhalos"}
+    substructure = {"subhalo", "nfw_subhalo", "line_of_sight", "steep_subhalos", "tnfw_subhalos"}
+    assert set(OVERLAYS) == {*CAMERAS, *substructure, "power_law", "real_sources", "decoys"}
     assert {"model_a", "model_b", "model_c", "morphology_a", "morphology_b", "deeplensesim_ii"} <= RAW.keys()
 
 
