@@ -1,7 +1,9 @@
 """Every preset validates, states what its comments say, and its images are right and fine enough."""
 
 import re
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,7 @@ import pytest
 import yaml
 from scipy import signal
 
+from galaxy_makers import write_catalogue
 from oddlens.config import presets
 from oddlens.config.presets import PRESETS, preset_simulation
 from oddlens.config.study import parse_study
@@ -20,15 +23,23 @@ from oddlens.schema.config_errors import ConfigError
 
 TEXT = {path.stem: path.read_text() for path in sorted(PRESETS.glob("*.yaml"))}
 RAW = {name: yaml.safe_load(text) for name, text in TEXT.items()}
-OVERLAYS = [name for name, raw in RAW.items() if "preset" not in raw and "source" not in raw]
+OVERLAYS = [name for name, raw in RAW.items() if "preset" not in raw and "redshift" not in raw.get("source", {})]
 CAMERAS = ["euclid", "hst", "lsst", "roman"]
+FOLDER = tempfile.TemporaryDirectory()  # removed at the end
 
 
 @cache
 def simulation(name):
     """The simulation of a preset; an overlay lies on model A. Several are joined by +."""
     names = name.split("+")
-    return preset_simulation(*(["model_a"] if names[0] in OVERLAYS else []), *names)
+    above = {"source": {"images": galaxies()}} if "real_sources" in names else None
+    return preset_simulation(*(["model_a"] if names[0] in OVERLAYS else []), *names, above=above)
+
+
+@cache
+def galaxies():
+    """A catalogue, which the preset leaves to the user."""
+    return write_catalogue(Path(FOLDER.name))
 
 
 def sampled(name, cls, count, pool="test"):
@@ -53,7 +64,7 @@ def fixed(prior):
 
 def test_presets_are_the_ones_this_file_knows():
     substructure = {"subhalo", "nfw_subhalo", "line_of_sight", "steep_subhalos", "tnfw_subhalos"}
-    assert set(OVERLAYS) == {*CAMERAS, *substructure, "power_law", "decoys"}
+    assert set(OVERLAYS) == {*CAMERAS, *substructure, "power_law", "real_sources", "decoys"}
     assert {"model_a", "model_b", "model_c", "morphology_a", "morphology_b", "deeplensesim_ii"} <= RAW.keys()
 
 
@@ -210,12 +221,12 @@ def small(camera):
     )
 
 
-ALL = [*RAW, "model_c+hst+tnfw_subhalos+subhalo", "model_c+power_law"]
+ALL = [*RAW, "model_c+hst+tnfw_subhalos+subhalo", "model_c+power_law", "model_c+real_sources"]
 
 
 @pytest.mark.parametrize(("name", "cls"), of_all_classes(ALL))
 def test_images_in_float32_agree_with_pyautolens_in_float64(name, cls):
-    if cls == "smooth" and name in OVERLAYS and name not in (*CAMERAS, "power_law"):
+    if cls == "smooth" and name in OVERLAYS and name not in (*CAMERAS, "power_law", "real_sources"):
         name = "model_a"  # the overlay says nothing of it; its own images are those of model A
     camera, scenes = small(simulation(name).camera), sampled(name, cls, 3)
     rendered = render.renderer(camera, cls)(scenes)
@@ -239,6 +250,7 @@ CLASSES_THAT_NEED_RAYS = [
     ("model_c", "cdm", 4),
     ("model_c+power_law", "smooth", 4),
     ("model_a+power_law", "cdm", 4),
+    ("model_c+real_sources", "cdm", 4),
     ("tnfw_subhalos", "cdm", 2),
     ("steep_subhalos", "cdm", 4),
     ("subhalo", "subhalo", 6),

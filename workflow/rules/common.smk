@@ -8,7 +8,12 @@ from oddlens.config.config_files import (
 )
 from oddlens.config.external_row import without_scores
 from oddlens.config.left_out import left_out
-from oddlens.config.study import parse_study, pool_errors, psf_errors
+from oddlens.config.study import (
+    galaxy_errors,
+    parse_study,
+    pool_errors,
+    psf_errors,
+)
 from oddlens.data.training_sets import CLEAN_SET, LABELLED_SET
 from oddlens.lensing.psf_files import path_of
 from oddlens.lensing.substructure_classes import SMOOTH
@@ -33,7 +38,7 @@ try:
 except ConfigError as error:
     about = replaced_default(ROOT) if DEFAULT_CONFIG in workflow.configfiles else ""
     raise WorkflowError(f"The config has errors:\n{error}\n{about}".rstrip()) from None
-if mistakes := psf_errors(STUDY):
+if mistakes := [*psf_errors(STUDY), *galaxy_errors(STUDY)]:
     raise WorkflowError("The config has errors:\n" + "\n".join(mistakes))
 
 # The user's own images, without their pixels, and the numbers of images of all data sets.
@@ -242,6 +247,12 @@ def psf_files(dataset, cls=SMOOTH):
     assumed = settings.simulation if dataset in SAMPLES else settings.simulation_of(cls)
     file = assumed.camera.psf.file if assumed else None
     return [local(str(path_of(file)))] if file else []
+
+
+def galaxy_files(dataset, cls):
+    """The files of the galaxies that are the sources of a class of simulated images, if they are."""
+    images = STUDY.datasets[dataset].simulation_of(cls).source.images
+    return [local(file) for file in images.files] if images else []
 
 
 def scoring_settings(wildcards):

@@ -14,6 +14,7 @@ def variant(dataset, cls):
 rule simulate:
     input:
         psf=lambda wildcards: psf_files(wildcards.dataset, wildcards.cls),
+        galaxies=lambda wildcards: galaxy_files(wildcards.dataset, wildcards.cls),
     output:
         results("shards/{dataset}/{pool}/{cls}/{shard}.h5"),
     log:

@@ -4,11 +4,12 @@ from oddlens.provenance.job import job
 
 with job(snakemake):
     from oddlens.lensing.camera import with_psf_itself
+    from oddlens.lensing.source_images import without_folders
     from oddlens.stages.train import TrainedRow, train
 
     names, params = snakemake.wildcards, snakemake.params
-    # Models are used where the file of a point-spread function is missing.
-    simulation = params.simulation and with_psf_itself(params.simulation)
+    # Models are used where the files of a point-spread function and of galaxies are missing.
+    simulation = params.simulation and without_folders(with_psf_itself(params.simulation))
     train(
         dict(zip(params.training_sets, snakemake.output.models, strict=True)),
         snakemake.output.losses,

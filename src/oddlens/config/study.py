@@ -24,6 +24,7 @@ from oddlens.config.regression import Regression, regression_errors
 from oddlens.config.rows import resolved_rows
 from oddlens.config.training import Training
 from oddlens.data.pools import Pools
+from oddlens.lensing import galaxy_images
 from oddlens.lensing.camera import psf_of_file
 from oddlens.schema.config_errors import ConfigError, ErrorCollector, must_be_plain, validated
 from oddlens.schema.section import Section
@@ -120,6 +121,19 @@ def psf_errors(study: Study) -> list[str]:
             psf_of_file(simulation.camera)
         except (OSError, ValueError) as error:
             errors.append(f"datasets.{name}.camera.psf: {error}")
+    return errors
+
+
+def galaxy_errors(study: Study) -> list[str]:
+    """The catalogues of galaxies that cannot be simulated from, one line each."""
+    errors = []
+    variants = {f"{name}.variants.{v}": d.simulation_of(v) for name, d in study.simulated.items() for v in d.variants}
+    for name, simulation in {**study.simulated, **variants}.items():
+        try:
+            if simulation.source.images:
+                galaxy_images.prepared(simulation.source.images)
+        except (OSError, ValueError) as error:
+            errors.append(f"datasets.{name}.source.images: {error}")
     return errors
 
 

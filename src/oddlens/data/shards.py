@@ -7,12 +7,15 @@ noise_free      float32 [n, pixels, pixels]   the image without noise, in the te
 sigma           float32 [n, pixels, pixels]   the standard deviation of the noise, in the same pools
 truth/*         float64 [n]                   all sampled parameters and derived quantities; units are in the names
 source/*        float64 [n, slots]            clumps of the source, if the simulation has any
+names/*         bytes [n]                     source_galaxy, the name of the galaxy whose image the source is, UTF-8
 substructure/*  float64 [n, ...]              the substructure of the class
 sheet/*         bytes [n]                     of the user's own images: file, object, band, label, and other text of
                                               their sheet, UTF-8
 container/*     float64 or bytes [n]          facts of the file of each of these images
 attributes      dataset, pool, class, seed, units, pixel_scale_arcsec, axes; of simulated images simulation (JSON),
-                versions (JSON), psf_sha256 of a point-spread function from a file, and pyautolens_disagreement_sigma:
+                versions (JSON), psf_sha256 of a point-spread function from a file, galaxies_sha256 and
+                noise_correlation_sha256 of a catalogue of galaxies, galaxies (JSON), the names of those for the pool,
+                and pyautolens_disagreement_sigma:
                 the largest difference between its first image and that of PyAutoLens, in units of the noise; of the
                 user's own images files (JSON), their section of the config, and skipped (JSON), those that could not be
                 used, each with the reason; of a class that is a variant twin and decoy, see `VariantClass`
@@ -70,9 +73,10 @@ class Shard:
 
     @property
     def table(self) -> pd.DataFrame:
-        """`pool`, `class`, `index`, the truth and the text of the sheet of each image."""
+        """`pool`, `class`, `index`, the truth, the names and the text of the sheet of each image."""
         identity = {"pool": self.attributes["pool"], "class": self.attributes["class"], "index": self.arrays["index"]}
-        text = {name: np.char.decode(array, "utf-8") for name, array in self.group("sheet").items()}
+        texts = self.group("names") | self.group("sheet")
+        text = {name: np.char.decode(array, "utf-8") for name, array in texts.items()}
         return pd.DataFrame({**identity, **self.group("truth"), **text})
 
     @property
@@ -81,6 +85,10 @@ class Shard:
         facts = self.group("container")
         text = {name: np.char.decode(array, "utf-8") for name, array in facts.items() if array.dtype.kind == "S"}
         return pd.DataFrame(facts | text).add_prefix("container/")
+
+    def names(self, k: int) -> dict[str, str]:
+        """The names of image k: the galaxy of its source, if it is one."""
+        return {column: str(array[k], "utf-8") for column, array in self.group("names").items()}
 
     @property
     def variant(self) -> VariantClass | None:

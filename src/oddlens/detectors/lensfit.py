@@ -70,7 +70,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         free: free parameters beside shear and a Sersic source of known index; by default all that the simulation has.
         prior_width: width of the normal priors of the fit, in units of the scatter of the simulated lenses.
         source_pixels: source pixels along a side of their grid, by which the source can deviate from its profile; 0:
-            none. By default 15 if the sources of the simulation have clumps.
+            none. By default 15 if the sources of the simulation have clumps or are images of galaxies.
         source_pixel_scale: scale of Student's t prior of their amplitudes (`blocks/heavy_tails.py`), in units of the
             brightness of the source at its effective radius.
         source_pixel_freedom: degrees of freedom of this prior; null: the prior is normal.
@@ -329,7 +329,7 @@ def _lens_model(
 ) -> LensModel:
     """The lens model of a simulation; None stands for the default of the simulation."""
     if source_pixels is None:
-        source_pixels = DEFAULT_SOURCE_PIXELS if simulation.source.clumps else 0
+        source_pixels = 0 if simulation.source.is_smooth else DEFAULT_SOURCE_PIXELS
     if lens_light_components is None:
         lens_light_components = DEFAULT_LENS_LIGHT_COMPONENTS if simulation.lens.light else 0
     return LensModel(

@@ -6,17 +6,21 @@ Functions of positions in the image plane (arcsec, y up and x right), in NumPy o
 from types import ModuleType
 from typing import Any
 
-from oddlens.lensing import light_clump, power_law, profiles, two_planes
+from oddlens.lensing import galaxy_sources, light_clump, power_law, profiles, two_planes
 from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.slots import accumulate, used_slots
 
 Parameters = dict[str, Any]
-"""The parameters of one image, or of a batch with a leading axis: `lens`, `clumps` and `substructure` of its scene."""
+"""The parameters of one image, or of a batch with a leading axis: `lens`, `clumps` and `substructure` of its scene, and
+`galaxy` if its source is an image of one."""
 
 
 def parameters(scenes: Scenes) -> Parameters:
     """The parameters that the surface brightness of images depends on."""
-    return {"lens": scenes.lens, "clumps": scenes.clumps, "substructure": scenes.substructure}
+    p: Parameters = {"lens": scenes.lens, "clumps": scenes.clumps, "substructure": scenes.substructure}
+    if scenes.galaxies is not None:
+        p["galaxy"] = scenes.galaxies.parameters
+    return p
 
 
 def deflections(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
@@ -76,6 +80,8 @@ def source_brightness(p: Parameters, y, x, xp: ModuleType):
     """Surface brightness of the source at positions in the source plane, flux / arcsec^2."""
     q, clumps = p["lens"], p["clumps"]
     centre_y, centre_x = profiles.polar(q["source_offset_arcsec"], q["source_offset_angle_deg"], xp)
+    if "galaxy" in p:
+        return galaxy_sources.brightness(p["galaxy"], y - centre_y, x - centre_x, xp)
     main = _sersic(q, "source_", y - centre_y, x - centre_x, xp)
     if not clumps:
         return main

@@ -17,7 +17,8 @@ import autofit as af  # noqa: F401 - for modules that import PyAutoLens from her
 import autolens as al
 import jax
 import numpy as np
-from autoarray import decorators
+from autoarray import decorators, over_sample
+from autogalaxy.profiles.light.abstract import LightProfile
 from autogalaxy.profiles.mass.abstract.abstract import MassProfile
 from scipy import ndimage, signal
 
@@ -35,11 +36,8 @@ FLAT = al.cosmo.FlatLambdaCDM(H0=COSMOLOGY.H0.value, Om0=COSMOLOGY.Om0, Tcmb0=0.
 RAYS = 16
 """Rays per pixel side of the reference for cameras with adaptive rays; fewer for large images, which would take
 minutes."""
-MORE_RAYS = (8, 32)
-"""Factors on the rays per side of pixels that disagree, and of those beside them: they show a cusp, of a source or of the
-light of a lens galaxy."""
-MAX_RAYS, MAX_RAYS_IN_DOUBT = 4_000_000, 16_000_000
-"""The largest number of rays of a reference image, and of all pixels that disagree."""
+MAX_RAYS = 4_000_000
+"""The largest number of rays of a reference image."""
 MAX_DISAGREEMENT_SIGMA = 0.25
 """The largest accepted difference of a pixel from the reference, in units of its noise. It is larger than the numerical
 error of the reference, and much smaller than the effect of a wrong formula."""
@@ -60,6 +58,27 @@ class Substructure(MassProfile):
         if two_planes.IN_FRONT in self.q:
             field = two_planes.in_plane_of_mass(field, self.q)
         return xp.stack(field(points[:, 0] + self.offset[0], points[:, 1] + self.offset[1]), axis=-1)
+
+
+class GalaxyLight(LightProfile):
+    """An image of a galaxy as a light profile of PyAutoLens, interpolated by SciPy."""
+
+    def __init__(self, q: Columns, centre: tuple[float, float]):
+        super().__init__(centre=centre, ell_comps=(0.0, 0.0))
+        self.q = q
+        nodes = np.array([1.0, 4.0, 1.0]) / 6  # of a spline at the centres of pixels
+        self.pixels = ndimage.convolve1d(ndimage.convolve1d(q["spline"].astype(float), nodes, axis=0), nodes, axis=1)
+
+    @over_sample
+    @decorators.to_array
+    def image_2d_from(self, grid, xp=np, operated_only=None, **kwargs):
+        """Surface brightness, flux / arcsec^2, [points]."""
+        points = grid.array if hasattr(grid, "array") else grid
+        up, right = (points[:, k] - self.centre[k] for k in range(2))
+        sine, cosine = np.sin(self.q["turn_rad"]), np.cos(self.q["turn_rad"])
+        row = self.q["centre_row"] - (cosine * up - sine * right) / self.q["pixel_arcsec"]
+        column = self.q["centre_column"] + (cosine * right + sine * up) / self.q["pixel_arcsec"]
+        return self.q["brightness"] * ndimage.map_coordinates(self.pixels, [row, column], order=3)
 
 
 def _components(axis_ratio, angle_deg) -> tuple[float, float]:
@@ -116,7 +135,11 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
         )
     angle = np.deg2rad(q["source_offset_angle_deg"])
     centre = q["source_offset_arcsec"] * np.sin(angle), q["source_offset_arcsec"] * np.cos(angle)
-    source = {"main": _sersic(q, "source_", centre)}
+    if one.galaxies is not None:
+        galaxy = {name: column[0] for name, column in one.galaxies.parameters.items()}
+        source: dict = {"main": GalaxyLight(galaxy, centre)}
+    else:
+        source = {"main": _sersic(q, "source_", centre)}
     for slot in np.nonzero(clumps.get("clump_intensity_per_arcsec2", np.zeros(0)))[0]:
         own = {name: column[slot] for name, column in clumps.items()}
         source[f"clump_{slot}"] = _sersic(own, "clump_", (own["clump_y_arcsec"], own["clump_x_arcsec"]))
@@ -142,49 +165,42 @@ def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int | np.ndarr
     """The noise-free image k with all light by PyAutoLens, float64 [pixels, pixels], electrons / s / pixel.
 
     Args:
-        rays: per pixel side, of all pixels or of each pixel with the margin.
+        rays: per pixel side, for all pixels or each, [padded, padded].
     """
-    n, scale = render.padded_pixels(camera), camera.pixel_scale_arcsec
-    over = al.Array2D.no_mask(np.broadcast_to(rays, (n, n)).copy(), pixel_scales=scale)
-    grid = al.Grid2D.uniform(shape_native=(n, n), pixel_scales=scale, over_sample_size=over)
+    n = render.padded_pixels(camera)
+    over = al.Array2D.no_mask(np.full((n, n), rays), pixel_scales=camera.pixel_scale_arcsec)
+    grid = al.Grid2D.uniform(shape_native=(n, n), pixel_scales=camera.pixel_scale_arcsec, over_sample_size=over)
     mean = np.asarray(tracer(scenes, k, cls).image_2d_from(grid=grid).native.array)
-    kernels = cameras.psf_kernels(camera, scenes.lens)
-    electrons = cameras.electrons_per_flux(scenes.lens)[k] * scale**2
+    kernels = cameras.true_psf_kernels(camera, scenes.lens)
+    electrons = cameras.electrons_per_flux(scenes.lens)[k] * camera.pixel_scale_arcsec**2
     return electrons * signal.fftconvolve(mean, kernels[k % len(kernels)], mode="valid")
 
 
-def disagreement(camera: Camera, cls: str, scenes: Scenes, k: int, ours: np.ndarray) -> float:
+def disagreement(
+    camera: Camera, cls: str, scenes: Scenes, k: int, ours: np.ndarray, level: np.ndarray | None = None
+) -> float:
     """The largest difference between our image k, [pixels, pixels], and that of PyAutoLens, in units of the noise.
 
-    Of a camera with adaptive rays, pixels that disagree are compared with a reference of more rays.
+    Args:
+        level: rays per pixel side of our image, [padded, padded]. Where they are more than `RAYS`, at a cusp of the
+            light or beside a point mass, the reference has as many.
 
     Raises:
         ArithmeticError: the difference exceeds `MAX_DISAGREEMENT_SIGMA`.
     """
-    side, q = render.padded_pixels(camera), scenes.lens
-    read_noise = q.get("read_noise_electrons", np.zeros(k + 1))[k]
-
-    def difference(rays: int | np.ndarray) -> np.ndarray:
-        expected = image(camera, cls, scenes, k, rays)
-        sigma = cameras.noise_sigma(expected, q["exposure_s"][k], cameras.sky(camera, q)[k], read_noise)
-        return np.abs(ours - expected) / sigma
-
-    rays = camera.over_sampling
+    rays: int | np.ndarray = camera.over_sampling
     if camera.error_sigma is not None:
-        rays = int(np.clip(np.sqrt(MAX_RAYS) // side, camera.over_sampling, RAYS))
-    found, of_pixels = difference(rays), np.full((side, side), rays)
-    for factor in MORE_RAYS if camera.error_sigma is not None else ():
-        if np.max(found) < MAX_DISAGREEMENT_SIGMA:
-            break
-        doubtful = ndimage.binary_dilation(found > MAX_DISAGREEMENT_SIGMA / 4, np.ones((3, 3)))
-        if doubtful.sum() * (factor * rays) ** 2 > MAX_RAYS_IN_DOUBT:
-            break
-        of_pixels[np.pad(doubtful, (side - camera.pixels) // 2)] = factor * rays
-        found = difference(of_pixels)
-    worst = float(np.max(found))
+        rays = int(np.clip(np.sqrt(MAX_RAYS) // render.padded_pixels(camera), camera.over_sampling, RAYS))
+        rays = rays if level is None else np.maximum(rays, level)
+    expected, q = image(camera, cls, scenes, k, rays), scenes.lens
+    sigma = cameras.noise_sigma(
+        expected, q["exposure_s"][k], cameras.sky(camera, q)[k], q.get("read_noise_electrons", np.zeros(k + 1))[k]
+    )
+    worst = float(np.max(np.abs(ours - expected) / sigma))
     if not worst < MAX_DISAGREEMENT_SIGMA:
         raise ArithmeticError(
-            f"image {k} differs from that of PyAutoLens {al.__version__} by {worst:.3g} sigma of the noise; at most "
-            f"{MAX_DISAGREEMENT_SIGMA} is allowed. One of them is wrong: please report this with the config"
+            f"image {k} differs from that of PyAutoLens {al.__version__} with {np.min(rays)} to {np.max(rays)} rays "
+            f"per pixel side by {worst:.3g} sigma of the noise; at most {MAX_DISAGREEMENT_SIGMA} is allowed. One of "
+            "them is wrong: please report this with the config"
         )
     return worst

@@ -13,8 +13,9 @@ from scipy import special
 
 from oddlens.data.randomness import stream
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import light_clump, power_law, profiles, substructure_classes
+from oddlens.lensing import galaxy_sources, light_clump, power_law, profiles, substructure_classes
 from oddlens.lensing.cosmology import planes
+from oddlens.lensing.galaxy_sources import GalaxySources
 from oddlens.lensing.simulation import Camera, Clumps, Simulation
 from oddlens.schema.priors import Distribution, max_count
 from oddlens.schema.section import Section
@@ -31,17 +32,20 @@ class Scenes:
         clumps: further components of the source, arrays [n, slots]; empty if the simulation has none.
         substructure: parameters of the substructure of the class, arrays [n] or [n, slots].
         truth: derived quantities of the substructure, arrays [n].
+        galaxies: the galaxies whose images the sources are, if they are.
     """
 
     lens: Columns
     clumps: Columns
     substructure: Columns
     truth: Columns
+    galaxies: GalaxySources | None = None
 
     def __getitem__(self, images: slice) -> "Scenes":
         """The scenes of some of the images."""
         parts = (self.lens, self.clumps, self.substructure, self.truth)
-        return Scenes(*({name: column[images] for name, column in part.items()} for part in parts))
+        lens, clumps, substructure, truth = ({name: c[images] for name, c in part.items()} for part in parts)
+        return Scenes(lens, clumps, substructure, truth, self.galaxies and self.galaxies.of(images))
 
 
 def name(dataset: str, pool: str, cls: str, index: int) -> str:
@@ -186,6 +190,11 @@ def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls:
     if simulation.lens.light_clump:
         q |= _light_clump(simulation.camera, q)
     clumps = _draw_clumps(seed, (*lens_name, "clumps"), indices, simulation.source.clumps, q)
+    galaxies = None
+    if images := simulation.source.images:
+        u = _uniforms(seed, (*lens_name, "galaxy"), indices, 1)[:, 0]
+        galaxies = galaxy_sources.draw(images, pool, u, q)
+        q |= galaxies.measured
 
     module = substructure_classes.module(cls)
     own_priors = module.Priors.model_validate(simulation.substructure.get(cls, {}))
@@ -201,7 +210,7 @@ def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls:
         q["halo_einstein_radius_arcsec"] = halo_radius(q, getattr(module, "replaced", module.enclosed)(sub, b))
     truth = module.truth(sub, q)
     truth["substructure_fraction"] = truth.get("substructure_mass_msun", np.zeros(len(b))) / q["lens_mass_msun"]
-    scenes = Scenes(q, clumps, sub, truth)
+    scenes = Scenes(q, clumps, sub, truth, galaxies)
     _refuse_impossible_scenes(scenes, dataset, pool, cls, indices)
     return scenes
 

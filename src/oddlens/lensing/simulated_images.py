@@ -49,6 +49,7 @@ class SimulatedImages:
             "images": self.images[:count],
             "index": indices.astype(np.int64),
             **{f"truth/{name}": np.asarray(column[:count], np.float64) for name, column in truth.items()},
+            **({"names/source_galaxy": scenes.galaxies.name.astype("S")[:count]} if scenes.galaxies else {}),
             **{f"source/{name}": column[:count] for name, column in scenes.clumps.items()},
             **{f"substructure/{name}": column[:count] for name, column in scenes.substructure.items()},
         }

@@ -10,6 +10,7 @@ from pydantic import Field, PositiveFloat, ValidationInfo, field_validator, mode
 
 from oddlens.lensing import power_law, substructure_classes
 from oddlens.lensing.light_clump import LightClump
+from oddlens.lensing.source_images import SourceImages
 from oddlens.schema.config_errors import nearest, validated
 from oddlens.schema.priors import Prior, within
 from oddlens.schema.section import Section
@@ -122,6 +123,19 @@ class SourcePriors(Sersic):
     offset_angle_deg: Prior
     """Direction of the offset, in degrees, counter-clockwise from +x."""
     clumps: Clumps | None = None
+    images: SourceImages | None = None
+    """Images of real galaxies instead of the profile. They keep its size, direction and total brightness."""
+
+    @model_validator(mode="after")
+    def _images_have_clumps_of_their_own(self) -> "SourcePriors":
+        if self.images and self.clumps:
+            raise ValueError("images of galaxies have clumps of their own: set source.clumps: null, or images: null")
+        return self
+
+    @property
+    def is_smooth(self) -> bool:
+        """Whether sources are Sersic profiles alone."""
+        return self.clumps is None and self.images is None
 
 
 class Psf(Section):
@@ -239,6 +253,11 @@ class Simulation(Section):
             for name, priors in classes.items()
         }
 
+    @property
+    def with_sersic_sources(self) -> "Simulation":
+        """The same simulation with profiles instead of images of galaxies: it needs no catalogue."""
+        return self.model_copy(update={"source": self.source.model_copy(update={"images": None})})
+
     @model_validator(mode="after")
     def _source_behind_lens(self) -> "Simulation":
         furthest, nearest_source = self.lens.redshift.support()[1], self.source.redshift.support()[0]
@@ -269,6 +288,7 @@ def complexities(simulation: Simulation) -> list[str]:
         "lens.light": lens.light,
         "lens.light_clump": lens.light_clump,
         "source.clumps": simulation.source.clumps,
+        "source.images": simulation.source.images,
         "camera.psf.width_ratio": camera.psf.width_ratio,
         "camera.noise_correlation_pixels": camera.noise_correlation_pixels,
         "camera.noise: none": camera.noise == "none" or None,

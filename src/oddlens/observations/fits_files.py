@@ -15,6 +15,8 @@ from astropy.io import fits
 BUNIT = "electron/s"
 UNITLESS_MAPS = ("PSF", "KAPPADIF")
 """Maps that are not in units of `BUNIT`."""
+IDENTITY_KEYWORDS = {"source_galaxy": "GALAXY"}
+"""Header keywords of an image's identity that are not the name itself."""
 COMMENTS = {
     "NOISE": "standard deviation of the noise",
     "PSF": "point-spread function at the pixels' scale, sum 1",
@@ -32,7 +34,7 @@ class Observation:
 
     image: np.ndarray  # [pixels, pixels], electrons / s
     pixel_scale_arcsec: float
-    identity: Mapping[str, str | int]  # dataset, pool, class, index, seed
+    identity: Mapping[str, str | int]  # dataset, pool, class, index, seed, and source_galaxy if the source is one
     truth: Mapping[str, float]
     """Header cards; their names include the units."""
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -64,7 +66,7 @@ def _primary_header(observation: Observation) -> fits.Header:
     header = _grid_header(observation.image.shape, observation.pixel_scale_arcsec)
     header["BUNIT"] = (BUNIT, "per pixel, sky subtracted")
     for name, value in observation.identity.items():
-        header[name.upper()] = value
+        header[IDENTITY_KEYWORDS.get(name, name.upper())] = value
     for name, number in observation.truth.items():
         header.append(_card(name, float(number)), end=True)
     for comment in observation.comments:

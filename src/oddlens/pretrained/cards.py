@@ -18,6 +18,7 @@ OPTIONAL = {
     "multipoles of order 4": ("lens", "multipole_4"),
     "light of the lens galaxy": ("lens", "light"),
     "clumps in the source": ("source", "clumps"),
+    "images of real galaxies as sources": ("source", "images"),
     "correlated noise": ("camera", "noise_correlation_pixels"),
 }
 """Optional parts of a simulation, and the section and key that switch each on."""

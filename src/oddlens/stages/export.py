@@ -66,7 +66,7 @@ def observation(shard: Shard, k: int, camera: Camera, psf: np.ndarray) -> fits_f
     return fits_files.Observation(
         image=shard.images[k],
         pixel_scale_arcsec=attributes["pixel_scale_arcsec"],
-        identity={**identity, "index": int(shard.arrays["index"][k]), "seed": attributes["seed"]},
+        identity={**identity, "index": int(shard.arrays["index"][k]), "seed": attributes["seed"]} | shard.names(k),
         truth=truth,
         maps={"NOISE": noise_map.noise_map(shard.images[k], truth, camera, psf), "PSF": psf},
         tables={"SUBSTRUCTURE": shard.one("substructure", k), "CLUMPS": shard.one("source", k)},
@@ -93,6 +93,7 @@ def metadata(shard: Shard, paths: Sequence[str]) -> pd.DataFrame:
             "object": [f"{lenses}/{k}" for k in index],
             "pixel_scale_arcsec": shard.attributes["pixel_scale_arcsec"],
             **shard.group("truth"),
+            **{name: np.char.decode(array, "utf-8") for name, array in shard.group("names").items()},
         }
     )
 

@@ -75,10 +75,17 @@ def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> 
     if made_of != SMOOTH and pool == "test":
         maps["TWIN"] = simulate_image(study, dataset, pool, settings.twin_of(cls), index).images[0]
     kept = Shard(simulated.arrays(np.array([index])), {})
+    identity: dict[str, str | int] = {
+        "dataset": dataset,
+        "pool": pool,
+        "class": cls,
+        "index": index,
+        "seed": study.seed,
+    }
     return Observation(
         image=simulated.images[0],
         pixel_scale_arcsec=camera.pixel_scale_arcsec,
-        identity={"dataset": dataset, "pool": pool, "class": cls, "index": index, "seed": study.seed},
+        identity=identity | kept.names(0),
         truth={name: float(value) for name, value in kept.one("truth", 0).items()},
         maps=maps,
         tables={"SUBSTRUCTURE": kept.one("substructure", 0), "CLUMPS": kept.one("source", 0)},
@@ -86,10 +93,11 @@ def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> 
     )
 
 
-def describe_truth(name: str, truth: Mapping[str, float]) -> str:
+def describe_truth(name: str, truth: Mapping[str, float | str]) -> str:
     """The truth of an image as a table of two columns."""
     width = max(len(column) for column in truth)
-    return "\n".join([name, *(f"  {column:<{width}}  {value:.6g}" for column, value in truth.items())])
+    values = {column: value if isinstance(value, str) else f"{value:.6g}" for column, value in truth.items()}
+    return "\n".join([name, *(f"  {column:<{width}}  {value}" for column, value in values.items())])
 
 
 def write_image(name: str, config_files: Sequence[Path], out: Path | None = None) -> str:
@@ -110,4 +118,5 @@ def write_image(name: str, config_files: Sequence[Path], out: Path | None = None
     image = observation(study, *identity)
     with atomic_write(out) as temporary:
         fits_files.write(temporary, image)
-    return f"{describe_truth(name, image.truth)}\n\nWritten: {out}"
+    names = {column: str(image.identity[column]) for column in fits_files.IDENTITY_KEYWORDS if column in image.identity}
+    return f"{describe_truth(name, {**image.truth, **names})}\n\nWritten: {out}"

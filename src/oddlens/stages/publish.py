@@ -19,6 +19,7 @@ from oddlens.detectors.interface.model_files import read_model
 from oddlens.files.artefacts import atomic_write, read_arrays
 from oddlens.files.progress import say
 from oddlens.files.tensors import write_tensors
+from oddlens.lensing.source_images import without_folders
 from oddlens.observations.target import Target
 from oddlens.pretrained import cards
 from oddlens.pretrained.published_models import TOLERANCE, PublishedModel, digest
@@ -123,7 +124,7 @@ def _card(
         "study": publication.study,
         "master_seed": publication.seed,
         "training_images": int(splits.read(files.split)[about["training_set"]].sum()),
-        "simulation": json.loads(validation[0].attributes["simulation"]),
+        "simulation": without_folders(json.loads(validation[0].attributes["simulation"])),
         "target": Target.from_shards(validation).plain(),
         "measured": _measured(files, publication, about),
     }

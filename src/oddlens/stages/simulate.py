@@ -8,7 +8,7 @@ import numpy as np
 from oddlens.data import shards
 from oddlens.files.progress import Progress, say
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import psf_files, reference, render
+from oddlens.lensing import galaxy_images, psf_files, reference, render
 from oddlens.lensing.scene import Columns
 from oddlens.lensing.simulated_images import simulate_images
 from oddlens.lensing.simulation import Simulation
@@ -54,7 +54,8 @@ def simulate(
         filled = np.pad(batch, (0, size - len(batch)), mode="edge")
         simulated = simulate_images(simulation, rendered, seed, dataset, pool, cls, filled)
         if not checked:
-            worst = reference.disagreement(simulation.camera, cls, simulated.scenes, 0, simulated.rendered["image"][0])
+            ours = (simulated.rendered[name][0] for name in ("image", "rays"))
+            worst = reference.disagreement(simulation.camera, cls, simulated.scenes, 0, *ours)
             checked = {"pyautolens_disagreement_sigma": worst}
             say(f"{dataset} {pool} {cls}: agrees with PyAutoLens within {worst:.3g} sigma of the noise")
         parts = simulated.arrays(batch)
@@ -77,6 +78,7 @@ def simulate(
         "simulation": json.dumps(simulation.plain(), sort_keys=True),
         "versions": json.dumps({p: importlib.metadata.version(p) for p in PACKAGES}),
         **({"psf_sha256": psf_files.digest(simulation.camera.psf.file)} if simulation.camera.psf.file else {}),
+        **(galaxy_images.provenance(simulation.source.images, pool) if simulation.source.images else {}),
         **checked,
     }
     return shards.Shard(arrays, attributes)

@@ -58,7 +58,7 @@ class LensPopulation(nn.Module):
 
     def __init__(self, simulation: Simulation, model: LensModel, prior_width: float):
         super().__init__()
-        self.simulation, self.model, self.prior_width = simulation, model, prior_width
+        self.simulation, self.model, self.prior_width = simulation.with_sersic_sources, model, prior_width
         self.register_buffer("parameter_range", torch.zeros(2, len(model.names)))
         self.register_buffer("mean", torch.zeros(model.count))
         self.register_buffer("scatter", torch.ones(model.count))

@@ -70,6 +70,7 @@ def complications(simulation: dict[str, Any]) -> list[str]:
         "light of the lens galaxy": lens["light"],
         "sources of any Sersic index": isinstance(source["sersic_index"], dict),
         "clumpy sources": source["clumps"],
+        "real galaxies as sources": source.get("images"),
         "correlated noise": camera["noise_correlation_pixels"],
     }
     return [name for name, present in components.items() if present]
