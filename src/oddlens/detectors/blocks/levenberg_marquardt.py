@@ -17,8 +17,8 @@ from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing.model import ModelImage
 
 INITIAL_DAMPING, HEAVY_TAILED_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-2, 1e-4, 1e-6, 1e4
-"""Damping of the first step, and of the first one with heavy tails. A fit whose damping exceeds the maximum is stuck: no
-step decreases its objective."""
+"""Damping of the first step, and of the first one with heavy tails. A fit whose damping exceeds the maximum is stuck:
+no step decreases its objective."""
 DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 5.0
 """Factors on the damping after an accepted and after a rejected step."""
 CONVERGED_GAIN, HEAVY_TAILED_GAIN, STALLED_GAIN = 0.1, 1.0, 10.0
