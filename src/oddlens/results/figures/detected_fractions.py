@@ -1,0 +1,58 @@
+"""Detected fractions as a function of mass, at fixed false-alarm rates: panels that several figures share."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from oddlens.results.figures.style import REFERENCE_LINE, Rows, error_bar_curve, line_styles, message_figure, plt
+from oddlens.results.tables.detection import ANOMALY, PROPERTIES
+
+PREFERRED = ["heaviest_m200_msun", "heaviest_mass_msun", "substructure_mass_msun"]
+"""The mass that is shown for a class: the first of these with bins."""
+
+
+def fraction_panels(table: pd.DataFrame, line: str, x: str, y: str, rows: Rows, title: str) -> Figure:
+    """The fraction `y` of each row against the mass `x`: a line of panels per `line`, a panel per false-alarm rate.
+
+    Args:
+        table: with the columns `detector`, `false_alarm_rate`, `line`, `x`, `y`, `<y>_low` and `<y>_high`; not empty.
+            The column `xlabel`, if there is one, has the label of each line of panels.
+        rows: the role of each row.
+    """
+    names, rates = table[line].unique(), table["false_alarm_rate"].unique()
+    size = (4.2 * len(rates), 3.0 * len(names) + 0.4)
+    figure, axes = plt.subplots(len(names), len(rates), figsize=size, squeeze=False, sharey=True)
+    styles = line_styles(rows)
+    for panels, name in zip(axes, names, strict=True):
+        for axis, rate in zip(panels, rates, strict=True):
+            panel = table[(table[line] == name) & (table["false_alarm_rate"] == rate)]
+            for row, curve in panel.groupby("detector", sort=False):
+                error_bar_curve(axis, curve, x, y, styles[str(row)], str(row))
+            axis.axhline(rate, **REFERENCE_LINE)
+            axis.set(xscale="log", ylim=(0, 1), xlabel=table.loc[table[line] == name, "xlabel"].iloc[0])
+            axis.set_title(f"{name}, {100 * rate:g} % false alarms")
+        panels[0].set_ylabel("detected fraction")
+    axes[0][-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
+    figure.suptitle(title, fontsize=11)
+    figure.tight_layout()
+    return figure
+
+
+def detection_curves(detection: pd.DataFrame, shown: list[str], rows: Rows, title: str) -> Figure:
+    """Completeness in bins of mass, of the rows `shown`: a line of panels per anomaly, a panel per false-alarm rate.
+
+    Rates that too few smooth images give have no panel.
+    """
+    chosen = (detection["kind"] == ANOMALY) & detection["truth"].isin(PREFERRED) & detection["detector"].isin(shown)
+    binned = detection[chosen & detection["detected"].notna()]
+    if not len(binned):
+        return message_figure("No bins of mass: the anomalous images have no known mass, or the smooth ones are too few.")
+    parts = [of_class[of_class["truth"] == _shown_mass(of_class)] for _, of_class in binned.groupby("class", sort=False)]
+    table = pd.concat(parts)
+    table = table.assign(mass=np.sqrt(table["bin_low"] * table["bin_high"]), xlabel=table["truth"].map(PROPERTIES))
+    return fraction_panels(table, "class", "mass", "detected", rows, title)
+
+
+def _shown_mass(of_class: pd.DataFrame) -> str:
+    known = set(of_class["truth"])
+    return next(name for name in PREFERRED if name in known)
