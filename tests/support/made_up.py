@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from oddlens.config.detection import Detection
 from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY
 from oddlens.data.splits import IDENTITY
 from oddlens.data.training_sets import parse_training_set
@@ -64,6 +65,8 @@ def truth(images, seed=0):
                 "vortex_length_arcsec": rng.uniform(0.5, 2, images) * (cls == "vortex"),
                 "peak_signal_to_noise": lens[pool][0],
                 "einstein_radius_arcsec": lens[pool][1],
+                "psf_fwhm_arcsec": 0.5,
+                "psf_fwhm_pixels": 2.5,
             }
         )
         for pool, cls in blocks
@@ -198,10 +201,10 @@ NOT_MADE_UP |= {"completeness_masses", "leaks"}
 """Tables that need a section of the config or shards."""
 
 
-def aggregated(folder, made, rows=ROWS, own=()):
+def aggregated(folder, made, rows=ROWS, own=(), decoys=()):
     """The result tables of a study that was made up, as paths; its data sets count as alike but for their exposure.
 
-    Those in `own` have the user's own images.
+    Those in `own` have the user's own images. The classes in `decoys` must not be detected.
     """
     from oddlens.stages.aggregate import aggregate
 
@@ -220,6 +223,8 @@ def aggregated(folder, made, rows=ROWS, own=()):
         reproduces={d: d for d in simulated},
         exposures=dict.fromkeys(simulated, next(iter(simulated), "")),
         smooth="smooth",
+        detection=Detection().plain(),
+        decoys=dict.fromkeys(made["truths"], decoys),
         **of,
     )
     if own:

@@ -10,9 +10,9 @@ from oddlens.schema.section import Section
 class Detection(Section):
     """The detected fraction of each class at fixed false-alarm rates (`oddlens.results.tables.detection`)."""
 
-    false_alarm_rates: Annotated[
-        list[Annotated[float, Field(gt=0, le=0.5)]], Field(min_length=1, max_length=10)
-    ] = Field(default=[0.1, 0.01, 0.001])
+    false_alarm_rates: Annotated[list[Annotated[float, Field(gt=0, le=0.5)]], Field(min_length=1, max_length=10)] = (
+        Field(default=[0.1, 0.01, 0.001])
+    )
     """Fractions of smooth test images above the thresholds, in descending order."""
     mass_bins_per_decade: Annotated[PositiveInt, Field(le=10)] = 2
     """Bins in a factor of ten of mass, or of concentration."""

@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from oddlens.results.figures.style import REFERENCE_LINE, Rows, error_bar_curve, line_styles, message_figure, plt
-from oddlens.results.tables.detection import ANOMALY, PROPERTIES
+from oddlens.results.tables.detection import PROPERTIES
 
 PREFERRED = ["heaviest_m200_msun", "heaviest_mass_msun", "substructure_mass_msun"]
 """The mass that is shown for a class: the first of these with bins."""
@@ -15,8 +16,8 @@ def fraction_panels(table: pd.DataFrame, line: str, x: str, y: str, rows: Rows, 
     """The fraction `y` of each row against the mass `x`: a line of panels per `line`, a panel per false-alarm rate.
 
     Args:
-        table: with the columns `detector`, `false_alarm_rate`, `line`, `x`, `y`, `<y>_low` and `<y>_high`; not empty.
-            The column `xlabel`, if there is one, has the label of each line of panels.
+        table: with the columns `detector`, `false_alarm_rate`, `line`, `x`, `y`, `<y>_low` and `<y>_high`, and `xlabel`,
+            the label of each line of panels; not empty.
         rows: the role of each row.
     """
     names, rates = table[line].unique(), table["false_alarm_rate"].unique()
@@ -29,7 +30,9 @@ def fraction_panels(table: pd.DataFrame, line: str, x: str, y: str, rows: Rows, 
             for row, curve in panel.groupby("detector", sort=False):
                 error_bar_curve(axis, curve, x, y, styles[str(row)], str(row))
             axis.axhline(rate, **REFERENCE_LINE)
-            axis.set(xscale="log", ylim=(0, 1), xlabel=table.loc[table[line] == name, "xlabel"].iloc[0])
+            label = table.loc[table[line] == name, "xlabel"].iloc[0]
+            axis.set(xscale="log", xlim=_decades(table.loc[table[line] == name, x]), ylim=(0, 1), xlabel=label)
+            axis.xaxis.set_minor_formatter(NullFormatter())
             axis.set_title(f"{name}, {100 * rate:g} % false alarms")
         panels[0].set_ylabel("detected fraction")
     axes[0][-1].legend(loc="upper left", bbox_to_anchor=(1, 1))
@@ -38,21 +41,29 @@ def fraction_panels(table: pd.DataFrame, line: str, x: str, y: str, rows: Rows, 
     return figure
 
 
+def _decades(values: pd.Series) -> tuple[float, float]:
+    """The powers of ten around some values, with a margin."""
+    low, high = np.floor(np.log10(values.min())), np.ceil(np.log10(values.max()))
+    return 10 ** (low - 0.1), 10 ** (high + 0.1)
+
+
 def detection_curves(detection: pd.DataFrame, shown: list[str], rows: Rows, title: str) -> Figure:
     """Completeness in bins of mass, of the rows `shown`: a line of panels per anomaly, a panel per false-alarm rate.
 
     Rates that too few smooth images give have no panel.
     """
-    chosen = (detection["kind"] == ANOMALY) & detection["truth"].isin(PREFERRED) & detection["detector"].isin(shown)
-    binned = detection[chosen & detection["detected"].notna()]
-    if not len(binned):
-        return message_figure("No bins of mass: the anomalous images have no known mass, or the smooth ones are too few.")
-    parts = [of_class[of_class["truth"] == _shown_mass(of_class)] for _, of_class in binned.groupby("class", sort=False)]
-    table = pd.concat(parts)
+    known = detection[detection["detector"].isin(shown) & detection["detected"].notna()]
+    table = preferred_masses(known)
+    if not len(table):
+        return message_figure(
+            "No bins of mass: the anomalous images have no known mass, or the smooth ones are too few."
+        )
     table = table.assign(mass=np.sqrt(table["bin_low"] * table["bin_high"]), xlabel=table["truth"].map(PROPERTIES))
     return fraction_panels(table, "class", "mass", "detected", rows, title)
 
 
-def _shown_mass(of_class: pd.DataFrame) -> str:
-    known = set(of_class["truth"])
-    return next(name for name in PREFERRED if name in known)
+def preferred_masses(detection: pd.DataFrame) -> pd.DataFrame:
+    """The lines of `detection.csv` with bins of one mass for each class: the first of `PREFERRED` that it has."""
+    masses = detection[detection["truth"].isin(PREFERRED)]
+    order = masses["truth"].map(PREFERRED.index)
+    return masses[order == order.groupby([masses["dataset"], masses["class"]]).transform("min")]

@@ -1,7 +1,7 @@
 """Detected fractions at fixed false-alarm rates, by class, and by mass and concentration.
 
-The threshold of a rate is the score that this fraction of the smooth test images exceeds, as on a ROC curve. So these
-images cannot test the rate; the smooth validation images do. Completeness for *injected* masses is in
+The threshold of a rate is set on the smooth test images (`oddlens.statistics.metrics.threshold`). So these images cannot
+test the rate; the smooth validation images do. Completeness for *injected* masses is in
 `oddlens.results.tables.completeness`.
 """
 
@@ -18,8 +18,9 @@ from oddlens.results.tables.row_scores import anomaly_positions, rows_of, with_i
 
 ANOMALY, DECOY, NORMAL = "anomaly", "decoy", "smooth"
 """The kinds of classes: those to be detected, those that must not be, and smooth validation images."""
+CONCENTRATION = "heaviest_concentration"
 PROPERTIES = {name: title for name, title in OF_SUBSTRUCTURE.items() if name.endswith("_msun")}
-PROPERTIES |= {"heaviest_m200_msun": "M200 of the heaviest subhalo [M☉]", "heaviest_concentration": "concentration"}
+PROPERTIES |= {"heaviest_m200_msun": "M200 of the heaviest subhalo [M☉]", CONCENTRATION: "concentration"}
 """The properties in whose bins anomalous images are counted, with their titles."""
 MAX_VALUES = 6
 """A property with at most so many different values has a bin for each."""
@@ -75,31 +76,32 @@ def _groups(
 ) -> Iterator[tuple[dict, np.ndarray]]:
     """The groups of images that are counted: the columns that describe them, and the positions of the images."""
 
-    def group(kind: str, cls: str, images: np.ndarray, truth: str = "", low: float = np.nan, high: float = np.nan):
-        about = {"kind": kind, "class": cls, "truth": truth, "bin_low": low, "bin_high": high}
+    def group(kind: str, cls: str, images: np.ndarray) -> tuple[dict, np.ndarray]:
+        about = {"kind": kind, "class": cls, "truth": "", "bin_low": np.nan, "bin_high": np.nan}
         return about | {"images": len(images), "lenses": len(np.unique(scores.lens[images]))}, images
 
-    yield group(NORMAL, scores.smooth, scores.positions(scores.smooth, "validation"))
+    if len(validation := scores.positions(scores.smooth, "validation")):
+        yield group(NORMAL, scores.smooth, validation)
     for cls in decoys:
         yield group(DECOY, cls, scores.positions(cls))
     properties = scores.images.merge(truth, how="left", on=IDENTITY)
     for cls, images in anomaly_positions(scores, decoys).items():
         yield group(ANOMALY, cls, images)
-        if cls == ALL:
-            continue
-        for *edges, inside in _property_bins(properties.iloc[images], bins_per_decade):
-            yield group(ANOMALY, cls, images[inside], *edges)
+        for edges, inside in _property_bins(properties.iloc[images], bins_per_decade) if cls != ALL else ():
+            about, of_bin = group(ANOMALY, cls, images[inside])
+            yield about | edges, of_bin
 
 
-def _property_bins(properties: pd.DataFrame, per_decade: int) -> Iterator[tuple[str, float, float, np.ndarray]]:
-    """The name, the edges and the mask of each bin of each property. Properties that equal an earlier one have none."""
+def _property_bins(properties: pd.DataFrame, per_decade: int) -> Iterator[tuple[dict, np.ndarray]]:
+    """The columns and the mask of each bin of each property of some images. Properties that equal an earlier one have
+    none."""
     earlier: list[np.ndarray] = []
     for name in PROPERTIES:
         values = properties[name].to_numpy(float) if name in properties else np.empty(0)
         if (values > 0).any() and not any(np.array_equal(values, other) for other in earlier):
             earlier.append(values)
             for low, high, inside in logarithmic_bins(values, per_decade):
-                yield name, low, high, inside
+                yield {"truth": name, "bin_low": low, "bin_high": high}, inside
 
 
 def logarithmic_bins(values: np.ndarray, per_decade: int) -> Iterator[tuple[float, float, np.ndarray]]:

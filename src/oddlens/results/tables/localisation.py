@@ -76,7 +76,7 @@ def localisation_table(
 def _positions(findings: Iterable[Path | str]) -> Iterator[tuple[str, pd.DataFrame]]:
     """The findings of each row that reports a position and a mass."""
     for table in by_model(map(read_findings, findings)):
-        if PLACE <= set(table):
+        if set(table) >= PLACE:
             yield table["detector"].iloc[0], table
 
 
