@@ -16,8 +16,8 @@ def fraction_panels(table: pd.DataFrame, line: str, x: str, y: str, rows: Rows, 
     """The fraction `y` of each row against the mass `x`: a line of panels per `line`, a panel per false-alarm rate.
 
     Args:
-        table: with the columns `detector`, `false_alarm_rate`, `line`, `x`, `y`, `<y>_low` and `<y>_high`, and `xlabel`,
-            the label of each line of panels; not empty.
+        table: with the columns `detector`, `false_alarm_rate`, `line`, `x`, `y`, `<y>_low` and `<y>_high`, and
+            `xlabel`, the label of each line of panels; not empty.
         rows: the role of each row.
     """
     names, rates = table[line].unique(), table["false_alarm_rate"].unique()

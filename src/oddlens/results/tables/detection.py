@@ -1,7 +1,7 @@
 """Detected fractions at fixed false-alarm rates, by class, and by mass and concentration.
 
-The threshold of a rate is set on the smooth test images (`oddlens.statistics.metrics.threshold`). So these images cannot
-test the rate; the smooth validation images do. Completeness for *injected* masses is in
+The threshold of a rate is set on the smooth test images (`oddlens.statistics.metrics.threshold`). So these images
+cannot test the rate; the smooth validation images do. Completeness for *injected* masses is in
 `oddlens.results.tables.completeness`.
 """
 
