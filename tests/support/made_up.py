@@ -166,8 +166,12 @@ def study(
     seeds=(1, 2),
     images=80,
     diverged=None,
+    decoys=(),
 ):
-    """All files that the tables and figures read; `diverged` maps a row to columns of its scores. Returns paths."""
+    """All files that the tables and figures read; `diverged` maps a row to columns of its scores. Returns paths.
+
+    The classes in `decoys` must not be detected.
+    """
     made = {kind: {} for kind in (*FILES, "truths", "losses")}
     for number, dataset in enumerate(datasets):
         place = folder / dataset
@@ -186,7 +190,8 @@ def study(
             bad = [column for column in (diverged or {}).get(row, ()) if column.split("/")[0] in own]
             table = scores(strength * (1 - 0.2 * number), known, own, seeds, 100 * number + k, bad)
             lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
-            write_table(made["scores"][dataset][row], table, kind="scores", diverged=lost, **about)
+            marks = {"diverged": lost} | ({"decoys": list(decoys)} if decoys else {})
+            write_table(made["scores"][dataset][row], table, kind="scores", **marks, **about)
             for kind, other in other_tables(row, role, known, own, seeds, images).items():
                 write_table(made[kind][dataset][row], other, kind=kind, **about)
             maps = role not in ("control", "upper_bound")
@@ -201,10 +206,10 @@ NOT_MADE_UP |= {"completeness_masses", "leaks"}
 """Tables that need a section of the config or shards."""
 
 
-def aggregated(folder, made, rows=ROWS, own=(), decoys=()):
+def aggregated(folder, made, rows=ROWS, own=()):
     """The result tables of a study that was made up, as paths; its data sets count as alike but for their exposure.
 
-    Those in `own` have the user's own images. The classes in `decoys` must not be detected.
+    Those in `own` have the user's own images.
     """
     from oddlens.stages.aggregate import aggregate
 
@@ -224,7 +229,6 @@ def aggregated(folder, made, rows=ROWS, own=(), decoys=()):
         exposures=dict.fromkeys(simulated, next(iter(simulated), "")),
         smooth="smooth",
         detection=Detection().plain(),
-        decoys=dict.fromkeys(made["truths"], decoys),
         **of,
     )
     if own:

@@ -1,8 +1,7 @@
 """Compute all result tables of a study from its score files."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -62,7 +61,6 @@ def aggregate(
     exposures: Mapping[str, str],
     smooth: str,
     detection: Mapping[str, Any],
-    decoys: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> None:
     """Write the tables of `oddlens.results.tables`; `ranking` and `agreement` are of the user's own images.
 
@@ -79,7 +77,6 @@ def aggregate(
         exposures: for data sets that differ from others in their exposure only, the first of these.
         smooth: the normal class.
         detection: the section `detection` of the config as plain data.
-        decoys: for data sets that have any, the classes that must not be detected.
     """
     parts: dict[str, list[pd.DataFrame]] = {name: [pd.DataFrame(columns=columns)] for name, columns in EMPTY.items()}
     signal: dict[str, float] = {}
@@ -88,7 +85,7 @@ def aggregate(
         signal[dataset] = median_signal(truth, smooth)
         of_dataset = DatasetScores.read(paths, smooth)
         tables_of = [*_auc_tables(of_dataset, rows), *_image_tables(of_dataset, truth, rows)]
-        tables_of += _detection_tables(of_dataset, truth, findings[dataset], detection, decoys.get(dataset, ()))
+        tables_of += _detection_tables(of_dataset, truth, findings[dataset], detection)
         for name, table in tables_of:
             parts.setdefault(name, []).append(table)
         parts.setdefault("findings", []).append(findings_table(findings[dataset], truth, smooth))
@@ -145,12 +142,11 @@ def _detection_tables(
     truth: pd.DataFrame,
     findings: Files,
     detection: Mapping[str, Any],
-    decoys: Collection[str],
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """The tables of one data set at fixed false-alarm rates, by name."""
     rates = detection["false_alarm_rates"]
-    yield "detection", detection_table(scores, truth, rates, detection["mass_bins_per_decade"], decoys)
-    yield "decoys", decoys_table(scores, rates, decoys)
+    yield "detection", detection_table(scores, truth, rates, detection["mass_bins_per_decade"])
+    yield "decoys", decoys_table(scores, rates)
     yield "localisation", localisation_table(scores, findings, truth, rates, detection["localised_arcsec"])
 
 

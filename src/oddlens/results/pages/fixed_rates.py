@@ -8,22 +8,31 @@ import pandas as pd
 from oddlens.results.figures.detected_fractions import preferred_masses
 from oddlens.results.pages.formatting import by_dataset, html_table, pivoted
 from oddlens.results.tables.columns import ALL
-from oddlens.results.tables.detection import ANOMALY, CONCENTRATION, NORMAL, PROPERTIES
+from oddlens.results.tables.decoys import COLUMNS as DECOY_COLUMNS
+from oddlens.results.tables.detection import ANOMALY, CONCENTRATION, DECOY, NORMAL, PROPERTIES
+from oddlens.results.tables.detection import COLUMNS as DETECTION_COLUMNS
+from oddlens.results.tables.localisation import ANNULUS
+from oddlens.results.tables.localisation import COLUMNS as LOCALISATION_COLUMNS
 from oddlens.results.tables.row_scores import fewest_images
 
-KIND_ENDS = {ANOMALY: "", "decoy": " (decoy)", NORMAL: " (validation)"}
+KIND_ENDS = {ANOMALY: "", DECOY: " (decoy)", NORMAL: " (validation)"}
 """What follows the name of a class in a table."""
 
 
-def fixed_rates_section(tables: Mapping[str, pd.DataFrame], rows: Mapping[str, Sequence[str]]) -> dict[str, Any] | None:
+def fixed_rates_section(
+    tables: Mapping[str, pd.DataFrame | None], rows: Mapping[str, Sequence[str]]
+) -> dict[str, Any] | None:
     """The facts about detected fractions; None without lines.
 
     Args:
-        tables: the tables `detection`, `decoys` and `localisation`.
+        tables: the tables `detection`, `decoys` and `localisation`; None for a missing table.
         rows: for each data set the rows that are shown; the first is the best detector.
     """
-    names = ("detection", "decoys", "localisation")
-    shown = {name: tables[name][_is_shown(tables[name], rows)] for name in names}
+    empty = {"detection": DETECTION_COLUMNS, "decoys": DECOY_COLUMNS, "localisation": LOCALISATION_COLUMNS}
+    known = {
+        name: pd.DataFrame(columns=columns) if (t := tables[name]) is None else t for name, columns in empty.items()
+    }
+    shown = {name: table[_is_shown(table, rows)] for name, table in known.items()}
     detection, localisation = shown["detection"], shown["localisation"]
     if not len(detection):
         return None
@@ -35,6 +44,7 @@ def fixed_rates_section(tables: Mapping[str, pd.DataFrame], rows: Mapping[str, S
         "bins": dict(_bins(detection, rows)),
         "decoys": by_dataset(rows, shown["decoys"], lambda table: html_table(_lost(table))),
         "localisation": by_dataset(rows, localisation, lambda table: html_table(_positions(table))),
+        "annulus": ANNULUS,
         "near_arcsec": localisation["near_arcsec"].max() if len(localisation) else None,
     }
 

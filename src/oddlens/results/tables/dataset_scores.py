@@ -27,7 +27,8 @@ class DatasetScores:
     `images` identifies the images (pool, class, index) and `models` the models (contaminant, contamination, detector,
     seed, and status: ok or diverged). `values` has shape [models, images] and is NaN where a model diverged. `smooth`
     is the name of the normal class. `objects` numbers the objects of the user's own images, [images]; it is None for
-    simulated images, which are twins if their index is equal.
+    simulated images, which are twins if their index is equal. `decoys` are the classes of test images without
+    substructure that must not be flagged: they are in no AUC and no anomalies.
     """
 
     dataset: str
@@ -36,6 +37,7 @@ class DatasetScores:
     models: pd.DataFrame
     values: np.ndarray
     objects: np.ndarray | None = None
+    decoys: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, paths: Iterable[Path | str], smooth: str) -> "DatasetScores":
@@ -46,12 +48,13 @@ class DatasetScores:
         Raises:
             DamagedFile: if a table was altered, or its images are not those of the first table.
         """
-        images, objects, names, values, dataset = None, None, [], [], ""
+        images, objects, names, values, dataset, decoys = None, None, [], [], "", dict[str, None]()
         for path in paths:
             table, about = read_scores(path)
             if images is None:
                 images, dataset = table[IDENTITY], about["dataset"]
                 objects = table[LENS].to_numpy() if LENS in table else None
+            decoys |= dict.fromkeys(about.get("decoys", ()))
             position = _positions(table[IDENTITY], images, about.get("partial", False))
             if about["dataset"] != dataset or position is None:
                 raise DamagedFile(path, f"its images are not those of the other detectors on {dataset}")
@@ -65,7 +68,7 @@ class DatasetScores:
         if images is None:
             raise ValueError("there are no score tables to read")
         models = pd.DataFrame(names, columns=[*MODEL, "status"])
-        return cls(dataset, smooth, images, models, np.stack(values), objects)
+        return cls(dataset, smooth, images, models, np.stack(values), objects, tuple(decoys))
 
     @property
     def simulated(self) -> bool:
@@ -81,7 +84,7 @@ class DatasetScores:
     def anomalies(self) -> list[str]:
         """The anomaly classes of the test images, followed by `all`; none if no test image is known to be anomalous."""
         test = self.images.loc[self.images["pool"] == "test", "class"].unique()
-        classes = [cls for cls in test if cls not in (self.smooth, UNLABELLED)]
+        classes = [cls for cls in test if cls not in (self.smooth, UNLABELLED, *self.decoys)]
         return [*classes, ALL] if classes else []
 
     @property
@@ -94,7 +97,8 @@ class DatasetScores:
     def positions(self, anomaly: str, pool: str = "test") -> np.ndarray:
         """The positions of the images of a class, or of all anomaly classes, in `images`."""
         cls = self.images["class"]
-        chosen = ~cls.isin([self.smooth, UNLABELLED]) if anomaly == ALL else cls == anomaly
+        normal = [self.smooth, UNLABELLED, *self.decoys]
+        chosen = ~cls.isin(normal) if anomaly == ALL else cls == anomaly
         return np.flatnonzero(chosen & (self.images["pool"] == pool))
 
     def twins(self, anomalous: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ cannot test the rate; the smooth validation images do. Completeness for *injecte
 `oddlens.results.tables.completeness`.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ from oddlens.data.splits import IDENTITY
 from oddlens.results.tables.bins import OF_SUBSTRUCTURE
 from oddlens.results.tables.columns import ALL
 from oddlens.results.tables.dataset_scores import DatasetScores
-from oddlens.results.tables.row_scores import anomaly_positions, rows_of, with_interval
+from oddlens.results.tables.row_scores import rows_of, with_interval
 
 ANOMALY, DECOY, NORMAL = "anomaly", "decoy", "smooth"
 """The kinds of classes: those to be detected, those that must not be, and smooth validation images."""
@@ -31,11 +31,7 @@ COLUMNS += ["seeds", "n_reference", "images", "unscored", "detected", "detected_
 
 
 def detection_table(
-    scores: DatasetScores,
-    truth: pd.DataFrame,
-    rates: Sequence[float],
-    bins_per_decade: int,
-    decoys: Collection[str] = (),
+    scores: DatasetScores, truth: pd.DataFrame, rates: Sequence[float], bins_per_decade: int
 ) -> pd.DataFrame:
     """`detection.csv`: the fraction of the images of each class above the threshold of each false-alarm rate.
 
@@ -52,10 +48,9 @@ def detection_table(
         truth: of its images, by `read_truth`.
         rates: false-alarm rates.
         bins_per_decade: bins in a factor of ten.
-        decoys: the classes that must not be detected.
     """
     smooth = scores.positions(scores.smooth)
-    groups = list(_groups(scores, truth, bins_per_decade, decoys)) if len(smooth) else []
+    groups = list(_groups(scores, truth, bins_per_decade)) if len(smooth) else []
     lines = []
     for row in rows_of(scores):
         about = {"detector": row.detector, "seeds": len(row.values), "n_reference": row.scored(smooth)}
@@ -71,9 +66,7 @@ def detection_table(
     return with_interval(table, "detected", table["lenses"])[COLUMNS]
 
 
-def _groups(
-    scores: DatasetScores, truth: pd.DataFrame, bins_per_decade: int, decoys: Collection[str]
-) -> Iterator[tuple[dict, np.ndarray]]:
+def _groups(scores: DatasetScores, truth: pd.DataFrame, bins_per_decade: int) -> Iterator[tuple[dict, np.ndarray]]:
     """The groups of images that are counted: the columns that describe them, and the positions of the images."""
 
     def group(kind: str, cls: str, images: np.ndarray) -> tuple[dict, np.ndarray]:
@@ -82,10 +75,11 @@ def _groups(
 
     if len(validation := scores.positions(scores.smooth, "validation")):
         yield group(NORMAL, scores.smooth, validation)
-    for cls in decoys:
+    for cls in scores.decoys:
         yield group(DECOY, cls, scores.positions(cls))
     properties = scores.images.merge(truth, how="left", on=IDENTITY)
-    for cls, images in anomaly_positions(scores, decoys).items():
+    for cls in scores.anomalies:
+        images = scores.positions(cls)
         yield group(ANOMALY, cls, images)
         for edges, inside in _property_bins(properties.iloc[images], bins_per_decade) if cls != ALL else ():
             about, of_bin = group(ANOMALY, cls, images[inside])

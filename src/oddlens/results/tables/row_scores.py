@@ -1,6 +1,6 @@
 """The scores of one row after clean (or labelled) training, and their thresholds for false-alarm rates."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,14 +54,6 @@ def rows_of(scores: DatasetScores) -> Iterator[RowScores]:
     models = scores.models[scores.uncontaminated & scores.converged]
     for (*_, detector), of_row in models.groupby(ROW, sort=False):
         yield RowScores(str(detector), of_row, scores.values[of_row.index.to_numpy()])
-
-
-def anomaly_positions(scores: DatasetScores, decoys: Collection[str]) -> dict[str, np.ndarray]:
-    """The positions of the test images of each anomaly class, and of `all`, without decoys."""
-    decoy = scores.images["class"].isin(decoys).to_numpy()
-    positions = {cls: scores.positions(cls) for cls in scores.anomalies}
-    found = {cls: images[~decoy[images]] for cls, images in positions.items()}
-    return {cls: images for cls, images in found.items() if len(images)}
 
 
 def with_interval(table: pd.DataFrame, name: str, trials: pd.Series) -> pd.DataFrame:
