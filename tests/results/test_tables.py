@@ -6,12 +6,14 @@ from typing import get_args
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 from scipy import stats
 
 import made_up
 from oddlens.config.dataset import Dataset
-from oddlens.files.artefacts import DamagedFile, write_table
+from oddlens.files.artefacts import DamagedFile, read_table, write_table
 from oddlens.results.tables import columns, population, score_files
+from oddlens.results.tables.auc import auc_table
 from oddlens.results.tables.bins import bins_table
 from oddlens.results.tables.contamination import break_point
 from oddlens.results.tables.dataset_scores import DatasetScores
@@ -25,6 +27,7 @@ from oddlens.results.tables.noise import median_signal, noise_table
 from oddlens.results.tables.published import PUBLISHED, published_table
 from oddlens.results.tables.ranks import ranks_table, wilcoxon_table
 from oddlens.results.tables.result_files import write_result
+from oddlens.results.tables.score_files import model_columns
 from oddlens.statistics import metrics
 from oddlens.statistics.false_alarm import false_alarm
 
@@ -540,3 +543,19 @@ def test_labels_of_no_rows_are_text_too(text):
     # Where strings are Arrow's, a column of floats or objects cannot be added to one of text, however empty both are.
     rows = pd.DataFrame({"contaminant": pd.Series(dtype=text), "contamination": pd.Series(dtype=float)})
     assert columns.training_labels(rows).dtype == "str"
+
+
+def test_decoys_are_in_no_auc_and_no_rate(made, tmp_path):
+    path = next(iter(made["scores"]["model_b"].values()))
+    table, about = read_table(path, "scores")
+    decoys = table[(table["pool"] == "test") & (table["class"] == "smooth")].assign(**{"class": "clump"})
+    decoys[model_columns(table)] += 100.0
+    write_table(tmp_path / "with.csv", pd.concat([table, decoys]), **about, decoys=["clump"])
+    plain, with_decoys = (DatasetScores.read([path], "smooth") for path in (path, tmp_path / "with.csv"))
+    assert with_decoys.decoys == ("clump",)
+    assert with_decoys.anomalies == plain.anomalies
+    assert with_decoys.judged == plain.judged
+    assert len(with_decoys.positions("clump")) == len(decoys)
+    for anomaly in plain.judged:
+        assert_frame_equal(auc_table(plain, plain.aucs(anomaly)), auc_table(with_decoys, with_decoys.aucs(anomaly)))
+    assert_frame_equal(false_alarms_table(plain), false_alarms_table(with_decoys))

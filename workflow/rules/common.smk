@@ -230,14 +230,16 @@ def training_sets_of(wildcards):
 
 def simulation(dataset, cls):
     """The settings that the simulated images of one class depend on, or what is assumed of a user's own images."""
-    assumed = STUDY.datasets[dataset]
-    return (assumed.simulation if dataset in SAMPLES else assumed).only(cls).plain()
-
-
-def psf_files(dataset):
-    """The file of the point-spread function that a data set's simulation assumes, if it has one."""
     settings = STUDY.datasets[dataset]
-    assumed = settings.simulation if dataset in SAMPLES else settings
+    if dataset in SAMPLES:
+        return settings.simulation.only(cls).plain()
+    return settings.simulation_of(cls).plain()
+
+
+def psf_files(dataset, cls=SMOOTH):
+    """The file of the point-spread function of a class of images, or which is assumed of a user's own, if any."""
+    settings = STUDY.datasets[dataset]
+    assumed = settings.simulation if dataset in SAMPLES else settings.simulation_of(cls)
     file = assumed.camera.psf.file if assumed else None
     return [local(str(path_of(file)))] if file else []
 

@@ -1,4 +1,4 @@
-from oddlens.config.descriptions import class_description
+from oddlens.config.descriptions import class_descriptions
 
 REPORTED_TABLES = [
     *TABLES,
@@ -13,9 +13,6 @@ FOLLOW_UPS = [
     for dataset, follow_up in STUDY.follow_up.items()
     for rank in range(1, follow_up.lenses + 1)
 ]
-CLASSES = dict.fromkeys(
-    cls for dataset in STUDY.simulated.values() for cls in dataset.classes
-)
 PAGES = ["base", "macros", "explanations", "report", "own_images", "regression"]
 
 
@@ -104,7 +101,7 @@ rule report:
         },
         rows=ROWS,
         descriptions=comparison.descriptions(STUDY),
-        classes={cls: class_description(cls) for cls in CLASSES},
+        classes=class_descriptions(STUDY.simulated.values()),
         source=fingerprint("oddlens.stages.report"),
     script:
         "../scripts/report.py"

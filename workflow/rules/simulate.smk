@@ -1,7 +1,19 @@
+def variant(dataset, cls):
+    """What a class is made of, the class of its twins, and whether it is a decoy; None if it is no variant."""
+    settings = STUDY.datasets[dataset]
+    if cls not in settings.variants:
+        return None
+    return {
+        "made_of": settings.made_of(cls),
+        "twin": settings.twin_of(cls),
+        "decoy": cls in settings.decoys,
+    }
+
+
 # One shard: images of one class in one pool of a data set, with their truth.
 rule simulate:
     input:
-        psf=lambda wildcards: psf_files(wildcards.dataset),
+        psf=lambda wildcards: psf_files(wildcards.dataset, wildcards.cls),
     output:
         results("shards/{dataset}/{pool}/{cls}/{shard}.h5"),
     log:
@@ -18,10 +30,12 @@ rule simulate:
         runtime=short_runtime,
     params:
         simulation=lambda wildcards: simulation(wildcards.dataset, wildcards.cls),
+        variant=lambda wildcards: variant(wildcards.dataset, wildcards.cls),
         seed=STUDY.seed,
         range=shard_range,
         source=lambda wildcards: fingerprint(
-            "oddlens.stages.simulate", f"oddlens.lensing.substructure.{wildcards.cls}"
+            "oddlens.stages.simulate",
+            f"oddlens.lensing.substructure.{STUDY.datasets[wildcards.dataset].made_of(wildcards.cls)}",
         ),
     script:
         "../scripts/simulate.py"

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from oddlens.config.injection import Injection, fitted_simulation
+from oddlens.config.names import Name
+from oddlens.config.variants import Variant, twin, variant_errors
 from oddlens.data.pools import Pools
 from oddlens.lensing.simulation import Simulation
 from oddlens.lensing.substructure_classes import SMOOTH
@@ -47,6 +49,13 @@ class Dataset(Simulation):
     """The published data set that its AUCs are compared with. The default is the one of its own name, if any."""
     inject: Injection | None = None
     """Masses that are injected into test images, to measure completeness."""
+    variants: Annotated[dict[Name, Variant], Field(default_factory=dict)]
+    """Further classes of test images, each of a simulation that differs from this one; those of `smooth` are decoys."""
+
+    @model_validator(mode="after")
+    def _variants_can_be_made(self) -> "Dataset":
+        variant_errors(self, self.variants)
+        return self
 
     @model_validator(mode="after")
     def _masses_can_be_injected(self) -> "Dataset":
@@ -64,18 +73,37 @@ class Dataset(Simulation):
 
     @property
     def anomalies(self) -> list[str]:
-        """The anomaly classes."""
-        return list(self.substructure)
+        """The anomaly classes of the test pool."""
+        return [*self.substructure, *(name for name in self.variants if name not in self.decoys)]
+
+    @property
+    def decoys(self) -> list[str]:
+        """The classes of the test pool without substructure that must not be flagged, besides `smooth`."""
+        return [name for name, variant in self.variants.items() if variant.of == SMOOTH]
 
     @property
     def classes(self) -> list[str]:
-        """All classes of the test pool, `smooth` first."""
-        return [SMOOTH, *self.anomalies]
+        """All classes of the test pool: `smooth` first, decoys last."""
+        return [SMOOTH, *self.anomalies, *self.decoys]
+
+    def made_of(self, cls: str) -> str:
+        """The class whose substructure the images of a class have: its own, or that which a variant is made of."""
+        return self.variants[cls].of if cls in self.variants else cls
+
+    def twin_of(self, cls: str) -> str:
+        """The class of the twins of a class: the same lenses without substructure, `smooth` but for some variants."""
+        return twin(self, self.variants, cls)
+
+    def simulation_of(self, cls: str) -> Simulation:
+        """What determines the images of a class."""
+        variant = self.variants.get(cls)
+        return self.only(cls) if variant is None else variant.over(self).only(variant.of)
 
     @property
     def pools(self) -> Pools:
         """The numbers of images of each pool and class."""
-        classes = {"train": [SMOOTH], "contaminant": self.anomalies, "validation": [SMOOTH], "test": self.classes}
+        contaminants = list(self.substructure)
+        classes = {"train": [SMOOTH], "contaminant": contaminants, "validation": [SMOOTH], "test": self.classes}
         counts = {pool: dict.fromkeys(of_pool, getattr(self.images, pool)) for pool, of_pool in classes.items()}
         return Pools(counts, SMOOTH, self.images.per_shard, "images")
 

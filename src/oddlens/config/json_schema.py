@@ -23,11 +23,13 @@ from oddlens.config.detector_row import DetectorRow
 from oddlens.config.external_row import ExternalRow
 from oddlens.config.files_dataset import FilesDataset
 from oddlens.config.follow_up import FollowUp
+from oddlens.config.names import NAME_PATTERN
 from oddlens.config.presets import preset_names
 from oddlens.config.real_lenses import RealLenses
 from oddlens.config.regression import Regression
-from oddlens.config.study import NAME_PATTERN, Study
+from oddlens.config.study import Study
 from oddlens.config.training import Training
+from oddlens.config.variants import SECTIONS, Variant
 from oddlens.files.artefacts import atomic_write
 from oddlens.lensing import substructure_classes
 from oddlens.lensing.simulation import Simulation
@@ -166,7 +168,7 @@ def _dataset(model: type[Section] = Dataset) -> Schema:
         "anyOf": [name, {"type": "array", "items": name}],
         "description": "One or more presets below this section, each laid over those before it.",
     }
-    section = _section(model)
+    section = _section(model, leave_out=("variants",))
     anomalies = [cls for cls in substructure_classes.names() if cls != substructure_classes.SMOOTH]
     section["properties"]["substructure"] = {
         "type": ["object", "null"],
@@ -175,6 +177,17 @@ def _dataset(model: type[Section] = Dataset) -> Schema:
         "additionalProperties": False,
     }
     section["properties"] = {"preset": preset, **section["properties"]}
+    if "variants" in model.model_fields:
+        section["properties"]["variants"] = _described(_mapping_to(_variant()), _key_descriptions(model)["variants"])
+    return section
+
+
+def _variant() -> Schema:
+    """A variant as written: with parts of a simulation."""
+    section, descriptions = _section(Variant), _key_descriptions(Variant)
+    for name in SECTIONS:
+        part = _reference(f"Simulation/properties/{name}")
+        section["properties"][name] = _described(part, descriptions[name])
     return section
 
 

@@ -30,7 +30,16 @@ def laid_over(
 
 def merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     """`above` laid over `below`, where a prior replaces a prior and a null removes its key."""
-    return _without_nulls(laid_over(below, above, _is_prior))
+    return _without_nulls(laid_over(below, above, is_prior))
+
+
+def merged_named(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Named sections laid over others, which are to be laid over something else in turn.
+
+    A null removes a whole section. A null inside a section stays: it removes a key of what the section is laid over.
+    """
+    laid = laid_over(below, above, is_prior)
+    return {name: section for name, section in laid.items() if section is not None}
 
 
 def mapping(value: Any, where: str) -> dict[str, Any]:
@@ -44,7 +53,8 @@ def mapping(value: Any, where: str) -> dict[str, Any]:
     return value
 
 
-def _is_prior(value: dict[str, Any]) -> bool:
+def is_prior(value: dict[str, Any]) -> bool:
+    """Whether a mapping is a distribution as YAML writes it."""
     return len(value) == 1 and isinstance(next(iter(value.values())), list)
 
 

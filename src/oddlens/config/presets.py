@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from oddlens.config.merging import merged
+from oddlens.config.merging import mapping, merged, merged_named
 from oddlens.files.packaged import packaged
 from oddlens.lensing.simulation import Simulation
 from oddlens.schema.config_errors import ConfigError, nearest, validated
@@ -37,7 +37,7 @@ def preset_simulation(*names: str, above: dict[str, Any] | None = None) -> Simul
 
 def _laid(below: dict[str, Any], section: dict[str, Any], where: str, outer: tuple[str, ...] = ()) -> dict[str, Any]:
     section = dict(section)
-    named = section.pop("preset", [])
+    named, variants = section.pop("preset", []), section.pop("variants", {})
     for preset in named if isinstance(named, list) else [named]:
         if preset in outer:
             raise ConfigError(f"{where}.preset: '{preset}' builds on itself ({' -> '.join((*outer, preset))})")
@@ -45,4 +45,7 @@ def _laid(below: dict[str, Any], section: dict[str, Any], where: str, outer: tup
             raise ConfigError(f"{where}.preset: unknown preset '{preset}'. {nearest(str(preset), preset_names())}")
         text = (PRESETS / f"{preset}.yaml").read_text()
         below = _laid(below, yaml.safe_load(text), f"presets.{preset}", (*outer, preset))
-    return merged(below, section)
+    laid = merged({**below, "variants": None}, section)
+    if variants is not None:
+        laid["variants"] = merged_named(below.get("variants", {}), mapping(variants, f"{where}.variants"))
+    return {key: value for key, value in laid.items() if key != "variants" or value}

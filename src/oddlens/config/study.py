@@ -17,6 +17,7 @@ from oddlens.config.follow_up import FollowUp, follow_up_errors
 from oddlens.config.inherited_errors import reported_once
 from oddlens.config.left_out import left_out
 from oddlens.config.merging import mapping, merged
+from oddlens.config.names import Name
 from oddlens.config.presets import with_presets
 from oddlens.config.publish import publish_errors
 from oddlens.config.real_lenses import RealLenses
@@ -28,9 +29,6 @@ from oddlens.lensing.camera import psf_of_file
 from oddlens.schema.config_errors import ConfigError, ErrorCollector, must_be_plain, validated
 from oddlens.schema.section import Section
 
-# Names of studies, data sets and rows, which are parts of file names.
-NAME_PATTERN = r"^[A-Za-z][A-Za-z0-9_]*$"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 AnyDataset = Annotated[
     Annotated[Dataset, Tag("[simulated]")] | Annotated[FilesDataset, Tag("[files]")],
     Discriminator(lambda value: "[files]" if isinstance(value, FilesDataset) or _has_files(value) else "[simulated]"),
@@ -118,8 +116,9 @@ def pool_errors(study: Study, pools: Mapping[str, Pools]) -> list[str]:
 def psf_errors(study: Study) -> list[str]:
     """The files of point-spread functions that cannot be used, one line each."""
     assumed = {f"{name}.simulation": d.simulation for name, d in study.of_files.items() if d.simulation is not None}
+    variants = {f"{name}.variants.{v}": d.simulation_of(v) for name, d in study.simulated.items() for v in d.variants}
     errors = []
-    for name, simulation in {**study.simulated, **assumed}.items():
+    for name, simulation in {**study.simulated, **assumed, **variants}.items():
         try:
             psf_of_file(simulation.camera)
         except (OSError, ValueError) as error:

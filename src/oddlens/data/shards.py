@@ -15,13 +15,13 @@ attributes      dataset, pool, class, seed, units, pixel_scale_arcsec, axes; of 
                 versions (JSON), psf_sha256 of a point-spread function from a file, and pyautolens_disagreement_sigma:
                 the largest difference between its first image and that of PyAutoLens, in units of the noise; of the
                 user's own images files (JSON), their section of the config, and skipped (JSON), those that could not be
-                used, each with the reason
+                used, each with the reason; of a class that is a variant twin and decoy, see `VariantClass`
 before the HDF5 its SHA-256, as text (`artefacts.CHECKSUM_BLOCK_BYTES`)
 """
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,22 @@ from oddlens.files.io_errors import explain_io_errors
 UNITS = "electrons / s / pixel"
 PER_PIXEL = {"images", "noise_free", "sigma"}
 AXES = "image, y (top to bottom), x (left to right)"
+
+
+@dataclass(frozen=True)
+class VariantClass:
+    """A class of test images that is a variant of another one (`oddlens.config.variants`)."""
+
+    name: str
+    twin: str
+    """The class of their twins without substructure."""
+    decoy: bool
+    """They are lenses without substructure that must not be flagged."""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """The attributes by which a shard states it."""
+        return {"class": self.name, "twin": self.twin, "decoy": self.decoy}
 
 
 @dataclass(frozen=True)
@@ -65,6 +81,13 @@ class Shard:
         facts = self.group("container")
         text = {name: np.char.decode(array, "utf-8") for name, array in facts.items() if array.dtype.kind == "S"}
         return pd.DataFrame(facts | text).add_prefix("container/")
+
+    @property
+    def variant(self) -> VariantClass | None:
+        """The class of the images, if it is a variant."""
+        if "twin" not in self.attributes:
+            return None
+        return VariantClass(self.attributes["class"], self.attributes["twin"], bool(self.attributes["decoy"]))
 
     def one(self, name: str, k: int) -> dict[str, np.ndarray]:
         """The values of a group for image k."""
@@ -104,6 +127,8 @@ class Pool:
     """`pool`, `class`, `index`, the truth, and the text of a sheet: see `joined`."""
     pixels: Mapping[str, np.ndarray]
     """The arrays `PER_PIXEL`, each [n, pixels, pixels], mapped from files."""
+    variants: Mapping[str, VariantClass] = field(default_factory=dict)
+    """The classes that are variants."""
 
     @property
     def images(self) -> np.ndarray:
@@ -130,8 +155,11 @@ def read_all(paths: Sequence[str | Path], scratch: Path | str, *, container: boo
     """
     tables: list[pd.DataFrame] = []
     shapes: dict[str, list[tuple[int, ...]]] = {}
+    variants: dict[str, VariantClass] = {}
     for path in paths:
         shard = read(path)
+        if shard.variant:
+            variants[shard.variant.name] = shard.variant
         tables.append(pd.concat([shard.table, shard.container], axis=1) if container else shard.table)
         for name in PER_PIXEL & shard.arrays.keys():
             shapes.setdefault(name, []).append(shard.arrays[name].shape)
@@ -144,4 +172,4 @@ def read_all(paths: Sequence[str | Path], scratch: Path | str, *, container: boo
         for name, found in shapes.items()
         if len(found) == len(tables)
     }
-    return Pool(table, pixels)
+    return Pool(table, pixels, variants)

@@ -1,5 +1,5 @@
-"""Test and validation images and, if they are simulated, their twins: the smooth images of the same lens, source and
-noise."""
+"""Test and validation images and, if they are simulated, their twins: the images of the same lens, source and noise
+without substructure."""
 
 import numpy as np
 
@@ -19,12 +19,14 @@ class Twins:
     """
 
     def __init__(self, pool: Pool, smooth: str):
-        self.table, self.images = pool.table, pool.images
+        self.table, self.images, self.variants = pool.table, pool.images, pool.variants
         self.exist = {"noise_free", "sigma"} <= pool.pixels.keys()
         if self.exist:
             self.noise_free, self.sigma = pool.pixels["noise_free"], pool.pixels["sigma"]
-            self.twin = splits.rows_of(pool.table, pool.table[splits.IDENTITY].assign(**{"class": smooth}))
-        order = {smooth: 0, UNLABELLED: 2}
+            of_class = {name: variant.twin for name, variant in pool.variants.items()}
+            twins = pool.table["class"].map(lambda cls: of_class.get(cls, smooth))
+            self.twin = splits.rows_of(pool.table, pool.table[splits.IDENTITY].assign(**{"class": twins}))
+        order = {smooth: 0, UNLABELLED: 2} | dict.fromkeys(self.decoys, 3)
         tested = set(pool.table.loc[pool.table["pool"] == "test", "class"])
         self.classes = sorted(tested, key=lambda cls: (order.get(cls, 1), cls))
         self.smooth = smooth
@@ -33,7 +35,12 @@ class Twins:
     @property
     def anomalies(self) -> list[str]:
         """The anomaly classes of the test images."""
-        return [cls for cls in self.classes if cls not in (self.smooth, UNLABELLED)]
+        return [cls for cls in self.classes if cls not in (self.smooth, UNLABELLED, *self.decoys)]
+
+    @property
+    def decoys(self) -> list[str]:
+        """The classes of test images without substructure that must not be flagged, besides the normal one."""
+        return sorted(name for name, variant in self.variants.items() if variant.decoy)
 
     def test_rows(self, cls: str, count: int) -> np.ndarray:
         """The rows of the first test images of a class."""

@@ -93,12 +93,25 @@ def psf_kernels(camera: Camera, q: Columns) -> np.ndarray:
     assert psf.fwhm_arcsec is not None
     assert psf.pixels is not None
     widths = np.stack([q["psf_fwhm_arcsec"], q.get("psf_moffat_beta", np.zeros_like(q["psf_fwhm_arcsec"]))], axis=1)
-    if psf.fwhm_arcsec.kind == "fixed" and (psf.moffat_beta is None or psf.moffat_beta.kind == "fixed"):
+    if all(prior is None or prior.kind == "fixed" for prior in (psf.fwhm_arcsec, psf.moffat_beta, psf.width_ratio)):
         widths = widths[:1]
     fwhm, beta = widths[:, 0, None, None], widths[:, 1, None, None]
     offset = (np.arange(psf.pixels) - psf.pixels // 2) * camera.pixel_scale_arcsec
     kernel = psf_profile(psf.profile, np.hypot(offset[:, None], offset) / fwhm, beta)
     return kernel / kernel.sum(axis=(1, 2), keepdims=True)
+
+
+def true_psf_kernels(camera: Camera, q: Columns) -> np.ndarray:
+    """The PSF that images are made with, [n or 1, k, k]. It is that of `psf_kernels`, but for a mis-set one."""
+    if "psf_width_ratio" not in q:
+        return psf_kernels(camera, q)
+    return psf_kernels(camera, {**q, "psf_fwhm_arcsec": q["psf_fwhm_arcsec"] * q["psf_width_ratio"]})
+
+
+def dark_sigma(camera: Camera, q: Columns) -> np.ndarray:
+    """Standard deviation of the noise of a pixel without light, electrons / s / pixel, [n]."""
+    zero = np.zeros_like(q["exposure_s"])
+    return noise_sigma(zero, q["exposure_s"], sky(camera, q), q.get("read_noise_electrons", zero))
 
 
 def electrons_per_flux(q: Columns) -> np.ndarray:

@@ -6,7 +6,7 @@ Functions of positions in the image plane (arcsec, y up and x right), in NumPy o
 from types import ModuleType
 from typing import Any
 
-from oddlens.lensing import power_law, profiles
+from oddlens.lensing import light_clump, power_law, profiles
 from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.slots import accumulate, used_slots
 
@@ -96,8 +96,10 @@ def subtracted_light(q: Columns, y, x, xp: ModuleType):
 def brightness(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
     """Surface brightness of the lensed source and of the lens galaxy, flux / arcsec^2."""
     alpha_y, alpha_x = deflections(p, module, y, x, xp)
-    source = source_brightness(p, y - alpha_y, x - alpha_x, xp)
-    return source + lens_light(p["lens"], y, x, xp) if "light_intensity_per_arcsec2" in p["lens"] else source
+    light, q = source_brightness(p, y - alpha_y, x - alpha_x, xp), p["lens"]
+    if "light_intensity_per_arcsec2" in q:
+        light = light + lens_light(q, y, x, xp)
+    return light + light_clump.brightness(q, y, x, xp) if f"{light_clump.PREFIX}intensity_per_arcsec2" in q else light
 
 
 def _sersic(q: Columns, prefix: str, y, x, xp: ModuleType):

@@ -22,6 +22,7 @@ from scipy import signal
 
 from oddlens.lensing import camera as cameras
 from oddlens.lensing import render, substructure_classes
+from oddlens.lensing.light_clump import PREFIX as CLUMP
 from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.simulation import Camera
 
@@ -96,6 +97,12 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
         lens["substructure"] = Substructure(substructure_classes.module(cls), sub)
     if "light_intensity_per_arcsec2" in q:
         lens["light"] = _sersic(q, "light_", (0.0, 0.0))
+    if f"{CLUMP}intensity_per_arcsec2" in q:
+        lens["light_clump"] = al.lp.Gaussian(
+            centre=(q[f"{CLUMP}y_arcsec"], q[f"{CLUMP}x_arcsec"]),
+            intensity=q[f"{CLUMP}intensity_per_arcsec2"],
+            sigma=q[f"{CLUMP}width_arcsec"],
+        )
     angle = np.deg2rad(q["source_offset_angle_deg"])
     centre = q["source_offset_arcsec"] * np.sin(angle), q["source_offset_arcsec"] * np.cos(angle)
     source = {"main": _sersic(q, "source_", centre)}
@@ -111,7 +118,7 @@ def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int) -> np.nda
     n = render.padded_pixels(camera)
     grid = al.Grid2D.uniform(shape_native=(n, n), pixel_scales=camera.pixel_scale_arcsec, over_sample_size=rays)
     mean = np.asarray(tracer(scenes, k, cls).image_2d_from(grid=grid).native.array)
-    kernels = cameras.psf_kernels(camera, scenes.lens)
+    kernels = cameras.true_psf_kernels(camera, scenes.lens)
     electrons = cameras.electrons_per_flux(scenes.lens)[k] * camera.pixel_scale_arcsec**2
     return electrons * signal.fftconvolve(mean, kernels[k % len(kernels)], mode="valid")
 

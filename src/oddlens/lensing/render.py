@@ -187,7 +187,7 @@ def renderer(camera: Camera, cls: str) -> Callable[[Scenes], Columns]:
 
     def render(scenes: Scenes) -> Columns:
         q = scenes.lens
-        kernels = cameras.psf_kernels(camera, q)
+        kernels = cameras.true_psf_kernels(camera, q)
         shared = len(kernels) == 1
         if not compiled:  # by the first call, which knows the kernel
             function = _image_function(camera, module, kernels[0] if shared else None)

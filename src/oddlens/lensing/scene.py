@@ -12,9 +12,10 @@ import numpy as np
 from scipy import special
 
 from oddlens.data.randomness import stream
-from oddlens.lensing import power_law, profiles, substructure_classes
+from oddlens.lensing import camera as cameras
+from oddlens.lensing import light_clump, power_law, profiles, substructure_classes
 from oddlens.lensing.cosmology import planes
-from oddlens.lensing.simulation import Clumps, Simulation
+from oddlens.lensing.simulation import Camera, Clumps, Simulation
 from oddlens.schema.priors import Distribution, max_count
 from oddlens.schema.section import Section
 
@@ -101,6 +102,7 @@ def priors(simulation: Simulation) -> Iterator[tuple[str, dict[str, Distribution
     yield "multipole_4", _priors(lens.multipole_4, "multipole_4_")
     yield "light", _priors(lens.light, "light_")
     yield "subtraction", _priors(lens.light and lens.light.subtraction, "subtraction_")
+    yield "light_clump", _priors(lens.light_clump, light_clump.PREFIX)
     yield "psf", _priors(camera.psf, "psf_")
     yield "camera", _priors(camera, "", leave_out=("exposure_s", "sky_per_arcsec2"))
 
@@ -134,6 +136,13 @@ def _draw_clumps(seed: int, names: tuple[str, ...], indices: np.ndarray, clumps:
         "clump_axis_ratio": sampled["axis_ratio"],
         "clump_angle_deg": sampled["angle_deg"],
     }
+
+
+def _light_clump(camera: Camera, q: Columns) -> Columns:
+    """Position and brightness of the luminous clump."""
+    scale = camera.pixel_scale_arcsec
+    noise = cameras.dark_sigma(camera, q) / (cameras.electrons_per_flux(q) * scale**2)
+    return light_clump.derived(q, cameras.true_psf_kernels(camera, q), scale, noise)
 
 
 def ellipsoid_mass_in_circle(axis_ratio: np.ndarray) -> np.ndarray:
@@ -174,6 +183,8 @@ def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls:
     q |= planes(q["lens_redshift"], q["source_redshift"])
     q["area"] = q["lens_mass_msun"] * q["area_per_msun"]
     q["einstein_radius_arcsec"] = b = np.sqrt(q["area"])
+    if simulation.lens.light_clump:
+        q |= _light_clump(simulation.camera, q)
     clumps = _draw_clumps(seed, (*lens_name, "clumps"), indices, simulation.source.clumps, q)
 
     module = substructure_classes.module(cls)

@@ -86,7 +86,7 @@ def simulate_images(
     correlation = q.get("noise_correlation_pixels", zero)
     light = rendered["image"].astype(np.float64)  # [n, pixels, pixels]
     sigma = cameras.noise_sigma(light, *(column[:, None, None] for column in (exposure, sky, read)))
-    dark_variance = cameras.noise_sigma(zero, exposure, sky, read) ** 2
+    dark_variance = cameras.dark_sigma(camera, q) ** 2
     known = {
         "noise_gain": 1 / exposure if camera.noise == "poisson" else zero,
         "noise_background": dark_variance if camera.noise == "poisson" else zero,

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator, model_validator
 
 from oddlens.lensing import power_law, substructure_classes
+from oddlens.lensing.light_clump import LightClump
 from oddlens.schema.config_errors import nearest, validated
 from oddlens.schema.priors import Prior, within
 from oddlens.schema.section import Section
@@ -87,6 +88,7 @@ class LensPriors(Section):
     multipole_4: Multipole | None = None
     shear: Shear
     light: LightPriors | None = None
+    light_clump: LightClump | None = None
 
 
 class Clumps(Section):
@@ -139,6 +141,9 @@ class Psf(Section):
     """Pixel scale of the file, if it is finer than that of the camera: the kernel is then resampled."""
     kernel: list[list[float]] | None = None
     """Instead of a file: its kernel at the pixels of the camera, row 0 at the top. Saved models have it."""
+    width_ratio: Annotated[Prior, within(0.2, 5)] | None = None
+    """Full width of the images' point-spread function over that of the profile, which is then mis-set: detectors and
+    all that an observer knows have the profile."""
 
     @field_validator("pixels")
     @classmethod
@@ -157,6 +162,8 @@ class Psf(Section):
                 f"give a profile, or a file that replaces it; {' and '.join(given + of_profile[1:]) or 'none'} given. "
                 f"Over a preset: psf: {{file: psf.fits{nulls}}}"
             )
+        if self.width_ratio is not None and self.profile is None:
+            raise ValueError("width_ratio is that of a profile, and there is none")
         if self.pixel_scale_arcsec is not None and self.file is None:
             raise ValueError("pixel_scale_arcsec is that of a file, and there is none")
         return self
@@ -260,7 +267,9 @@ def complexities(simulation: Simulation) -> list[str]:
         "lens.multipole_3": lens.multipole_3,
         "lens.multipole_4": lens.multipole_4,
         "lens.light": lens.light,
+        "lens.light_clump": lens.light_clump,
         "source.clumps": simulation.source.clumps,
+        "camera.psf.width_ratio": camera.psf.width_ratio,
         "camera.noise_correlation_pixels": camera.noise_correlation_pixels,
         "camera.noise: none": camera.noise == "none" or None,
     }

@@ -22,6 +22,7 @@ from oddlens.files.progress import duration, say
 from oddlens.lensing import camera as cameras
 from oddlens.lensing.evidence import LensFamily, MassPrior, ModelFit, ObservedImage, fit_model
 from oddlens.lensing.simulation import Simulation
+from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.observations import noise_map
 from oddlens.results.figures import style
 from oddlens.results.figures.follow_up import follow_up_figure
@@ -65,7 +66,7 @@ def follow_up(
         return
     shard, k = _find_image(shard_paths, image["class"], int(image["index"]))
     observed, truth = observe(shard, k), shard.one("truth", k)
-    family = LensFamily(Simulation.model_validate(json.loads(shard.attributes["simulation"])), MassPrior(**mass), seed)
+    family = LensFamily(_assumed_simulation(shard, shard_paths), MassPrior(**mass), seed)
     began = time.perf_counter()
     smooth, with_mass = (_fit(observed, family, image["id"], with_mass, live, seed) for with_mass in (False, True))
     seconds = time.perf_counter() - began
@@ -92,6 +93,13 @@ def _find_image(paths: Sequence[str], cls: str, index: int) -> tuple[Shard, int]
         if len(positions := np.flatnonzero(shard.arrays["index"] == index)):
             return shard, int(positions[0])
     raise ValueError(f"no shard has image {index} of {cls}: simulate the data set again")
+
+
+def _assumed_simulation(shard: Shard, paths: Sequence[str]) -> Simulation:
+    """What an observer assumes of a lens: of a variant, what holds for the data set and not what differs in it."""
+    if shard.variant:
+        shard = shards.read(next(path for path in paths if Path(path).parent.name == SMOOTH))
+    return Simulation.model_validate(json.loads(shard.attributes["simulation"]))
 
 
 def _fit(observed: ObservedImage, family: LensFamily, name: str, with_mass: bool, live: int, seed: int) -> ModelFit:

@@ -55,23 +55,25 @@ def parse_image_name(name: str, study: Study) -> ImageName:
 
 def simulate_image(study: Study, dataset: str, pool: str, cls: str, index: int) -> SimulatedImages:
     """The image as a batch of one."""
-    simulation = study.simulated[dataset]
-    rendered = render.renderer(simulation.camera, cls)
-    return simulate_images(simulation, rendered, study.seed, dataset, pool, cls, np.array([index]))
+    settings = study.simulated[dataset]
+    simulation, made_of = settings.simulation_of(cls), settings.made_of(cls)
+    rendered = render.renderer(simulation.camera, made_of)
+    return simulate_images(simulation, rendered, study.seed, dataset, pool, made_of, np.array([index]))
 
 
 def observation(study: Study, dataset: str, pool: str, cls: str, index: int) -> Observation:
     """The image with its truth and the maps that shards do not keep."""
-    camera, simulated = study.simulated[dataset].camera, simulate_image(study, dataset, pool, cls, index)
+    settings, simulated = study.simulated[dataset], simulate_image(study, dataset, pool, cls, index)
+    camera, made_of = settings.simulation_of(cls).camera, settings.made_of(cls)
     maps = {
         "NOISE": simulated.sigma[0].astype(np.float32),
         "PSF": cameras.psf_kernels(camera, simulated.scenes.lens)[0],
         "NOISEFREE": simulated.noise_free[0],
     }
-    if cls != SMOOTH:
-        maps["KAPPADIF"] = convergence.difference(camera, cls, simulated.scenes, 0)
-    if cls != SMOOTH and pool == "test":
-        maps["TWIN"] = simulate_image(study, dataset, pool, SMOOTH, index).images[0]
+    if made_of != SMOOTH:
+        maps["KAPPADIF"] = convergence.difference(camera, made_of, simulated.scenes, 0)
+    if made_of != SMOOTH and pool == "test":
+        maps["TWIN"] = simulate_image(study, dataset, pool, settings.twin_of(cls), index).images[0]
     kept = Shard(simulated.arrays(np.array([index])), {})
     return Observation(
         image=simulated.images[0],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,17 +56,23 @@ def import_scores(
         seed: that of lines without one.
         smooth: the normal class.
     """
-    images = pd.concat([_images(shards.read(path)) for path in shard_paths], ignore_index=True)
+    parts, decoys = [], set[str]()
+    for shard in map(shards.read, shard_paths):
+        parts.append(_images(shard))
+        decoys |= {shard.variant.name} if shard.variant and shard.variant.decoy else set()
+    images = pd.concat(parts, ignore_index=True)
     scores = read_external_scores(Path(table), Expected(images, dataset, claimed, known, training_sets, seed))
     columns = model_columns(scores)
     if higher_is == "more_normal":
         scores[columns] = -scores[columns]
     about = {"dataset": dataset, "detector": row}
-    write_table(outputs["scores"], scores, kind="scores", **about, diverged={}, partial=True)
+    marks: dict[str, Any] = {"diverged": {}, "partial": True} | ({"decoys": sorted(decoys)} if decoys else {})
+    write_table(outputs["scores"], scores, kind="scores", **about, **marks)
     for kind, names in EMPTY.items():
         write_table(outputs[kind], pd.DataFrame(columns=names), kind=kind, **about)
     say(f"{row} on {dataset}: {len(scores)} images, {len(columns)} models")
-    _say_if_inverted(scores, columns, smooth, f"{row} on {dataset}", higher_is)
+    judged = scores[~scores["class"].isin(decoys)]
+    _say_if_inverted(judged, columns, smooth, f"{row} on {dataset}", higher_is)
 
 
 def _images(shard: Shard) -> pd.DataFrame:

@@ -106,8 +106,8 @@ def score(
             progress.advance(len(results.scores))
             title = f"{row} on {dataset}, {about['training_set']}, seed {about['seed']}"
             say(f"{title}: {len(results.scores)} images scored, {progress}")
-        examples = images_and_truth(evaluation) | results.examples
-    _write(outputs, results, {"dataset": dataset, "detector": row})
+        examples, decoys = images_and_truth(evaluation) | results.examples, evaluation.twins.decoys
+    _write(outputs, results, {"dataset": dataset, "detector": row}, decoys)
     write_arrays(outputs.examples, examples, dataset=dataset, detector=row, classes=",".join(evaluation.twins.classes))
 
 
@@ -121,7 +121,8 @@ def _evaluation_set(
     scratch: Path,
 ) -> EvaluationSet:
     twins = Twins(shards.read_all(shard_paths, scratch), smooth)
-    blur = SIGMA_PER_FWHM * float(twins.table["psf_fwhm_pixels"].median())
+    own = ~twins.table["class"].isin(twins.variants)  # a variant may have another camera
+    blur = SIGMA_PER_FWHM * float(twins.table.loc[own, "psf_fwhm_pixels"].median())
     pseudo_anomalies = add_weak_deflection(twins.images[twins.validation], blur, dataset, seed)
     if residuals is None:
         return EvaluationSet(twins, twins.images, pseudo_anomalies)
@@ -155,9 +156,10 @@ def _add_model(
         results.scores[column], results.diverged[column] = np.nan, str(error)
 
 
-def _write(outputs: ScorePaths, results: _Results, about: Mapping[str, Any]) -> None:
-    """Write the tables."""
-    write_table(outputs.scores, results.scores, kind="scores", **about, diverged=results.diverged)
+def _write(outputs: ScorePaths, results: _Results, about: Mapping[str, Any], decoys: Sequence[str]) -> None:
+    """Write the tables; that of the scores names the `decoys`, if there are any."""
+    marks: dict[str, Any] = {"diverged": results.diverged} | ({"decoys": list(decoys)} if decoys else {})
+    write_table(outputs.scores, results.scores, kind="scores", **about, **marks)
     columns = [*splits.IDENTITY, *MODEL_COLUMNS]
     findings = pd.concat(results.findings or [pd.DataFrame(columns=columns)], ignore_index=True)
     write_table(outputs.findings, findings, kind="findings", **about)

@@ -23,9 +23,21 @@ PACKAGES = ("numpy", "scipy", "astropy", "autolens", "jax")
 
 
 def simulate(
-    simulation: Simulation, *, seed: int, dataset: str, pool: str, cls: str, first: int, count: int
+    simulation: Simulation,
+    *,
+    seed: int,
+    dataset: str,
+    pool: str,
+    cls: str,
+    first: int,
+    count: int,
+    variant: shards.VariantClass | None = None,
 ) -> shards.Shard:
     """Images first ... first + count - 1 of a class in a pool, each a function of (seed, dataset, pool, cls, index).
+
+    Args:
+        cls: the class whose substructure the images have.
+        variant: the class that they are, if it is another one.
 
     Raises:
         ArithmeticError: the first image disagrees with PyAutoLens, or an image has pixels that are not finite.
@@ -59,6 +71,7 @@ def simulate(
         "dataset": dataset,
         "pool": pool,
         "class": cls,
+        **(variant.attributes if variant else {}),
         "seed": seed,
         "pixel_scale_arcsec": simulation.camera.pixel_scale_arcsec,
         "simulation": json.dumps(simulation.plain(), sort_keys=True),

@@ -32,6 +32,8 @@ class RowModel:
     """Scores of smooth validation images, [n]."""
     test_scores: pd.DataFrame
     """Scores of test images: `class`, `index`, `score`."""
+    decoys: tuple[str, ...] = ()
+    """The classes of test images that are no anomalies, besides the smooth one."""
 
     def scores_and_findings(self, images: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Scores and findings of images [n, pixels, pixels]."""
@@ -40,8 +42,8 @@ class RowModel:
 
     def auc(self) -> float:
         """The AUC of all anomalies among the test images against the smooth ones."""
-        smooth = self.test_scores["class"] == SMOOTH
-        normal, anomalous = (self.test_scores[chosen]["score"].to_numpy(float) for chosen in (smooth, ~smooth))
+        smooth, decoy = (self.test_scores["class"].isin(classes) for classes in ([SMOOTH], self.decoys))
+        normal, anomalous = (self.test_scores[chosen]["score"].to_numpy(float) for chosen in (smooth, ~smooth & ~decoy))
         return float(metrics.placements(normal, anomalous)[0].mean())
 
     def scores_of(self, classes: Sequence[str], index: np.ndarray) -> np.ndarray:
@@ -73,10 +75,11 @@ def load_row_model(
         assert isinstance(fitting_model, ProvidesResiduals)
         fitter, residual_input = fitting_model, RESIDUAL_INPUTS.index(recipe["input"])
     model = _load(study, dataset, recipe, seed, **recipe["scoring"])
-    scores, _ = read_table(study / "scores" / dataset / f"{row}.csv", "scores")
+    scores, about = read_table(study / "scores" / dataset / f"{row}.csv", "scores")
     scores = scores.assign(score=scores[f"{recipe['training_set']}/{seed}"])
     smooth = scores[(scores["pool"] == "validation") & (scores["class"] == SMOOTH)]["score"].to_numpy(float)
-    return RowModel(row, seed, model, fitter, residual_input, smooth, scores[scores["pool"] == "test"])
+    test, decoys = scores[scores["pool"] == "test"], tuple(about.get("decoys", ()))
+    return RowModel(row, seed, model, fitter, residual_input, smooth, test, decoys)
 
 
 def _load(study: Path, dataset: str, recipe: Mapping[str, Any], seed: int, **scoring: Any) -> Detector:

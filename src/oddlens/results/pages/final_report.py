@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import oddlens
-from oddlens.config.descriptions import class_description
+from oddlens.config.descriptions import class_descriptions
 from oddlens.files.packaged import packaged
 from oddlens.results.pages.contamination import contamination_example, contamination_section
 from oddlens.results.pages.detection import controls, descriptions_by_role
@@ -69,7 +69,7 @@ def final_report_facts(studies: Studies, own: Studies = ()) -> dict[str, Any]:
         "studies": studies,
         "datasets": {name: main.config.simulated[name].plain() for name in datasets},
         "priors": _priors(main, datasets),
-        "classes": {name: class_description(name) for name in _class_names(main)},
+        "classes": class_descriptions(main.config.simulated.values()),
         "descriptions": _descriptions(studies),
         "boards": boards(studies, datasets),
         "own_images": [entry for study in own for entry in _own_images(study)],
@@ -216,10 +216,6 @@ def _priors(study: StudyResults, datasets: Sequence[str]) -> list[dict[str, Any]
     keys = dict.fromkeys(key for settings in every.values() for key in settings)
     lines = [{"key": key, "values": [settings.get(key, "–") for settings in every.values()]} for key in keys]
     return [line for line in lines if set(line["values"]) != {"–"}]
-
-
-def _class_names(study: StudyResults) -> dict[str, None]:
-    return dict.fromkeys(cls for dataset in study.config.simulated.values() for cls in dataset.classes)
 
 
 def _descriptions(studies: Studies) -> dict[str, list[tuple[str, str]]]:
