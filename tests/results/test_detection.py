@@ -188,7 +188,7 @@ def test_completeness_rises_with_mass_and_bins_hold_all_images(massive):
         middle = stats.norm.sf(stats.norm.isf(0.01) - 3 * (np.log10(line.bin_low * line.bin_high) / 2 - 8))
         assert line.detected == pytest.approx(middle, abs=0.15)
     vortex = table[(table["class"] == "vortex") & (table["truth"] != "")]
-    assert vortex[["truth", "bin_low", "bin_high"]].to_numpy().tolist() == [["substructure_mass_msun", 5e9, 5e9]]
+    assert vortex[["truth", "bin_low", "bin_high"]].to_numpy().tolist() == [["heaviest_mass_msun", 5e9, 5e9]]
     assert set(table.loc[table["class"] == "all", "truth"]) == {""}
 
 
@@ -324,7 +324,7 @@ def test_images_without_a_known_lens_have_no_lines(tmp_path):
 def test_a_panel_for_each_class_with_masses_and_each_known_rate(massive):
     scores, truth = massive
     table = detection_table(scores, truth, [0.1, 0.01, 0.0001], 2)
-    assert set(preferred_masses(table)["truth"]) == {"heaviest_mass_msun", "substructure_mass_msun"}
+    assert set(preferred_masses(table)["truth"]) == {"heaviest_mass_msun"}
     figure = detection_curves(table, ["row"], {"row": {"role": "detector"}}, "title")
     assert [axis.get_title() for axis in figure.axes] == [
         f"{c}, {r} % false alarms" for c in ("cdm", "vortex") for r in (10, 1)
@@ -348,7 +348,6 @@ def test_the_page_says_what_is_unknown_and_shows_bins_and_losses(massive, tmp_pa
     assert section["unscored"] == []
     assert set(section["bins"]) == {
         "d, row: heaviest subhalo [M☉]",
-        "d, row: mass in substructure [M☉]",
         "d, row: concentration",
     }
     assert "clump (decoy)" in section["classes"]["d"]

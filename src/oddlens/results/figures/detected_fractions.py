@@ -6,10 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from oddlens.results.figures.style import REFERENCE_LINE, Rows, error_bar_curve, line_styles, message_figure, plt
-from oddlens.results.tables.detection import PROPERTIES
-
-PREFERRED = ["heaviest_m200_msun", "heaviest_mass_msun", "substructure_mass_msun"]
-"""The mass that is shown for a class: the first of these with bins."""
+from oddlens.results.tables.detection import MASSES
 
 
 def fraction_panels(table: pd.DataFrame, line: str, x: str, y: str, rows: Rows, title: str) -> Figure:
@@ -58,12 +55,12 @@ def detection_curves(detection: pd.DataFrame, shown: list[str], rows: Rows, titl
         return message_figure(
             "No bins of mass: the anomalous images have no known mass, or the smooth ones are too few."
         )
-    table = table.assign(mass=np.sqrt(table["bin_low"] * table["bin_high"]), xlabel=table["truth"].map(PROPERTIES))
+    table = table.assign(mass=np.sqrt(table["bin_low"] * table["bin_high"]), xlabel=table["truth"].map(MASSES))
     return fraction_panels(table, "class", "mass", "detected", rows, title)
 
 
 def preferred_masses(detection: pd.DataFrame) -> pd.DataFrame:
-    """The lines of `detection.csv` with bins of one mass for each class: the first of `PREFERRED` that it has."""
-    masses = detection[detection["truth"].isin(PREFERRED)]
-    order = masses["truth"].map(PREFERRED.index)
+    """The lines of `detection.csv` with bins of one mass for each class: the first of `MASSES` that it has."""
+    masses = detection[detection["truth"].isin(list(MASSES))]
+    order = masses["truth"].map([*MASSES].index)
     return masses[order == order.groupby([masses["dataset"], masses["class"]]).transform("min")]

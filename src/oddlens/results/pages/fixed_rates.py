@@ -32,7 +32,7 @@ def fixed_rates_section(
     known = {
         name: pd.DataFrame(columns=columns) if (t := tables[name]) is None else t for name, columns in empty.items()
     }
-    shown = {name: table[_is_shown(table, rows)] for name, table in known.items()}
+    shown = {name: _shown(table, rows) for name, table in known.items()}
     detection, localisation = shown["detection"], shown["localisation"]
     if not len(detection):
         return None
@@ -40,7 +40,7 @@ def fixed_rates_section(
     return {
         "unknown": _unknown_rates(whole),
         "unscored": whole.loc[whole["unscored"] > 0, ["dataset", "detector"]].drop_duplicates().to_dict("records"),
-        "classes": by_dataset(rows, whole, lambda table: html_table(_by_class(table, rows))),
+        "classes": by_dataset(rows, whole, lambda table: html_table(_by_class(table))),
         "bins": dict(_bins(detection, rows)),
         "decoys": by_dataset(rows, shown["decoys"], lambda table: html_table(_lost(table))),
         "localisation": by_dataset(rows, localisation, lambda table: html_table(_positions(table))),
@@ -49,9 +49,11 @@ def fixed_rates_section(
     }
 
 
-def _is_shown(table: pd.DataFrame, rows: Mapping[str, Sequence[str]]) -> pd.Series:
-    shown = [row in rows.get(dataset, ()) for dataset, row in zip(table["dataset"], table["detector"], strict=True)]
-    return pd.Series(shown, table.index, dtype=bool)
+def _shown(table: pd.DataFrame, rows: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The lines of the rows that are shown, in their order."""
+    order = {(dataset, row): k for dataset, of in rows.items() for k, row in enumerate(of)}
+    place = pd.Series([order.get(key) for key in zip(table["dataset"], table["detector"], strict=True)], table.index)
+    return table.loc[place.dropna().sort_values(kind="stable").index]
 
 
 def _unknown_rates(whole: pd.DataFrame) -> list[dict[Hashable, Any]]:
@@ -72,13 +74,11 @@ def fraction_column(table: pd.DataFrame, name: str) -> list[str]:
     return [f"{100 * a:.1f} % ({100 * b:.1f} to {100 * c:.1f})" if a == a else "–" for a, b, c in ends]
 
 
-def _by_class(table: pd.DataFrame, rows: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+def _by_class(table: pd.DataFrame) -> pd.DataFrame:
     """A line for each row and class, a column for each false-alarm rate."""
     names = table["class"] + table["kind"].map(KIND_ENDS)
     cells = table.assign(row=table["detector"], rate=table["false_alarm_rate"].map(percent))
     cells["class"], cells["cell"] = names, fraction_column(table, "detected")
-    order = {row: k for k, row in enumerate(rows[table["dataset"].iloc[0]])}
-    cells = cells.sort_values("row", key=lambda row: row.map(order), kind="stable")
     return pivoted(cells, ["row", "class", "images"], "rate", "cell")
 
 
@@ -108,17 +108,12 @@ def _bin(low: float, high: float, name: str) -> str:
 
 
 def _lost(table: pd.DataFrame) -> pd.DataFrame:
-    """A line for each row, decoy and false-alarm rate: the completeness of all anomalies, and what is lost of it."""
+    """A line for each row and decoy, a column for each false-alarm rate: what is lost of the completeness."""
     one = table["decoy"].nunique() == 2  # that decoy, and all
     own = table[(table["anomaly"] == ALL) & ((table["decoy"] != ALL) | (not one))]
-    columns: dict[str, Any] = {
-        "row": own["detector"],
-        "decoy": own["decoy"],
-        "false alarms": own["false_alarm_rate"].map(percent),
-    }
-    columns |= {"decoys": own["n_decoys"], "detected": _percentages(own["detected"])}
-    columns |= {"with decoys": _percentages(own["detected_raised"]), "lost": fraction_column(own, "lost")}
-    return pd.DataFrame(columns)
+    cells = own.assign(row=own["detector"], cell=fraction_column(own, "lost"))
+    cells["rate"] = own["false_alarm_rate"].map(percent)
+    return pivoted(cells, ["row", "decoy"], "rate", "cell")
 
 
 def _percentages(values: pd.Series) -> list[str]:

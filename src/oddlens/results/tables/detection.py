@@ -19,9 +19,11 @@ from oddlens.results.tables.row_scores import rows_of, with_interval
 ANOMALY, DECOY, NORMAL = "anomaly", "decoy", "smooth"
 """The kinds of classes: those to be detected, those that must not be, and smooth validation images."""
 CONCENTRATION = "heaviest_concentration"
-PROPERTIES = {name: title for name, title in OF_SUBSTRUCTURE.items() if name.endswith("_msun")}
-PROPERTIES |= {"heaviest_m200_msun": "M200 of the heaviest subhalo [M☉]", CONCENTRATION: "concentration"}
-"""The properties in whose bins anomalous images are counted, with their titles."""
+MASSES = {"heaviest_m200_msun": "M200 of the heaviest subhalo [M☉]"}
+MASSES |= {name: OF_SUBSTRUCTURE[name] for name in ("heaviest_mass_msun", "substructure_mass_msun")}
+PROPERTIES = MASSES | {CONCENTRATION: "concentration"}
+"""The properties in whose bins anomalous images are counted, with their titles. Of the masses of a class, figures and
+pages show the first."""
 MAX_VALUES = 6
 """A property with at most so many different values has a bin for each."""
 ROUNDING = 1e-6
