@@ -21,7 +21,7 @@ from oddlens.schema.config_errors import ConfigError
 TEXT = {path.stem: path.read_text() for path in sorted(PRESETS.glob("*.yaml"))}
 RAW = {name: yaml.safe_load(text) for name, text in TEXT.items()}
 OVERLAYS = [name for name, raw in RAW.items() if "preset" not in raw and "source" not in raw]
-CAMERAS = ["euclid", "hst", "lsst"]
+CAMERAS = ["euclid", "hst", "lsst", "roman"]
 
 
 @cache
@@ -52,7 +52,8 @@ def fixed(prior):
 
 
 def test_presets_are_the_ones_this_file_knows():
-    assert set(OVERLAYS) == {*CAMERAS, "power_law", "subhalo", "steep_subhalos", "tnfw_subhalos"}
+    substructure = {"subhalo", "nfw_subhalo", "line_of_sight", "steep_subhalos", "tnfw_subhalos"}
+    assert set(OVERLAYS) == {*CAMERAS, *substructure, "power_law", "decoys"}
     assert {"model_a", "model_b", "model_c", "morphology_a", "morphology_b", "deeplensesim_ii"} <= RAW.keys()
 
 

@@ -100,7 +100,7 @@ def test_a_valid_study_survives_a_round_trip_through_plain_data(config):
         (
             "datasets.model_a.substructure.subhalo",
             {"radius_arcsec": 1},
-            ["substructure.subhalo.mass_msun: missing", "substructure.subhalo.truncation_arcsec: missing"],
+            ["substructure.subhalo.mass_msun: missing", "substructure.subhalo.mass_msun: missing"],
         ),
         (
             "datasets.model_a.substructure.cdm.truncated_nfw",

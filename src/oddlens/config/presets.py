@@ -31,8 +31,12 @@ def with_presets(section: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def preset_simulation(*names: str, above: dict[str, Any] | None = None) -> Simulation:
-    """The simulation of some presets, each laid over those before it, and of the sections `above` them all."""
-    return validated(Simulation, with_presets({"preset": list(names), **(above or {})}, "simulation"))
+    """The simulation of some presets, each laid over those before it, and of the sections `above` them all.
+
+    Variants of data sets are left out.
+    """
+    sections = with_presets({"preset": list(names), **(above or {})}, "simulation")
+    return validated(Simulation, {name: section for name, section in sections.items() if name != "variants"})
 
 
 def _laid(below: dict[str, Any], section: dict[str, Any], where: str, outer: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -12,6 +12,13 @@ from astropy.cosmology import FlatLambdaCDM
 COSMOLOGY = FlatLambdaCDM(H0=70, Om0=0.3)
 
 
+def coupling(z_near: np.ndarray, z_far: np.ndarray, z_source: np.ndarray) -> np.ndarray:
+    """D_12 D_s / (D_2 D_1s) of two planes in front of a source, [n]."""
+    d_far, d_source = (COSMOLOGY.angular_diameter_distance(z) for z in (z_far, z_source))
+    between, to_source = (COSMOLOGY.angular_diameter_distance(z_near, z) for z in (z_far, z_source))
+    return (between * d_source / (d_far * to_source)).to_value(u.dimensionless_unscaled)
+
+
 def planes(z_lens: np.ndarray, z_source: np.ndarray) -> dict[str, np.ndarray]:
     """Quantities that the redshifts [n] of lens and source determine, arrays [n].
 

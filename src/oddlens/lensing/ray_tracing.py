@@ -6,7 +6,7 @@ Functions of positions in the image plane (arcsec, y up and x right), in NumPy o
 from types import ModuleType
 from typing import Any
 
-from oddlens.lensing import light_clump, power_law, profiles
+from oddlens.lensing import light_clump, power_law, profiles, two_planes
 from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.slots import accumulate, used_slots
 
@@ -21,11 +21,26 @@ def parameters(scenes: Scenes) -> Parameters:
 
 def deflections(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
     """Deflection (alpha_y, alpha_x) of halo, shear and substructure, arcsec; `module` is that of the class."""
-    q = p["lens"]
+    sub = p["substructure"]
+    if not sub:
+        return smooth_deflections(p["lens"], y, x, xp)
+
+    def lens(y, x):
+        return smooth_deflections(p["lens"], y, x, xp)
+
+    def own(y, x):
+        return module.deflections(sub, y, x, xp)
+
+    if two_planes.BEHIND in sub:
+        return two_planes.deflections(lens, own, sub, module.seen_at(sub), y, x)
+    (main_y, main_x), (own_y, own_x) = lens(y, x), own(y, x)
+    return main_y + own_y, main_x + own_x
+
+
+def smooth_deflections(q: Columns, y, x, xp: ModuleType):
+    """Deflection (alpha_y, alpha_x) of halo and shear, arcsec; `q` are the lens parameters of one image."""
     parts = (_power_law if "lens_slope" in q else _isothermal)(q, y, x, xp)
     parts.append(profiles.shear(y, x, q["shear_magnitude"], xp.deg2rad(q["shear_angle_deg"]), xp))
-    if p["substructure"]:
-        parts.append(module.deflections(p["substructure"], y, x, xp))
     return sum(part[0] for part in parts), sum(part[1] for part in parts)
 
 

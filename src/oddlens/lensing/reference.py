@@ -21,13 +21,16 @@ from autogalaxy.profiles.mass.abstract.abstract import MassProfile
 from scipy import signal
 
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import render, substructure_classes
+from oddlens.lensing import ray_tracing, render, substructure_classes, two_planes
+from oddlens.lensing.cosmology import COSMOLOGY
 from oddlens.lensing.light_clump import PREFIX as CLUMP
 from oddlens.lensing.scene import Columns, Scenes
 from oddlens.lensing.simulation import Camera
 
 jax.config.update("jax_enable_x64", False)  # importing autolens switches it on
 
+FLAT = al.cosmo.FlatLambdaCDM(H0=COSMOLOGY.H0.value, Om0=COSMOLOGY.Om0, Tcmb0=0.0)
+"""The cosmology of this project."""
 RAYS = 16
 """Rays per pixel side of the reference for cameras with adaptive rays; fewer for large images, which would take
 minutes."""
@@ -39,17 +42,18 @@ error of the reference, and much smaller than the effect of a wrong formula."""
 
 
 class Substructure(MassProfile):
-    """The substructure of one image as a mass profile of PyAutoLens."""
+    """The substructure of one image as a mass profile of PyAutoLens; `offset` is added to positions (y, x)."""
 
-    def __init__(self, module: ModuleType, q: Columns):
+    def __init__(self, module: ModuleType, q: Columns, offset: tuple[float, float] = (0.0, 0.0)):
         super().__init__(centre=(0.0, 0.0), ell_comps=(0.0, 0.0))
-        self.module, self.q = module, q
+        self.module, self.q, self.offset = module, q, offset
 
     @decorators.to_vector_yx
     def deflections_yx_2d_from(self, grid, xp=np, **kwargs):
         """Deflections, arcsec, [points, (y, x)]."""
         points = grid.array if hasattr(grid, "array") else grid
-        return xp.stack(self.module.deflections(self.q, points[:, 0], points[:, 1], xp), axis=-1)
+        y, x = (points[:, k] + self.offset[k] for k in range(2))
+        return xp.stack(self.module.deflections(self.q, y, x, xp), axis=-1)
 
 
 def _components(axis_ratio, angle_deg) -> tuple[float, float]:
@@ -70,7 +74,7 @@ def _sersic(q: Columns, prefix: str, centre: tuple[float, float]) -> al.lp.Sersi
 def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
     """Image k of a batch as a Tracer of PyAutoLens, with brightness in flux / arcsec^2 (1: AB magnitude 25).
 
-    All lengths are angles, so PyAutoLens uses the redshifts only to order the planes.
+    All lengths are angles, so PyAutoLens uses the redshifts only to order the planes and to couple a further one.
     """
     one = scenes[k : k + 1]
     q, clumps, sub = ({n: c[0] for n, c in part.items()} for part in (one.lens, one.clumps, one.substructure))
@@ -93,8 +97,9 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
             strength = q[f"multipole_{m}_strength"] * (3 - slope) * (slope - 1)  # of the density, not of its contours
             comps = (strength * np.sin(angle), strength * np.cos(angle))
             lens[f"multipole_{m}"] = al.mp.PowerLawMultipole(m=m, einstein_radius=b, slope=slope, multipole_comps=comps)
+    masses: dict[float, dict] = {float(q["lens_redshift"]): lens}
     if sub:
-        lens["substructure"] = Substructure(substructure_classes.module(cls), sub)
+        _add_substructure(masses, substructure_classes.module(cls), q, sub)
     if "light_intensity_per_arcsec2" in q:
         lens["light"] = _sersic(q, "light_", (0.0, 0.0))
     if f"{CLUMP}intensity_per_arcsec2" in q:
@@ -109,8 +114,22 @@ def tracer(scenes: Scenes, k: int, cls: str) -> al.Tracer:
     for slot in np.nonzero(clumps.get("clump_intensity_per_arcsec2", np.zeros(0)))[0]:
         own = {name: column[slot] for name, column in clumps.items()}
         source[f"clump_{slot}"] = _sersic(own, "clump_", (own["clump_y_arcsec"], own["clump_x_arcsec"]))
-    redshifts = (float(q["lens_redshift"]), float(q["source_redshift"]))
-    return al.Tracer([al.Galaxy(redshift=z, **parts) for z, parts in zip(redshifts, (lens, source), strict=True)])
+    galaxies = [al.Galaxy(redshift=z, **parts) for z, parts in {**masses, float(q["source_redshift"]): source}.items()]
+    return al.Tracer(galaxies, cosmology=FLAT)
+
+
+def _add_substructure(masses: dict[float, dict], module: ModuleType, q: Columns, sub: Columns) -> None:
+    """Add the substructure of one image to the `masses` of planes, by redshift: the lens, or a plane of its own."""
+    if two_planes.BEHIND not in sub:
+        masses[float(q["lens_redshift"])]["substructure"] = Substructure(module, sub)
+        return
+
+    def lens(y, x):
+        return ray_tracing.smooth_deflections(q, y, x, np)
+
+    offset = two_planes.offset(lens, sub, module.seen_at(sub))
+    profile = Substructure(module, sub, offset)
+    masses.setdefault(module.redshift(sub), {})["substructure"] = profile
 
 
 def image(camera: Camera, cls: str, scenes: Scenes, k: int, rays: int) -> np.ndarray:

@@ -198,7 +198,7 @@ def draw_scenes(simulation: Simulation, seed: int, dataset: str, pool: str, cls:
     sub = module.draw(own_priors, v, q)
     q["halo_einstein_radius_arcsec"] = b.copy()
     if simulation.lens.conserve_mass:
-        q["halo_einstein_radius_arcsec"] = halo_radius(q, module.enclosed(sub, b))
+        q["halo_einstein_radius_arcsec"] = halo_radius(q, getattr(module, "replaced", module.enclosed)(sub, b))
     truth = module.truth(sub, q)
     truth["substructure_fraction"] = truth.get("substructure_mass_msun", np.zeros(len(b))) / q["lens_mass_msun"]
     scenes = Scenes(q, clumps, sub, truth)

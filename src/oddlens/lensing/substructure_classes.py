@@ -11,6 +11,12 @@ The module of a class describes what is added to a smooth lens, for a batch of n
                                NumPy or JAX
     truth(q, lens)             derived quantities for the truth table, dict of arrays [n]; masses in solar masses
 
+A class whose mass lies in a plane of its own has the columns of `two_planes.couplings`, too, and
+
+    seen_at(q)                 where the centre of its mass is seen, (y, x)
+    redshift(q)                the redshift of its mass, of one image
+    replaced(q, b)             the area that a lens of Einstein radius b gives up, instead of `enclosed`
+
 `lens` holds the sampled lens parameters, arrays [n]. `lens["area"]` is the Einstein radius squared of the whole lens,
 so that area / lens["area"] is a fraction of the lens mass.
 """

@@ -5,9 +5,7 @@ uniform in radius and in angle. So their mean surface density falls as 1/r, like
 replace. Their masses follow a power law dN/dm ~ m^exponent. The config gives the number, or the mean fraction of the
 lens mass in subhalos; the number is then Poisson-distributed with the mean fraction * lens mass / mean subhalo mass.
 
-A truncated NFW halo (Baltz, Marshall & Oguri 2009, JCAP 01, 015, with n = 1) has the density of an NFW halo of scale
-radius r_s times tau^2 / (tau^2 + (r / r_s)^2). Its total mass is finite; it is `mass_msun`. The scale radius follows
-from the concentration r_200 / r_s of the halo before truncation.
+Truncated NFW halos are described in `truncated_nfw.py`.
 """
 
 from types import ModuleType
@@ -16,22 +14,14 @@ from typing import Annotated
 import numpy as np
 from pydantic import model_validator
 
-from oddlens.lensing import profiles
+from oddlens.lensing import profiles, truncated_nfw
 from oddlens.lensing.slots import accumulate, used_slots
+from oddlens.lensing.truncated_nfw import SHAPE, TruncatedNfw
 from oddlens.schema.priors import Prior, max_count, poisson, within
 from oddlens.schema.section import Section
 
 UNUSED_SLOT_ARCSEC = 50.0
 """Distance of unused slots, which have no mass, from the centre. It avoids 0 / 0."""
-
-
-class Truncated(Section):
-    """Truncated NFW halos instead of point masses."""
-
-    concentration: Annotated[Prior, within(1, 100)]
-    """r_200 / r_s before truncation."""
-    truncation_scale_radii: Annotated[Prior, within(0.1, 1000)]
-    """Truncation radius over scale radius, r_t / r_s."""
 
 
 class Priors(Section):
@@ -46,14 +36,16 @@ class Priors(Section):
     angle_deg: Prior
     """Direction from the centre, in degrees, counter-clockwise from +x."""
     mass_msun: Annotated[Prior, within(0)]
-    """Total mass of each subhalo, in solar masses."""
-    truncated_nfw: Truncated | None = None
+    """Total mass of each subhalo, in solar masses; of truncated NFW halos as their `mass` says."""
+    truncated_nfw: TruncatedNfw | None = None
     """Truncated NFW halos instead of point masses."""
 
     @model_validator(mode="after")
     def _one_normalisation(self) -> "Priors":
         if (self.number is None) == (self.mass_fraction is None):
             raise ValueError("give number or mass_fraction, one of them; remove the key of a preset with null")
+        if self.mass_fraction is not None and self.truncated_nfw and self.truncated_nfw.mass != "total":
+            raise ValueError("mass_fraction counts total masses, and truncated_nfw.mass is m200: give number instead")
         return self
 
 
@@ -95,13 +87,15 @@ def draw(priors: Priors, u: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str
     }
     if priors.truncated_nfw is None:
         return points
-    concentration = priors.truncated_nfw.concentration.quantile(shape[..., 0])
-    tau = priors.truncated_nfw.truncation_scale_radii.quantile(shape[..., 1])
-    untruncated = mass * (np.log1p(concentration) - concentration / (1 + concentration)) / _nfw_total(tau, np)
-    per_kpc3 = 4 / 3 * np.pi * 200 * lens["lens_critical_msun_per_kpc3"][:, None]
-    scale_kpc = np.cbrt(untruncated / per_kpc3) / concentration
-    scale = np.where(used, scale_kpc / lens["lens_kpc_per_arcsec"][:, None], 1.0)
-    return points | {"subhalo_scale_arcsec": np.maximum(scale, 1e-6), "subhalo_truncation_scale_radii": tau}
+    plane = {name: lens[f"lens_{name}"][:, None] for name in ("kpc_per_arcsec", "critical_msun_per_kpc3")}
+    halos = truncated_nfw.halos(priors.truncated_nfw, mass, shape, lens["lens_redshift"][:, None], plane)
+    return points | {
+        "subhalo_area": halos.mass_msun * lens["area_per_msun"][:, None],
+        "subhalo_scale_arcsec": np.maximum(np.where(used, halos.scale_arcsec, 1.0), truncated_nfw.MIN_SCALE_ARCSEC),
+        "subhalo_truncation_scale_radii": halos.truncation_scale_radii,
+        "subhalo_m200_msun": halos.m200_msun,
+        "subhalo_concentration": halos.concentration,
+    }
 
 
 def enclosed(q: dict[str, np.ndarray], radius: np.ndarray) -> np.ndarray:
@@ -109,7 +103,9 @@ def enclosed(q: dict[str, np.ndarray], radius: np.ndarray) -> np.ndarray:
     if "subhalo_scale_arcsec" not in q:
         return np.sum(q["subhalo_area"], axis=1, where=distance < radius[:, None])
     area, scale, tau = (q[f"subhalo_{name}"][..., None] for name in ("area", "scale_arcsec", "truncation_scale_radii"))
-    return profiles.mass_in_circle(lambda r: _nfw_area(r, area, scale, tau, np), distance, radius[:, None]).sum(axis=1)
+    return profiles.mass_in_circle(
+        lambda r: truncated_nfw.area_within(r, area, scale, tau, np), distance, radius[:, None]
+    ).sum(axis=1)
 
 
 def deflections(q: dict, y, x, xp: ModuleType):
@@ -119,7 +115,7 @@ def deflections(q: dict, y, x, xp: ModuleType):
     def add(total, sub_y, sub_x, area, *shape):
         dy, dx = y - sub_y, x - sub_x
         r2 = dy * dy + dx * dx + 1e-20
-        pull = (_nfw_area(xp.sqrt(r2), area, shape[0], shape[1], xp) if extended else area) / r2
+        pull = (truncated_nfw.area_within(xp.sqrt(r2), area, shape[0], shape[1], xp) if extended else area) / r2
         return total[0] + pull * dy, total[1] + pull * dx
 
     names = ["y_arcsec", "x_arcsec", "area", *(("scale_arcsec", "truncation_scale_radii") if extended else ())]
@@ -137,6 +133,7 @@ def truth(q: dict[str, np.ndarray], lens: dict[str, np.ndarray]) -> dict[str, np
         "substructure_mass_msun": mass.sum(axis=1),
         "heaviest_mass_msun": mass.max(axis=1, initial=0.0),
         **{f"heaviest_{axis}_arcsec": _of_heaviest(mass, q[f"subhalo_{axis}_arcsec"]) for axis in "yx"},
+        **{f"heaviest_{name}": _of_heaviest(mass, q[f"subhalo_{name}"]) for name in SHAPE if f"subhalo_{name}" in q},
     }
 
 
@@ -145,21 +142,3 @@ def _of_heaviest(mass: np.ndarray, values: np.ndarray) -> np.ndarray:
     if not mass.shape[1]:
         return np.zeros(len(mass))
     return np.where(mass.max(axis=1) > 0, np.take_along_axis(values, mass.argmax(axis=1)[:, None], axis=1)[:, 0], 0.0)
-
-
-def _nfw_total(tau, xp: ModuleType):
-    """The mass of a truncated NFW halo over 4 pi rho_s r_s^3 (Baltz et al., eq. A4)."""
-    t2 = tau * tau
-    return t2 / (t2 + 1) ** 2 * ((t2 - 1) * xp.log(tau) + tau * np.pi - (t2 + 1))
-
-
-def _nfw_area(r, area, scale, tau, xp: ModuleType):
-    """The part of `area` that lies within a distance r (> 0) of the centre, in projection (Baltz et al., eq. A10)."""
-    x, t2 = r / scale, tau * tau
-    s = xp.sqrt(xp.maximum(xp.abs((x - 1) * (x + 1)), 1e-8))  # at x = 1 both branches tend to 1
-    # arctanh(s) for x < 1, in a form that is accurate at both ends; arctan(s) for x > 1
-    f = xp.where(x < 1, xp.log1p((s + s * s / (1 + x)) / x), xp.arctan(s)) / s
-    root = xp.sqrt(t2 + x * x)
-    within = (t2 + 1 + 2 * (x * x - 1)) * f + tau * np.pi + (t2 - 1) * xp.log(tau)
-    within = within + root * ((t2 - 1) / tau * xp.log(x / (tau + root)) - np.pi)
-    return area * t2 / (t2 + 1) ** 2 * within / _nfw_total(tau, xp)

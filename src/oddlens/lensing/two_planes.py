@@ -1,0 +1,51 @@
+"""A lens and one further plane of mass, in front of it or behind it.
+
+A ray that is seen at theta crosses the near plane there, and the far plane at theta - c alpha_near(theta), where the
+coupling c = D_12 D_s / (D_2 D_1s) of both planes is 0 if they coincide and 1 if the far one is that of the source.
+Deflections are scaled to the source, so that its position is theta less their sum (Schneider, Ehlers & Falco 1992,
+section 9.1). This is exact: the only approximation is that each plane is thin.
+
+The mass of the further plane is placed where its centre is seen: behind the lens it lies where the ray of that place
+crosses its plane.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from oddlens.lensing.cosmology import coupling
+
+BEHIND, IN_FRONT = "coupling_behind", "coupling_in_front"
+"""Columns of substructure: the coupling of a mass behind the lens, or in front of it. One of them is 0."""
+Field = Callable[[Any, Any], tuple[Any, Any]]
+"""Deflections (alpha_y, alpha_x) at positions (y, x)."""
+
+
+def couplings(redshift: np.ndarray, lens: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The columns of masses at redshifts [n]."""
+    z_lens, z_source = lens["lens_redshift"], lens["source_redshift"]
+    value = coupling(np.minimum(redshift, z_lens), np.maximum(redshift, z_lens), z_source)
+    return {BEHIND: np.where(redshift > z_lens, value, 0.0), IN_FRONT: np.where(redshift < z_lens, value, 0.0)}
+
+
+def deflections(lens: Field, mass: Field, q: dict, centre: tuple, y, x) -> tuple:
+    """Sum of both deflections at positions in the image plane.
+
+    Args:
+        lens: of the lens alone.
+        mass: of the further mass, in its own plane, if it lay where it is seen.
+        q: parameters of the mass, of one image.
+        centre: where it is seen (y, x).
+    """
+    main_y, main_x = lens(y, x)
+    shift_y, shift_x = offset(lens, q, centre)
+    own_y, own_x = mass(y - q[BEHIND] * main_y + shift_y, x - q[BEHIND] * main_x + shift_x)
+    main_y, main_x = lens(y - q[IN_FRONT] * own_y, x - q[IN_FRONT] * own_x)
+    return main_y + own_y, main_x + own_x
+
+
+def offset(lens: Field, q: dict, centre: tuple) -> tuple:
+    """From the place of the mass in its own plane to where it is seen, (y, x)."""
+    at_y, at_x = lens(*centre)
+    return q[BEHIND] * at_y, q[BEHIND] * at_x
