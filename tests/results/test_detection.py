@@ -142,8 +142,12 @@ def test_bins_are_half_decades_from_powers_of_ten():
 
 
 def test_few_values_have_a_bin_each():
-    bins = [(low, high, inside.sum()) for low, high, inside in logarithmic_bins(np.array([15.0, 60, 15, 30, 0]), 2)]
-    assert bins == [(15, 15, 2), (30, 30, 1), (60, 60, 1)]
+    bins = [
+        (low, high, inside.sum()) for low, high, inside in logarithmic_bins(np.array([15.0, 60, 15, 30, 60, 30, 0]), 2)
+    ]
+    assert bins == [(15, 15, 2), (30, 30, 2), (60, 60, 2)]
+    bins = [(low, high) for low, high, _ in logarithmic_bins(np.array([15.0, 60, 30]), 1)]
+    assert bins == [(10, 100)]
 
 
 @pytest.fixture(scope="module")
@@ -353,6 +357,9 @@ def test_the_page_says_what_is_unknown_and_shows_bins_and_losses(massive, tmp_pa
     assert "clump (decoy)" in section["classes"]["d"]
     assert "within 0.2″" in section["localisation"]["d"]
     assert "60.0 % (" in section["localisation"]["d"]
+    single = localised(tmp_path, [0, 1, 1], [0.1, 1, 1]).assign(images=3)
+    page = fixed_rates_section(tables | {"localisation": single}, {"d": ["row"]})["localisation"]["d"]
+    assert "<td>−1.00</td>" in page  # the mass of the only one that is localised has no scatter
     lost = tables["decoys"].query("decoy == 'clump' and anomaly == 'all'")["lost"].item()
     assert f"{100 * lost:.1f} % (" in section["decoys"]["d"]
     assert fixed_rates_section({name: table[:0] for name, table in tables.items()}, {"d": ["row"]}) is None

@@ -102,9 +102,9 @@ def _bins(detection: pd.DataFrame, rows: Mapping[str, Sequence[str]]) -> list[tu
 
 
 def _bin(low: float, high: float, name: str) -> str:
-    """A bin as text."""
-    write = "{:.2g}".format if name.endswith("_msun") else "{:.3g}".format
-    return write(low) if low == high else f"{write(low)} to {write(high)}"
+    """A bin as text, or the single value of its images."""
+    digits = 2 if name.endswith("_msun") else 3
+    return f"{low:.6g}" if low == high else f"{low:.{digits}g} to {high:.{digits}g}"
 
 
 def _lost(table: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +133,12 @@ def _positions(table: pd.DataFrame) -> pd.DataFrame:
         }
     for title, name in (("mass [dex]", "mass"), ("mass if localised [dex]", "localised")):
         values = zip(table[f"{name}_bias_dex"], table[f"{name}_scatter_dex"], strict=True)
-        columns[title] = [
-            f"{bias:+.2f} ± {scatter:.2f}".replace("-", "−") if bias == bias else "–" for bias, scatter in values
-        ]
+        columns[title] = [_dex(bias, scatter) for bias, scatter in values]
     return pd.DataFrame(columns)
+
+
+def _dex(bias: float, scatter: float) -> str:
+    """A bias with its scatter as text; `+0.12` without scatter, of a single image."""
+    if bias != bias:
+        return "–"
+    return f"{bias:+.2f}".replace("-", "−") + (f" ± {scatter:.2f}" if scatter == scatter else "")

@@ -25,7 +25,7 @@ PROPERTIES = MASSES | {CONCENTRATION: "concentration"}
 """The properties in whose bins anomalous images are counted, with their titles. Of the masses of a class, figures and
 pages show the first."""
 MAX_VALUES = 6
-"""A property with at most so many different values has a bin for each."""
+"""A property with at most so many different values, each of two images in the mean, has a bin for each."""
 ROUNDING = 1e-6
 """Logarithms so little below an edge belong to the bin above, because tables have nine digits."""
 COLUMNS = ["dataset", "detector", "false_alarm_rate", "class", "kind", "truth", "bin_low", "bin_high"]
@@ -103,11 +103,11 @@ def _property_bins(properties: pd.DataFrame, per_decade: int) -> Iterator[tuple[
 def logarithmic_bins(values: np.ndarray, per_decade: int) -> Iterator[tuple[float, float, np.ndarray]]:
     """The edges of each bin that has values, and its mask, [n]. Values that are not positive are in no bin.
 
-    Edges are powers of ten and, for two bins in a decade, their multiples by the square root of ten. At most
-    `MAX_VALUES` different values have a bin each, with equal edges.
+    Edges are powers of ten and, for two bins in a decade, their multiples by the square root of ten. Few
+    different values (`MAX_VALUES`) have a bin each, with equal edges.
     """
     positive = values > 0
-    if len(different := np.unique(values[positive])) <= MAX_VALUES:
+    if len(different := np.unique(values[positive])) <= min(MAX_VALUES, positive.sum() / 2):
         for value in different:
             yield value, value, values == value
         return
