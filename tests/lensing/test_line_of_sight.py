@@ -46,12 +46,16 @@ def lenstronomy(scenes, k, redshift, y, x):
     q, sub = p["lens"], p["substructure"]
     angle = 2 * np.deg2rad(q["shear_angle_deg"])
     shear = {"gamma1": q["shear_magnitude"] * np.cos(angle), "gamma2": q["shear_magnitude"] * np.sin(angle)}
-    centre = sub["perturber_y_arcsec"], sub["perturber_x_arcsec"]
-    shift = two_planes.offset(lambda y, x: ray_tracing.smooth_deflections(q, y, x, np), sub, centre)
+    place = sub["perturber_y_arcsec"], sub["perturber_x_arcsec"]
+    shift = two_planes.offset(lambda y, x: ray_tracing.smooth_deflections(q, y, x, np), sub, place)
     scale = sub["perturber_scale_arcsec"]
     kappa_s = sub["perturber_area"] / (4 * scale**2 * truncated_nfw.total(20.0, np))
     halo = {"Rs": scale, "alpha_Rs": 4 * kappa_s * scale * (1 - np.log(2)), "r_trunc": 20 * scale}
-    halo |= {"center_y": sub["perturber_y_arcsec"] - shift[0], "center_x": sub["perturber_x_arcsec"] - shift[1]}
+    halo |= {"center_y": place[0] - shift[0], "center_x": place[1] - shift[1]}
+    # What lies behind the halo is moved by the deflection of the centre of the image, so that the lens is seen there.
+    moved = np.multiply(MODULE.deflections(sub, 0.0, 0.0, np), redshift < 0.5)
+    lens_y, lens_x = -sub[two_planes.IN_FRONT] * moved
+    sphere = {"theta_E": q["halo_einstein_radius_arcsec"], "center_x": lens_x, "center_y": lens_y}
     model = LensModel(
         ["SIS", "SHEAR", "TNFW"],
         lens_redshift_list=[0.5, 0.5, redshift],
@@ -59,7 +63,8 @@ def lenstronomy(scenes, k, redshift, y, x):
         multi_plane=True,
         cosmo=COSMOLOGY,
     )
-    return model.alpha(x, y, [{"theta_E": q["halo_einstein_radius_arcsec"]}, shear, halo])[::-1]
+    alpha = model.alpha(x, y, [sphere, {**shear, "ra_0": lens_x, "dec_0": lens_y}, halo])[::-1]
+    return np.array(alpha) - moved[:, None]
 
 
 def test_a_halo_in_the_plane_of_the_lens_is_a_subhalo():
@@ -80,7 +85,22 @@ def test_a_halo_is_seen_where_it_is_said_to_be(redshift):
         ring = [place[0] + radius * np.sin(angle), place[1] + radius * np.cos(angle)]
         smooth = np.array(ray_tracing.smooth_deflections(one(scenes, k)["lens"], *ring, np))
         added = deflected(scenes, k, *ring) - smooth
+        added -= added.mean(axis=1, keepdims=True)
         np.testing.assert_allclose(added[:, :32], -added[:, 32:], atol=0.05 * np.abs(added).max())
+
+
+@pytest.mark.parametrize("redshift", [0.2, 0.4])
+def test_a_lens_behind_a_halo_is_seen_at_the_centre_and_so_is_its_light(redshift):
+    scenes = drawn(redshift, mass=1e11, base=("model_c",))
+    for k in range(4):
+        p = one(scenes, k)
+        y, x = (np.array([value]) for value in (1e-7, 1e-7))
+        sub = p["substructure"]
+        plane = two_planes.in_plane_of_lens(lambda y, x, s=sub: MODULE.deflections(s, y, x, np), sub, y, x)
+        np.testing.assert_allclose(plane, 0, atol=1e-6)
+        p["lens"]["source_intensity_per_arcsec2"], p["clumps"] = 0.0, {}
+        seen = ray_tracing.brightness(p, MODULE, *np.meshgrid(*[np.linspace(-0.2, 0.2, 5)] * 2, indexing="ij"), np)
+        assert seen.argmax() == 12
 
 
 @pytest.mark.parametrize("redshift", [0.25, 0.75])

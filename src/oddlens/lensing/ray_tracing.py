@@ -111,7 +111,9 @@ def subtracted_light(q: Columns, y, x, xp: ModuleType):
 def brightness(p: Parameters, module: ModuleType, y, x, xp: ModuleType):
     """Surface brightness of the lensed source and of the lens galaxy, flux / arcsec^2."""
     alpha_y, alpha_x = deflections(p, module, y, x, xp)
-    light, q = source_brightness(p, y - alpha_y, x - alpha_x, xp), p["lens"]
+    light, q, sub = source_brightness(p, y - alpha_y, x - alpha_x, xp), p["lens"], p["substructure"]
+    if two_planes.IN_FRONT in sub:
+        y, x = two_planes.in_plane_of_lens(lambda y, x: module.deflections(sub, y, x, xp), sub, y, x)
     if "light_intensity_per_arcsec2" in q:
         light = light + lens_light(q, y, x, xp)
     return light + light_clump.brightness(q, y, x, xp) if f"{light_clump.PREFIX}intensity_per_arcsec2" in q else light

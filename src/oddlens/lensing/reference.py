@@ -5,6 +5,7 @@ Tracer of PyAutoLens in float64. So a wrong formula, a wrong version or a broken
 """
 
 import os
+from functools import partial
 from types import ModuleType
 
 # By default PyAutoLens looks for a workspace in the working directory and caches compiled functions in the home
@@ -52,8 +53,10 @@ class Substructure(MassProfile):
     def deflections_yx_2d_from(self, grid, xp=np, **kwargs):
         """Deflections, arcsec, [points, (y, x)]."""
         points = grid.array if hasattr(grid, "array") else grid
-        y, x = (points[:, k] + self.offset[k] for k in range(2))
-        return xp.stack(self.module.deflections(self.q, y, x, xp), axis=-1)
+        field: two_planes.Field = partial(self.module.deflections, self.q, xp=xp)
+        if two_planes.IN_FRONT in self.q:
+            field = two_planes.in_plane_of_mass(field, self.q)
+        return xp.stack(field(points[:, 0] + self.offset[0], points[:, 1] + self.offset[1]), axis=-1)
 
 
 def _components(axis_ratio, angle_deg) -> tuple[float, float]:
