@@ -107,6 +107,8 @@ def documented():
 
 def section_of(annotation):
     """The section that a field holds, if it does."""
+    if get_origin(annotation) is dict:
+        return None
     kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
     return next((kind for kind in kinds if issubclass(kind, Section) and kind is not Distribution), None)
 
