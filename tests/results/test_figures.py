@@ -16,7 +16,17 @@ from oddlens.results.tables.ranks import RANKED
 from oddlens.stages.figures import best_of_families, draw_figures
 
 DIVERGED = {"dcae": ["cdm-0.2/1"], "random": ["none-0/1", "none-0/2"]}
-FIGURES = ["roc", "contamination", "bins", "population", "ablations", "selection", "gallery", "mass_sensitivity"]
+FIGURES = [
+    "roc",
+    "contamination",
+    "bins",
+    "detection",
+    "population",
+    "ablations",
+    "selection",
+    "gallery",
+    "mass_sensitivity",
+]
 FIGURES += ["embeddings", "samples", "losses"]
 
 

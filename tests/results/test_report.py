@@ -145,6 +145,22 @@ def test_real_lenses_and_follow_up_fits_are_shown(page):
     assert "other: too small." in text(page)
 
 
+def test_fractions_at_fixed_false_alarm_rates_are_shown(page, read):
+    table = read["detection"].query("dataset == 'model_a' and detector == 'good' and false_alarm_rate == 0.1")
+    first = table[table["truth"].isna()].iloc[0]
+    assert first["class"] == "smooth"
+    shown = table_line(page, "fixed-rates", "good")
+    assert shown["class"] == "smooth (validation)"
+    assert shown["10 %"].startswith(f"{100 * first['detected']:.1f} % (")
+    assert shown["1 %"] == "–"
+    assert "model_a has 24 smooth test images, too few for a rate of 1 %, which needs 100." in text(page)
+    found = read["localisation"].query("dataset == 'model_a' and false_alarm_rate == 0.1").iloc[0]
+    line = table_line(page, "localisation", "good")
+    assert line["found"] == f"{found['found']:.0f} of {found['images']:.0f}"
+    assert line["within 0.2″, by chance"] == f"{100 * found['localised_by_chance']:.1f} %"
+    assert page.find(id="decoys") is None
+
+
 def test_completeness_of_injected_masses_is_shown(page):
     line = table_line(page, "completeness", "good")
     assert (line["no mass"], line["1e+09 M☉"]) == ("1.0 % (0.0 to 100.0)", "25.0 % (0.0 to 100.0)")

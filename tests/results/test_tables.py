@@ -351,6 +351,7 @@ def test_bins_of_the_lens_pair_twins_and_bins_of_the_substructure_do_not(made, s
     assert mine.loc[("substructure_mass_msun", 4), "auc"] > mine.loc[("substructure_mass_msun", 1), "auc"]
     unbinned = {"vortex_length_arcsec", "heaviest_y_arcsec", "heaviest_x_arcsec", "area_per_msun"}
     unbinned |= {"substructure_fraction"}  # used by the table of populations
+    unbinned |= {"psf_fwhm_arcsec", "psf_fwhm_pixels"}  # used by that of localisation
     assert set(found.query("anomaly == 'cdm'")["truth"]) == set(truth.columns[3:]) - unbinned
     assert set(found["detector"]) == set(made_up.ROWS)  # upper bounds and ablations after their own training
     # the twins' bin is of the smooth image's truth, whatever the anomalous image's

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from oddlens.config.detection import Detection
 from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY
 from oddlens.data.splits import IDENTITY
 from oddlens.data.training_sets import parse_training_set
@@ -64,6 +65,8 @@ def truth(images, seed=0):
                 "vortex_length_arcsec": rng.uniform(0.5, 2, images) * (cls == "vortex"),
                 "peak_signal_to_noise": lens[pool][0],
                 "einstein_radius_arcsec": lens[pool][1],
+                "psf_fwhm_arcsec": 0.5,
+                "psf_fwhm_pixels": 2.5,
             }
         )
         for pool, cls in blocks
@@ -163,8 +166,12 @@ def study(
     seeds=(1, 2),
     images=80,
     diverged=None,
+    decoys=(),
 ):
-    """All files that the tables and figures read; `diverged` maps a row to columns of its scores. Returns paths."""
+    """All files that the tables and figures read; `diverged` maps a row to columns of its scores. Returns paths.
+
+    The classes in `decoys` must not be detected.
+    """
     made = {kind: {} for kind in (*FILES, "truths", "losses")}
     for number, dataset in enumerate(datasets):
         place = folder / dataset
@@ -183,7 +190,8 @@ def study(
             bad = [column for column in (diverged or {}).get(row, ()) if column.split("/")[0] in own]
             table = scores(strength * (1 - 0.2 * number), known, own, seeds, 100 * number + k, bad)
             lost = dict.fromkeys(bad, "the loss became nan in epoch 2")
-            write_table(made["scores"][dataset][row], table, kind="scores", diverged=lost, **about)
+            marks = {"diverged": lost} | ({"decoys": list(decoys)} if decoys else {})
+            write_table(made["scores"][dataset][row], table, kind="scores", **marks, **about)
             for kind, other in other_tables(row, role, known, own, seeds, images).items():
                 write_table(made[kind][dataset][row], other, kind=kind, **about)
             maps = role not in ("control", "upper_bound")
@@ -220,6 +228,7 @@ def aggregated(folder, made, rows=ROWS, own=()):
         reproduces={d: d for d in simulated},
         exposures=dict.fromkeys(simulated, next(iter(simulated), "")),
         smooth="smooth",
+        detection=Detection().plain(),
         **of,
     )
     if own:

@@ -34,8 +34,9 @@ COLUMNS += [
     "partial_auc",
     "status",
 ]
-TABLES = ["ablations", "anomaly_maps", "auc", "bins", "comparison", "contamination", "false_alarm_probabilities"]
-TABLES += ["false_alarms", "findings", "fit_convergence", "fractions", "most_anomalous", "noise", "pairs", "population"]
+TABLES = ["ablations", "anomaly_maps", "auc", "bins", "comparison", "contamination", "decoys", "detection"]
+TABLES += ["false_alarm_probabilities", "false_alarms", "findings", "fit_convergence", "fractions", "localisation"]
+TABLES += ["most_anomalous", "noise", "pairs", "population"]
 TABLES += ["published", "ranks", "regression", "samples", "selection", "summary", "triage", "wilcoxon"]
 
 
@@ -66,8 +67,17 @@ def test_tables_and_report_are_there(study):
         "swept_02",
     ]
     page = (study / "results/smoke/report.html").read_text()
-    assert page.count("data:image/png;base64,") == 16 + 1  # figures of the data set, and ranks; of noise none
+    assert page.count("data:image/png;base64,") == 17 + 1  # figures of the data set, and ranks; of noise none
     assert "http" not in re.sub(r"data:image/png;base64,[\w+/=]+", "", page)
+
+
+def test_fractions_at_fixed_false_alarm_rates_are_tabulated(study):
+    tables = {name: pd.read_csv(study / f"results/smoke/tables/{name}.csv") for name in ("detection", "localisation")}
+    whole = tables["detection"][tables["detection"]["truth"].isna()]
+    assert set(whole["class"]) == {"smooth", "cdm", "vortex", "all"}
+    assert set(whole["n_reference"]) == {60}
+    assert whole.groupby("false_alarm_rate")["detected"].count().to_dict() == {0.001: 0, 0.01: 0, 0.1: 4 * 11}
+    assert set(tables["localisation"]["detector"]) == {"lensfit"}
 
 
 def test_snakemakes_own_report_is_made_too(study):

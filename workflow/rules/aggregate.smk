@@ -21,6 +21,9 @@ TABLES = {
     "ablations": "ablations",
     "selection": "selection without labels",
     "auc": "AUC, tidy",
+    "detection": "completeness at false-alarm rates",
+    "decoys": "completeness lost to decoys",
+    "localisation": "position and mass of perturbers",
 }
 TABLES |= {"ranking": "ranking", "agreement": "agreement"} if SAMPLES else {}
 
@@ -63,6 +66,7 @@ rule aggregate:
         exposures=exposure_groups(STUDY.simulated),
         rows=ROWS,
         smooth=SMOOTH,
+        detection=STUDY.detection.plain(),
         source=fingerprint("oddlens.stages.aggregate"),
     script:
         "../scripts/aggregate.py"

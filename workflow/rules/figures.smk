@@ -2,6 +2,7 @@ FIGURES = [
     "roc",
     "contamination",
     "bins",
+    "detection",
     "population",
     "selection",
     "gallery",
@@ -11,7 +12,15 @@ FIGURES = [
     "losses",
 ]
 FIGURES += ["ablations"] if any(row.ablates for row in STUDY.detectors.values()) else []
-FIGURE_TABLES = ["auc", "summary", "bins", "population", "ablations", "selection"]
+FIGURE_TABLES = [
+    "auc",
+    "summary",
+    "bins",
+    "population",
+    "ablations",
+    "selection",
+    "detection",
+]
 
 
 # The figures of one data set.

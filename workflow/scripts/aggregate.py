@@ -22,4 +22,5 @@ with job(snakemake):
         reproduces=params.reproduces,
         exposures=params.exposures,
         smooth=params.smooth,
+        detection=params.detection,
     )

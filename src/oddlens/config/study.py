@@ -9,6 +9,7 @@ from pydantic import Discriminator, Field, NonNegativeInt, PositiveInt, Tag, mod
 from oddlens.config.config_files import read_config
 from oddlens.config.contamination import Contamination, contamination_errors
 from oddlens.config.dataset import Dataset
+from oddlens.config.detection import Detection
 from oddlens.config.detector_row import DetectorRow, batch_errors, fitting_row, label_errors, row_errors
 from oddlens.config.external_row import ExternalRow, external_errors, is_external
 from oddlens.config.files_dataset import FilesDataset
@@ -55,6 +56,8 @@ class Study(Section):
     """Networks that estimate parameters of lens and dark matter."""
     fit_convergence: PositiveInt = 200
     """Test images of each class whose fits are compared with fits that start from the truth."""
+    detection: Detection = Field(default_factory=Detection)
+    """The tables of detected fractions at fixed false-alarm rates."""
     real: Annotated[dict[Name, RealLenses], Field(default_factory=dict)]
     """Real lenses to be scored."""
     follow_up: Annotated[dict[str, FollowUp], Field(default_factory=dict)]

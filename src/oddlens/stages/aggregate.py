@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,6 +14,8 @@ from oddlens.results.tables.columns import ALL, AS_GIVEN, CLEAN_LABEL
 from oddlens.results.tables.contamination import COLUMNS as CONTAMINATION_COLUMNS
 from oddlens.results.tables.contamination import contamination_table
 from oddlens.results.tables.dataset_scores import DatasetScores
+from oddlens.results.tables.decoys import decoys_table
+from oddlens.results.tables.detection import detection_table
 from oddlens.results.tables.false_alarm_probabilities import (
     false_alarm_probabilities,
     false_alarm_probabilities_table,
@@ -21,6 +24,7 @@ from oddlens.results.tables.false_alarm_probabilities import (
 from oddlens.results.tables.false_alarms import false_alarms_table
 from oddlens.results.tables.findings import findings_table
 from oddlens.results.tables.fit_convergence import fit_convergence_table
+from oddlens.results.tables.localisation import localisation_table
 from oddlens.results.tables.noise import median_signal, noise_table
 from oddlens.results.tables.pairs import ABLATIONS_COLUMNS, PAIRS_COLUMNS, ablation_table, pairs_table
 from oddlens.results.tables.population import population_table
@@ -56,6 +60,7 @@ def aggregate(
     reproduces: Mapping[str, str],
     exposures: Mapping[str, str],
     smooth: str,
+    detection: Mapping[str, Any],
 ) -> None:
     """Write the tables of `oddlens.results.tables`; `ranking` and `agreement` are of the user's own images.
 
@@ -71,6 +76,7 @@ def aggregate(
         reproduces: for each data set the published data set with which it is compared.
         exposures: for data sets that differ from others in their exposure only, the first of these.
         smooth: the normal class.
+        detection: the section `detection` of the config as plain data.
     """
     parts: dict[str, list[pd.DataFrame]] = {name: [pd.DataFrame(columns=columns)] for name, columns in EMPTY.items()}
     signal: dict[str, float] = {}
@@ -79,6 +85,7 @@ def aggregate(
         signal[dataset] = median_signal(truth, smooth)
         of_dataset = DatasetScores.read(paths, smooth)
         tables_of = [*_auc_tables(of_dataset, rows), *_image_tables(of_dataset, truth, rows)]
+        tables_of += _detection_tables(of_dataset, truth, findings[dataset], detection)
         for name, table in tables_of:
             parts.setdefault(name, []).append(table)
         parts.setdefault("findings", []).append(findings_table(findings[dataset], truth, smooth))
@@ -128,6 +135,19 @@ def _image_tables(
     if names is not None:
         yield "ranking", ranking_table(scores, probabilities, names, rows)
         yield "agreement", agreement_table(scores, rows)
+
+
+def _detection_tables(
+    scores: DatasetScores,
+    truth: pd.DataFrame,
+    findings: Files,
+    detection: Mapping[str, Any],
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The tables of one data set at fixed false-alarm rates, by name."""
+    rates = detection["false_alarm_rates"]
+    yield "detection", detection_table(scores, truth, rates, detection["mass_bins_per_decade"])
+    yield "decoys", decoys_table(scores, rates)
+    yield "localisation", localisation_table(scores, findings, truth, rates, detection["localised_arcsec"])
 
 
 def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:

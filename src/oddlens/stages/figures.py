@@ -6,6 +6,7 @@ from pathlib import Path
 from oddlens.results.figures.ablations import ablation_dots
 from oddlens.results.figures.bins import bin_curves
 from oddlens.results.figures.contamination import contamination_curves
+from oddlens.results.figures.detected_fractions import detection_curves
 from oddlens.results.figures.embeddings import embedding_panels
 from oddlens.results.figures.gallery import gallery
 from oddlens.results.figures.losses import loss_curves
@@ -14,13 +15,13 @@ from oddlens.results.figures.population import no_population_figure, population_
 from oddlens.results.figures.roc import roc_curves
 from oddlens.results.figures.samples import sample_panels
 from oddlens.results.figures.selection import selection_dots
-from oddlens.results.figures.style import families, no_auc_figure, save_figures
+from oddlens.results.figures.style import families, no_auc_figure, rows_to_show, save_figures
 from oddlens.results.tables.auc import ranking
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.result_files import read_result
 from oddlens.results.tables.selection import ranking_without_labels
 
-TABLES = ("auc", "summary", "bins", "population", "ablations", "selection")
+TABLES = ("auc", "summary", "bins", "population", "ablations", "selection", "detection")
 
 
 def draw_figures(
@@ -61,6 +62,9 @@ def draw_figures(
             bin_curves(read["bins"], best, rows, f"{dataset}: AUC by properties of lens and substructure")
             if of_dataset.judged
             else no_auc_figure()
+        ),
+        "detection": lambda: detection_curves(
+            read["detection"], rows_to_show(best, rows), rows, f"{dataset}: completeness at fixed false-alarm rates"
         ),
         "population": lambda: (
             population_curves(read["population"], best, rows, f"{dataset}: lenses needed to detect a population")

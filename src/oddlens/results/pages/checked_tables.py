@@ -10,11 +10,14 @@ from oddlens.files.artefacts import DamagedFile
 from oddlens.results.tables import (
     bins,
     contamination,
+    decoys,
+    detection,
     false_alarm_probabilities,
     false_alarms,
     findings,
     fit_convergence,
     fractions,
+    localisation,
     population,
     real,
     regression,
@@ -27,6 +30,7 @@ REQUIRED_COLUMNS = {
     **{"fit_convergence": fit_convergence.COLUMNS, "fractions": fractions.COLUMNS, "population": population.COLUMNS},
     **{"real": real.SCORE_COLUMNS, "real_noise": real.NOISE_COLUMNS, "real_claims": real.CLAIM_COLUMNS},
     **{"regression": regression.COLUMNS, "triage": triage.COLUMNS},
+    **{"detection": detection.COLUMNS, "decoys": decoys.COLUMNS, "localisation": localisation.COLUMNS},
     "auc": ["dataset", "contaminant", "contamination", "detector", "seed", "anomaly", "auc", "status"],
     "summary": [
         *("dataset", "training", "contaminant", "contamination", "detector", "role", "anomaly", "seeds", "diverged"),
@@ -40,7 +44,7 @@ REQUIRED_COLUMNS = {
 TEXT_COLUMNS = {
     *("dataset", "training", "contaminant", "detector", "role", "anomaly", "status", "a", "b", "reproduces"),
     *("published", "calibration", "verdict", "class", "pool", "row", "target", "type", "initial_parameters", "lens"),
-    *("object", "claimed", "frame", "problem", "rank", "summary", "id", "truth", "source"),
+    *("object", "claimed", "frame", "problem", "rank", "summary", "id", "truth", "source", "kind", "decoy"),
 }
 """The columns that hold text. All others hold numbers."""
 

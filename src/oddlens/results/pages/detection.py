@@ -57,21 +57,29 @@ def best_detector(dataset: str, judged: pd.DataFrame, pairs: pd.DataFrame, publi
 
 
 def leaders(judged: pd.DataFrame, fits: Collection[str]) -> str | None:
-    """The best detectors, the lens fits and the upper bounds of one data set against all anomalies, as a table.
-
-    Args:
-        judged: lines of `summary.csv` of one data set after clean or labelled training.
-        fits: the rows that fit lenses.
-    """
-    lines = judged[judged["anomaly"] == ALL].dropna(subset="auc").sort_values("auc", ascending=False, kind="stable")
-    kind = lines["role"].mask(lines["detector"].isin(fits) & (lines["role"] == "detector"), "physics")
-    parts = {name: lines[kind == name].assign(kind=label) for name, label in KINDS.items()}
-    lines = pd.concat([part.head(N_LEADERS) if name == "detector" else part for name, part in parts.items()])
+    """The leading rows of one data set against all anomalies, as a table; see `leading_lines`."""
+    lines = leading_lines(judged, fits)
     if not len(lines):
         return None
     table = pd.DataFrame({"row": lines["detector"], "kind": lines["kind"], "AUC": lines["auc"]}).assign(**_spans(lines))
     table["detected at 1 % false positives"] = lines["tpr_at_fpr_01"].map(lambda rate: f"{100 * rate:.0f} %")
     return html_table(table, f"leaders-{judged['dataset'].iloc[0]}")
+
+
+def leading_lines(judged: pd.DataFrame, fits: Collection[str]) -> pd.DataFrame:
+    """The best detectors, the lens fits, the rows of outside scores and the upper bounds of one data set.
+
+    Args:
+        judged: lines of `summary.csv` of one data set after clean or labelled training.
+        fits: the rows that fit lenses.
+
+    Returns:
+        Their lines against all anomalies, with the `kind` of each row.
+    """
+    lines = judged[judged["anomaly"] == ALL].dropna(subset="auc").sort_values("auc", ascending=False, kind="stable")
+    kind = lines["role"].mask(lines["detector"].isin(fits) & (lines["role"] == "detector"), "physics")
+    parts = {name: lines[kind == name].assign(kind=label) for name, label in KINDS.items()}
+    return pd.concat([part.head(N_LEADERS) if name == "detector" else part for name, part in parts.items()])
 
 
 def scoreboard(judged: pd.DataFrame, roles: list[str]) -> str | None:

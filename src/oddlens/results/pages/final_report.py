@@ -8,6 +8,7 @@ from oddlens.config.descriptions import class_descriptions
 from oddlens.files.packaged import packaged
 from oddlens.results.pages.contamination import contamination_example, contamination_section
 from oddlens.results.pages.detection import controls, descriptions_by_role
+from oddlens.results.pages.fixed_rates import fixed_rates_section
 from oddlens.results.pages.follow_up import follow_up_section
 from oddlens.results.pages.formatting import prior_text, signed
 from oddlens.results.pages.lens_fits import complex_lenses, convergence, detected_perturbers
@@ -59,6 +60,7 @@ def final_report_facts(studies: Studies, own: Studies = ()) -> dict[str, Any]:
         "regression": _regression(studies),
         "real": _real(studies),
         "follow_up": _follow_up(studies),
+        "fixed_rates": _fixed_rates(studies),
         "population": _population(studies, datasets),
         "mass_dependence": [line for dataset in datasets if (line := _mass_dependence(studies, dataset))],
     }
@@ -179,6 +181,18 @@ def _population(studies: Studies, datasets: Sequence[str]) -> dict[str, Any] | N
     best = [line for d in datasets for kind in ("detector", "physics") if (line := leader([study], d, kind))]
     needs = [needed for line in best if (needed := lenses_needed(table, line))]
     return {"study": study, "needs": needs} if needs else None
+
+
+def _fixed_rates(studies: Studies) -> dict[str, Any] | None:
+    """Detected fractions of the best detector and the best lens fit, in the first study that has the table."""
+    study = first_with(studies, "detection")
+    if study is None:
+        return None
+    best = {d: [leader([study], d, kind) for kind in ("detector", "physics")] for d in study.config.simulated}
+    rows = {dataset: [line["detector"] for line in lines if line] for dataset, lines in best.items()}
+    tables = {name: study.table(name) for name in ("detection", "decoys", "localisation")}
+    section = fixed_rates_section(tables, {dataset: of for dataset, of in rows.items() if of})
+    return {"study": study, **section} if section else None
 
 
 def _mass_dependence(studies: Studies, dataset: str) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from oddlens.config.detector_registry import takes_simulation
 from oddlens.results.pages import detection, false_alarms, localisation, own_images, paired_differences, training
 from oddlens.results.pages.contamination import contamination_example, contamination_section
 from oddlens.results.pages.contamination import false_alarms as false_alarm_counts
+from oddlens.results.pages.fixed_rates import fixed_rates_section
 from oddlens.results.pages.formatting import by_dataset
 from oddlens.results.pages.leaks import leaks_section
 from oddlens.results.pages.population import lenses_needed
@@ -51,6 +52,7 @@ def study_report_facts(
         "reference_scoreboards": by_dataset(
             datasets, judged, lambda t: detection.scoreboard(t, ["reference", "control"])
         ),
+        "fixed_rates": fixed_rates_section(tables, _leading_rows(judged, best, fits)),
         "controls": detection.controls(judged),
         "inverted": detection.inverted(judged),
         "contaminated": contamination_section(tables, study, rows),
@@ -72,6 +74,16 @@ def study_report_facts(
         **_image_facts(tables, datasets),
         **_own_image_facts(tables, of_files, rows),
     }
+
+
+def _leading_rows(judged: pd.DataFrame, best: list[dict[str, Any]], fits: list[str]) -> dict[str, list[str]]:
+    """The leading rows of each data set that has AUCs, the best detector first."""
+    found = {}
+    for b in best:
+        if b["detector"] is not None:
+            lines = detection.leading_lines(judged[judged["dataset"] == b["dataset"]], fits)
+            found[b["dataset"]] = list(dict.fromkeys([b["detector"], *lines["detector"]]))
+    return found
 
 
 def _best_row_facts(tables: Mapping[str, pd.DataFrame], best: list[dict[str, Any]]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ TABLES = (
     *("summary", "comparison", "published", "contamination", "false_alarms", "false_alarm_probabilities"),
     *("most_anomalous", "pairs", "ranks", "wilcoxon", "bins", "population", "noise", "anomaly_maps", "findings"),
     *("fit_convergence", "samples", "ablations", "selection", "auc"),
+    *("detection", "decoys", "localisation"),
     *("regression", "fractions", "triage"),
     *("real", "real_noise", "real_claims"),
     *("completeness", "completeness_masses"),
