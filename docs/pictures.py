@@ -1,4 +1,4 @@
-"""Draw docs/classes.png, a picture per class of substructure: `python docs/pictures.py` with src/ on the path."""
+"""Draw docs/classes.png and docs/decoys.png, a row per class: `python docs/pictures.py` with src/ on the path."""
 
 from pathlib import Path
 
@@ -9,54 +9,84 @@ matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from oddlens.config.presets import preset_simulation
+from oddlens.config.dataset import Dataset
+from oddlens.config.presets import preset_simulation, with_presets
 from oddlens.lensing import convergence, render
-from oddlens.lensing.simulated_images import simulate_images
+from oddlens.lensing.simulated_images import SimulatedImages, simulate_images
+from oddlens.lensing.simulation import Simulation
 from oddlens.results.figures.style import DIFFERENCE_CMAP, IMAGE_CMAP, STYLE, save
 
 CAMERA = {
     "camera": {"pixels": 64, "pixel_scale_arcsec": 0.1, "psf": {"fwhm_arcsec": 0.25, "pixels": 21}, "exposure_s": 4000}
 }
 NAME = {"seed": 2020, "dataset": "docs", "pool": "test", "indices": np.array([11])}
+IMAGES = {"train": 1, "contaminant": 0, "validation": 1, "test": 2}
 ROWS = {
     "smooth": ("smooth", ["model_a"]),
     "cdm": ("cdm", ["model_a"]),
     "cdm, truncated NFW": ("cdm", ["model_a", "tnfw_subhalos"]),
     "vortex": ("vortex", ["model_a"]),
     "subhalo": ("subhalo", ["model_a", "subhalo"]),
+    "line of sight": ("line_of_sight", ["model_a", "line_of_sight"]),
 }
+HEAVY = {"substructure": {"line_of_sight": {"mass_msun": 1e11, "redshift": 0.25}}}
 COLUMNS = ("without noise", "observed", "odd - smooth", "(odd - smooth) / noise", "change of convergence")
 
 
-def main() -> None:
-    """Render the twins and lay them out."""
-    figure, axes = plt.subplots(len(ROWS), len(COLUMNS), figsize=(11, 2.15 * len(ROWS)), layout="constrained")
-    smooth = None
-    for row, (label, (cls, presets)) in zip(axes, ROWS.items(), strict=True):
-        simulation = preset_simulation(*presets, above=CAMERA)
-        made = simulate_images(simulation, render.renderer(simulation.camera, cls), cls=cls, **NAME)
-        smooth = smooth or made
-        change = made.noise_free[0] - smooth.noise_free[0]
-        kappa = convergence.difference(simulation.camera, cls, made.scenes, 0)
-        peak = smooth.noise_free.max()
-        panels = [
-            (made.noise_free[0], IMAGE_CMAP, 0, peak),
-            (made.images[0], IMAGE_CMAP, 0, peak),
-            (change, DIFFERENCE_CMAP, -peak / 8, peak / 8),
-            (change / made.sigma[0], DIFFERENCE_CMAP, -8, 8),
-            (kappa, DIFFERENCE_CMAP, -0.3, 0.3),
-        ]
-        for axis, (panel, colours, low, high) in zip(row, panels, strict=True):
-            shown = axis.imshow(panel, cmap=colours, vmin=low, vmax=high)
+def image(simulation: Simulation, cls: str) -> SimulatedImages:
+    """The image of a class."""
+    return simulate_images(simulation, render.renderer(simulation.camera, cls), cls=cls, **NAME)
+
+
+def panels(made: SimulatedImages, smooth: SimulatedImages) -> list[tuple]:
+    """Images, colours and ranges of a row."""
+    change, peak = made.noise_free[0] - smooth.noise_free[0], smooth.noise_free.max()
+    return [
+        (made.noise_free[0], IMAGE_CMAP, 0, peak),
+        (made.images[0], IMAGE_CMAP, 0, peak),
+        (change, DIFFERENCE_CMAP, -peak / 8, peak / 8),
+        (change / made.sigma[0], DIFFERENCE_CMAP, -8, 8),
+    ]
+
+
+def draw(rows: dict[str, list[tuple]], name: str) -> None:
+    """Lay out rows of panels."""
+    columns = len(next(iter(rows.values())))
+    figure, axes = plt.subplots(len(rows), columns, figsize=(2.2 * columns, 2.15 * len(rows)), layout="constrained")
+    for row, (label, shown) in zip(axes, rows.items(), strict=True):
+        for axis, (panel, colours, low, high) in zip(row, shown, strict=True):
+            drawn = axis.imshow(panel, cmap=colours, vmin=low, vmax=high)
             axis.set(xticks=[], yticks=[])
-            if label == list(ROWS)[-1]:
-                figure.colorbar(shown, ax=axis, orientation="horizontal", shrink=0.9, aspect=15)
+            if label == list(rows)[-1]:
+                figure.colorbar(drawn, ax=axis, orientation="horizontal", shrink=0.9, aspect=15)
         row[0].set_ylabel(label)
-    for axis, title in zip(axes[0], COLUMNS, strict=True):
+    for axis, title in zip(axes[0], COLUMNS, strict=False):
         axis.set_title(title)
-    save(figure, Path(__file__).with_name("classes.png"))
+    save(figure, Path(__file__).with_name(name))
+
+
+def classes() -> dict[str, list[tuple]]:
+    """A row for each class of substructure."""
+    rows, smooth = {}, None
+    for label, (cls, presets) in ROWS.items():
+        simulation = preset_simulation(*presets, above=CAMERA | (HEAVY if cls == "line_of_sight" else {}))
+        made = image(simulation, cls)
+        smooth = smooth or made
+        kappa = convergence.difference(simulation.camera, cls, made.scenes, 0)
+        rows[label] = [*panels(made, smooth), (kappa, DIFFERENCE_CMAP, -0.3, 0.3)]
+    return rows
+
+
+def decoys() -> dict[str, list[tuple]]:
+    """A row for each decoy, after that of the lens itself."""
+    section = with_presets({"preset": ["model_a", "decoys"], "images": IMAGES, **CAMERA}, "decoys")
+    dataset = Dataset.model_validate(section)
+    smooth = image(dataset.simulation_of("smooth"), "smooth")
+    made = {name: image(dataset.simulation_of(name), "smooth") for name in ("smooth", *dataset.decoys)}
+    return {name.replace("_", " "): panels(each, smooth) for name, each in made.items()}
 
 
 if __name__ == "__main__":
     with plt.rc_context(STYLE):
-        main()
+        draw(classes(), "classes.png")
+        draw(decoys(), "decoys.png")

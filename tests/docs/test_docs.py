@@ -107,6 +107,8 @@ def documented():
 
 def section_of(annotation):
     """The section that a field holds, if it does."""
+    if get_origin(annotation) is dict:
+        return None
     kinds = [kind for kind in (annotation, *get_args(annotation)) if isinstance(kind, type)]
     return next((kind for kind in kinds if issubclass(kind, Section) and kind is not Distribution), None)
 
@@ -130,7 +132,9 @@ def wanted():
     yield from (key for key in keys(Dataset) if not key.startswith(("images.", "substructure", "lens.light.")))
     yield from ("lens.light.*", "lens.light.subtraction.intensity_ratio", "lens.light.subtraction.radius_ratio")
     for name in substructure_classes.names()[1:]:
-        yield from (f"substructure.{name}.{key}" for key in keys(substructure_classes.module(name).Priors))
+        for key in keys(substructure_classes.module(name).Priors):
+            above, shared, below = key.partition("truncated_nfw.")
+            yield shared + below if shared else f"substructure.{name}.{above}"
 
 
 def test_every_key_is_on_the_page_of_the_config():
