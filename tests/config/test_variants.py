@@ -7,6 +7,7 @@ from oddlens.data import shards
 from oddlens.data.twins import Twins
 from oddlens.detectors.evaluation.evaluation_set import EvaluationSet
 from oddlens.lensing.substructure_classes import SMOOTH
+from oddlens.stages.image import observation
 from oddlens.stages.simulate import simulate
 from refusals import refused
 
@@ -123,13 +124,13 @@ def test_descriptions_say_what_differs(config):
     assert described.keys() == {"smooth", "cdm", "vortex", "heavy", "multipole"}
 
 
-def simulated(dataset, cls, count=3):
+def simulated(dataset, cls, count=3, seed=7):
     variant = None
     if cls in dataset.variants:
         variant = shards.VariantClass(cls, dataset.twin_of(cls), cls in dataset.decoys)
     return simulate(
         dataset.simulation_of(cls),
-        **{"seed": 7, "dataset": "model_a", "pool": "test", "cls": dataset.made_of(cls)},
+        **{"seed": seed, "dataset": "model_a", "pool": "test", "cls": dataset.made_of(cls)},
         **{"first": 0, "count": count, "variant": variant},
     )
 
@@ -183,3 +184,16 @@ def test_decoys_are_no_anomalies_and_their_own_twins(made, tmp_path):
     assert not twins.difference(decoy).any()
     assert np.array_equal(twins.truth(heavy)[0], pool.pixels["noise_free"][twins.test_rows(SMOOTH, 3)])
     assert len(EvaluationSet(twins, twins.images, twins.images[twins.validation]).names) == 4 * 3 + 2 * 2
+
+
+def test_an_image_of_a_variant_is_made_again(config):
+    odd = MULTIPOLE | {"of": "vortex"}
+    study = parse_study(with_variants(config, {"multipole": MULTIPOLE, "odd": odd}, camera=TINY))
+    for cls in ("multipole", "odd"):
+        kept = simulated(study.datasets["model_a"], cls, seed=study.seed)
+        again = observation(study, "model_a", "test", cls, 1)
+        assert np.array_equal(again.image, kept.images[1])
+        assert again.identity["class"] == cls
+    twin = simulated(study.datasets["model_a"], "multipole", seed=study.seed)
+    assert np.array_equal(again.maps["TWIN"], twin.images[1])
+    assert np.abs(again.maps["KAPPADIF"]).max() > 0

@@ -193,6 +193,16 @@ def test_our_images_pass_the_guard_at_equal_rays(guarded):
     assert reference.disagreement(equal, "cdm", scenes, 1, image) < 1e-3
 
 
+def test_a_steep_source_is_guarded_with_more_rays():
+    simulation = preset_simulation("model_c", above={"lens": {"light": None}})
+    scenes = scene.draw_scenes(simulation, 3, "m", "test", "smooth", np.arange(1))
+    image = render.renderer(simulation.camera, "smooth")(scenes)["image"][0]
+    first = reference.image(simulation.camera, "smooth", scenes, 0, reference.RAYS)
+    noise = np.sqrt((first.clip(0) + cameras.sky(simulation.camera, scenes.lens)[0]) / scenes.lens["exposure_s"][0])
+    assert np.abs((image - first) / noise).max() > reference.MAX_DISAGREEMENT_SIGMA
+    assert reference.disagreement(simulation.camera, "smooth", scenes, 0, image) < 0.1
+
+
 @pytest.mark.parametrize(
     "mistake",
     [
