@@ -16,7 +16,7 @@ from oddlens.lensing.substructure import cdm, vortex
 from oddlens.stages import simulate as simulating
 
 SMALL = {"camera": {"pixels": 16, "pixel_scale_arcsec": 0.4, "psf": {"pixels": 5}}}
-SIMULATION = preset_simulation("model_a", "subhalo", above=SMALL)
+SIMULATION = preset_simulation("model_a", "subhalo", "line_of_sight", above=SMALL)
 # Model C with all the rest varied, too.
 VARIED = {
     "lens": {"mass_msun": {"loguniform": [1e11, 1e12]}, "shear": {"magnitude": {"uniform": [0, 0.3]}}},
