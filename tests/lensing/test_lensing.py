@@ -19,7 +19,7 @@ from oddlens.lensing import grids, ray_tracing, reference, render, scene, substr
 from oddlens.lensing.cosmology import planes
 from oddlens.lensing.substructure import cdm, vortex
 
-SIMULATION = preset_simulation("model_a", "subhalo")
+SIMULATION = preset_simulation("model_a", "subhalo", "line_of_sight")
 CLASSES = substructure_classes.names()
 ANOMALIES = list(SIMULATION.substructure)
 IMAGES = 400
@@ -103,7 +103,7 @@ def turned(scenes):
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_a_turned_lens_is_a_turned_image(cls):
-    simulation = preset_simulation("model_c", "subhalo")
+    simulation = preset_simulation("model_c", "subhalo", "line_of_sight")
     scenes, rendered = sample(cls, range(2), simulation), render.renderer(simulation.camera, cls)
     upright, on_its_side = rendered(scenes)["image"], rendered(turned(scenes))["image"]
     error = np.abs(np.rot90(upright, axes=(1, 2)) - on_its_side).max() / upright.max()
