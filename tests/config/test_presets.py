@@ -32,7 +32,7 @@ FOLDER = tempfile.TemporaryDirectory()  # removed at the end
 def simulation(name):
     """The simulation of a preset; an overlay lies on model A. Several are joined by +."""
     names = name.split("+")
-    above = {"source": {"images": galaxies()}} if "real_sources" in names else None
+    above = {"source": {"images": galaxies()}} if {"real_sources", "sky"} & set(names) else None
     return preset_simulation(*(["model_a"] if names[0] in OVERLAYS else []), *names, above=above)
 
 
@@ -65,7 +65,7 @@ def fixed(prior):
 def test_presets_are_the_ones_this_file_knows():
     substructure = {"subhalo", "nfw_subhalo", "line_of_sight", "steep_subhalos", "tnfw_subhalos"}
     assert set(OVERLAYS) == {*CAMERAS, *substructure, "power_law", "real_sources", "decoys"}
-    assert {"model_a", "model_b", "model_c", "morphology_a", "morphology_b", "deeplensesim_ii"} <= RAW.keys()
+    assert {"model_a", "model_b", "model_c", "sky", "morphology_a", "morphology_b", "deeplensesim_ii"} <= RAW.keys()
 
 
 @pytest.mark.parametrize("name", RAW)

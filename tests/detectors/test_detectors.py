@@ -20,7 +20,7 @@ from oddlens.detectors.interface.capabilities import (
     Reconstructs,
     Samples,
 )
-from oddlens.detectors.interface.image_module import KnownCamera
+from oddlens.detectors.interface.image_module import ASSUMED_NOISE, KnownCamera
 from oddlens.detectors.interface.model_files import OtherFormat, save_model
 from oddlens.files.artefacts import DamagedFile
 from oddlens.files.tensors import write_tensors
@@ -266,6 +266,15 @@ def test_random_knows_nothing_and_controls_know_what_they_say():
     assert np.corrcoef(fitted("flux").score(images), images.sum((1, 2)))[0, 1] > 0.999
     radii = np.random.default_rng(0).uniform(4, 6, 400)  # the first numbers that `toy` draws
     assert np.corrcoef(fitted("ring_radius").score(images), radii)[0, 1] > 0.9
+
+
+@pytest.mark.parametrize(("stated", "used"), [(1e-9, 1e-9), (1e-4, 1e-4), (0.0, ASSUMED_NOISE**2)])
+def test_the_stated_noise_counts_however_low_it_is(stated, used):
+    """It had been raised to a thousandth of the brightest pixels, which made lens fits of deep images blind."""
+    model, images = loading.detector("random").build(16), toy(50)
+    camera = KnownCamera(gain=0.0, background=stated * np.quantile(images, 0.999) ** 2)
+    model.fit(images, seed=1, training={"epochs": 1, "batch_size": 10}, camera=camera)
+    assert model.background.item() == pytest.approx(used, rel=0.05)
 
 
 def test_the_noise_of_stabilised_images_is_one_everywhere():

@@ -20,9 +20,9 @@ BATCH_SIZE = 256
 SAMPLE_SIZE = 2000
 """Training images that units are measured on, and images that are checked at once."""
 SIGMA_PER_FWHM = 1 / math.sqrt(8 * math.log(2))
-MIN_NOISE = 1e-3
-"""The least standard deviation of the noise, in units of `scale`. Images without noise are treated as if they had
-it."""
+ASSUMED_NOISE, MIN_NOISE = 1e-3, 1e-5
+"""The standard deviation of the noise of images whose camera states none, and the least that counts as stated, in units
+of `scale`."""
 MAX_SCALE_RATIO = 100
 """Images whose median peak differs by more than this factor from `scale` are in other units and are refused."""
 
@@ -118,10 +118,11 @@ class ImageModule(nn.Module):
                 f"the brightest training pixels are {scale:g}; they must be positive: are these images of light?"
             )
         images.set_scale(scale)
+        background = camera.background / scale**2
         values = {
             "scale": scale,
             "gain": camera.gain / scale,
-            "background": max(camera.background / scale**2, scale.new_tensor(MIN_NOISE**2)),
+            "background": background if background > MIN_NOISE**2 else scale.new_tensor(ASSUMED_NOISE**2),
             "blur": camera.psf_fwhm_pixels * SIGMA_PER_FWHM,
             "level": pixels.mean() / scale,
         }
