@@ -59,3 +59,13 @@ def test_a_reweighted_fit_is_near_the_mean_of_the_posterior():
     normal = np.linalg.solve(rows @ rows.T + np.eye(count) / 0.6**2, rows @ data)  # of the true variance
     assert np.abs(fitted - samples.mean(axis=0)).max() < 0.5 * samples.std(axis=0).max()
     assert np.abs(fitted - truth).sum() < 0.5 * np.abs(normal - truth).sum()
+
+
+@pytest.mark.parametrize("scale", [0.05, 0.3])
+def test_the_scale_of_an_image_is_that_of_its_amplitudes(scale):
+    generator = torch.Generator().manual_seed(2)
+    uniform = torch.rand(400, generator=generator)
+    truth = scale * torch.tan(torch.pi * (uniform - 0.5))  # of one degree of freedom
+    sensitivity = 100.0
+    found = precision(sensitivity * torch.eye(400), sensitivity * truth, nu=1.0, scale=None, passes=60)
+    assert found.mean().item() ** -0.5 == pytest.approx(scale, rel=0.2)

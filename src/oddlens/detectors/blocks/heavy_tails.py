@@ -8,7 +8,12 @@ normal with a variance v_j of its own, whose inverse has a gamma distribution (L
     v_j = (nu s^2 + <a_j^2>) / (nu + 1),          <a_j^2> = a_j^2 + C_jj
 
 with the covariance C of all parameters of the fit, given the data. Without C_jj this is the maximum of the posterior
-density, which removes too many amplitudes.
+density, which removes too many amplitudes. The scale can be that of each image, which follows likewise:
+
+    s^2 = n / sum_j (1 / v_j)
+
+for n amplitudes (Lange, Little & Taylor). So a source that is smooth but for some clumps, and a galaxy with structure
+everywhere, get the prior that fits each.
 """
 
 from typing import NamedTuple
@@ -19,19 +24,23 @@ from torch import Tensor
 from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPrior, safe_cholesky
 
 
+MIN_SCALE, MAX_SCALE = 0.01, 1.0
+"""Bounds of the scale of an image."""
+
+
 class HeavyTails(NamedTuple):
     """Student's t prior of some of the parameters, about zero.
 
     Attributes:
         amplitudes: these parameters.
         degrees_of_freedom: nu; 1 is the Cauchy distribution, infinity the normal one.
-        scale: s.
+        scale: s; None: that of each image.
         passes: of the expectation maximisation at each linearised model.
     """
 
     amplitudes: slice
     degrees_of_freedom: float
-    scale: float
+    scale: float | None
     passes: int = 3
 
     def precision(self, linearised: LinearisedModel, prior: NormalPrior, parameters: Tensor) -> Tensor:
@@ -46,11 +55,18 @@ class HeavyTails(NamedTuple):
         likelihood_gradient = linearised.gradient + precision * offset
         nu, amplitudes = self.degrees_of_freedom, self.amplitudes
         for _ in range(self.passes):
+            squared_scale = self._squared_scale(precision[:, amplitudes])
             factor, _ = safe_cholesky(information + torch.diag_embed(precision))
             gradient = likelihood_gradient - precision * offset
             optimum = parameters + torch.cholesky_solve(gradient[..., None], factor)[..., 0]
             variance = torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2)
             expected_square = (optimum.square() + variance)[:, amplitudes]
             precision = precision.clone()
-            precision[:, amplitudes] = (nu + 1) / (nu * self.scale**2 + expected_square)
+            precision[:, amplitudes] = (nu + 1) / (nu * squared_scale + expected_square)
         return precision.to(parameters.dtype)
+
+    def _squared_scale(self, precision: Tensor) -> Tensor | float:
+        """s^2, a number or [n, 1], from the precision [n, amplitudes]."""
+        if self.scale is not None:
+            return self.scale**2
+        return (1 / precision.mean(dim=1, keepdim=True)).clamp(MIN_SCALE**2, MAX_SCALE**2)
