@@ -23,7 +23,6 @@ from torch import Tensor
 
 from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPrior, safe_cholesky
 
-
 MIN_SCALE, MAX_SCALE = 0.01, 1.0
 """Bounds of the scale of an image."""
 
