@@ -249,6 +249,18 @@ def psf_files(dataset, cls=SMOOTH):
     return [local(str(path_of(file)))] if file else []
 
 
+def variant(dataset, cls):
+    """What a class is made of, the class of its twins, and whether it is a decoy; None if it is no variant."""
+    settings = STUDY.datasets[dataset]
+    if cls not in settings.variants:
+        return None
+    return {
+        "made_of": settings.made_of(cls),
+        "twin": settings.twin_of(cls),
+        "decoy": cls in settings.decoys,
+    }
+
+
 def galaxy_files(dataset, cls):
     """The files of the galaxies that are the sources of a class of simulated images, if they are."""
     images = STUDY.datasets[dataset].simulation_of(cls).source.images

@@ -1,15 +1,3 @@
-def variant(dataset, cls):
-    """What a class is made of, the class of its twins, and whether it is a decoy; None if it is no variant."""
-    settings = STUDY.datasets[dataset]
-    if cls not in settings.variants:
-        return None
-    return {
-        "made_of": settings.made_of(cls),
-        "twin": settings.twin_of(cls),
-        "decoy": cls in settings.decoys,
-    }
-
-
 # One shard: images of one class in one pool of a data set, with their truth.
 rule simulate:
     input:
