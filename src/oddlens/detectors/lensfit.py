@@ -72,7 +72,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         source_pixels: source pixels along a side of their grid, by which the source can deviate from its profile; 0:
             none. By default 15 if the sources of the simulation have clumps or are images of galaxies.
         source_pixel_scale: scale of Student's t prior of their amplitudes (`blocks/heavy_tails.py`), in units of the
-            brightness of the source at its effective radius; by default that of each image.
+            brightness of the source at its effective radius; null: that of each image.
         source_pixel_freedom: degrees of freedom of this prior; null: the prior is normal.
         source_pixel_scatter: standard deviation of the amplitudes under the normal prior, and of that with which fits
             begin. For a normal prior it is by default the one of several with the largest evidence for some training
@@ -110,7 +110,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         free: list[Literal["ellipticity", "slope", "multipole_3", "multipole_4", "sersic_index"]] | None = None,
         prior_width: PositiveFloat = 1.5,
         source_pixels: NonNegativeInt | None = None,
-        source_pixel_scale: PositiveFloat | None = None,
+        source_pixel_scale: PositiveFloat | None = 0.03,
         source_pixel_freedom: PositiveFloat | None = 1.0,
         source_pixel_scatter: PositiveFloat | None = None,
         lens_light_components: NonNegativeInt | None = None,
