@@ -254,7 +254,7 @@ def test_every_prior_of_the_world_has_a_column():
 
     given = DIVERSE.plain()
     lens = {key: value for key, value in given["lens"].items() if key != "conserve_mass" and value is not None}
-    source = {key: value for key, value in given["source"].items() if key != "clumps"}
+    source = {key: value for key, value in given["source"].items() if key not in ("clumps", "images")}
     camera = given["camera"]
     plain = ("pixels", "pixel_scale_arcsec", "over_sampling", "error_sigma", "noise", "psf")
     named = {key for key, value in camera.items() if key not in plain and value is not None} | {"psf_fwhm_arcsec"}
