@@ -31,7 +31,7 @@ where that exceeds 1, as no lens fits such an image better."""
 HEAVY_TAILS_BEGIN_GAIN, ROUGH_GAIN = 30.0, 3.0
 """The prior becomes heavy-tailed as soon as a step promises less than the first. From then on a fit also ends if a step
 that promised less than the second was rejected: its objective is rough, and it would go to and fro until the last step.
-Together with the lower damping this saves one step in ten and a fourth of the time, and changes no AUC."""
+Together with the lower damping this saves one step in ten, and changes no AUC."""
 
 
 class Fit(NamedTuple):
