@@ -4,7 +4,7 @@
 
 The odds of the fits as they are, and of better ones:
 
-* source known: the prior of the source pixels is that of the fit to the smooth twin, which has not adapted to a mass;
+* twin's variances: the source pixels have the prior of the fit to the smooth twin, which has not adapted to a mass;
 * linear: the fit of the smooth twin is exact. The data are its linearised model, noise, and the true change by the
   substructure. What a lens can absorb is as in the real fit (all parameters free), or without source pixels;
 * change known: the true change of each image is the only template. No scan for masses can have more.
@@ -115,18 +115,19 @@ def main(folder: Path, dataset: str, count: int) -> None:
     scaled = {cls: each[:count, None] / model.scale for cls, each in zip(classes, images, strict=True)}
     changes = [(each[:count] - exact[0][:count]).flatten(1) for each in exact]
     fits = {cls: model.fit_lenses(each) for cls, each in scaled.items()}
-    twin, as_it_is, known = fits[SMOOTH], {}, {}
+    twin, as_it_is, of_twin = fits[SMOOTH], {}, {}
     for cls, each in scaled.items():
         as_it_is[cls] = model.scan_residuals(each, fits[cls]).log_odds
         start = fits[cls]._replace(precision=twin.precision)
-        known[cls] = model.scan_residuals(each, fit_with_variances(model, each, start)).log_odds
+        of_twin[cls] = model.scan_residuals(each, fit_with_variances(model, each, start)).log_odds
     named = slice(len(model.lens_model.names))
     print(
-        f"{count} images a class\n\n| class | as it is | source known | linear | linear, profile only | change known |"
+        f"{count} images a class\n\n"
+        "| class | as it is | twin's variances | linear | linear, profile only | change known |"
     )
     print("|---|---|---|---|---|---|")
     for cls, change in zip(classes[1:], changes[1:], strict=True):
-        columns = [auc(odds[SMOOTH], odds[cls]) for odds in (as_it_is, known)]
+        columns = [auc(odds[SMOOTH], odds[cls]) for odds in (as_it_is, of_twin)]
         limits = [
             [linear_odds(model, scaled[SMOOTH], twin, change, free, present) for present in (False, True)]
             for free in (slice(None), named)

@@ -116,11 +116,11 @@ def test_variants_of_presets_are_merged_and_removed(config, tmp_path, monkeypatc
 
 
 def test_descriptions_say_what_differs(config):
-    heavy = {"of": "vortex", "substructure": {"vortex": {"mass_fraction": 0.1}}}
+    heavy = {"of": "vortex", "substructure": {"vortex": {"mass_fraction": {"uniform": [0.1, 0.2]}}}}
     described = class_descriptions([dataset(config, {"multipole": MULTIPOLE, "heavy": heavy})])
     assert described["multipole"].startswith("Decoy")
     assert "lens.multipole_4.strength: 0.03" in described["multipole"]
-    assert "vortex" in described["heavy"]
+    assert "substructure.vortex.mass_fraction: uniform [0.1, 0.2]" in described["heavy"]
     assert described.keys() == {"smooth", "cdm", "vortex", "heavy", "multipole"}
 
 

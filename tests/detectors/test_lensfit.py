@@ -8,6 +8,7 @@ from oddlens.config.presets import preset_simulation
 from oddlens.data import shards
 from oddlens.detectors.blocks.heavy_tails import HeavyTails
 from oddlens.detectors.blocks.initial_parameters import fill_gaps
+from oddlens.detectors.blocks.lens_population import LensPopulation
 from oddlens.detectors.blocks.levenberg_marquardt import Fit, fit
 from oddlens.detectors.blocks.linearised_model import NormalPrior, linearise, log_evidence
 from oddlens.detectors.blocks.noise_model import NoiseModel
@@ -70,6 +71,15 @@ def test_model_images_agree_with_the_simulator(lenses):
     assert error.amax(dim=1).median() < 0.1
     assert error.mean() < 0.005
     torch.testing.assert_close(model.image_and_derivatives(parameters).image, model(parameters))
+
+
+def test_a_multipole_that_the_simulation_lacks_is_expected_to_be_small():
+    simulation = preset_simulation("model_a")
+    population = LensPopulation(simulation, LensModel(simulation, multipoles=[3, 4]), 1.0)
+    population.sample(64, torch.Generator().manual_seed(1))
+    named = dict(zip(population.model.names, population.scatter.tolist(), strict=True))
+    assert all(named[f"multipole_{m}_{part}"] == pytest.approx(0.02) for m in (3, 4) for part in ("cos", "sin"))
+    assert named["shear_1"] > 0.05
 
 
 def test_cusps_have_enough_rays():

@@ -46,6 +46,9 @@ def _settings(key: str, value: Any) -> Iterator[str]:
     if isinstance(value, dict) and not is_prior(value):
         for name, entry in value.items():
             yield from _settings(f"{key}.{name}", entry)
+    elif isinstance(value, dict):
+        [(kind, parameters)] = value.items()
+        yield f"{key}: {kind} {parameters}"
     else:
         yield f"{key}: {'none' if value is None else value}"
 
