@@ -68,6 +68,9 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         rays: per pixel side.
         steps: largest number of steps of a fit.
         free: free parameters beside shear and a Sersic source of known index; by default all that the simulation has.
+        decoys: what else than dark matter may cause residuals, although lenses of the simulation do not have it:
+            `multipoles` of a few per cent; another `psf_width`; a larger residual of `lens_light`, if there are
+            components of it; a `luminous_clump` on the lens plane, which must explain the residuals worse than a mass.
         prior_width: width of the normal priors of the fit, in units of the scatter of the simulated lenses.
         source_pixels: source pixels along a side of their grid, by which the source can deviate from its profile; 0:
             none. By default 15 if the sources of the simulation have clumps or are images of galaxies.
@@ -108,6 +111,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         rays: PositiveInt = 2,
         steps: PositiveInt = 60,
         free: list[Literal["ellipticity", "slope", "multipole_3", "multipole_4", "sersic_index"]] | None = None,
+        decoys: list[Literal["multipoles", "psf_width", "lens_light", "luminous_clump"]] | None = None,
         prior_width: PositiveFloat = 1.5,
         source_pixels: NonNegativeInt | None = None,
         source_pixel_scale: PositiveFloat | None = 0.03,
@@ -127,9 +131,10 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
     ):
         super().__init__(pixels)
         smooth = _smooth(simulation)
+        allowed = decoys or []
         freedom = free_parameters(smooth) if free is None else free
-        model = _lens_model(smooth, list(freedom), source_pixels, lens_light_components, rays)
-        self.population = LensPopulation(smooth, model, prior_width)
+        model = _lens_model(smooth, [*freedom, *allowed], source_pixels, lens_light_components, rays)
+        self.population = LensPopulation(smooth, model, prior_width, allowed)
         self.scan = Scan(
             model,
             side=scan_side,
@@ -137,6 +142,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
             softening_arcsec=softening_arcsec,
             heaviest_arcsec2=heaviest_arcsec2,
             spread_arcsec2=spread_arcsec2,
+            luminous_clumps="luminous_clump" in allowed,
         )
         self.lenses, self.steps, self.score_name, self.learning_rate = lenses, steps, score, learning_rate
         self.source_pixel_scatter, self.library_tries = source_pixel_scatter, library_tries
@@ -336,10 +342,11 @@ def _lens_model(
         simulation,
         elliptical="ellipticity" in free,
         free_slope="slope" in free,
-        multipoles=[m for m in (3, 4) if f"multipole_{m}" in free],
+        multipoles=[m for m in (3, 4) if f"multipole_{m}" in free or "multipoles" in free],
         free_index="sersic_index" in free,
         source_pixels=source_pixels,
         lens_light_components=lens_light_components,
+        free_psf_width="psf_width" in free,
         rays=rays,
     )
 

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.lensing import camera as cameras
-from oddlens.lensing import halo_model, power_law, profiles
+from oddlens.lensing import halo_model, power_law, profiles, psf_width
 from oddlens.lensing.grids import centres
 from oddlens.lensing.parametrisation import ISOTHERMAL, Parametrisation
 from oddlens.lensing.rays import Rays, gauss_legendre_nodes
@@ -73,6 +73,7 @@ class LensModel(nn.Module):
         extent: half width of that grid, in effective radii of the source.
         lens_light_components: principal components of the lens-light residual; none by default. Their images are set
             later.
+        free_psf_width: the width of the PSF is a parameter, to first order.
         rays: rays per pixel side.
     """
 
@@ -101,11 +102,12 @@ class LensModel(nn.Module):
         source_pixels: int = 0,
         extent: float = 2.0,
         lens_light_components: int = 0,
+        free_psf_width: bool = False,
         rays: int = 2,
     ):
         super().__init__()
         self.parametrisation = Parametrisation(
-            elliptical, tuple(multipoles), free_index, source_pixels, lens_light_components, free_slope
+            elliptical, tuple(multipoles), free_index, source_pixels, lens_light_components, free_slope, free_psf_width
         )
         self.names, self.count = self.parametrisation.names, self.parametrisation.count
         self.halo, self.slope = _halo(simulation.lens, self.parametrisation)
@@ -120,6 +122,8 @@ class LensModel(nn.Module):
         self.pixels, self.side = self.camera.pixels, self.camera.pixels + len(kernel) - 1
         self.psf = SeparablePsf(kernel, self.pixels, PSF_TOLERANCE)
         self.approximate_psf = SeparablePsf(kernel, self.pixels, APPROXIMATE_PSF_TOLERANCE)
+        if free_psf_width:
+            self.psf_by_width = SeparablePsf(psf_width.by_log_width(self.camera), self.pixels, PSF_TOLERANCE)
         for name, values in self._positions(rays, scale).items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
         self.register_buffer("lens_light_components", torch.zeros(lens_light_components, self.pixels**2))
@@ -161,20 +165,22 @@ class LensModel(nn.Module):
     def forward(self, parameters: Tensor) -> Tensor:
         """Images [n, pixels^2] of parameters [n, parameters], electrons / s / pixel."""
         pixels, _ = self._pixels(parameters, derivatives=False)
-        return self.observe(pixels[:, 0]) + self._lens_light_residual(parameters)
+        return self._image(parameters, self.observe(pixels[:, 0]), self._by_psf_width(pixels[:, :1]))
 
     def image_and_derivatives(self, parameters: Tensor) -> ModelImage:
         """Images of parameters [n, parameters] with all derivatives."""
         pixels, pixel_light = self._pixels(parameters, derivatives=True)
         observed = self.observe(pixels)
         count = len(self.parametrisation.lens_names)
+        by_psf_width = self._by_psf_width(pixels[:, :1])
         parts = [
             observed[:, 1:],
             self.observe(pixel_light, approximate=True),
             self.lens_light_components.expand(len(observed), -1, -1),
+            by_psf_width,
         ]
         jacobian = torch.cat(parts, dim=1)
-        image = observed[:, 0] + self._lens_light_residual(parameters)
+        image = self._image(parameters, observed[:, 0], by_psf_width)
         return ModelImage(image, jacobian, pixels[:, 1 + count : 3 + count])
 
     def observe(self, brightness: Tensor, approximate: bool = False) -> Tensor:
@@ -208,9 +214,18 @@ class LensModel(nn.Module):
         light = self.source.light(parameters[:, layout.profile], amplitudes, beta, self.weights, derivatives=False)
         return self.electrons * light.brightness
 
-    def _lens_light_residual(self, parameters: Tensor) -> Tensor:
-        amplitudes = parameters[:, self.parametrisation.lens_light_amplitudes]
-        return self.lens_light_mean + amplitudes @ self.lens_light_components
+    def _image(self, parameters: Tensor, lensed: Tensor, by_psf_width: Tensor) -> Tensor:
+        """Images [n, pixels^2] of lensed light [n, pixels^2] and its derivative of `_by_psf_width`."""
+        layout = self.parametrisation
+        residual = self.lens_light_mean + parameters[:, layout.lens_light_amplitudes] @ self.lens_light_components
+        return lensed + residual + (parameters[:, layout.psf_width, None] * by_psf_width).sum(dim=1)
+
+    def _by_psf_width(self, brightness: Tensor) -> Tensor:
+        """The derivative [n, 1, pixels^2] of observed pixels with a margin [n, 1, padded^2] with respect to the
+        logarithm of the width of the PSF; [n, 0, pixels^2] if that is fixed."""
+        if not self.parametrisation.free_psf_width:
+            return brightness.new_zeros(len(brightness), 0, self.pixels**2)
+        return self.electrons * self.psf_by_width(brightness)
 
     def _pixels(self, parameters: Tensor, derivatives: bool) -> tuple[Tensor, Tensor]:
         """Pixel means of the brightness, [n, 1, padded^2], followed by those of its derivatives with respect to the

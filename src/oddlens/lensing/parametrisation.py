@@ -22,9 +22,10 @@ ISOTHERMAL = 2.0
 
 @dataclass(frozen=True)
 class Parametrisation:
-    """The parameters of a lens model, in this order: lens, source, amplitudes of source pixels, of lens-light residual.
+    """The parameters of a lens model, in this order: lens, source, amplitudes of source pixels, of lens-light residual,
+    and the width of the PSF.
 
-    The first two groups have `names`. The image is linear in the amplitudes.
+    The first two groups have `names`. The image is linear in the others.
 
     Attributes:
         elliptical: the halo is an ellipsoid, not a sphere.
@@ -33,6 +34,7 @@ class Parametrisation:
         source_pixels: source pixels along a side of their grid.
         lens_light_components: principal components of the lens-light residual.
         free_slope: the slope of the halo's density is a parameter.
+        free_psf_width: the logarithm of the width of the PSF, over that of the camera, is a parameter.
     """
 
     elliptical: bool = False
@@ -41,6 +43,7 @@ class Parametrisation:
     source_pixels: int = 0
     lens_light_components: int = 0
     free_slope: bool = False
+    free_psf_width: bool = False
 
     @cached_property
     def lens_names(self) -> list[str]:
@@ -62,8 +65,8 @@ class Parametrisation:
 
     @cached_property
     def count(self) -> int:
-        """The number of all parameters, with the amplitudes."""
-        return len(self.names) + self.source_pixels**2 + self.lens_light_components
+        """The number of all parameters."""
+        return self.psf_width.stop
 
     @property
     def shear(self) -> slice:
@@ -104,13 +107,20 @@ class Parametrisation:
     @property
     def lens_light_amplitudes(self) -> slice:
         """The amplitudes of the components of the lens-light residual."""
-        return slice(self.count - self.lens_light_components, self.count)
+        first = self.source_pixel_amplitudes.stop
+        return slice(first, first + self.lens_light_components)
+
+    @property
+    def psf_width(self) -> slice:
+        """The logarithm of the width of the PSF over that of the camera, if it is free."""
+        first = self.lens_light_amplitudes.stop
+        return slice(first, first + self.free_psf_width)
 
     def of_scenes(self, q: Columns) -> np.ndarray:
         """The parameters [n, count] of simulated lenses (`Scenes.lens`).
 
         Properties of the scenes that this parametrisation lacks (an ellipticity, a multipole) are left out. The
-        amplitudes are zero.
+        parameters without names are zero.
         """
         b, zero = q["halo_einstein_radius_arcsec"], np.zeros_like(q["halo_einstein_radius_arcsec"])
         columns = [b, *components(q["shear_magnitude"], q["shear_angle_deg"], 2)]

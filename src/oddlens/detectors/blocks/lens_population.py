@@ -3,7 +3,7 @@
 All of it is measured on lenses sampled from the priors of a simulation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 import torch
@@ -24,6 +24,11 @@ MIN_SCATTER, FIXED_PARAMETER_SCATTER, MULTIPOLE_SCATTER = 1e-3, 0.1, 0.02
 """A parameter whose scatter is below the first is fixed by the priors of the simulation. The fit leaves it free with
 the second as its scatter, because dark matter may change it. A multipole has the third: lenses have about 0.01 (Stacey
 et al. 2024, arXiv:2403.04850)."""
+DECOY_MULTIPOLE_SCATTER, DECOY_LENS_LIGHT_SCATTER = 0.03, 3.0
+"""Smallest widths of the priors of fits that allow for larger multipoles (arcsec), and for a lens-light residual larger
+than that of the simulation, in units of its scatter."""
+PSF_WIDTH_SCATTER = 0.05
+"""Standard deviation of the logarithm of the width of the PSF over that of the camera, if it is free."""
 SOURCE_PIXEL_SCATTERS = (0.5, 0.3, 0.2, 0.1)
 """Scatters of the amplitudes of source pixels; the one with the largest evidence is used."""
 INITIAL_SOURCE_PIXEL_SCATTER = 0.3
@@ -40,8 +45,9 @@ class LensPopulation(nn.Module):
 
     Attributes:
         model: the lens model; its lens-light residual is learned here.
-        prior_width: width of the prior of the named parameters, in units of their scatter. That of the amplitudes is
-            their scatter.
+        prior_width: width of the prior of the named parameters, in units of their scatter. That of the others is their
+            scatter.
+        decoys: see `LensFit`.
         parameter_range: smallest and largest value of each named parameter, [2, named].
         mean: of all parameters, [parameters].
         scatter: their standard deviation, [parameters].
@@ -56,8 +62,9 @@ class LensPopulation(nn.Module):
     lens_light: Tensor
     decorrelation: Tensor
 
-    def __init__(self, simulation: Simulation, model: LensModel, prior_width: float):
+    def __init__(self, simulation: Simulation, model: LensModel, prior_width: float, decoys: Collection[str] = ()):
         super().__init__()
+        self.decoys = decoys
         self.simulation, self.model, self.prior_width = simulation.with_sersic_sources, model, prior_width
         self.register_buffer("parameter_range", torch.zeros(2, len(model.names)))
         self.register_buffer("mean", torch.zeros(model.count))
@@ -79,6 +86,8 @@ class LensPopulation(nn.Module):
         fixed = [MULTIPOLE_SCATTER if "multipole" in name else FIXED_PARAMETER_SCATTER for name in self.model.names]
         self.scatter[:named] = scatter.where(scatter > MIN_SCATTER, scatter.new_tensor(fixed))
         self.scatter[layout.source_pixel_amplitudes] = source_pixel_scatter or INITIAL_SOURCE_PIXEL_SCATTER
+        self.scatter[layout.lens_light_amplitudes] = DECOY_LENS_LIGHT_SCATTER if "lens_light" in self.decoys else 1.0
+        self.scatter[layout.psf_width] = PSF_WIDTH_SCATTER
         amplitudes = torch.randn(lenses[:, named:].shape, generator=generator, device=lenses.device)
         lenses[:, named:] = self.scatter[named:] * amplitudes
         return lenses
@@ -108,6 +117,8 @@ class LensPopulation(nn.Module):
         if precision is None:
             scatter = self.scatter.clone()
             scatter[: len(self.model.names)] *= self.prior_width
+            if "multipoles" in self.decoys:
+                scatter[self.model.parametrisation.multipole_components].clamp_(min=DECOY_MULTIPOLE_SCATTER)
             precision = scatter**-2
         return NormalPrior(self.mean, precision)
 

@@ -20,7 +20,8 @@ half-normal prior with the standard deviation `heaviest`. Then the odds are the 
     2 sqrt(v) / heaviest exp(m^2 / (2 v)) Phi(m / sqrt(v)),     1 / v = t_p . P t_p + 1 / heaviest^2,  m = v t_p . r
 
 where Phi is the normal distribution function. They are dominated by the largest z. They are lower if a high z is
-expected at some of many positions by chance, and higher if several positions agree.
+expected at some of many positions by chance, and higher if several positions agree. With luminous clumps as the other
+explanation, equally likely as none, they are divided by one plus the odds of such a clump.
 
 Masses at all positions together, each normal with the standard deviation `spread` (an area), form a random field. The
 logarithm of its evidence against no field is, with K = T P T^T over all positions and v = T r,
@@ -31,7 +32,6 @@ logarithm of its evidence against no field is, with K = T P T^T over all positio
 (MNRAS 363, 1136).
 """
 
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -42,6 +42,7 @@ from torch import Tensor, nn
 
 from oddlens.detectors.blocks.levenberg_marquardt import Fit
 from oddlens.detectors.blocks.linearised_model import NormalPrior, linearise, safe_cholesky
+from oddlens.detectors.blocks.luminous_clumps import LuminousClumps, half_normal_log_odds
 from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing.grids import centres, grid
 from oddlens.lensing.model import LensModel, ModelImage
@@ -89,6 +90,7 @@ class Scan(nn.Module):
         half_width_arcsec: from the centre to the outermost positions.
         softening_arcsec: s.
         heaviest_arcsec2, spread_arcsec2: see the module.
+        luminous_clumps: a mass must explain the residuals better than a clump of light (`luminous_clumps.py`).
     """
 
     deflections: Tensor
@@ -107,6 +109,7 @@ class Scan(nn.Module):
         softening_arcsec: float,
         heaviest_arcsec2: float = 0.1,
         spread_arcsec2: float = 0.003,
+        luminous_clumps: bool = False,
     ):
         super().__init__()
         self.observe = model.observe  # with the model as a submodule, its state would be saved twice
@@ -121,6 +124,7 @@ class Scan(nn.Module):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
         deflections = unit_deflections(mass_y, mass_x, model.side, scale, softening_arcsec)
         self.register_buffer("deflections", torch.tensor(deflections, dtype=torch.float32), persistent=False)
+        self.clumps = LuminousClumps(model, half_width_arcsec) if luminous_clumps else None
 
     def peak(self, result: ScanResult) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Significance, area, and position (y, x) of the most significant mass of each image, [n] each."""
@@ -156,15 +160,16 @@ class Scan(nn.Module):
         residual = linearised.residual - (jacobian.mT @ step)[..., 0]
         residual = torch.where(fitted.converged[:, None], residual, 0.0)
         templates = self._templates(model_image, noise)
-        overlap = (templates @ residual[..., None])[..., 0]  # t . r, [n, side^2]
-        absorbed = torch.linalg.solve_triangular(factor, (jacobian @ templates.mT).double(), upper=False).mT
-        power = templates.double().square().sum(dim=2) - absorbed.square().sum(dim=2)  # t . P t
-        power = power.clamp(min=MIN_RELATIVE_POWER * power.amax(dim=1, keepdim=True)).to(overlap.dtype)
+        overlap, power, absorbed = _projected(templates, residual, jacobian, factor)
         area_sigma = power.rsqrt()
         maps = (overlap * area_sigma, overlap / power, area_sigma)
         significance, area, area_sigma = (each.view(-1, self.side, self.side) for each in maps)
         log_evidence, field_image = _random_field(templates, absorbed, overlap, self.spread)
-        log_odds = self._log_odds(overlap, power)
+        log_odds = half_normal_log_odds(overlap, power, self.heaviest)
+        if self.clumps is not None:
+            clumps = self.clumps.templates(model_image.image, noise)
+            overlap_of_clumps, power_of_clumps, _ = _projected(clumps, residual, jacobian, factor)
+            log_odds -= half_normal_log_odds(overlap_of_clumps, power_of_clumps, 1.0).logaddexp(torch.zeros(()))
         return ScanResult(residual, significance, area, area_sigma, log_odds, log_evidence, field_image)
 
     def _templates(self, model_image: ModelImage, noise: NoiseModel) -> Tensor:
@@ -173,12 +178,14 @@ class Scan(nn.Module):
         weight = noise.variance(model_image.image).rsqrt()
         return noise.whiten(self.observe(change, approximate=True) * weight[:, None])
 
-    def _log_odds(self, overlap: Tensor, power: Tensor) -> Tensor:
-        """The log odds of one mass at any position against none, [n]."""
-        v = 1 / (power + self.heaviest**-2)
-        scaled = v.sqrt() * overlap  # m / sqrt(v)
-        log_terms = 0.5 * v.log() + 0.5 * scaled.square() + torch.special.log_ndtr(scaled)
-        return log_terms.logsumexp(dim=1) + math.log(2 / self.heaviest / self.side**2)
+
+def _projected(templates: Tensor, residual: Tensor, jacobian: Tensor, factor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """t . r and t . P t of templates [n, m, pixels^2], [n, m] each, and what the smooth lens absorbs, [n, m, p]."""
+    overlap = (templates @ residual[..., None])[..., 0]
+    absorbed = torch.linalg.solve_triangular(factor, (jacobian @ templates.mT).double(), upper=False).mT
+    power = templates.double().square().sum(dim=2) - absorbed.square().sum(dim=2)
+    power = power.clamp(min=MIN_RELATIVE_POWER * power.amax(dim=1, keepdim=True))
+    return overlap, power.to(overlap.dtype), absorbed
 
 
 def _random_field(templates: Tensor, absorbed: Tensor, overlap: Tensor, spread: float) -> tuple[Tensor, Tensor]:
