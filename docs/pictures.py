@@ -1,4 +1,7 @@
-"""Draw docs/classes.png and docs/decoys.png, a row per class: `python docs/pictures.py` with src/ on the path."""
+"""Draw docs/classes.png, docs/decoys.png and docs/worlds.png: `python docs/pictures.py` with src/ on the path.
+
+The catalogue of galaxies is where config/sky.yaml expects it. Without it, docs/worlds.png is not drawn.
+"""
 
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import numpy as np
 
 from oddlens.config.dataset import Dataset
 from oddlens.config.presets import preset_simulation, with_presets
+from oddlens.config.study import read_study
 from oddlens.lensing import convergence, render
 from oddlens.lensing.simulated_images import SimulatedImages, simulate_images
 from oddlens.lensing.simulation import Simulation
@@ -30,7 +34,17 @@ ROWS = {
     "line of sight": ("line_of_sight", ["model_a", "line_of_sight"]),
 }
 HEAVY = {"substructure": {"line_of_sight": {"mass_msun": 1e11, "redshift": 0.25}}}
-COLUMNS = ("without noise", "observed", "odd - smooth", "(odd - smooth) / noise", "change of convergence")
+WORLDS = {
+    "model B": ("physics", "model_b", ("cdm", "vortex")),
+    "clumps": ("physics", "clumps", ("cdm", "vortex")),
+    "model C": ("physics", "model_c", ("cdm", "vortex")),
+    "real galaxies": ("sky", "galaxies", ("cdm", "vortex")),
+    "sky": ("sky", "sky", ("subhalo", "line_of_sight")),
+    "stress": ("stress", "stress", ("subhalo", "line_of_sight")),
+}
+CONFIG = Path(__file__).parents[1] / "config"
+COLUMNS = ("without noise", "observed", "change", "change / noise", "change of convergence")
+WORLD_COLUMNS = ("without noise", "observed", "one anomaly, change / noise", "another, change / noise")
 
 
 def image(simulation: Simulation, cls: str) -> SimulatedImages:
@@ -49,7 +63,7 @@ def panels(made: SimulatedImages, smooth: SimulatedImages) -> list[tuple]:
     ]
 
 
-def draw(rows: dict[str, list[tuple]], name: str) -> None:
+def draw(rows: dict[str, list[tuple]], name: str, titles: tuple[str, ...] = COLUMNS) -> None:
     """Lay out rows of panels."""
     columns = len(next(iter(rows.values())))
     figure, axes = plt.subplots(len(rows), columns, figsize=(2.2 * columns, 2.15 * len(rows)), layout="constrained")
@@ -60,7 +74,7 @@ def draw(rows: dict[str, list[tuple]], name: str) -> None:
             if label == list(rows)[-1]:
                 figure.colorbar(drawn, ax=axis, orientation="horizontal", shrink=0.9, aspect=15)
         row[0].set_ylabel(label)
-    for axis, title in zip(axes[0], COLUMNS, strict=False):
+    for axis, title in zip(axes[0], titles, strict=False):
         axis.set_title(title)
     save(figure, Path(__file__).with_name(name))
 
@@ -86,7 +100,20 @@ def decoys() -> dict[str, list[tuple]]:
     return {name.replace("_", " "): panels(each, smooth) for name, each in made.items()}
 
 
+def worlds() -> dict[str, list[tuple]]:
+    """A row for each world of the harder studies, with two of its classes of substructure."""
+    rows = {}
+    for label, (study, name, classes) in WORLDS.items():
+        dataset = read_study([CONFIG / "config.yaml", CONFIG / f"{study}.yaml"]).datasets[name]
+        smooth, *made = (image(dataset.simulation_of(cls), cls) for cls in ("smooth", *classes))
+        clear, seen, *_ = panels(smooth, smooth)
+        rows[label] = [clear, seen, *(panels(each, smooth)[3] for each in made)]
+    return rows
+
+
 if __name__ == "__main__":
     with plt.rc_context(STYLE):
         draw(classes(), "classes.png")
         draw(decoys(), "decoys.png")
+        if (CONFIG.parent / "galaxies").exists():
+            draw(worlds(), "worlds.png", WORLD_COLUMNS)

@@ -15,6 +15,7 @@ from oddlens.detectors.blocks.scan import Scan
 from oddlens.detectors.lensfit import LensFit
 from oddlens.lensing import render, scene
 from oddlens.lensing.camera import psf_kernels, typical_psf
+from oddlens.lensing.lens_light_residual import TYPICAL_LIGHT
 from oddlens.lensing.model import LensModel
 from oddlens.lensing.psf_width import by_log_width
 
@@ -113,7 +114,18 @@ def test_a_detector_has_the_freedom_for_its_decoys():
     usual = LensFit(32, plain).lens_model
     model = LensFit(32, plain, decoys=["multipoles", "psf_width", "lens_light"]).lens_model
     assert set(model.names) - set(usual.names) == {f"multipole_{m}_{part}" for m in (3, 4) for part in ("cos", "sin")}
-    assert model.count == usual.count + 4 + 1
+    assert model.count == usual.count + 4 + 8 + 1
+
+
+def test_lenses_without_light_have_that_of_model_c_as_a_decoy():
+    assert preset_simulation("model_c").lens.light == TYPICAL_LIGHT
+    simulation = preset_simulation("model_b")
+    model = LensModel(simulation, lens_light_components=8)
+    population = LensPopulation(simulation, model, 1.5, ["lens_light"])
+    population.sample(16, torch.Generator().manual_seed(1))
+    assert (model.lens_light_components.abs().amax(dim=1) > 0).all()
+    assert (model.lens_light_mean == 0).all()
+    assert (population.lens_light == 0).all()
 
 
 # --- luminous clumps -------------------------------------------------------------------------------------------------

@@ -69,8 +69,8 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         steps: largest number of steps of a fit.
         free: free parameters beside shear and a Sersic source of known index; by default all that the simulation has.
         decoys: what else than dark matter may cause residuals, although lenses of the simulation do not have it:
-            `multipoles` of a few per cent; another `psf_width`; a larger residual of `lens_light`, if there are
-            components of it; a `luminous_clump` on the lens plane, which must explain the residuals worse than a mass.
+            `multipoles` of a few per cent; another `psf_width`; a larger residual of `lens_light`; a
+            `luminous_clump` on the lens plane, which must explain the residuals worse than a mass.
         prior_width: width of the normal priors of the fit, in units of the scatter of the simulated lenses.
         source_pixels: source pixels along a side of their grid, by which the source can deviate from its profile; 0:
             none. By default 15 if the sources of the simulation have clumps or are images of galaxies.
@@ -81,7 +81,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
             begin. For a normal prior it is by default the one of several with the largest evidence for some training
             images, whose labels are not used.
         lens_light_components: principal components of the lens-light residual; by default 8 if the simulation has lens
-            light.
+            light, or if decoys do.
         scan_side: positions along a side of the scan.
         half_width_arcsec, softening_arcsec: of the scan.
         spread_arcsec2: standard deviation of the masses of a random field, as Einstein radius squared.
@@ -337,7 +337,8 @@ def _lens_model(
     if source_pixels is None:
         source_pixels = 0 if simulation.source.is_smooth else DEFAULT_SOURCE_PIXELS
     if lens_light_components is None:
-        lens_light_components = DEFAULT_LENS_LIGHT_COMPONENTS if simulation.lens.light else 0
+        has_light = simulation.lens.light or "lens_light" in free
+        lens_light_components = DEFAULT_LENS_LIGHT_COMPONENTS if has_light else 0
     return LensModel(
         simulation,
         elliptical="ellipticity" in free,

@@ -12,11 +12,26 @@ import numpy as np
 from oddlens.lensing import ray_tracing
 from oddlens.lensing.grids import grid, pixel_means
 from oddlens.lensing.scene import Columns
-from oddlens.lensing.simulation import Simulation
+from oddlens.lensing.simulation import LightPriors, Simulation
 
 RAYS, CENTRAL_RAYS, CENTRAL_PIXELS = 4, 32, 4
 """Rays per pixel side; rays per pixel side of the central pixels, where a Sersic profile has its cusp; and the side of
 the square of central pixels."""
+
+TYPICAL_LIGHT = LightPriors.model_validate(
+    {
+        "axis_ratio": {"truncnorm": [0.78, 0.12, 0.5, 1]},
+        "angle_deg": {"uniform": [0, 360]},
+        "effective_radius_arcsec": {"uniform": [0.6, 1.5]},
+        "sersic_index": {"truncnorm": [4, 0.8, 2, 6]},
+        "intensity_per_arcsec2": {"loguniform": [10, 40]},
+        "subtraction": {
+            "intensity_ratio": {"truncnorm": [1, 0.02, 0.9, 1.1]},
+            "radius_ratio": {"truncnorm": [1, 0.02, 0.9, 1.1]},
+        },
+    }
+)
+"""The light of the lenses of model C, for fits that allow for some although the simulation has none."""
 
 
 class LensLight(NamedTuple):

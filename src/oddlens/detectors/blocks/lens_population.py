@@ -14,7 +14,7 @@ from oddlens.detectors.blocks.linearised_model import NormalPrior, linearise, lo
 from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing import scene
 from oddlens.lensing.camera import decorrelation
-from oddlens.lensing.lens_light_residual import lens_light, principal_components
+from oddlens.lensing.lens_light_residual import TYPICAL_LIGHT, lens_light, principal_components
 from oddlens.lensing.model import LensModel
 from oddlens.lensing.scene import Scenes
 from oddlens.lensing.simulation import Simulation
@@ -76,7 +76,7 @@ class LensPopulation(nn.Module):
         """Sample parameters of lenses, [count, parameters], and measure the population on them."""
         seed = torch.randint(2**62, (), generator=generator, device=generator.device).item()
         scenes = scene.draw_scenes(self.simulation, int(seed), "start", "start", SMOOTH, np.arange(count))
-        self._learn_lens_light(scenes)
+        self._learn_lens_light(scenes, int(seed))
         self._set_decorrelation()
         layout, named = self.model.parametrisation, len(self.model.names)
         lenses = torch.from_numpy(layout.of_scenes(scenes.lens)).to(self.mean)
@@ -92,19 +92,29 @@ class LensPopulation(nn.Module):
         lenses[:, named:] = self.scatter[named:] * amplitudes
         return lenses
 
-    def _learn_lens_light(self, scenes: Scenes) -> None:
-        """Learn the components of the lens-light residual, and the mean light of the lens galaxies."""
-        if not self.simulation.lens.light:
+    def _learn_lens_light(self, scenes: Scenes, seed: int) -> None:
+        """Learn the components of the lens-light residual, and the mean light of the lens galaxies.
+
+        A simulation without lens light has neither, but components if it is to allow for some.
+        """
+        simulation, model = self.simulation, self.model
+        if not simulation.lens.light and "lens_light" not in self.decoys:
             return
-        light = lens_light(self.simulation, scenes[:N_LENS_LIGHT_SCENES].lens, self.model.side)
+        if not simulation.lens.light:
+            simulation = simulation.model_copy(
+                update={"lens": simulation.lens.model_copy(update={"light": TYPICAL_LIGHT})}
+            )
+            scenes = scene.draw_scenes(simulation, seed, "start", "start", SMOOTH, np.arange(N_LENS_LIGHT_SCENES))
+        light = lens_light(simulation, scenes[:N_LENS_LIGHT_SCENES].lens, model.side)
         residual, total = (
-            self.model.observe(torch.from_numpy(part).to(self.lens_light)) for part in (light.residual, light.total)
+            model.observe(torch.from_numpy(part).to(self.lens_light)) for part in (light.residual, light.total)
         )
-        count = self.model.parametrisation.lens_light_components
+        count = model.parametrisation.lens_light_components
         mean, components = principal_components(residual.cpu().double().numpy(), count)
-        self.model.lens_light_mean.copy_(torch.from_numpy(mean))
-        self.model.lens_light_components.copy_(torch.from_numpy(components))
-        self.lens_light.copy_(total.mean(dim=0))
+        model.lens_light_components.copy_(torch.from_numpy(components))
+        if self.simulation.lens.light:
+            model.lens_light_mean.copy_(torch.from_numpy(mean))
+            self.lens_light.copy_(total.mean(dim=0))
 
     def _set_decorrelation(self) -> None:
         """Set the matrix that whitens noise with the median correlation length of the simulation."""
