@@ -10,6 +10,7 @@ This is the only detector that knows lenses: it receives the simulation of its d
 accepts masked images: pixels that are NaN were not observed, and have no weight in fit and scan.
 """
 
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -25,6 +26,7 @@ from oddlens.detectors.blocks.initial_parameters import (
     fill_gaps,
     with_best_brightness,
 )
+from oddlens.detectors.blocks.lagged_columns import LaggedColumns
 from oddlens.detectors.blocks.lens_population import LensPopulation, free_parameters
 from oddlens.detectors.blocks.levenberg_marquardt import Fit, fit
 from oddlens.detectors.blocks.noise_model import NoiseModel
@@ -234,12 +236,14 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         The fit of an image with too few observed pixels counts as not converged.
         """
         data, noise, prior = self._data(images), self.noise(images), self.population.prior()
-        model = self.lens_model.image_and_derivatives
+        flexible = self.lens_model.parametrisation.source_pixels > 0
+        model = partial(self.lens_model.image_and_derivatives, source_pixels=not flexible)
+        lagged = LaggedColumns(self.lens_model) if flexible else None
         if initial is None:
             by_batch = (self.initial_parameters(part) for part in images.split(self.batch_size))
             initial = [torch.cat(parts) for parts in zip(*by_batch, strict=True)]
         best, *others = (
-            fit(model, data, noise, prior, parameters, self.steps, slots=self.batch_size, tails=self.tails)
+            fit(model, data, noise, prior, parameters, self.steps, slots=self.batch_size, tails=self.tails, lagged=lagged)
             for parameters in initial
         )
         for other in others:

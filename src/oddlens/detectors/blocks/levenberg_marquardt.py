@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from oddlens.detectors.blocks.heavy_tails import HeavyTails
+from oddlens.detectors.blocks.lagged_columns import LaggedColumns
 from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPrior, linearise, solve
 from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing.model import ModelImage
@@ -72,6 +73,7 @@ def fit(
     *,
     slots: int | None = None,
     tails: HeavyTails | None = None,
+    lagged: LaggedColumns | None = None,
 ) -> Fit:
     """Fit images [n, pixels^2], starting from initial parameters [n, p].
 
@@ -83,21 +85,23 @@ def fit(
         steps: the largest number of steps of a lens.
         slots: lenses in a batch; all by default.
         tails: makes the prior of some parameters heavy-tailed, once a fit with a normal prior is near its optimum.
+        lagged: the columns of the Jacobian that are not computed in each step; `model` returns the others.
     """
     count = len(data)
     slots = min(slots or count, count)
     lens, waiting = torch.arange(slots, device=data.device), slots  # the lens in each slot, and the next one
-    batch = _Batch.start(initial[:slots], prior, data.shape[1], heavy=tails is None)
+    columns = initial.shape[1] - (len(range(initial.shape[1])[lagged.amplitudes]) if lagged else 0)
+    batch = _Batch.start(initial[:slots], prior, (columns, data.shape[1]), heavy=tails is None)
     optima = Fit(*(each.new_empty(count, *each.shape[1:]) for each in batch.result(prior)))
     occupied = torch.ones(slots, dtype=torch.bool, device=data.device)
     while occupied.any():
-        batch = batch.next(model, data[lens], noise.of(lens), prior, steps, tails)
+        batch = batch.next(model, data[lens], noise.of(lens), prior, steps, tails, lagged)
         for slot in (batch.done & occupied).nonzero()[:, 0].tolist():
             for optimum, result in zip(optima, batch.result(prior), strict=True):
                 optimum[lens[slot]] = result[slot]
             if waiting < count:
                 lens[slot] = waiting
-                new = _Batch.start(initial[waiting : waiting + 1], prior, data.shape[1], heavy=tails is None)
+                new = _Batch.start(initial[waiting : waiting + 1], prior, (columns, data.shape[1]), heavy=tails is None)
                 for state, begun in zip(batch, new, strict=True):
                     state[slot] = begun[0]
                 waiting += 1
@@ -131,15 +135,15 @@ class _Batch(NamedTuple):
     heavy: Tensor
 
     @staticmethod
-    def start(initial: Tensor, prior: NormalPrior, pixels: int, heavy: bool) -> "_Batch":
-        """Fits that begin."""
+    def start(initial: Tensor, prior: NormalPrior, shape: tuple[int, int], heavy: bool) -> "_Batch":
+        """Fits that begin. The shape is that of a Jacobian, [columns, pixels^2]."""
         n, p = initial.shape
         return _Batch(
             trial=initial.clone(),
             parameters=initial.clone(),
             deviance=initial.new_full((n,), torch.inf),
-            image=initial.new_zeros(n, pixels),
-            jacobian=initial.new_zeros(n, p, pixels),
+            image=initial.new_zeros(n, shape[1]),
+            jacobian=initial.new_zeros(n, *shape),
             precision=prior.precision.expand(n, p).clone(),
             damping=initial.new_full((n,), INITIAL_DAMPING),
             tried=torch.zeros(n, dtype=torch.long, device=initial.device),
@@ -161,10 +165,12 @@ class _Batch(NamedTuple):
         prior: NormalPrior,
         steps: int,
         tails: HeavyTails | None,
+        lagged: LaggedColumns | None,
     ) -> "_Batch":
         """The fits after the next trial, which is accepted if it decreases the objective."""
         at = self._accept(model, data, noise, prior)
-        linearised = linearise(data, at.image, at.jacobian, noise, at._prior(prior), at.parameters)
+        model_at = (data, at.image, at.jacobian, noise, at._prior(prior), at.parameters)
+        linearised = lagged.linearise(*model_at, new=at.tried == 0) if lagged else linearise(*model_at)
         if tails is not None:
             precision = tails.precision(linearised, at._prior(prior), at.parameters)
             precision = _where(at.heavy & ~at.done, precision, at.precision)
