@@ -25,6 +25,8 @@ from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPri
 
 MIN_SCALE, MAX_SCALE = 0.01, 1.0
 """Bounds of the scale of an image."""
+FORMAT = torch.float32
+"""Of the matrices of the passes. The variances need not be exact."""
 
 
 class HeavyTails(NamedTuple):
@@ -48,20 +50,20 @@ class HeavyTails(NamedTuple):
         Args:
             linearised: about the parameters [n, p], with the prior, of any precision.
         """
-        precision = prior.precision.double().expand(parameters.shape)
-        offset = (parameters - prior.mean).double()
-        information = linearised.hessian - torch.diag_embed(precision)
-        likelihood_gradient = linearised.gradient + precision * offset
-        nu, amplitudes = self.degrees_of_freedom, self.amplitudes
+        amplitudes, nu = self.amplitudes, self.degrees_of_freedom
+        precision = prior.precision.double().expand(parameters.shape).clone()
+        information, reduced = _without_others(linearised, precision, amplitudes)
+        own, offset = precision[:, amplitudes], (parameters - prior.mean).double()[:, amplitudes]
+        likelihood_gradient = reduced + own * offset
         for _ in range(self.passes):
-            squared_scale = self._squared_scale(precision[:, amplitudes])
-            factor, _ = safe_cholesky(information + torch.diag_embed(precision))
-            gradient = likelihood_gradient - precision * offset
-            optimum = parameters + torch.cholesky_solve(gradient[..., None], factor)[..., 0]
+            squared_scale = self._squared_scale(own)
+            factor, _ = safe_cholesky(information + torch.diag_embed(own.to(information.dtype)))
+            gradient = (likelihood_gradient - own * offset).to(factor.dtype)
+            step = torch.cholesky_solve(gradient[..., None], factor)[..., 0]
             variance = torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2)
-            expected_square = (optimum.square() + variance)[:, amplitudes]
-            precision = precision.clone()
-            precision[:, amplitudes] = (nu + 1) / (nu * squared_scale + expected_square)
+            expected_square = (parameters[:, amplitudes] + step.double()).square() + variance
+            own = (nu + 1) / (nu * squared_scale + expected_square)
+        precision[:, amplitudes] = own
         return precision.to(parameters.dtype)
 
     def _squared_scale(self, precision: Tensor) -> Tensor | float:
@@ -69,3 +71,22 @@ class HeavyTails(NamedTuple):
         if self.scale is not None:
             return self.scale**2
         return (1 / precision.mean(dim=1, keepdim=True)).clamp(MIN_SCALE**2, MAX_SCALE**2)
+
+
+def _without_others(linearised: LinearisedModel, precision: Tensor, amplitudes: slice) -> tuple[Tensor, Tensor]:
+    """Information [n, a, a] and gradient [n, a] of amplitudes, from the data alone and with their prior respectively,
+    when all other parameters are at their optimum for given amplitudes (a Schur complement).
+
+    The prior of the others stays the same, so one solution serves all passes.
+    """
+    hessian, gradient, p = linearised.hessian, linearised.gradient, precision.shape[1]
+    others = [k for k in range(p) if k not in range(p)[amplitudes]]
+    information = hessian[:, amplitudes, amplitudes] - torch.diag_embed(precision[:, amplitudes])
+    if not others:
+        return information.to(FORMAT), gradient
+    mixed = hessian[:, others, amplitudes]
+    factor, _ = safe_cholesky(hessian[:, others][:, :, others])
+    sides = torch.cat([mixed, gradient[:, others, None]], dim=2)
+    solved = torch.linalg.solve_triangular(factor, sides, upper=False)
+    removed = solved[..., :-1].mT @ solved
+    return (information - removed[..., :-1]).to(FORMAT), gradient[:, amplitudes] - removed[..., -1]

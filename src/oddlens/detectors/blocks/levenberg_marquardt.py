@@ -20,6 +20,8 @@ from oddlens.lensing.model import ModelImage
 INITIAL_DAMPING, HEAVY_TAILED_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-2, 1e-4, 1e-6, 1e4
 """Damping of the first step, and of the first one with heavy tails. A fit whose damping exceeds the maximum is stuck:
 no step decreases its objective."""
+LITTLE_DAMPING = 1e-3
+"""Damping up to which a damped step promises what the undamped one does."""
 DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 5.0
 """Factors on the damping after an accepted and after a rejected step."""
 CONVERGED_GAIN, HEAVY_TAILED_GAIN, STALLED_GAIN = 0.1, 1.0, 10.0
@@ -172,11 +174,10 @@ class _Batch(NamedTuple):
         model_at = (data, at.image, at.jacobian, noise, at._prior(prior), at.parameters)
         linearised = lagged.linearise(*model_at, new=at.tried == 0) if lagged else linearise(*model_at)
         if tails is not None:
-            precision = tails.precision(linearised, at._prior(prior), at.parameters)
-            precision = _where(at.heavy & ~at.done, precision, at.precision)
+            precision = at._heavy_tailed(linearised, prior, tails)
             linearised = linearised.with_precision(at._prior(prior), precision, at.parameters)
             at = at._replace(precision=precision)
-        step, promised = _step(linearised, at.damping)
+        step, promised = _step(linearised, at.damping, exact=lagged is None)
         promised = promised / (at.result(prior).objective / noise.count_observed(data)).clamp(min=1)
         last, stuck = at.tried >= steps, at.damping > MAX_DAMPING
         ready = promised < (CONVERGED_GAIN if tails is None else HEAVY_TAILED_GAIN)
@@ -214,16 +215,30 @@ class _Batch(NamedTuple):
             damping=torch.where(first | self.done, self.damping, damping),
         )
 
+    def _heavy_tailed(self, linearised: LinearisedModel, prior: NormalPrior, tails: HeavyTails) -> Tensor:
+        """The precision of the prior [n, p], updated for the lenses whose prior is heavy-tailed and which go on."""
+        precision, own = self.precision.clone(), self._prior(prior)
+        lenses = (self.heavy & ~self.done).nonzero()[:, 0]
+        for part in lenses.split(1 if lenses.device.type == "cpu" else len(lenses)):
+            of_part = own._replace(precision=own.precision[part])
+            precision[part] = tails.precision(linearised.of(part), of_part, self.parameters[part])
+        return precision
+
     def _prior(self, prior: NormalPrior) -> NormalPrior:
         return prior._replace(precision=self.precision)
 
 
-def _step(linearised: LinearisedModel, damping: Tensor) -> tuple[Tensor, Tensor]:
-    """A damped step [n, p], and the decrease of the objective that the undamped step promises, [n]."""
+def _step(linearised: LinearisedModel, damping: Tensor, exact: bool) -> tuple[Tensor, Tensor]:
+    """A damped step [n, p], and the decrease of the objective that the undamped step promises, [n].
+
+    Where the damping is little, and if this need not be `exact`, the damped step stands for the undamped one.
+    """
     hessian, gradient = linearised.hessian, linearised.gradient
     scale = hessian.diagonal(dim1=1, dim2=2).clamp(min=1e-12)
-    full = solve(hessian + torch.diag_embed(MIN_DAMPING * scale), gradient)
     damped = solve(hessian + torch.diag_embed(damping[:, None].double() * scale), gradient)
+    full, on_cpu = damped.clone(), hessian.device.type == "cpu"
+    again = (damping > (0 if exact or not on_cpu else LITTLE_DAMPING)).nonzero()[:, 0]
+    full[again] = solve((hessian + torch.diag_embed(MIN_DAMPING * scale))[again], gradient[again])
     promised = (gradient * full).sum(dim=1)
     kind = linearised.jacobian.dtype
     return damped.to(kind), promised.to(kind)

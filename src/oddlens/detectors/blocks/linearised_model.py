@@ -39,6 +39,10 @@ class LinearisedModel(NamedTuple):
     hessian: Tensor
     gradient: Tensor
 
+    def of(self, lenses: Tensor) -> "LinearisedModel":
+        """The models of some of the lenses."""
+        return LinearisedModel(*(each[lenses] for each in self))
+
     def with_precision(self, prior: NormalPrior, precision: Tensor, parameters: Tensor) -> "LinearisedModel":
         """The same model about the parameters [n, p] with another precision [n, p] of the prior."""
         change = precision.double() - prior.precision.double()
