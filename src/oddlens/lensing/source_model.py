@@ -17,6 +17,8 @@ SOURCE_PIXEL_WIDTH = 0.8
 MIN_EXPONENT = -30.0
 """Gaussians fall no lower than the exponential of this. Numbers too small for the format, and their exponentials, take
 processors ten times as long."""
+BESIDE_GRID = 6.0
+"""Rays beside the grid see its light as far as this, in units of the width of its Gaussians."""
 INDEX_STEP = 1e-3
 """Relative step of the numerical derivative of b(n)."""
 
@@ -123,7 +125,7 @@ class SourceModel:
             weights: quadrature weights of the rays, [rays].
         """
         scale, intensity = profile[:, 2, None, None].exp(), profile[:, 3, None, None].exp()
-        gy, gx = (self._gaussians(part / scale) for part in beta)
+        gy, gx = (_gaussians(self._offsets(part / scale)) for part in beta)
         each = gy.new_zeros(len(gy), self.source_pixels, self.source_pixels, gy.shape[-1])
         for ray, weight in enumerate(weights.tolist()):
             each.addcmul_(gy[:, ray, :, None], gx[:, ray, None], value=weight)
@@ -135,26 +137,43 @@ class SourceModel:
         return 2 * self.extent / (self.source_pixels - 1)
 
     def _offsets(self, t: Tensor) -> Tensor:
-        """Distances [n, rays, source_pixels, pixels] of positions [n, rays, pixels] from the rows or columns of the
-        grid, in units of the width of the Gaussians."""
+        """Distances [..., source_pixels, k] of positions [..., k] from the rows or columns of the grid, in units of the
+        width of the Gaussians."""
         centres = torch.linspace(-self.extent, self.extent, self.source_pixels, dtype=t.dtype, device=t.device)
-        return (t[:, :, None] - centres[:, None]).mul_(1 / (SOURCE_PIXEL_WIDTH * self.spacing))
-
-    def _gaussians(self, t: Tensor, offsets: Tensor | None = None) -> Tensor:
-        """One factor of the Gaussians of the source pixels, [n, rays, source_pixels, pixels]."""
-        offsets = self._offsets(t) if offsets is None else offsets
-        return offsets.square().mul_(-0.5).clamp_(min=MIN_EXPONENT).exp_()
+        return (t[..., None, :] - centres[:, None]).mul_(1 / (SOURCE_PIXEL_WIDTH * self.spacing))
 
     def _pixel_grid(self, y: Tensor, x: Tensor, amplitudes: Tensor, derivatives: bool) -> PixelGridLight:
-        """The light of the source pixels at positions in effective radii, [n, rays, pixels]."""
+        """The light of the source pixels at positions in effective radii, [n, rays, pixels].
+
+        On a CPU lens by lens, as one lens fills its cache, and only where rays end on the grid or beside it.
+        """
+        a = amplitudes.view(-1, self.source_pixels, self.source_pixels)
+        count = 3 if derivatives else 1
+        if y.device.type == "cpu":
+            light = y.new_zeros(count, len(y), y[0].numel())
+            limit = self.extent + BESIDE_GRID * SOURCE_PIXEL_WIDTH * self.spacing
+            for lens, (own_y, own_x) in enumerate(zip(y.flatten(1), x.flatten(1), strict=True)):
+                near = ((own_y.abs() < limit) & (own_x.abs() < limit)).nonzero()[:, 0]
+                light[:, lens, near] = self._light_of_grid(own_y[near], own_x[near], a[lens], derivatives)
+        else:
+            light = self._light_of_grid(y.flatten(1), x.flatten(1), a, derivatives)
+        brightness, *gradient = light.view(count, *y.shape)
+        return PixelGridLight(brightness, (gradient[0], gradient[1]) if derivatives else (brightness, brightness))
+
+    def _light_of_grid(self, y: Tensor, x: Tensor, amplitudes: Tensor, derivatives: bool) -> Tensor:
+        """The light [1, ..., k] of source pixels of amplitudes [..., source_pixels, source_pixels] at positions
+        [..., k]; with its gradient if `derivatives`, [3, ..., k]."""
         offset_y, offset_x = self._offsets(y), self._offsets(x)
-        gy, gx = self._gaussians(y, offset_y), self._gaussians(x, offset_x)
-        a = amplitudes.view(-1, 1, self.source_pixels, self.source_pixels)
-        light_of_rows = (a @ gx).mul_(gy)  # [n, rays, source_pixels, pixels]
-        brightness = light_of_rows.sum(dim=2)
+        gy, gx = _gaussians(offset_y), _gaussians(offset_x)
+        light = (amplitudes @ gx).mul_(gy)  # of rows
         if not derivatives:
-            return PixelGridLight(brightness, (brightness, brightness))
-        inverse_width = 1 / (SOURCE_PIXEL_WIDTH * self.spacing)
-        by_y = light_of_rows.mul_(offset_y).sum(dim=2)
-        by_x = (a @ gx.mul_(offset_x)).mul_(gy).sum(dim=2)
-        return PixelGridLight(brightness, (by_y.mul_(-inverse_width), by_x.mul_(-inverse_width)))
+            return light.sum(dim=-2)[None]
+        by_y, by_x = offset_y.mul_(light), (amplitudes @ gx.mul_(offset_x)).mul_(gy)
+        light, by_y, by_x = (each.sum(dim=-2) for each in (light, by_y, by_x))
+        inverse_width = -1 / (SOURCE_PIXEL_WIDTH * self.spacing)
+        return torch.stack([light, by_y.mul_(inverse_width), by_x.mul_(inverse_width)])
+
+
+def _gaussians(offsets: Tensor) -> Tensor:
+    """One factor of Gaussians at offsets in units of their width."""
+    return offsets.square().mul_(-0.5).clamp_(min=MIN_EXPONENT).exp_()
