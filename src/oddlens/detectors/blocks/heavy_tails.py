@@ -25,6 +25,7 @@ from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPri
 
 MIN_SCALE, MAX_SCALE = 0.01, 1.0
 """Bounds of the scale of an image."""
+EXACT_EVERY = int(__import__('os').environ.get('EXACT','1'))
 FORMAT = torch.float32
 """Of the matrices of the passes. The variances need not be exact."""
 
@@ -55,12 +56,14 @@ class HeavyTails(NamedTuple):
         information, reduced = _without_others(linearised, precision, amplitudes)
         own, offset = precision[:, amplitudes], (parameters - prior.mean).double()[:, amplitudes]
         likelihood_gradient = reduced + own * offset
-        for _ in range(self.passes):
+        for k in range(self.passes):
             squared_scale = self._squared_scale(own)
             factor, _ = safe_cholesky(information + torch.diag_embed(own.to(information.dtype)))
             gradient = (likelihood_gradient - own * offset).to(factor.dtype)
             step = torch.cholesky_solve(gradient[..., None], factor)[..., 0]
-            variance = torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2)
+            if k % EXACT_EVERY == 0:
+                alone = 1 / torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2).double() - own
+            variance = 1 / (alone + own)
             expected_square = (parameters[:, amplitudes] + step.double()).square() + variance
             own = (nu + 1) / (nu * squared_scale + expected_square)
         precision[:, amplitudes] = own

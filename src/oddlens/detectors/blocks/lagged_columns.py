@@ -15,10 +15,9 @@ from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPri
 from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing.model import LensModel
 
-MAX_MOVE = 0.1
+MAX_MOVE, EARLY_MAX_MOVE = 0.1, 0.3
 """Root-mean-square movement of rays on the grid of source pixels, in units of their spacing, from which columns are
 computed anew."""
-COUNT=0
 MARGIN = 1.0
 """Rays count that end on the grid, or beside it by no more than this, in units of the spacing."""
 
@@ -47,15 +46,17 @@ class LaggedColumns:
         prior: NormalPrior,
         parameters: Tensor,
         new: Tensor,
+        late: Tensor,
     ) -> LinearisedModel:
         """The linearised model of a batch; compare `linearised_model.linearise`.
 
         Args:
             jacobian: without the columns of the source pixels.
             new: whether the fit of a lens of the batch begins, [n].
+            late: whether it is near its optimum, [n].
         """
         weight = noise.variance(image).rsqrt()
-        self._refresh(weight, noise, parameters, new)
+        self._refresh(weight, noise, parameters, new, late)
         others, residual = noise.whiten(jacobian * weight[:, None]), noise.whiten((data - image) * weight)
         first, end = self.amplitudes.start, self.amplitudes.stop
         n, p = parameters.shape
@@ -73,7 +74,7 @@ class LaggedColumns:
         gradient[:, first:end] += (self.columns @ residual[..., None])[..., 0]
         return LinearisedModel(others, residual, hessian, gradient)
 
-    def _refresh(self, weight: Tensor, noise: NoiseModel, parameters: Tensor, new: Tensor) -> None:
+    def _refresh(self, weight: Tensor, noise: NoiseModel, parameters: Tensor, new: Tensor, late: Tensor) -> None:
         """Compute the columns of lenses anew that begin, or whose rays have moved."""
         positions = self.model.source_grid_positions(parameters)
         if not len(self.positions):
@@ -83,13 +84,23 @@ class LaggedColumns:
             self.products = weight.new_zeros(len(weight), count, count)
         on_grid = (positions.abs() < self.limit).all(dim=1)
         square = (positions - self.positions).square().sum(dim=1)
-        moved = (square * on_grid).sum(dim=1) > self.max_move**2 * on_grid.sum(dim=1)
+        most = torch.where(late, MAX_MOVE, EARLY_MAX_MOVE)
+        moved = (square * on_grid).sum(dim=1) > most**2 * on_grid.sum(dim=1)
         stale = new | moved
         for lens in stale.nonzero()[:, 0].tolist():
             part = slice(lens, lens + 1)
             columns = self.model.source_pixel_images(parameters[part])
             columns = noise.whiten(columns.mul_(weight[part, None]))
             self.columns[part] = columns
-            self.products[part] = columns @ columns.mT
+            _products(columns[0], out=self.products[lens])
             self.positions[part] = positions[part]
-        global COUNT; COUNT += int(stale.sum())
+
+
+def _products(columns: Tensor, out: Tensor) -> None:
+    """The products of all pairs of columns [k, pixels^2], [k, k]: blocks of one half of the symmetric matrix."""
+    half = len(columns) // 2
+    low, high = columns[:half], columns[half:]
+    torch.mm(low, low.T, out=out[:half, :half])
+    torch.mm(high, high.T, out=out[half:, half:])
+    torch.mm(low, high.T, out=out[:half, half:])
+    out[half:, :half] = out[:half, half:].T

@@ -172,7 +172,7 @@ class _Batch(NamedTuple):
         """The fits after the next trial, which is accepted if it decreases the objective."""
         at = self._accept(model, data, noise, prior)
         model_at = (data, at.image, at.jacobian, noise, at._prior(prior), at.parameters)
-        linearised = lagged.linearise(*model_at, new=at.tried == 0) if lagged else linearise(*model_at)
+        linearised = lagged.linearise(*model_at, new=at.tried == 0, late=at.heavy) if lagged else linearise(*model_at)
         if tails is not None:
             precision = at._heavy_tailed(linearised, prior, tails)
             linearised = linearised.with_precision(at._prior(prior), precision, at.parameters)
@@ -234,14 +234,23 @@ def _step(linearised: LinearisedModel, damping: Tensor, exact: bool) -> tuple[Te
     Where the damping is little, and if this need not be `exact`, the damped step stands for the undamped one.
     """
     hessian, gradient = linearised.hessian, linearised.gradient
-    scale = hessian.diagonal(dim1=1, dim2=2).clamp(min=1e-12)
-    damped = solve(hessian + torch.diag_embed(damping[:, None].double() * scale), gradient)
+    diagonal = hessian.diagonal(dim1=1, dim2=2)
+    scale = diagonal.clamp(min=1e-12)
+    damped = solve(_with_diagonal(hessian, diagonal + damping[:, None].double() * scale), gradient)
     full, on_cpu = damped.clone(), hessian.device.type == "cpu"
     again = (damping > (0 if exact or not on_cpu else LITTLE_DAMPING)).nonzero()[:, 0]
-    full[again] = solve((hessian + torch.diag_embed(MIN_DAMPING * scale))[again], gradient[again])
+    undamped = _with_diagonal(hessian[again], (diagonal + MIN_DAMPING * scale)[again])
+    full[again] = solve(undamped, gradient[again])
     promised = (gradient * full).sum(dim=1)
     kind = linearised.jacobian.dtype
     return damped.to(kind), promised.to(kind)
+
+
+def _with_diagonal(matrices: Tensor, diagonal: Tensor) -> Tensor:
+    """Copies of matrices [n, p, p] with another diagonal [n, p]."""
+    changed = matrices.clone()
+    changed.diagonal(dim1=1, dim2=2).copy_(diagonal)
+    return changed
 
 
 def _where(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:
