@@ -242,26 +242,32 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         if initial is None:
             by_batch = (self.initial_parameters(part) for part in images.split(self.batch_size))
             initial = [torch.cat(parts) for parts in zip(*by_batch, strict=True)]
-        best, *others = (
-            fit(model, data, noise, prior, parameters, self.steps, slots=self.batch_size, tails=self.tails, lagged=lagged)
-            for parameters in initial
-        )
+        how: dict[str, Any] = {"slots": self.batch_size, "tails": self.tails, "lagged": lagged}
+        best, *others = (fit(model, data, noise, prior, parameters, self.steps, **how) for parameters in initial)
         for other in others:
             best = best.or_better(other)
         enough = _observed(images).sum(dim=1) >= MIN_OBSERVED_FRACTION * self.pixels**2
         return best._replace(converged=best.converged & enough)
 
     def scan_residuals(self, images: Tensor, fitted: Fit) -> ScanResult:
-        """Scan the residuals of smooth fits for mass, batch by batch."""
+        """Scan the residuals of smooth fits for mass, batch by batch; flexible ones lens by lens on a CPU, whose cache
+        the columns of one of them fill."""
         data, noise = self._data(images), self.noise(images)
+        one_by_one = self.lens_model.parametrisation.source_pixels and images.device.type == "cpu"
+        size = 1 if one_by_one else self.batch_size
 
-        def of_batch(start: int) -> ScanResult:
-            part = slice(start, start + self.batch_size)
-            fits = fitted.of(part)
-            model_image = self.lens_model.image_and_derivatives(fits.parameters)
-            return self.scan(data[part], fits, model_image, noise.of(part), self.population.prior(fits.precision))
+        def of_batch(start: int) -> list[ScanResult]:
+            batch = slice(start, min(start + self.batch_size, len(images)))
+            model_image = self.lens_model.image_and_derivatives(fitted.parameters[batch])
+            results = []
+            for first in range(batch.start, batch.stop, size):
+                part = slice(first, first + size)
+                own, fits = model_image.of(slice(first - start, first - start + size)), fitted.of(part)
+                results.append(self.scan(data[part], fits, own, noise.of(part), self.population.prior(fits.precision)))
+            return results
 
-        return ScanResult.concatenate([of_batch(start) for start in range(0, len(images), self.batch_size)])
+        batches = (of_batch(start) for start in range(0, len(images), self.batch_size))
+        return ScanResult.concatenate([result for batch in batches for result in batch])
 
     def noise(self, images: Tensor | None = None) -> NoiseModel:
         """The noise of images in electrons / s / pixel; infinite in their masked pixels."""

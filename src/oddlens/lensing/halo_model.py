@@ -3,7 +3,7 @@
 The derivatives of an isothermal ellipsoid with respect to its shape need no further function. With the notation of
 `profiles.isothermal_ellipsoid`, those with respect to the axis ratio are
 
-    (1 / (2 q) + q / f^2) alpha_v - sqrt(q) v / (q f^2 psi)        (1 / (2 q) + q / f^2) alpha_u - sqrt(q) q u / (f^2 psi)
+    k alpha_v - sqrt(q) / psi v / (q f^2)        k alpha_u - sqrt(q) / psi q u / f^2,        k = 1 / (2 q) + q / f^2
 
 and those with respect to the angle follow as for a power law, which needs no more than one further series:
 

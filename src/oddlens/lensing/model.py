@@ -56,6 +56,10 @@ class ModelImage(NamedTuple):
     jacobian: Tensor
     source_gradient: Tensor
 
+    def of(self, lenses: slice) -> "ModelImage":
+        """The images of some of the lenses."""
+        return ModelImage(*(each[lenses] for each in self))
+
 
 class LensModel(nn.Module):
     """A smooth lens with a Sersic source, observed by the camera of a simulation.

@@ -68,9 +68,7 @@ class SourceModel:
     source_pixels: int
     extent: float
 
-    def light(
-        self, profile: Tensor, amplitudes: Tensor | None, beta: Pair, derivatives: bool
-    ) -> SourceLight:
+    def light(self, profile: Tensor, amplitudes: Tensor | None, beta: Pair, derivatives: bool) -> SourceLight:
         """The light of sources at positions relative to their centres.
 
         Args:

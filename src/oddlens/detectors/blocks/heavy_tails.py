@@ -25,7 +25,7 @@ from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPri
 
 MIN_SCALE, MAX_SCALE = 0.01, 1.0
 """Bounds of the scale of an image."""
-EXACT_EVERY = int(__import__('os').environ.get('EXACT','1'))
+EXACT_EVERY = int(__import__("os").environ.get("EXACT", "1"))
 FORMAT = torch.float32
 """Of the matrices of the passes. The variances need not be exact."""
 

@@ -15,9 +15,6 @@ from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPri
 from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing.model import LensModel
 
-MAX_MOVE, EARLY_MAX_MOVE = 0.1, 0.3
-"""Root-mean-square movement of rays on the grid of source pixels, in units of their spacing, from which columns are
-computed anew."""
 MARGIN = 1.0
 """Rays count that end on the grid, or beside it by no more than this, in units of the spacing."""
 
@@ -27,14 +24,12 @@ class LaggedColumns:
 
     Args:
         model: has source pixels.
-        max_move: see `MAX_MOVE`.
     """
 
-    def __init__(self, model: LensModel, max_move: float = MAX_MOVE):
+    def __init__(self, model: LensModel):
         layout = model.parametrisation
-        self.model, self.max_move, self.amplitudes = model, max_move, layout.source_pixel_amplitudes
+        self.model, self.amplitudes = model, layout.source_pixel_amplitudes
         self.limit = (layout.source_pixels - 1) / 2 + MARGIN
-        self.refreshed = 0
         self.positions = self.columns = self.products = torch.empty(0)
 
     def linearise(
@@ -45,18 +40,17 @@ class LaggedColumns:
         noise: NoiseModel,
         prior: NormalPrior,
         parameters: Tensor,
-        new: Tensor,
-        late: Tensor,
+        max_move: Tensor,
     ) -> LinearisedModel:
         """The linearised model of a batch; compare `linearised_model.linearise`.
 
         Args:
             jacobian: without the columns of the source pixels.
-            new: whether the fit of a lens of the batch begins, [n].
-            late: whether it is near its optimum, [n].
+            max_move: root-mean-square movement of rays on the grid of source pixels, in units of their spacing, from
+                which the columns of a lens are computed anew, [n]; negative: in any case.
         """
         weight = noise.variance(image).rsqrt()
-        self._refresh(weight, noise, parameters, new, late)
+        self._refresh(weight, noise, parameters, max_move)
         others, residual = noise.whiten(jacobian * weight[:, None]), noise.whiten((data - image) * weight)
         first, end = self.amplitudes.start, self.amplitudes.stop
         n, p = parameters.shape
@@ -74,8 +68,8 @@ class LaggedColumns:
         gradient[:, first:end] += (self.columns @ residual[..., None])[..., 0]
         return LinearisedModel(others, residual, hessian, gradient)
 
-    def _refresh(self, weight: Tensor, noise: NoiseModel, parameters: Tensor, new: Tensor, late: Tensor) -> None:
-        """Compute the columns of lenses anew that begin, or whose rays have moved."""
+    def _refresh(self, weight: Tensor, noise: NoiseModel, parameters: Tensor, max_move: Tensor) -> None:
+        """Compute the columns of lenses anew whose rays have moved."""
         positions = self.model.source_grid_positions(parameters)
         if not len(self.positions):
             count = self.amplitudes.stop - self.amplitudes.start
@@ -84,9 +78,8 @@ class LaggedColumns:
             self.products = weight.new_zeros(len(weight), count, count)
         on_grid = (positions.abs() < self.limit).all(dim=1)
         square = (positions - self.positions).square().sum(dim=1)
-        most = torch.where(late, MAX_MOVE, EARLY_MAX_MOVE)
-        moved = (square * on_grid).sum(dim=1) > most**2 * on_grid.sum(dim=1)
-        stale = new | moved
+        moved = ((square * on_grid).sum(dim=1) / on_grid.sum(dim=1).clamp(min=1)).sqrt()
+        stale = moved.nan_to_num(nan=torch.inf) > max_move
         for lens in stale.nonzero()[:, 0].tolist():
             part = slice(lens, lens + 1)
             columns = self.model.source_pixel_images(parameters[part])

@@ -20,6 +20,10 @@ from oddlens.lensing.model import ModelImage
 INITIAL_DAMPING, HEAVY_TAILED_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-2, 1e-4, 1e-6, 1e4
 """Damping of the first step, and of the first one with heavy tails. A fit whose damping exceeds the maximum is stuck:
 no step decreases its objective."""
+MAX_MOVE, EXACT_FROM_STEP = 0.1, 20
+"""Columns of source pixels are computed anew where rays have moved by more than the first on their grid, in units of
+their spacing; after a rejected step, and from the second on, after every step: a fit that has difficulties gets exact
+derivatives."""
 LITTLE_DAMPING = 1e-3
 """Damping up to which a damped step promises what the undamped one does."""
 DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 5.0
@@ -172,7 +176,8 @@ class _Batch(NamedTuple):
         """The fits after the next trial, which is accepted if it decreases the objective."""
         at = self._accept(model, data, noise, prior)
         model_at = (data, at.image, at.jacobian, noise, at._prior(prior), at.parameters)
-        linearised = lagged.linearise(*model_at, new=at.tried == 0, late=at.heavy) if lagged else linearise(*model_at)
+        rejected = at.damping > self.damping
+        linearised = lagged.linearise(*model_at, at._max_move(rejected)) if lagged else linearise(*model_at)
         if tails is not None:
             precision = at._heavy_tailed(linearised, prior, tails)
             linearised = linearised.with_precision(at._prior(prior), precision, at.parameters)
@@ -183,7 +188,7 @@ class _Batch(NamedTuple):
         ready = promised < (CONVERGED_GAIN if tails is None else HEAVY_TAILED_GAIN)
         stalled = promised < STALLED_GAIN
         if tails is not None:  # ... or a step has been rejected where little is left to gain
-            ready = ready | ((at.damping > self.damping) & (promised < ROUGH_GAIN))
+            ready = ready | (rejected & (promised < ROUGH_GAIN))
         ended = ~at.done & (last | (at.heavy & (ready | stuck)))
         begins = ~at.heavy & ((promised < HEAVY_TAILS_BEGIN_GAIN) | stuck)
         done = at.done | ended
@@ -214,6 +219,11 @@ class _Batch(NamedTuple):
             jacobian=_where(better, tried.jacobian, self.jacobian),
             damping=torch.where(first | self.done, self.damping, damping),
         )
+
+    def _max_move(self, rejected: Tensor) -> Tensor:
+        """The movement of rays up to which columns of the last step are good enough for the next one, [n]."""
+        exact = rejected | (self.tried >= EXACT_FROM_STEP)
+        return torch.where(self.tried == 0, -1.0, torch.where(exact, 0.0, MAX_MOVE))
 
     def _heavy_tailed(self, linearised: LinearisedModel, prior: NormalPrior, tails: HeavyTails) -> Tensor:
         """The precision of the prior [n, p], updated for the lenses whose prior is heavy-tailed and which go on."""
