@@ -25,9 +25,9 @@ from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPri
 
 MIN_SCALE, MAX_SCALE = 0.01, 1.0
 """Bounds of the scale of an image."""
-EXACT_EVERY = int(__import__("os").environ.get("EXACT", "1"))
-FORMAT = torch.float32
-"""Of the matrices of the passes. The variances need not be exact."""
+EXACT_EVERY = 3
+"""Every third pass computes the variances C_jj from all amplitudes. In between, each changes with its own precision, as
+that of an amplitude which is independent of the others."""
 
 
 class HeavyTails(NamedTuple):
@@ -58,11 +58,12 @@ class HeavyTails(NamedTuple):
         likelihood_gradient = reduced + own * offset
         for k in range(self.passes):
             squared_scale = self._squared_scale(own)
-            factor, _ = safe_cholesky(information + torch.diag_embed(own.to(information.dtype)))
+            factor = _factor(information + torch.diag_embed(own))
             gradient = (likelihood_gradient - own * offset).to(factor.dtype)
             step = torch.cholesky_solve(gradient[..., None], factor)[..., 0]
             if k % EXACT_EVERY == 0:
-                alone = 1 / torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2).double() - own
+                variance = torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2).double()
+                alone = (1 / variance - own).clamp(min=0)
             variance = 1 / (alone + own)
             expected_square = (parameters[:, amplitudes] + step.double()).square() + variance
             own = (nu + 1) / (nu * squared_scale + expected_square)
@@ -86,10 +87,18 @@ def _without_others(linearised: LinearisedModel, precision: Tensor, amplitudes: 
     others = [k for k in range(p) if k not in range(p)[amplitudes]]
     information = hessian[:, amplitudes, amplitudes] - torch.diag_embed(precision[:, amplitudes])
     if not others:
-        return information.to(FORMAT), gradient
+        return information, gradient
     mixed = hessian[:, others, amplitudes]
     factor, _ = safe_cholesky(hessian[:, others][:, :, others])
     sides = torch.cat([mixed, gradient[:, others, None]], dim=2)
     solved = torch.linalg.solve_triangular(factor, sides, upper=False)
     removed = solved[..., :-1].mT @ solved
-    return (information - removed[..., :-1]).to(FORMAT), gradient[:, amplitudes] - removed[..., -1]
+    return information - removed[..., :-1], gradient[:, amplitudes] - removed[..., -1]
+
+
+def _factor(matrices: Tensor) -> Tensor:
+    """Cholesky factors of matrices [n, a, a] in single precision, computed in double precision where that fails."""
+    factor, valid = safe_cholesky(matrices.float())
+    if not valid.all():
+        factor = torch.where(valid[:, None, None], factor, safe_cholesky(matrices)[0].float())
+    return factor

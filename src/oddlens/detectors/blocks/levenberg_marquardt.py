@@ -24,7 +24,7 @@ MAX_MOVE, EXACT_FROM_STEP = 0.1, 20
 """Columns of source pixels are computed anew where rays have moved by more than the first on their grid, in units of
 their spacing; after a rejected step, and from the second on, after every step: a fit that has difficulties gets exact
 derivatives."""
-LITTLE_DAMPING = 1e-3
+LITTLE_DAMPING = 1e-5
 """Damping up to which a damped step promises what the undamped one does."""
 DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 5.0
 """Factors on the damping after an accepted and after a rejected step."""
