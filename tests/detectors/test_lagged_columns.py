@@ -9,9 +9,10 @@ import torch
 from oddlens.config.presets import preset_simulation
 from oddlens.detectors.blocks.heavy_tails import HeavyTails
 from oddlens.detectors.blocks.lagged_columns import LaggedColumns
-from oddlens.detectors.blocks.levenberg_marquardt import fit
+from oddlens.detectors.blocks.levenberg_marquardt import Fit, fit
 from oddlens.detectors.blocks.linearised_model import NormalPrior, linearise
 from oddlens.detectors.blocks.noise_model import NoiseModel
+from oddlens.detectors.blocks.scan import Scan
 from oddlens.lensing import halo_model, profiles, scene
 from oddlens.lensing.model import LensModel
 from oddlens.lensing.rays import Rays
@@ -45,6 +46,10 @@ def prior_of(model):
     precision = torch.ones(model.count)
     precision[len(model.names) :] = 0.3**-2
     return NormalPrior(torch.zeros(model.count), precision)
+
+
+def flags(*lenses):
+    return torch.isin(torch.arange(COUNT), torch.tensor(lenses))
 
 
 def test_new_columns_give_the_exact_linearised_model(lenses):
@@ -143,3 +148,15 @@ def test_the_derivatives_of_an_isothermal_ellipsoid(ellipse):
         change[:, k] = 1e-6
         difference = (deflection(h + change) - deflection(h - change)) / 2e-6
         torch.testing.assert_close(derivative, difference, rtol=1e-4, atol=1e-5)
+
+
+def test_a_scan_one_by_one_gives_the_results_of_the_batch(lenses):
+    model, parameters, data = lenses
+    prior, model_image = prior_of(model), model.image_and_derivatives(parameters)
+    precision = prior.precision * torch.arange(1.0, COUNT + 1)[:, None]
+    fitted = Fit(parameters, torch.zeros(COUNT), flags(0, 1, 2, 4, 5), torch.zeros(COUNT), precision)
+    scan = Scan(model, side=5, half_width_arcsec=2.4, softening_arcsec=0.1)
+    how = (data, fitted, model_image, NOISE, prior._replace(precision=precision))
+    for ours, theirs in zip(scan.one_by_one(*how), scan(*how), strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-3, atol=1e-3)
+    assert (scan(*how).residual[3] == 0).all()

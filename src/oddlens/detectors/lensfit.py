@@ -236,9 +236,8 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         The fit of an image with too few observed pixels counts as not converged.
         """
         data, noise, prior = self._data(images), self.noise(images), self.population.prior()
-        flexible = self.lens_model.parametrisation.source_pixels > 0
-        model = partial(self.lens_model.image_and_derivatives, source_pixels=not flexible)
-        lagged = LaggedColumns(self.lens_model) if flexible else None
+        lagged = LaggedColumns(self.lens_model) if self.lens_model.parametrisation.source_pixels else None
+        model = partial(self.lens_model.image_and_derivatives, source_pixels=lagged is None)
         if initial is None:
             by_batch = (self.initial_parameters(part) for part in images.split(self.batch_size))
             initial = [torch.cat(parts) for parts in zip(*by_batch, strict=True)]
@@ -250,24 +249,20 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         return best._replace(converged=best.converged & enough)
 
     def scan_residuals(self, images: Tensor, fitted: Fit) -> ScanResult:
-        """Scan the residuals of smooth fits for mass, batch by batch; flexible ones lens by lens on a CPU, whose cache
-        the columns of one of them fill."""
+        """Scan the residuals of smooth fits for mass, batch by batch."""
         data, noise = self._data(images), self.noise(images)
-        one_by_one = self.lens_model.parametrisation.source_pixels and images.device.type == "cpu"
-        size = 1 if one_by_one else self.batch_size
+        one_by_one = (
+            self.lens_model.parametrisation.source_pixels and images.device.type == "cpu"
+        )  # one fills the cache
+        scan = self.scan.one_by_one if one_by_one else self.scan
 
-        def of_batch(start: int) -> list[ScanResult]:
-            batch = slice(start, min(start + self.batch_size, len(images)))
-            model_image = self.lens_model.image_and_derivatives(fitted.parameters[batch])
-            results = []
-            for first in range(batch.start, batch.stop, size):
-                part = slice(first, first + size)
-                own, fits = model_image.of(slice(first - start, first - start + size)), fitted.of(part)
-                results.append(self.scan(data[part], fits, own, noise.of(part), self.population.prior(fits.precision)))
-            return results
+        def of_batch(start: int) -> ScanResult:
+            part = slice(start, start + self.batch_size)
+            fits = fitted.of(part)
+            model_image = self.lens_model.image_and_derivatives(fits.parameters)
+            return scan(data[part], fits, model_image, noise.of(part), self.population.prior(fits.precision))
 
-        batches = (of_batch(start) for start in range(0, len(images), self.batch_size))
-        return ScanResult.concatenate([result for batch in batches for result in batch])
+        return ScanResult.concatenate([of_batch(start) for start in range(0, len(images), self.batch_size)])
 
     def noise(self, images: Tensor | None = None) -> NoiseModel:
         """The noise of images in electrons / s / pixel; infinite in their masked pixels."""

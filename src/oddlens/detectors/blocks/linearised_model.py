@@ -19,6 +19,10 @@ class NormalPrior(NamedTuple):
     mean: Tensor
     precision: Tensor
 
+    def of(self, lenses: slice) -> "NormalPrior":
+        """The priors of some of the lenses, if their precision differs between images."""
+        return self._replace(precision=self.precision[lenses])
+
     def penalty(self, parameters: Tensor) -> Tensor:
         """Minus twice the log density, up to a constant, [n]."""
         return (self.precision * (parameters - self.mean).square()).sum(dim=1)
