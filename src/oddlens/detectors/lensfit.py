@@ -251,10 +251,8 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
     def scan_residuals(self, images: Tensor, fitted: Fit) -> ScanResult:
         """Scan the residuals of smooth fits for mass, batch by batch."""
         data, noise = self._data(images), self.noise(images)
-        one_by_one = (
-            self.lens_model.parametrisation.source_pixels and images.device.type == "cpu"
-        )  # one fills the cache
-        scan = self.scan.one_by_one if one_by_one else self.scan
+        on_cpu = images.device.type == "cpu"  # the columns of one flexible model fill its cache
+        scan = self.scan.one_by_one if on_cpu and self.lens_model.source.source_pixels else self.scan
 
         def of_batch(start: int) -> ScanResult:
             part = slice(start, start + self.batch_size)
