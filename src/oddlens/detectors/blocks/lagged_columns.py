@@ -80,20 +80,17 @@ class LaggedColumns:
         square = (positions - self.positions).square().sum(dim=1)
         moved = ((square * on_grid).sum(dim=1) / on_grid.sum(dim=1).clamp(min=1)).sqrt()
         stale = moved.nan_to_num(nan=torch.inf) > max_move
-        for lens in stale.nonzero()[:, 0].tolist():
-            part = slice(lens, lens + 1)
+        lenses = stale.nonzero()[:, 0]
+        for part in lenses.split(1 if lenses.device.type == "cpu" else max(len(lenses), 1)):
             columns = self.model.source_pixel_images(parameters[part])
             columns = noise.whiten(columns.mul_(weight[part, None]))
-            self.columns[part] = columns
-            _products(columns[0], out=self.products[lens])
-            self.positions[part] = positions[part]
+            self.columns[part], self.products[part], self.positions[part] = columns, _products(columns), positions[part]
 
 
-def _products(columns: Tensor, out: Tensor) -> None:
-    """The products of all pairs of columns [k, pixels^2], [k, k]: blocks of one half of the symmetric matrix."""
-    half = len(columns) // 2
-    low, high = columns[:half], columns[half:]
-    torch.mm(low, low.T, out=out[:half, :half])
-    torch.mm(high, high.T, out=out[half:, half:])
-    torch.mm(low, high.T, out=out[:half, half:])
-    out[half:, :half] = out[:half, half:].T
+def _products(columns: Tensor) -> Tensor:
+    """The products of all pairs of columns [n, k, pixels^2], [n, k, k], of which one half is computed."""
+    half = columns.shape[1] // 2
+    low, high = columns[:, :half], columns[:, half:]
+    mixed = low @ high.mT
+    upper, lower = torch.cat([low @ low.mT, mixed], dim=2), torch.cat([mixed.mT, high @ high.mT], dim=2)
+    return torch.cat([upper, lower], dim=1)

@@ -229,7 +229,7 @@ class _Batch(NamedTuple):
         """The precision of the prior [n, p], updated for the lenses whose prior is heavy-tailed and which go on."""
         precision, own = self.precision.clone(), self._prior(prior)
         lenses = (self.heavy & ~self.done).nonzero()[:, 0]
-        for part in lenses.split(1 if lenses.device.type == "cpu" else len(lenses)):
+        for part in lenses.split(1 if lenses.device.type == "cpu" else max(len(lenses), 1)):
             of_part = own._replace(precision=own.precision[part])
             precision[part] = tails.precision(linearised.of(part), of_part, self.parameters[part])
         return precision
