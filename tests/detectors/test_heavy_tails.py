@@ -69,3 +69,31 @@ def test_the_scale_of_an_image_is_that_of_its_amplitudes(scale):
     sensitivity = 100.0
     found = precision(sensitivity * torch.eye(400), sensitivity * truth, nu=1.0, scale=None, passes=60)
     assert found.mean().item() ** -0.5 == pytest.approx(scale, rel=0.2)
+
+
+@pytest.mark.parametrize("passes", [1, 60])
+def test_other_parameters_follow_the_amplitudes(passes):
+    """The passes solve for the amplitudes alone, and agree with the expectation maximisation of all parameters."""
+    generator = torch.Generator().manual_seed(4)
+    rows, data = torch.randn(9, 30, generator=generator), torch.randn(30, generator=generator)
+    prior = NormalPrior(0.1 * torch.randn(9, generator=generator), torch.linspace(1, 3, 9))
+    at, amplitudes, nu, scale = 0.2 * torch.randn(1, 9, generator=generator), slice(2, 7), 1.0, 0.2
+    linearised = linearise(data[None], at @ rows, rows[None], WHITE, prior, at)
+    found = HeavyTails(amplitudes, nu, scale, passes).precision(linearised, prior, at)[0]
+
+    precision = prior.precision.double()
+    for _ in range(passes):
+        covariance = torch.linalg.inv(rows.double() @ rows.double().T + torch.diag(precision))
+        mean = covariance @ (rows.double() @ data.double() + precision * prior.mean.double())
+        square = (mean.square() + covariance.diagonal())[amplitudes]
+        precision = precision.clone()
+        precision[amplitudes] = (nu + 1) / (nu * scale**2 + square)
+    torch.testing.assert_close(found, precision.float(), rtol=1e-3, atol=0)
+
+
+def test_amplitudes_that_the_data_hardly_tell_apart_have_finite_variances():
+    """The information is singular in single precision."""
+    rows = 3e4 * torch.ones(3, 20) + torch.eye(3, 20)
+    found = precision(rows, 3e4 * torch.ones(20), nu=1.0, scale=1e3, passes=4)
+    assert (found > 9e-7).all()
+    assert (found < 2e-6).all()

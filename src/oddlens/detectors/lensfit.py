@@ -10,6 +10,7 @@ This is the only detector that knows lenses: it receives the simulation of its d
 accepts masked images: pixels that are NaN were not observed, and have no weight in fit and scan.
 """
 
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -25,6 +26,7 @@ from oddlens.detectors.blocks.initial_parameters import (
     fill_gaps,
     with_best_brightness,
 )
+from oddlens.detectors.blocks.lagged_columns import LaggedColumns
 from oddlens.detectors.blocks.lens_population import LensPopulation, free_parameters
 from oddlens.detectors.blocks.levenberg_marquardt import Fit, fit
 from oddlens.detectors.blocks.noise_model import NoiseModel
@@ -240,14 +242,13 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         The fit of an image with too few observed pixels counts as not converged.
         """
         data, noise, prior = self._data(images), self.noise(images), self.population.prior()
-        model = self.lens_model.image_and_derivatives
+        lagged = LaggedColumns(self.lens_model) if self.lens_model.parametrisation.source_pixels else None
+        model = partial(self.lens_model.image_and_derivatives, source_pixels=lagged is None)
         if initial is None:
             by_batch = (self.initial_parameters(part) for part in images.split(self.batch_size))
             initial = [torch.cat(parts) for parts in zip(*by_batch, strict=True)]
-        best, *others = (
-            fit(model, data, noise, prior, parameters, self.steps, slots=self.batch_size, tails=self.tails)
-            for parameters in initial
-        )
+        how: dict[str, Any] = {"slots": self.batch_size, "tails": self.tails, "lagged": lagged}
+        best, *others = (fit(model, data, noise, prior, parameters, self.steps, **how) for parameters in initial)
         for other in others:
             best = best.or_better(other)
         enough = _observed(images).sum(dim=1) >= MIN_OBSERVED_FRACTION * self.pixels**2
@@ -256,12 +257,14 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
     def scan_residuals(self, images: Tensor, fitted: Fit) -> ScanResult:
         """Scan the residuals of smooth fits for mass, batch by batch."""
         data, noise = self._data(images), self.noise(images)
+        on_cpu = images.device.type == "cpu"  # the columns of one flexible model fill its cache
+        scan = self.scan.one_by_one if on_cpu and self.lens_model.source.source_pixels else self.scan
 
         def of_batch(start: int) -> ScanResult:
             part = slice(start, start + self.batch_size)
             fits = fitted.of(part)
             model_image = self.lens_model.image_and_derivatives(fits.parameters)
-            return self.scan(data[part], fits, model_image, noise.of(part), self.population.prior(fits.precision))
+            return scan(data[part], fits, model_image, noise.of(part), self.population.prior(fits.precision))
 
         return ScanResult.concatenate([of_batch(start) for start in range(0, len(images), self.batch_size)])
 

@@ -1,6 +1,11 @@
 """The halo of the differentiable lens model: deflections with their derivatives with respect to its parameters.
 
-An isothermal ellipsoid is differentiated by forward mode. A power law needs no more than one further series:
+The derivatives of an isothermal ellipsoid with respect to its shape need no further function. With the notation of
+`profiles.isothermal_ellipsoid`, those with respect to the axis ratio are
+
+    k alpha_v - sqrt(q) / psi v / (q f^2)        k alpha_u - sqrt(q) / psi q u / f^2,        k = 1 / (2 q) + q / f^2
+
+and those with respect to the angle follow as for a power law, which needs no more than one further series:
 
 * its deflection is homogeneous of degree 2 - slope, a gradient, and its divergence is 2 kappa. So its derivatives with
   respect to the position, and hence to the direction of the ellipse, follow from the deflection and kappa;
@@ -37,22 +42,27 @@ def linear(strengths: Tensor, fields: Tensor) -> Tensor:
 
 def isothermal_ellipsoid(h: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
     """Deflections [n, 2, rays, pixels] of an isothermal ellipsoid of Einstein radius 1, and their derivatives with
-    respect to h [n, 2]."""
+    respect to h [n, 2]. Deflection and position turn with its angle: the change is J alpha - 2 kappa J x, with J a turn
+    by 90 degrees, as the deflection does not change along a ray (`_along_circle`)."""
     h = _elliptical(h)
+    q, angle = (part[:, None, None] for part in _shape(h))
+    c, s = torch.cos(angle), torch.sin(angle)
+    v, u = profiles.rotated(rays.y, rays.x, angle, torch)
+    ff = 1 - q * q
+    f, along = ff.sqrt(), q.sqrt() / torch.sqrt((q * u).square() + v * v + TINY)  # 2 kappa
+    strength, ratio = q.sqrt() / f, f / q.sqrt() * along  # f / psi
+    alpha = strength * torch.atanh(ratio * v), strength * torch.atan(ratio * u)
 
-    def deflection(h: Tensor) -> Tensor:
-        ratio, angle = (part[:, None, None] for part in _shape(h))
-        return torch.stack(profiles.isothermal_ellipsoid(rays.y, rays.x, 1.0, ratio, angle, torch), dim=1)
+    def in_image(part_v: Tensor, part_u: Tensor) -> Tensor:
+        return torch.stack([c * part_v + s * part_u, c * part_u - s * part_v], dim=1)
 
     if not derivatives:
-        return deflection(h), []
-    by_h = []
-    for k in range(2):
-        direction = torch.zeros_like(h)
-        direction[:, k] = 1.0
-        halo, change = torch.func.jvp(deflection, (h,), (direction,))  # type: ignore[misc]
-        by_h.append(change)
-    return halo, by_h
+        return in_image(*alpha), []
+    by_strength, (v, u) = 0.5 / q + q / ff, (along * v, along * u)
+    by_q = by_strength * alpha[0] - v / (q * ff), by_strength * alpha[1] - u * (q / ff)
+    by_angle = alpha[1] - u, v - alpha[0]
+    by_h = zip(*(_by_h(h, q, *parts) for parts in zip(by_q, by_angle, strict=True)), strict=True)
+    return in_image(*alpha), [in_image(*parts) for parts in by_h]
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ images of similar lenses, and their derivatives. So
   fifth (3 x 3) degree over a pixel exactly. Only the pixels that show the cusp in the centre of the source have more;
 * the PSF is applied by multiplying matrices (`separable_psf.py`).
 
-All derivatives are in closed form, except the two with respect to the ellipse of an isothermal halo, which are computed
-by forward-mode differentiation (`halo_model.py`). The brightness S(x - alpha(x)) of a pixel changes by -grad S . d
+All derivatives are in closed form. The brightness S(x - alpha(x)) of a pixel changes by -grad S . d
 alpha, for a parameter of the lens as well as for a mass that is not in the model: substructure acts on
 `ModelImage.source_gradient`.
 """
@@ -56,6 +55,10 @@ class ModelImage(NamedTuple):
     image: Tensor
     jacobian: Tensor
     source_gradient: Tensor
+
+    def of(self, lenses: slice) -> "ModelImage":
+        """The images of some of the lenses."""
+        return ModelImage(*(each[lenses] for each in self))
 
 
 class LensModel(nn.Module):
@@ -164,24 +167,47 @@ class LensModel(nn.Module):
 
     def forward(self, parameters: Tensor) -> Tensor:
         """Images [n, pixels^2] of parameters [n, parameters], electrons / s / pixel."""
-        pixels, _ = self._pixels(parameters, derivatives=False)
+        pixels = self._pixels(parameters, derivatives=False)
         return self._image(parameters, self.observe(pixels[:, 0]), self._by_psf_width(pixels[:, :1]))
 
-    def image_and_derivatives(self, parameters: Tensor) -> ModelImage:
-        """Images of parameters [n, parameters] with all derivatives."""
-        pixels, pixel_light = self._pixels(parameters, derivatives=True)
+    def image_and_derivatives(self, parameters: Tensor, source_pixels: bool = True) -> ModelImage:
+        """Images of parameters [n, parameters] with all derivatives, or all but those of the source pixels."""
+        pixels = self._pixels(parameters, derivatives=True)
         observed = self.observe(pixels)
         count = len(self.parametrisation.lens_names)
         by_psf_width = self._by_psf_width(pixels[:, :1])
         parts = [
             observed[:, 1:],
-            self.observe(pixel_light, approximate=True),
+            *([self.source_pixel_images(parameters)] if source_pixels and self.source.source_pixels else []),
             self.lens_light_components.expand(len(observed), -1, -1),
             by_psf_width,
         ]
         jacobian = torch.cat(parts, dim=1)
         image = self._image(parameters, observed[:, 0], by_psf_width)
         return ModelImage(image, jacobian, pixels[:, 1 + count : 3 + count])
+
+    def source_pixel_images(self, parameters: Tensor) -> Tensor:
+        """The observed image of each source pixel at unit amplitude, [n, source_pixels^2, pixels^2].
+
+        On a CPU lens by lens, as those of one lens fill its cache. So they do not depend on the other lenses either.
+        """
+        rays = Rays(self.ray_y, self.ray_x, self.unit_deflections, self.weights)
+
+        def of_lenses(part: Tensor) -> Tensor:
+            beta, _ = self._trace(part, rays, derivatives=False)
+            light = self.source.pixel_light(part[:, self.parametrisation.profile], beta, self.weights)
+            return self.observe(light, approximate=True)
+
+        at_once = 1 if parameters.device.type == "cpu" else len(parameters)
+        return torch.cat([of_lenses(part) for part in parameters.split(at_once)])
+
+    def source_grid_positions(self, parameters: Tensor) -> Tensor:
+        """Where one ray of each pixel ends on the grid of source pixels, in units of their spacing from its centre,
+        [n, 2, padded^2]."""
+        rays = Rays(self.ray_y[:1], self.ray_x[:1], self.unit_deflections[:, :, :1], self.weights[:1])
+        (y, x), _ = self._trace(parameters, rays, derivatives=False)
+        size = parameters[:, self.parametrisation.profile][:, 2, None, None].exp() * self.source.spacing
+        return torch.cat([y, x], dim=1) / size
 
     def observe(self, brightness: Tensor, approximate: bool = False) -> Tensor:
         """Pixels with a margin [..., padded^2], flux / arcsec^2, as the camera observes them [..., pixels^2].
@@ -211,7 +237,7 @@ class LensModel(nn.Module):
         centre_y, centre_x = parameters[:, layout.position, None, None].unbind(dim=1)
         amplitudes = parameters[:, layout.source_pixel_amplitudes] if layout.source_pixels else None
         beta = (y - centre_y, x - centre_x)
-        light = self.source.light(parameters[:, layout.profile], amplitudes, beta, self.weights, derivatives=False)
+        light = self.source.light(parameters[:, layout.profile], amplitudes, beta, derivatives=False)
         return self.electrons * light.brightness
 
     def _image(self, parameters: Tensor, lensed: Tensor, by_psf_width: Tensor) -> Tensor:
@@ -227,15 +253,15 @@ class LensModel(nn.Module):
             return brightness.new_zeros(len(brightness), 0, self.pixels**2)
         return self.electrons * self.psf_by_width(brightness)
 
-    def _pixels(self, parameters: Tensor, derivatives: bool) -> tuple[Tensor, Tensor]:
+    def _pixels(self, parameters: Tensor, derivatives: bool) -> Tensor:
         """Pixel means of the brightness, [n, 1, padded^2], followed by those of its derivatives with respect to the
-        named parameters if `derivatives`; and the light of each source pixel.
+        named parameters if `derivatives`.
 
         In the pixels that show the centre of the source, the profile is traced again with more rays.
         """
         rays = Rays(self.ray_y, self.ray_x, self.unit_deflections, self.weights)
         with_source_pixels = self.source.source_pixels > 0
-        pixels, pixel_light, (y, x) = self._trace_and_average(parameters, rays, derivatives, with_source_pixels)
+        pixels, (y, x) = self._trace_and_average(parameters, rays, derivatives, with_source_pixels)
         distance = (y * y + x * x).amin(dim=1)
         count = min(CENTRAL_PIXEL_ROWS * self.pixels, self.side**2)
         central = distance.topk(count, dim=1, largest=False, sorted=False).indices
@@ -246,24 +272,24 @@ class LensModel(nn.Module):
             self._trace_and_average(parameters, each, derivatives, with_source_pixels=False)[0]
             for each in (more_rays, rays.at(central))
         )
-        return pixels.scatter_add(2, central[:, None].expand_as(fine), fine - coarse), pixel_light
+        return pixels.scatter_add(2, central[:, None].expand_as(fine), fine - coarse)
 
     def _trace_and_average(
         self, parameters: Tensor, rays: Rays, derivatives: bool, with_source_pixels: bool
-    ) -> tuple[Tensor, Tensor, Pair]:
-        """The results of `_pixels` for the given rays, and the positions where the rays end.
+    ) -> tuple[Tensor, Pair]:
+        """The result of `_pixels` for the given rays, and the positions where the rays end.
 
         The source has source pixels, or is a Sersic profile alone.
         """
         beta, by_lens = self._trace(parameters, rays, derivatives)
         layout = self.parametrisation
         amplitudes = parameters[:, layout.source_pixel_amplitudes] if with_source_pixels else None
-        source = self.source.light(parameters[:, layout.profile], amplitudes, beta, self.weights, derivatives)
+        source = self.source.light(parameters[:, layout.profile], amplitudes, beta, derivatives)
         columns, (by_y, by_x) = [source.brightness], source.gradient
         if derivatives:
             columns += [-(by_y * alpha[..., 0, :, :] + by_x * alpha[..., 1, :, :]) for alpha in by_lens]
             columns += [-by_y, -by_x, *source.derivatives]
-        return torch.stack([rays.pixel_means(column) for column in columns], dim=1), source.pixel_light, beta
+        return torch.stack([rays.pixel_means(column) for column in columns], dim=1), beta
 
     def _trace(self, parameters: Tensor, rays: Rays, derivatives: bool) -> tuple[Pair, list[Tensor]]:
         """Positions where rays end, relative to the centre of the source, [n, rays, pixels] each; and the derivatives

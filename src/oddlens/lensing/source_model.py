@@ -14,6 +14,11 @@ from oddlens.lensing import profiles
 
 SOURCE_PIXEL_WIDTH = 0.8
 """Standard deviation of the Gaussian of a source pixel, in units of their spacing."""
+MIN_EXPONENT = -30.0
+"""Gaussians fall no lower than the exponential of this. Numbers too small for the format, and their exponentials, take
+processors ten times as long."""
+BESIDE_GRID = 6.0
+"""Rays beside the grid see its light as far as this, in units of the width of its Gaussians."""
 INDEX_STEP = 1e-3
 """Relative step of the numerical derivative of b(n)."""
 
@@ -28,14 +33,11 @@ class SourceLight(NamedTuple):
         brightness: [n, rays, pixels].
         gradient: of the brightness with respect to the position in the source plane.
         derivatives: of the brightness with respect to the parameters of the profile.
-        pixel_light: the light of each source pixel at unit amplitude, averaged over image pixels, [n, source_pixels^2,
-            pixels].
     """
 
     brightness: Tensor
     gradient: Pair
     derivatives: list[Tensor]
-    pixel_light: Tensor
 
 
 class PixelGridLight(NamedTuple):
@@ -44,12 +46,10 @@ class PixelGridLight(NamedTuple):
     Attributes:
         brightness: [n, rays, pixels].
         gradient: with respect to the position in effective radii.
-        pixel_light: see `SourceLight`.
     """
 
     brightness: Tensor
     gradient: Pair
-    pixel_light: Tensor
 
 
 @dataclass(frozen=True)
@@ -68,31 +68,28 @@ class SourceModel:
     source_pixels: int
     extent: float
 
-    def light(
-        self, profile: Tensor, amplitudes: Tensor | None, beta: Pair, weights: Tensor, derivatives: bool
-    ) -> SourceLight:
+    def light(self, profile: Tensor, amplitudes: Tensor | None, beta: Pair, derivatives: bool) -> SourceLight:
         """The light of sources at positions relative to their centres.
 
         Args:
             profile: parameters [n, 4 or 5]: h1, h2, log radius, log intensity, and log index if it is free.
             amplitudes: of the source pixels, [n, source_pixels^2]; None: the profile without source pixels.
             beta: positions, [n, rays, pixels] each.
-            weights: quadrature weights of the rays, [rays].
             derivatives: whether to compute more than the brightness; the other fields have no meaning otherwise.
         """
         sersic = self._sersic(profile, beta, derivatives)
         if amplitudes is None:
             return sersic
         (y, x), scale, intensity = beta, profile[:, 2, None, None].exp(), profile[:, 3, None, None].exp()
-        grid = self._pixel_grid(y / scale, x / scale, amplitudes, weights, derivatives)
+        grid = self._pixel_grid(y / scale, x / scale, amplitudes, derivatives)
         light = sersic.brightness + intensity * grid.brightness
         if not derivatives:
-            return SourceLight(light, (light, light), [], light)
+            return SourceLight(light, (light, light), [])
         by_y, by_x = (intensity / scale * part for part in grid.gradient)
         gradient = (sersic.gradient[0] + by_y, sersic.gradient[1] + by_x)
         by_h1, by_h2, by_log_radius, _, *by_log_index = sersic.derivatives
         columns = [by_h1, by_h2, by_log_radius - y * by_y - x * by_x, light, *by_log_index]
-        return SourceLight(light, gradient, columns, intensity * grid.pixel_light)
+        return SourceLight(light, gradient, columns)
 
     def _sersic(self, profile: Tensor, beta: Pair, derivatives: bool) -> SourceLight:
         """The light of the Sersic profile alone."""
@@ -107,7 +104,7 @@ class SourceModel:
         power = (log * (0.5 / n)).exp()  # (R / R_e)^(1/n)
         light = (log_intensity - b * (power - 1)).exp()
         if not derivatives:
-            return SourceLight(light, (light, light), [], light)
+            return SourceLight(light, (light, light), [])
         by_log_radius = light * power * (b / n)
         slope = by_log_radius / squared  # -2 d light / d R^2
         gradient = (-slope * ((c + h1) * y - h2 * x), -slope * ((c - h1) * x - h2 * y))
@@ -116,29 +113,65 @@ class SourceModel:
             upper, lower = (profiles.sersic_b(n * (1 + step)) for step in (INDEX_STEP, -INDEX_STEP))
             by_log_n = (upper - lower) / (2 * INDEX_STEP)  # of b
             columns.append(light * (0.5 * b * power * log / n - by_log_n * (power - 1)))
-        return SourceLight(light, gradient, columns, light.new_zeros(len(light), 0, light.shape[-1]))
+        return SourceLight(light, gradient, columns)
 
-    def _pixel_grid(
-        self, y: Tensor, x: Tensor, amplitudes: Tensor, weights: Tensor, derivatives: bool
-    ) -> PixelGridLight:
-        """The light of the source pixels at positions in effective radii, [n, rays, pixels]."""
-        step = 2 * self.extent / (self.source_pixels - 1)
-        centres = torch.linspace(-self.extent, self.extent, self.source_pixels, dtype=y.dtype, device=y.device)[:, None]
-        width = SOURCE_PIXEL_WIDTH * step
+    def pixel_light(self, profile: Tensor, beta: Pair, weights: Tensor) -> Tensor:
+        """The light of each source pixel at unit amplitude, averaged over image pixels, [n, source_pixels^2, pixels].
 
-        def gaussians(t: Tensor) -> Pair:
-            offset = (t[:, :, None] - centres) / width  # [n, rays, source_pixels, pixels]
-            bell = (-0.5 * offset * offset).exp()
-            return bell, -offset / width * bell
-
-        (gy, dy), (gx, dx) = gaussians(y), gaussians(x)
-        a = amplitudes.view(-1, 1, self.source_pixels, self.source_pixels)
-        rows = a @ gx  # [n, rays, source_pixels, pixels]
-        brightness = (gy * rows).sum(dim=2)
-        if not derivatives:
-            return PixelGridLight(brightness, (brightness, brightness), brightness)
-        by_y, by_x = (dy * rows).sum(dim=2), (gy * (a @ dx)).sum(dim=2)
+        Args:
+            profile, beta: see `light`.
+            weights: quadrature weights of the rays, [rays].
+        """
+        scale, intensity = profile[:, 2, None, None].exp(), profile[:, 3, None, None].exp()
+        gy, gx = (_gaussians(self._offsets(part / scale)) for part in beta)
         each = gy.new_zeros(len(gy), self.source_pixels, self.source_pixels, gy.shape[-1])
         for ray, weight in enumerate(weights.tolist()):
             each.addcmul_(gy[:, ray, :, None], gx[:, ray, None], value=weight)
-        return PixelGridLight(brightness, (by_y, by_x), each.flatten(1, 2))
+        return each.flatten(1, 2).mul_(intensity)
+
+    @property
+    def spacing(self) -> float:
+        """The spacing of source pixels in effective radii."""
+        return 2 * self.extent / (self.source_pixels - 1)
+
+    def _offsets(self, t: Tensor) -> Tensor:
+        """Distances [..., source_pixels, k] of positions [..., k] from the rows or columns of the grid, in units of the
+        width of the Gaussians."""
+        centres = torch.linspace(-self.extent, self.extent, self.source_pixels, dtype=t.dtype, device=t.device)
+        return (t[..., None, :] - centres[:, None]).mul_(1 / (SOURCE_PIXEL_WIDTH * self.spacing))
+
+    def _pixel_grid(self, y: Tensor, x: Tensor, amplitudes: Tensor, derivatives: bool) -> PixelGridLight:
+        """The light of the source pixels at positions in effective radii, [n, rays, pixels].
+
+        On a CPU lens by lens, as one lens fills its cache, and only where rays end on the grid or beside it.
+        """
+        a = amplitudes.view(-1, self.source_pixels, self.source_pixels)
+        count = 3 if derivatives else 1
+        if y.device.type == "cpu":
+            light = y.new_zeros(count, len(y), y[0].numel())
+            limit = self.extent + BESIDE_GRID * SOURCE_PIXEL_WIDTH * self.spacing
+            for lens, (own_y, own_x) in enumerate(zip(y.flatten(1), x.flatten(1), strict=True)):
+                near = ((own_y.abs() < limit) & (own_x.abs() < limit)).nonzero()[:, 0]
+                light[:, lens, near] = self._light_of_grid(own_y[near], own_x[near], a[lens], derivatives)
+        else:
+            light = self._light_of_grid(y.flatten(1), x.flatten(1), a, derivatives)
+        brightness, *gradient = light.view(count, *y.shape)
+        return PixelGridLight(brightness, (gradient[0], gradient[1]) if derivatives else (brightness, brightness))
+
+    def _light_of_grid(self, y: Tensor, x: Tensor, amplitudes: Tensor, derivatives: bool) -> Tensor:
+        """The light [1, ..., k] of source pixels of amplitudes [..., source_pixels, source_pixels] at positions
+        [..., k]; with its gradient if `derivatives`, [3, ..., k]."""
+        offset_y, offset_x = self._offsets(y), self._offsets(x)
+        gy, gx = _gaussians(offset_y), _gaussians(offset_x)
+        light = (amplitudes @ gx).mul_(gy)  # of rows
+        if not derivatives:
+            return light.sum(dim=-2)[None]
+        by_y, by_x = offset_y.mul_(light), (amplitudes @ gx.mul_(offset_x)).mul_(gy)
+        light, by_y, by_x = (each.sum(dim=-2) for each in (light, by_y, by_x))
+        inverse_width = -1 / (SOURCE_PIXEL_WIDTH * self.spacing)
+        return torch.stack([light, by_y.mul_(inverse_width), by_x.mul_(inverse_width)])
+
+
+def _gaussians(offsets: Tensor) -> Tensor:
+    """One factor of Gaussians at offsets in units of their width."""
+    return offsets.square().mul_(-0.5).clamp_(min=MIN_EXPONENT).exp_()

@@ -25,6 +25,9 @@ from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPri
 
 MIN_SCALE, MAX_SCALE = 0.01, 1.0
 """Bounds of the scale of an image."""
+EXACT_EVERY = 3
+"""Every third pass computes the variances C_jj from all amplitudes. In between, each changes with its own precision, as
+that of an amplitude which is independent of the others."""
 
 
 class HeavyTails(NamedTuple):
@@ -48,20 +51,23 @@ class HeavyTails(NamedTuple):
         Args:
             linearised: about the parameters [n, p], with the prior, of any precision.
         """
-        precision = prior.precision.double().expand(parameters.shape)
-        offset = (parameters - prior.mean).double()
-        information = linearised.hessian - torch.diag_embed(precision)
-        likelihood_gradient = linearised.gradient + precision * offset
-        nu, amplitudes = self.degrees_of_freedom, self.amplitudes
-        for _ in range(self.passes):
-            squared_scale = self._squared_scale(precision[:, amplitudes])
-            factor, _ = safe_cholesky(information + torch.diag_embed(precision))
-            gradient = likelihood_gradient - precision * offset
-            optimum = parameters + torch.cholesky_solve(gradient[..., None], factor)[..., 0]
-            variance = torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2)
-            expected_square = (optimum.square() + variance)[:, amplitudes]
-            precision = precision.clone()
-            precision[:, amplitudes] = (nu + 1) / (nu * squared_scale + expected_square)
+        amplitudes, nu = self.amplitudes, self.degrees_of_freedom
+        precision = prior.precision.double().expand(parameters.shape).clone()
+        information, reduced = _without_others(linearised, precision, amplitudes)
+        own, offset = precision[:, amplitudes], (parameters - prior.mean).double()[:, amplitudes]
+        likelihood_gradient = reduced + own * offset
+        for k in range(self.passes):
+            squared_scale = self._squared_scale(own)
+            factor = _factor(information + torch.diag_embed(own))
+            gradient = (likelihood_gradient - own * offset).to(factor.dtype)
+            step = torch.cholesky_solve(gradient[..., None], factor)[..., 0]
+            if k % EXACT_EVERY == 0:
+                variance = torch.cholesky_inverse(factor).diagonal(dim1=1, dim2=2).double()
+                alone = (1 / variance - own).clamp(min=0)
+            variance = 1 / (alone + own)
+            expected_square = (parameters[:, amplitudes] + step.double()).square() + variance
+            own = (nu + 1) / (nu * squared_scale + expected_square)
+        precision[:, amplitudes] = own
         return precision.to(parameters.dtype)
 
     def _squared_scale(self, precision: Tensor) -> Tensor | float:
@@ -69,3 +75,30 @@ class HeavyTails(NamedTuple):
         if self.scale is not None:
             return self.scale**2
         return (1 / precision.mean(dim=1, keepdim=True)).clamp(MIN_SCALE**2, MAX_SCALE**2)
+
+
+def _without_others(linearised: LinearisedModel, precision: Tensor, amplitudes: slice) -> tuple[Tensor, Tensor]:
+    """Information [n, a, a] and gradient [n, a] of amplitudes, from the data alone and with their prior respectively,
+    when all other parameters are at their optimum for given amplitudes (a Schur complement).
+
+    The prior of the others stays the same, so one solution serves all passes.
+    """
+    hessian, gradient, p = linearised.hessian, linearised.gradient, precision.shape[1]
+    others = [k for k in range(p) if k not in range(p)[amplitudes]]
+    information = hessian[:, amplitudes, amplitudes] - torch.diag_embed(precision[:, amplitudes])
+    if not others:
+        return information, gradient
+    mixed = hessian[:, others, amplitudes]
+    factor, _ = safe_cholesky(hessian[:, others][:, :, others])
+    sides = torch.cat([mixed, gradient[:, others, None]], dim=2)
+    solved = torch.linalg.solve_triangular(factor, sides, upper=False)
+    removed = solved[..., :-1].mT @ solved
+    return information - removed[..., :-1], gradient[:, amplitudes] - removed[..., -1]
+
+
+def _factor(matrices: Tensor) -> Tensor:
+    """Cholesky factors of matrices [n, a, a] in single precision, computed in double precision where that fails."""
+    factor, valid = safe_cholesky(matrices.float())
+    if not valid.all():
+        factor = torch.where(valid[:, None, None], factor, safe_cholesky(matrices)[0].float())
+    return factor

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from oddlens.detectors.blocks.heavy_tails import HeavyTails
+from oddlens.detectors.blocks.lagged_columns import LaggedColumns
 from oddlens.detectors.blocks.linearised_model import LinearisedModel, NormalPrior, linearise, solve
 from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.lensing.model import ModelImage
@@ -19,6 +20,12 @@ from oddlens.lensing.model import ModelImage
 INITIAL_DAMPING, HEAVY_TAILED_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-2, 1e-4, 1e-6, 1e4
 """Damping of the first step, and of the first one with heavy tails. A fit whose damping exceeds the maximum is stuck:
 no step decreases its objective."""
+MAX_MOVE, EXACT_FROM_STEP = 0.1, 20
+"""Columns of source pixels are computed anew where rays have moved by more than the first on their grid, in units of
+their spacing; after a rejected step, and from the second on, after every step: a fit that has difficulties gets exact
+derivatives."""
+LITTLE_DAMPING = 1e-5
+"""Damping up to which a damped step promises what the undamped one does."""
 DAMPING_DECREASE, DAMPING_INCREASE = 0.2, 5.0
 """Factors on the damping after an accepted and after a rejected step."""
 CONVERGED_GAIN, HEAVY_TAILED_GAIN, STALLED_GAIN = 0.1, 1.0, 10.0
@@ -72,6 +79,7 @@ def fit(
     *,
     slots: int | None = None,
     tails: HeavyTails | None = None,
+    lagged: LaggedColumns | None = None,
 ) -> Fit:
     """Fit images [n, pixels^2], starting from initial parameters [n, p].
 
@@ -83,21 +91,23 @@ def fit(
         steps: the largest number of steps of a lens.
         slots: lenses in a batch; all by default.
         tails: makes the prior of some parameters heavy-tailed, once a fit with a normal prior is near its optimum.
+        lagged: the columns of the Jacobian that are not computed in each step; `model` returns the others.
     """
     count = len(data)
     slots = min(slots or count, count)
     lens, waiting = torch.arange(slots, device=data.device), slots  # the lens in each slot, and the next one
-    batch = _Batch.start(initial[:slots], prior, data.shape[1], heavy=tails is None)
+    columns = initial.shape[1] - (len(range(initial.shape[1])[lagged.amplitudes]) if lagged else 0)
+    batch = _Batch.start(initial[:slots], prior, (columns, data.shape[1]), heavy=tails is None)
     optima = Fit(*(each.new_empty(count, *each.shape[1:]) for each in batch.result(prior)))
     occupied = torch.ones(slots, dtype=torch.bool, device=data.device)
     while occupied.any():
-        batch = batch.next(model, data[lens], noise.of(lens), prior, steps, tails)
+        batch = batch.next(model, data[lens], noise.of(lens), prior, steps, tails, lagged)
         for slot in (batch.done & occupied).nonzero()[:, 0].tolist():
             for optimum, result in zip(optima, batch.result(prior), strict=True):
                 optimum[lens[slot]] = result[slot]
             if waiting < count:
                 lens[slot] = waiting
-                new = _Batch.start(initial[waiting : waiting + 1], prior, data.shape[1], heavy=tails is None)
+                new = _Batch.start(initial[waiting : waiting + 1], prior, (columns, data.shape[1]), heavy=tails is None)
                 for state, begun in zip(batch, new, strict=True):
                     state[slot] = begun[0]
                 waiting += 1
@@ -131,15 +141,15 @@ class _Batch(NamedTuple):
     heavy: Tensor
 
     @staticmethod
-    def start(initial: Tensor, prior: NormalPrior, pixels: int, heavy: bool) -> "_Batch":
-        """Fits that begin."""
+    def start(initial: Tensor, prior: NormalPrior, shape: tuple[int, int], heavy: bool) -> "_Batch":
+        """Fits that begin. The shape is that of a Jacobian, [columns, pixels^2]."""
         n, p = initial.shape
         return _Batch(
             trial=initial.clone(),
             parameters=initial.clone(),
             deviance=initial.new_full((n,), torch.inf),
-            image=initial.new_zeros(n, pixels),
-            jacobian=initial.new_zeros(n, p, pixels),
+            image=initial.new_zeros(n, shape[1]),
+            jacobian=initial.new_zeros(n, *shape),
             precision=prior.precision.expand(n, p).clone(),
             damping=initial.new_full((n,), INITIAL_DAMPING),
             tried=torch.zeros(n, dtype=torch.long, device=initial.device),
@@ -161,22 +171,24 @@ class _Batch(NamedTuple):
         prior: NormalPrior,
         steps: int,
         tails: HeavyTails | None,
+        lagged: LaggedColumns | None,
     ) -> "_Batch":
         """The fits after the next trial, which is accepted if it decreases the objective."""
         at = self._accept(model, data, noise, prior)
-        linearised = linearise(data, at.image, at.jacobian, noise, at._prior(prior), at.parameters)
+        model_at = (data, at.image, at.jacobian, noise, at._prior(prior), at.parameters)
+        rejected = at.damping > self.damping
+        linearised = lagged.linearise(*model_at, at._max_move(rejected)) if lagged else linearise(*model_at)
         if tails is not None:
-            precision = tails.precision(linearised, at._prior(prior), at.parameters)
-            precision = _where(at.heavy & ~at.done, precision, at.precision)
+            precision = at._heavy_tailed(linearised, prior, tails)
             linearised = linearised.with_precision(at._prior(prior), precision, at.parameters)
             at = at._replace(precision=precision)
-        step, promised = _step(linearised, at.damping)
+        step, promised = _step(linearised, at.damping, exact=lagged is None)
         promised = promised / (at.result(prior).objective / noise.count_observed(data)).clamp(min=1)
         last, stuck = at.tried >= steps, at.damping > MAX_DAMPING
         ready = promised < (CONVERGED_GAIN if tails is None else HEAVY_TAILED_GAIN)
         stalled = promised < STALLED_GAIN
         if tails is not None:  # ... or a step has been rejected where little is left to gain
-            ready = ready | ((at.damping > self.damping) & (promised < ROUGH_GAIN))
+            ready = ready | (rejected & (promised < ROUGH_GAIN))
         ended = ~at.done & (last | (at.heavy & (ready | stuck)))
         begins = ~at.heavy & ((promised < HEAVY_TAILS_BEGIN_GAIN) | stuck)
         done = at.done | ended
@@ -208,19 +220,47 @@ class _Batch(NamedTuple):
             damping=torch.where(first | self.done, self.damping, damping),
         )
 
+    def _max_move(self, rejected: Tensor) -> Tensor:
+        """The movement of rays up to which columns of the last step are good enough for the next one, [n]."""
+        exact = rejected | (self.tried >= EXACT_FROM_STEP)
+        return torch.where(self.tried == 0, -1.0, torch.where(exact, 0.0, MAX_MOVE))
+
+    def _heavy_tailed(self, linearised: LinearisedModel, prior: NormalPrior, tails: HeavyTails) -> Tensor:
+        """The precision of the prior [n, p], updated for the lenses whose prior is heavy-tailed and which go on."""
+        precision, own = self.precision.clone(), self._prior(prior)
+        lenses = (self.heavy & ~self.done).nonzero()[:, 0]
+        for part in lenses.split(1 if lenses.device.type == "cpu" else max(len(lenses), 1)):
+            of_part = own._replace(precision=own.precision[part])
+            precision[part] = tails.precision(linearised.of(part), of_part, self.parameters[part])
+        return precision
+
     def _prior(self, prior: NormalPrior) -> NormalPrior:
         return prior._replace(precision=self.precision)
 
 
-def _step(linearised: LinearisedModel, damping: Tensor) -> tuple[Tensor, Tensor]:
-    """A damped step [n, p], and the decrease of the objective that the undamped step promises, [n]."""
+def _step(linearised: LinearisedModel, damping: Tensor, exact: bool) -> tuple[Tensor, Tensor]:
+    """A damped step [n, p], and the decrease of the objective that the undamped step promises, [n].
+
+    Where the damping is little, and if this need not be `exact`, the damped step stands for the undamped one.
+    """
     hessian, gradient = linearised.hessian, linearised.gradient
-    scale = hessian.diagonal(dim1=1, dim2=2).clamp(min=1e-12)
-    full = solve(hessian + torch.diag_embed(MIN_DAMPING * scale), gradient)
-    damped = solve(hessian + torch.diag_embed(damping[:, None].double() * scale), gradient)
+    diagonal = hessian.diagonal(dim1=1, dim2=2)
+    scale = diagonal.clamp(min=1e-12)
+    damped = solve(_with_diagonal(hessian, diagonal + damping[:, None].double() * scale), gradient)
+    full, on_cpu = damped.clone(), hessian.device.type == "cpu"
+    again = (damping > (0 if exact or not on_cpu else LITTLE_DAMPING)).nonzero()[:, 0]
+    undamped = _with_diagonal(hessian[again], (diagonal + MIN_DAMPING * scale)[again])
+    full[again] = solve(undamped, gradient[again])
     promised = (gradient * full).sum(dim=1)
     kind = linearised.jacobian.dtype
     return damped.to(kind), promised.to(kind)
+
+
+def _with_diagonal(matrices: Tensor, diagonal: Tensor) -> Tensor:
+    """Copies of matrices [n, p, p] with another diagonal [n, p]."""
+    changed = matrices.clone()
+    changed.diagonal(dim1=1, dim2=2).copy_(diagonal)
+    return changed
 
 
 def _where(condition: Tensor, yes: Tensor, no: Tensor) -> Tensor:

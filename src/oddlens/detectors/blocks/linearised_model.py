@@ -19,6 +19,10 @@ class NormalPrior(NamedTuple):
     mean: Tensor
     precision: Tensor
 
+    def of(self, lenses: slice) -> "NormalPrior":
+        """The priors of some of the lenses, if their precision differs between images."""
+        return self._replace(precision=self.precision[lenses])
+
     def penalty(self, parameters: Tensor) -> Tensor:
         """Minus twice the log density, up to a constant, [n]."""
         return (self.precision * (parameters - self.mean).square()).sum(dim=1)
@@ -38,6 +42,10 @@ class LinearisedModel(NamedTuple):
     residual: Tensor
     hessian: Tensor
     gradient: Tensor
+
+    def of(self, lenses: Tensor) -> "LinearisedModel":
+        """The models of some of the lenses."""
+        return LinearisedModel(*(each[lenses] for each in self))
 
     def with_precision(self, prior: NormalPrior, precision: Tensor, parameters: Tensor) -> "LinearisedModel":
         """The same model about the parameters [n, p] with another precision [n, p] of the prior."""

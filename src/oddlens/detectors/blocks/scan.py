@@ -172,6 +172,19 @@ class Scan(nn.Module):
             log_odds -= half_normal_log_odds(overlap_of_clumps, power_of_clumps, 1.0).logaddexp(torch.zeros(()))
         return ScanResult(residual, significance, area, area_sigma, log_odds, log_evidence, field_image)
 
+    def one_by_one(
+        self, data: Tensor, fitted: Fit, model_image: ModelImage, noise: NoiseModel, prior: NormalPrior
+    ) -> ScanResult:
+        """The same results as those of `forward` but for rounding, from one image after the other.
+
+        Args:
+            prior: with a precision [n, p] of each fit.
+        """
+        lenses = [slice(lens, lens + 1) for lens in range(len(data))]
+        return ScanResult.concatenate(
+            [self(data[lens], fitted.of(lens), model_image.of(lens), noise.of(lens), prior.of(lens)) for lens in lenses]
+        )
+
     def _templates(self, model_image: ModelImage, noise: NoiseModel) -> Tensor:
         """The change of the image by a unit mass at each position, in units of the noise, [n, side^2, pixels^2]."""
         change = (model_image.source_gradient[:, None] * self.deflections).sum(dim=2)  # [n, side^2, padded^2]
