@@ -23,7 +23,7 @@ from torch import Tensor
 from oddlens.data import shards
 from oddlens.detectors.blocks.levenberg_marquardt import Fit, fit
 from oddlens.detectors.blocks.linearised_model import linearise, safe_cholesky
-from oddlens.detectors.blocks.scan import MIN_RELATIVE_POWER
+from oddlens.detectors.blocks.projection import MIN_RELATIVE_POWER, Projection
 from oddlens.detectors.interface import loading
 from oddlens.detectors.lensfit import LensFit
 from oddlens.lensing.substructure_classes import SMOOTH
@@ -91,7 +91,8 @@ def linear_odds(
             data = present * change + torch.randn(change.shape, generator=generator).double()
             of_data = torch.linalg.solve_triangular(factor, jacobian @ data[..., None], upper=False)
             overlap = (templates @ data[..., None] - absorbed.mT @ of_data)[..., 0]
-            found.append(model.scan._log_odds(overlap[:, :-1], scanned))
+            masses = Projection(templates[:, :-1], overlap[:, :-1], scanned, absorbed[:, :, :-1].mT)
+            found.append(masses.log_odds(model.scan.heaviest))
             known.append(overlap[:, -1] * power[:, -1].rsqrt())
     return torch.cat(found), torch.cat(known)
 

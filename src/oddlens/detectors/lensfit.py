@@ -72,7 +72,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         free: free parameters beside shear and a Sersic source of known index; by default all that the simulation has.
         decoys: what else than dark matter may cause residuals, although lenses of the simulation do not have it:
             `multipoles` of a few per cent; another `psf_width`; a larger residual of `lens_light`; a
-            `luminous_clump` on the lens plane, which must explain the residuals worse than a mass.
+            `luminous_clump` on the lens plane.
         prior_width: width of the normal priors of the fit, in units of the scatter of the simulated lenses.
         source_pixels: source pixels along a side of their grid, by which the source can deviate from its profile; 0:
             none. By default 15 if the sources of the simulation have clumps or are images of galaxies.

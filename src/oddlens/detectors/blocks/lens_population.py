@@ -95,7 +95,7 @@ class LensPopulation(nn.Module):
     def _learn_lens_light(self, scenes: Scenes, seed: int) -> None:
         """Learn the components of the lens-light residual, and the mean light of the lens galaxies.
 
-        A simulation without lens light has neither, but components if it is to allow for some.
+        A simulation without lens light has neither, unless fits are to allow for some: then the residual is about zero.
         """
         simulation, model = self.simulation, self.model
         if not simulation.lens.light and "lens_light" not in self.decoys:
@@ -112,9 +112,9 @@ class LensPopulation(nn.Module):
         count = model.parametrisation.lens_light_components
         mean, components = principal_components(residual.cpu().double().numpy(), count)
         model.lens_light_components.copy_(torch.from_numpy(components))
+        self.lens_light.copy_(total.mean(dim=0))
         if self.simulation.lens.light:
             model.lens_light_mean.copy_(torch.from_numpy(mean))
-            self.lens_light.copy_(total.mean(dim=0))
 
     def _set_decorrelation(self) -> None:
         """Set the matrix that whitens noise with the median correlation length of the simulation."""

@@ -1,8 +1,15 @@
-"""Luminous clumps on the lens plane: the explanation of a residual that a dark mass must beat.
+"""Luminous clumps on the lens plane: another explanation of residuals than a dark mass.
 
 A satellite of the lens, a star, or a remnant of its light adds a spot to the image that is not lensed. Where it lies on
 the ring, a scan for mass takes it for a dark subhalo. So residuals are compared with spots of light as well: one of
-positive brightness, a star or one pixel wide, at any position.
+positive brightness, a star or one pixel wide, at any position. With K times the probability of a clump over that of
+none, the odds of a mass are
+
+    (B_m + K B_c B_(m|c)) / (1 + K B_c)
+
+where B_m and B_c are the odds of a mass and of a clump against neither, and B_(m|c) those of a mass if the model has
+the most likely clump. A clump of light has a large B_c and a small B_(m|c). Several masses, which a clump beside one of
+them can resemble in part, have a large B_(m|c) too.
 """
 
 import math
@@ -13,6 +20,7 @@ from scipy import ndimage
 from torch import Tensor, nn
 
 from oddlens.detectors.blocks.noise_model import NoiseModel
+from oddlens.detectors.blocks.projection import Projection
 from oddlens.lensing.camera import psf_fwhm_arcsec, typical_psf
 from oddlens.lensing.grids import centres
 from oddlens.lensing.model import LensModel
@@ -21,6 +29,9 @@ WIDTHS_PIXELS = (0.0, 1.0)
 """Standard deviations of clumps before the point-spread function."""
 BRIGHTEST_SIGMA = 10.0
 """Standard deviation of the half-normal prior of the central brightness, in units of the noise of a dark pixel."""
+PRIOR_ODDS = 5.0
+"""K. On 300 images of each class of model B, 12 % of clumps of 3 to 10 sigma are flagged at the threshold of 1 % of the
+smooth lenses if clumps are impossible, 5 % for 1, 3 % for this value and for 20; and 83, 80, 78 and 77 % of `cdm`."""
 STEPS_PER_FWHM = 2
 """Positions of clumps within the width of the point-spread function; at most one a pixel."""
 
@@ -53,18 +64,11 @@ class LuminousClumps(nn.Module):
         return noise.whiten(BRIGHTEST_SIGMA * dark * self.clumps * weight[:, None])
 
 
-def half_normal_log_odds(overlap: Tensor, power: Tensor, scatter: float) -> Tensor:
-    """The log odds of one positive amplitude at any position against none, [n].
-
-    Args:
-        overlap: t . r of each position, [n, positions].
-        power: t . P t, likewise.
-        scatter: standard deviation of the half-normal prior of the amplitude.
-    """
-    v = 1 / (power + scatter**-2)
-    scaled = v.sqrt() * overlap  # mean over standard deviation of the amplitude
-    log_terms = 0.5 * v.log() + 0.5 * scaled.square() + torch.special.log_ndtr(scaled)
-    return log_terms.logsumexp(dim=1) + math.log(2 / scatter / power.shape[1])
+def log_odds_of_mass(masses: Projection, heaviest: float, clumps: Projection) -> Tensor:
+    """The log odds of a mass with a half-normal prior of the standard deviation `heaviest`, if clumps are possible."""
+    of_mass, of_clump = masses.log_odds(heaviest), clumps.log_odds(1.0) + math.log(PRIOR_ODDS)
+    beside_clump = masses.beside(clumps, clumps.log_terms(1.0).argmax(dim=1)).log_odds(heaviest)
+    return of_mass.logaddexp(of_clump + beside_clump) - of_clump.logaddexp(torch.zeros_like(of_clump))
 
 
 def _spot(kernel: np.ndarray, width: float) -> np.ndarray:

@@ -20,8 +20,8 @@ half-normal prior with the standard deviation `heaviest`. Then the odds are the 
     2 sqrt(v) / heaviest exp(m^2 / (2 v)) Phi(m / sqrt(v)),     1 / v = t_p . P t_p + 1 / heaviest^2,  m = v t_p . r
 
 where Phi is the normal distribution function. They are dominated by the largest z. They are lower if a high z is
-expected at some of many positions by chance, and higher if several positions agree. With luminous clumps as the other
-explanation, equally likely as none, they are divided by one plus the odds of such a clump.
+expected at some of many positions by chance, and higher if several positions agree. Luminous clumps are
+another explanation of residuals, which `luminous_clumps.py` compares with them.
 
 Masses at all positions together, each normal with the standard deviation `spread` (an area), form a random field. The
 logarithm of its evidence against no field is, with K = T P T^T over all positions and v = T r,
@@ -42,16 +42,14 @@ from torch import Tensor, nn
 
 from oddlens.detectors.blocks.levenberg_marquardt import Fit
 from oddlens.detectors.blocks.linearised_model import NormalPrior, linearise, safe_cholesky
-from oddlens.detectors.blocks.luminous_clumps import LuminousClumps, half_normal_log_odds
+from oddlens.detectors.blocks.luminous_clumps import LuminousClumps, log_odds_of_mass
 from oddlens.detectors.blocks.noise_model import NoiseModel
+from oddlens.detectors.blocks.projection import Projection
 from oddlens.lensing.grids import centres, grid
 from oddlens.lensing.model import LensModel, ModelImage
 
 SUB_PIXELS = 4
 """The deflection of a pixel by a mass is the mean over this number of points per pixel side."""
-MIN_RELATIVE_POWER = 1e-6
-"""The smallest t . P t, relative to the largest of the image: where the smooth lens absorbs a mass completely, its
-significance is 0."""
 
 
 class ScanResult(NamedTuple):
@@ -90,7 +88,7 @@ class Scan(nn.Module):
         half_width_arcsec: from the centre to the outermost positions.
         softening_arcsec: s.
         heaviest_arcsec2, spread_arcsec2: see the module.
-        luminous_clumps: a mass must explain the residuals better than a clump of light (`luminous_clumps.py`).
+        luminous_clumps: the residuals may be clumps of light instead (`luminous_clumps.py`).
     """
 
     deflections: Tensor
@@ -160,16 +158,17 @@ class Scan(nn.Module):
         residual = linearised.residual - (jacobian.mT @ step)[..., 0]
         residual = torch.where(fitted.converged[:, None], residual, 0.0)
         templates = self._templates(model_image, noise)
-        overlap, power, absorbed = _projected(templates, residual, jacobian, factor)
-        area_sigma = power.rsqrt()
-        maps = (overlap * area_sigma, overlap / power, area_sigma)
+        masses = Projection.of(templates, residual, jacobian, factor)
+        area_sigma = masses.power.rsqrt()
+        maps = (masses.overlap * area_sigma, masses.overlap / masses.power, area_sigma)
         significance, area, area_sigma = (each.view(-1, self.side, self.side) for each in maps)
-        log_evidence, field_image = _random_field(templates, absorbed, overlap, self.spread)
-        log_odds = half_normal_log_odds(overlap, power, self.heaviest)
-        if self.clumps is not None:
-            clumps = self.clumps.templates(model_image.image, noise)
-            overlap_of_clumps, power_of_clumps, _ = _projected(clumps, residual, jacobian, factor)
-            log_odds -= half_normal_log_odds(overlap_of_clumps, power_of_clumps, 1.0).logaddexp(torch.zeros(()))
+        log_evidence, field_image = _random_field(masses, self.spread)
+        if self.clumps is None:
+            log_odds = masses.log_odds(self.heaviest)
+        else:
+            light = self.clumps.templates(model_image.image, noise)
+            clumps = Projection.of(light, residual, jacobian, factor)
+            log_odds = log_odds_of_mass(masses, self.heaviest, clumps)
         return ScanResult(residual, significance, area, area_sigma, log_odds, log_evidence, field_image)
 
     def one_by_one(
@@ -192,24 +191,16 @@ class Scan(nn.Module):
         return noise.whiten(self.observe(change, approximate=True) * weight[:, None])
 
 
-def _projected(templates: Tensor, residual: Tensor, jacobian: Tensor, factor: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """t . r and t . P t of templates [n, m, pixels^2], [n, m] each, and what the smooth lens absorbs, [n, m, p]."""
-    overlap = (templates @ residual[..., None])[..., 0]
-    absorbed = torch.linalg.solve_triangular(factor, (jacobian @ templates.mT).double(), upper=False).mT
-    power = templates.double().square().sum(dim=2) - absorbed.square().sum(dim=2)
-    power = power.clamp(min=MIN_RELATIVE_POWER * power.amax(dim=1, keepdim=True))
-    return overlap, power.to(overlap.dtype), absorbed
-
-
-def _random_field(templates: Tensor, absorbed: Tensor, overlap: Tensor, spread: float) -> tuple[Tensor, Tensor]:
+def _random_field(masses: Projection, spread: float) -> tuple[Tensor, Tensor]:
     """The log evidence of a random field of masses against none, [n], and the image of its mean, [n, pixels^2]."""
+    templates, overlap, _, absorbed = masses
     kernel = (templates @ templates.mT).double() - absorbed @ absorbed.mT
     identity = torch.eye(kernel.shape[-1], dtype=kernel.dtype, device=kernel.device)
     factor, _ = torch.linalg.cholesky_ex(identity + spread**2 * kernel)
-    masses = spread**2 * torch.cholesky_solve(overlap.double()[..., None], factor)[..., 0]
+    mean = spread**2 * torch.cholesky_solve(overlap.double()[..., None], factor)[..., 0]
     log_det = 2 * factor.diagonal(dim1=1, dim2=2).log().sum(dim=1)
-    log_evidence = (0.5 * ((overlap * masses).sum(dim=1) - log_det)).float()
-    return log_evidence, (masses.float()[:, None] @ templates)[:, 0]
+    log_evidence = (0.5 * ((overlap * mean).sum(dim=1) - log_det)).float()
+    return log_evidence, (mean.float()[:, None] @ templates)[:, 0]
 
 
 def unit_deflections(mass_y: np.ndarray, mass_x: np.ndarray, pixels: int, scale: float, softening: float) -> np.ndarray:
