@@ -10,7 +10,7 @@ This is the only detector that knows lenses: it receives the simulation of its d
 accepts masked images: pixels that are NaN were not observed, and have no weight in fit and scan.
 """
 
-from functools import partial
+from functools import partial, reduce
 from typing import Any, Literal
 
 import torch
@@ -70,20 +70,17 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         rays: per pixel side.
         steps: largest number of steps of a fit.
         free: free parameters beside shear and a Sersic source of known index; by default all that the simulation has.
-        decoys: what else than dark matter may cause residuals, although lenses of the simulation do not have it:
-            `multipoles` of a few per cent; another `psf_width`; a larger residual of `lens_light`; a
-            `luminous_clump` on the lens plane.
+        decoys: what may cause residuals although the simulation lacks it: `multipoles` of a few per cent, another
+            `psf_width`, a larger residual of `lens_light`, a `luminous_clump` on the lens plane.
         prior_width: width of the normal priors of the fit, in units of the scatter of the simulated lenses.
-        source_pixels: source pixels along a side of their grid, by which the source can deviate from its profile; 0:
-            none. By default 15 if the sources of the simulation have clumps or are images of galaxies.
+        source_pixels: source pixels along a side of their grid, by which the source can deviate from its profile, or 0;
+            by default 15 if the sources of the simulation have clumps or are images of galaxies.
         source_pixel_scale: scale of Student's t prior of their amplitudes (`blocks/heavy_tails.py`), in units of the
             brightness of the source at its effective radius; null: that of each image.
         source_pixel_freedom: degrees of freedom of this prior; null: the prior is normal.
         source_pixel_scatter: standard deviation of the amplitudes under the normal prior, and of that with which fits
-            begin. For a normal prior it is by default the one of several with the largest evidence for some training
-            images, whose labels are not used.
-        lens_light_components: principal components of the lens-light residual; by default 8 if the simulation has lens
-            light, or if decoys do.
+            begin. Without heavy tails, it is by default chosen by the evidence of some training images.
+        lens_light_components: principal components of the lens-light residual; by default 8 if lenses have light.
         scan_side: positions along a side of the scan.
         half_width_arcsec, softening_arcsec: of the scan.
         spread_arcsec2: standard deviation of the masses of a random field, as Einstein radius squared.
@@ -248,9 +245,8 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
             by_batch = (self.initial_parameters(part) for part in images.split(self.batch_size))
             initial = [torch.cat(parts) for parts in zip(*by_batch, strict=True)]
         how: dict[str, Any] = {"slots": self.batch_size, "tails": self.tails, "lagged": lagged}
-        best, *others = (fit(model, data, noise, prior, parameters, self.steps, **how) for parameters in initial)
-        for other in others:
-            best = best.or_better(other)
+        fits = (fit(model, data, noise, prior, parameters, self.steps, **how) for parameters in initial)
+        best = reduce(Fit.or_better, fits)
         enough = _observed(images).sum(dim=1) >= MIN_OBSERVED_FRACTION * self.pixels**2
         return best._replace(converged=best.converged & enough)
 
@@ -260,13 +256,12 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         on_cpu = images.device.type == "cpu"  # the columns of one flexible model fill its cache
         scan = self.scan.one_by_one if on_cpu and self.lens_model.source.source_pixels else self.scan
 
-        def of_batch(start: int) -> ScanResult:
-            part = slice(start, start + self.batch_size)
-            fits = fitted.of(part)
+        def of_batch(part: slice, fits: Fit) -> ScanResult:
             model_image = self.lens_model.image_and_derivatives(fits.parameters)
             return scan(data[part], fits, model_image, noise.of(part), self.population.prior(fits.precision))
 
-        return ScanResult.concatenate([of_batch(start) for start in range(0, len(images), self.batch_size)])
+        parts = [slice(start, start + self.batch_size) for start in range(0, len(images), self.batch_size)]
+        return ScanResult.concatenate([of_batch(part, fitted.of(part)) for part in parts])
 
     def noise(self, images: Tensor | None = None) -> NoiseModel:
         """The noise of images in electrons / s / pixel; infinite in their masked pixels."""
@@ -274,7 +269,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         return self.population.noise(gain, background, None if images is None else _observed(images))
 
     def _data(self, images: Tensor) -> Tensor:
-        """Images in electrons / s, [n, pixels^2]. Masked pixels are 0: they have no weight, but must be finite."""
+        """Images in electrons / s, [n, pixels^2]; masked pixels, which must be finite, are 0."""
         return (images * self.scale).flatten(1).nan_to_num()
 
     # --- what a detector returns -------------------------------------------------------------------------------------
