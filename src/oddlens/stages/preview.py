@@ -25,10 +25,12 @@ DIFFERENCE_RANGE = 0.1
 
 
 def label(shard: Shard, k: int, smooth: str) -> str:
-    """The label of image k: Einstein radius and signal-to-noise ratio of a smooth lens, substructure of the others."""
+    """The label of image k: Einstein radius and signal-to-noise ratio of a smooth lens, substructure of the others, if any."""
     truth = shard.one("truth", k)
     if shard.attributes["class"] == smooth:
         return f"{truth['einstein_radius_arcsec']:.2f}″, S/N {truth['peak_signal_to_noise']:.0f}"
+    if not truth["substructure_fraction"]:
+        return "no substructure"
     fraction = f"{100 * truth['substructure_fraction']:.1f} %"
     heaviest = truth.get("heaviest_mass_msun", 0)
     return f"{fraction}, $10^{{{np.log10(heaviest):.1f}}}$ M$_\\odot$" if heaviest > 0 else fraction
