@@ -25,7 +25,7 @@ DIFFERENCE_RANGE = 0.1
 
 
 def label(shard: Shard, k: int, smooth: str) -> str:
-    """The label of image k: Einstein radius and signal-to-noise ratio of a smooth lens, substructure of others, if any."""
+    """The label of image k: Einstein radius and signal-to-noise ratio of a smooth lens, substructure of another."""
     truth = shard.one("truth", k)
     if shard.attributes["class"] == smooth:
         return f"{truth['einstein_radius_arcsec']:.2f}″, S/N {truth['peak_signal_to_noise']:.0f}"
