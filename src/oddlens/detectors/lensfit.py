@@ -10,7 +10,7 @@ This is the only detector that knows lenses: it receives the simulation of its d
 accepts masked images: pixels that are NaN were not observed, and have no weight in fit and scan.
 """
 
-from functools import partial, reduce
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -26,9 +26,9 @@ from oddlens.detectors.blocks.initial_parameters import (
     fill_gaps,
     with_best_brightness,
 )
-from oddlens.detectors.blocks.lagged_columns import LaggedColumns
+from oddlens.detectors.blocks.lens_fits import FitMemory, best_fits
 from oddlens.detectors.blocks.lens_population import LensPopulation, free_parameters
-from oddlens.detectors.blocks.levenberg_marquardt import Fit, fit
+from oddlens.detectors.blocks.levenberg_marquardt import Fit
 from oddlens.detectors.blocks.noise_model import NoiseModel
 from oddlens.detectors.blocks.scan import Scan, ScanResult
 from oddlens.detectors.interface.base import Detector
@@ -77,7 +77,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
             by default 15 if the sources of the simulation have clumps or are images of galaxies.
         source_pixel_scale: scale of Student's t prior of their amplitudes (`blocks/heavy_tails.py`), in units of the
             brightness of the source at its effective radius; null: that of each image.
-        source_pixel_freedom: degrees of freedom of this prior; null: the prior is normal.
+        source_pixel_freedom: degrees of freedom of this prior; null: it is normal.
         source_pixel_scatter: standard deviation of the amplitudes under the normal prior, and of that with which fits
             begin. Without heavy tails, it is by default chosen by the evidence of some training images.
         lens_light_components: principal components of the lens-light residual; by default 8 if lenses have light.
@@ -131,8 +131,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         super().__init__(pixels)
         smooth = _smooth(simulation)
         allowed = decoys or []
-        freedom = free_parameters(smooth) if free is None else free
-        model = _lens_model(smooth, [*freedom, *allowed], source_pixels, lens_light_components, rays)
+        model = _lens_model(smooth, free, allowed, source_pixels, lens_light_components, rays)
         self.population = LensPopulation(smooth, model, prior_width, allowed)
         self.scan = Scan(
             model,
@@ -145,10 +144,8 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
         )
         self.lenses, self.steps, self.score_name, self.learning_rate = lenses, steps, score, learning_rate
         self.source_pixel_scatter, self.library_tries = source_pixel_scatter, library_tries
-        self.tails: HeavyTails | None = None
-        if source_pixel_freedom is not None and model.parametrisation.source_pixels:
-            amplitudes = model.parametrisation.source_pixel_amplitudes
-            self.tails = HeavyTails(amplitudes, source_pixel_freedom, source_pixel_scale)
+        self.memory = FitMemory()
+        self.tails = _tails(model, source_pixel_freedom, source_pixel_scale)
         self.library = LensLibrary(pixels, model.count) if library_tries else None
         self.parameter_network = None if library_tries else ParameterNetwork(pixels, len(model.names), width, depth)
 
@@ -191,9 +188,7 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
 
     def _with_noise(self, images: Tensor, generator: torch.Generator) -> Tensor:
         """Noise-free images [n, pixels^2] with noise, scaled, [n, 1, pixels, pixels]."""
-        noise = torch.randn(images.shape, generator=generator, device=images.device)
-        noisy = images + self.noise().variance(images).sqrt() * noise
-        return noisy.view(-1, 1, self.pixels, self.pixels) / self.scale
+        return self.noise().exposed(images, generator).view(-1, 1, self.pixels, self.pixels) / self.scale
 
     def objectives(self) -> list[Objective]:
         """The network of the initial parameters, if there is one."""
@@ -233,28 +228,31 @@ class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, 
             initial = [self.population.unstandardise(predicted)]
         return [with_best_brightness(self.lens_model, parameters, data, observed) for parameters in initial]
 
+    def remember_images(self) -> None:
+        """Keep fits."""
+        self.memory.keeps = True
+
     def fit_lenses(self, images: Tensor, initial: list[Tensor] | None = None) -> Fit:
         """The best smooth lens of each image, of the fits from all initial parameters (by default the predicted ones).
 
         The fit of an image with too few observed pixels counts as not converged.
         """
-        data, noise, prior = self._data(images), self.noise(images), self.population.prior()
-        lagged = LaggedColumns(self.lens_model) if self.lens_model.parametrisation.source_pixels else None
-        model = partial(self.lens_model.image_and_derivatives, source_pixels=lagged is None)
         if initial is None:
-            by_batch = (self.initial_parameters(part) for part in images.split(self.batch_size))
-            initial = [torch.cat(parts) for parts in zip(*by_batch, strict=True)]
-        how: dict[str, Any] = {"slots": self.batch_size, "tails": self.tails, "lagged": lagged}
-        fits = (fit(model, data, noise, prior, parameters, self.steps, **how) for parameters in initial)
-        best = reduce(Fit.or_better, fits)
+            return self.memory.fits(images, self._fit_from_prediction)
+        data, noise, prior = self._data(images), self.noise(images), self.population.prior()
+        best = best_fits(self.lens_model, data, noise, prior, initial, self.steps, self.batch_size, self.tails)
         enough = _observed(images).sum(dim=1) >= MIN_OBSERVED_FRACTION * self.pixels**2
         return best._replace(converged=best.converged & enough)
+
+    def _fit_from_prediction(self, images: Tensor) -> Fit:
+        parts = (self.initial_parameters(part) for part in images.split(self.batch_size))
+        return self.fit_lenses(images, [torch.cat(own) for own in zip(*parts, strict=True)])
 
     def scan_residuals(self, images: Tensor, fitted: Fit) -> ScanResult:
         """Scan the residuals of smooth fits for mass, batch by batch."""
         data, noise = self._data(images), self.noise(images)
-        on_cpu = images.device.type == "cpu"  # the columns of one flexible model fill its cache
-        scan = self.scan.one_by_one if on_cpu and self.lens_model.source.source_pixels else self.scan
+        one_by_one = images.device.type == "cpu" and self.lens_model.source.source_pixels  # they fill its cache
+        scan = self.scan.one_by_one if one_by_one else self.scan
 
         def of_batch(part: slice, fits: Fit) -> ScanResult:
             model_image = self.lens_model.image_and_derivatives(fits.parameters)
@@ -329,9 +327,15 @@ def _smooth(plain: dict[str, Any]) -> Simulation:
 
 
 def _lens_model(
-    simulation: Simulation, free: list[str], source_pixels: int | None, lens_light_components: int | None, rays: int
+    simulation: Simulation,
+    free: Sequence[str] | None,
+    decoys: Sequence[str],
+    source_pixels: int | None,
+    lens_light_components: int | None,
+    rays: int,
 ) -> LensModel:
     """The lens model of a simulation; None stands for the default of the simulation."""
+    free = [*(free_parameters(simulation) if free is None else free), *decoys]
     if source_pixels is None:
         source_pixels = 0 if simulation.source.is_smooth else DEFAULT_SOURCE_PIXELS
     if lens_light_components is None:
@@ -348,6 +352,13 @@ def _lens_model(
         free_psf_width="psf_width" in free,
         rays=rays,
     )
+
+
+def _tails(model: LensModel, freedom: float | None, scale: float | None) -> HeavyTails | None:
+    """The heavy tails of the source pixels, if there are any and their prior is not normal."""
+    if freedom is None or not model.parametrisation.source_pixels:
+        return None
+    return HeavyTails(model.parametrisation.source_pixel_amplitudes, freedom, scale)
 
 
 def _observed(images: Tensor) -> Tensor:

@@ -102,6 +102,7 @@ def score(
             model, about = loading.load(path, **scoring)
             if (about["row"], about["dataset"]) != (trained, dataset):
                 raise ValueError(f"{path} is of {about['row']} on {about['dataset']}, not of {trained} on {dataset}")
+            model.remember_images()
             _add_model(results, model.to(pick_device(device)), about, evaluation, seed)
             progress.advance(len(results.scores))
             title = f"{row} on {dataset}, {about['training_set']}, seed {about['seed']}"

@@ -5,7 +5,7 @@ half its Hessian by J^T J, in units of the noise. Marquardt's damping, one numbe
 accepted step decreases the objective.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -61,6 +61,11 @@ class Fit(NamedTuple):
     def of(self, lenses: slice | Tensor) -> "Fit":
         """The fits of some of the lenses."""
         return Fit(*(each[lenses] for each in self))
+
+    @staticmethod
+    def concatenate(fits: Sequence["Fit"]) -> "Fit":
+        """The fits of several batches."""
+        return Fit(*map(torch.cat, zip(*fits, strict=True)))
 
     def or_better(self, other: "Fit") -> "Fit":
         """The better fit of each lens: one that converged if the other did not, else that with the lower objective."""

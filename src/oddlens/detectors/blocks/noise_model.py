@@ -36,6 +36,11 @@ class NoiseModel(NamedTuple):
         """The variance of pixels of an expected brightness."""
         return self.gain * expected.clamp(min=0) + self.floor
 
+    def exposed(self, expected: Tensor, generator: torch.Generator) -> Tensor:
+        """Images [n, pixels^2] of an expected brightness with noise, uncorrelated."""
+        noise = torch.randn(expected.shape, generator=generator, device=expected.device)
+        return expected + self.variance(expected).sqrt() * noise
+
     def of(self, images: Tensor | slice) -> "NoiseModel":
         """The noise of some of the images."""
         if isinstance(self.floor, Tensor) and self.floor.dim() == 2:
