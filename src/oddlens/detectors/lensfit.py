@@ -39,6 +39,7 @@ from oddlens.detectors.interface.capabilities import (
     ProvidesResiduals,
     Reconstructs,
 )
+from oddlens.detectors.interface.remembering import RemembersImages
 from oddlens.lensing.model import LensModel
 from oddlens.lensing.simulation import Simulation
 from oddlens.training.images import TrainingImages
@@ -61,7 +62,7 @@ DETECTION_SIGMA = 5.0
 """Significance from which a mass counts as detected."""
 
 
-class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, MapsMassSensitivity):
+class LensFit(Detector, Reconstructs, MapsAnomalies, Embeds, ProvidesResiduals, MapsMassSensitivity, RemembersImages):
     """Fits smooth lenses and scans the residuals for mass.
 
     Args:

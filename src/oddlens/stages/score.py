@@ -19,6 +19,7 @@ from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import Detector
 from oddlens.detectors.interface.capabilities import RESIDUAL_INPUTS, ProvidesResiduals, Samples
 from oddlens.detectors.interface.image_module import SIGMA_PER_FWHM
+from oddlens.detectors.interface.remembering import RemembersImages
 from oddlens.files.artefacts import write_arrays, write_table
 from oddlens.files.progress import Progress, say
 from oddlens.statistics.sample_quality import MEASURES, compare_samples
@@ -102,7 +103,8 @@ def score(
             model, about = loading.load(path, **scoring)
             if (about["row"], about["dataset"]) != (trained, dataset):
                 raise ValueError(f"{path} is of {about['row']} on {about['dataset']}, not of {trained} on {dataset}")
-            model.remember_images()
+            if isinstance(model, RemembersImages):
+                model.remember_images()
             _add_model(results, model.to(pick_device(device)), about, evaluation, seed)
             progress.advance(len(results.scores))
             title = f"{row} on {dataset}, {about['training_set']}, seed {about['seed']}"

@@ -157,12 +157,6 @@ class Detector(ImageModule, ABC):
         """
         return self.scores_and_findings(images, rows=rows, truth=truth)[0]
 
-    def remember_images(self) -> None:
-        """Keep what it costs much to learn about an image, as the same images will be given several times.
-
-        To be called after training only.
-        """
-
     @final
     def scores_and_findings(
         self,
