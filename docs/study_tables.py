@@ -1,0 +1,87 @@
+"""Print the tables of docs/detectors-lensfit.md and docs/stress.md, made of the committed tables of the studies.
+
+    python docs/study_tables.py
+
+A test compares them with these pages, so that no figure on them is typed by hand.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+RESULTS = Path(__file__).parents[1] / "results"
+WORLDS = {
+    "model B": "model_b",
+    "elliptical halo": "elliptical",
+    "multipoles": "multipoles",
+    "free Sersic index": "index",
+    "clumps": "clumps",
+    "light of the lens galaxy": "light",
+    "correlated noise": "correlated",
+    "model C: all of these": "model_c",
+}
+"""The data sets of `physics` by their names on the page."""
+LEARNED = ("aae", "cvae", "dcae")
+FITS = ("lensfit_poor", "lensfit_no_cells", "lensfit", "lensfit_rich")
+STRESS_FITS = ("lensfit", "lensfit_without_multipoles", "lensfit_robust")
+MASS_BINS = 10 ** np.arange(8, 11.1, 0.5)
+SUBHALOS = {"subhalo": "60", "concentration_30": "30", "concentration_15": "15", "line_of_sight": "line of sight"}
+DECOYS = [f"multipole_{kind}" for kind in ("4_weak", "4_strong", "3_strong")]
+DECOYS += [f"clump_{sigma}_sigma" for sigma in (3, 6, 10)]
+
+
+def read(study: str, table: str) -> pd.DataFrame:
+    """A committed table."""
+    return pd.read_csv(RESULTS / study / "tables" / f"{table}.csv")
+
+
+def line(*cells: str) -> str:
+    """A line of a Markdown table."""
+    return "| " + " | ".join(cells) + " |"
+
+
+def physics() -> list[str]:
+    """AUC cdm / vortex of each data set and row; "learned" is the best of three rows in the AUC of all anomalies."""
+    summary = read("physics", "summary").query("training == 'clean'")
+    auc = summary.pivot_table(index=["dataset", "detector"], columns="anomaly", values="auc")
+    lines = []
+    for label, dataset in WORLDS.items():
+        own = auc.loc[dataset]
+        rows = ["oracle", own.loc[list(LEARNED), "all"].idxmax(), *FITS]
+        lines.append(line(label, *(f"{own.loc[row, 'cdm']:.3f} / {own.loc[row, 'vortex']:.3f}" for row in rows)))
+    return lines
+
+
+def stress(dataset: str = "stress", rate: float = 0.1) -> dict[str, list[str]]:
+    """Completeness by mass with the AUC, false alarms of decoys, and localisation, each in per cent."""
+    detection = read("stress", "detection").query(f"dataset == '{dataset}' and false_alarm_rate == {rate}")
+    auc = read("stress", "summary").query(f"dataset == '{dataset}' and training == 'clean'")
+    auc = auc.set_index(["detector", "anomaly"])["auc"]
+    bins = detection[detection["truth"] == "heaviest_m200_msun"]
+    found = {"completeness": [], "decoys": [], "localised": []}
+    for row in STRESS_FITS:
+        for cls, label in SUBHALOS.items():
+            if (row, cls) not in auc.index:
+                continue
+            own = bins[(bins["detector"] == row) & (bins["class"] == cls)].sort_values("bin_low")
+            cells = [
+                f"{100 * own.loc[np.isclose(own['bin_low'], low), 'detected'].item():.0f}" for low in MASS_BINS[:-1]
+            ]
+            found["completeness"].append(line(f"`{row}`", label, *cells, f"{auc[row, cls]:.3f}"))
+        whole = detection[(detection["detector"] == row) & detection["truth"].isna()].set_index("class")["detected"]
+        cells = [f"{100 * whole[decoy]:.0f}" for decoy in DECOYS if decoy in whole.index]
+        found["decoys"].append(line(f"`{row}`", *cells))
+    places = read("stress", "localisation").query(f"dataset == '{dataset}' and false_alarm_rate == {rate}")
+    for each in places[places["detector"] == "lensfit"].to_dict("records"):
+        cells = [f"{100 * each[name]:.0f}" for name in ("localised", "localised_by_chance")]
+        bias = f"{each['localised_bias_dex']:+.2f} ± {each['localised_scatter_dex']:.2f}"
+        found["localised"].append(line(SUBHALOS[each["class"]], *cells, bias))
+    return found
+
+
+if __name__ == "__main__":
+    print("\n".join(physics()))
+    for name, lines in stress().items():
+        print(f"\n{name}")
+        print("\n".join(lines))
