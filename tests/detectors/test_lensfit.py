@@ -18,7 +18,8 @@ from oddlens.detectors.interface.image_module import KnownCamera
 from oddlens.detectors.interface.model_files import save_model
 from oddlens.lensing import camera, render, scene
 from oddlens.lensing.lens_light_residual import lens_light, principal_components
-from oddlens.lensing.model import PSF_TOLERANCE, LensModel, ModelImage
+from oddlens.lensing.model import LensModel, ModelImage
+from oddlens.lensing.optics import PSF_TOLERANCE
 from oddlens.lensing.separable_psf import separate
 from oddlens.results.tables.fit_convergence import fit_convergence_table
 from oddlens.stages.fit_convergence import compare, fit_convergence

@@ -22,17 +22,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from oddlens.lensing import camera as cameras
-from oddlens.lensing import halo_model, power_law, profiles, psf_width
+from oddlens.lensing import halo_model, power_law, profiles
 from oddlens.lensing.grids import centres
+from oddlens.lensing.optics import Optics
 from oddlens.lensing.parametrisation import ISOTHERMAL, Parametrisation
 from oddlens.lensing.rays import Rays, gauss_legendre_nodes
-from oddlens.lensing.separable_psf import SeparablePsf
 from oddlens.lensing.simulation import LensPriors, Simulation
 from oddlens.lensing.source_model import Pair, SourceModel
 
-PSF_TOLERANCE, APPROXIMATE_PSF_TOLERANCE = 1e-4, 1e-2
-"""Tolerance of the separable PSF, and where derivatives need not be exact."""
 CUSP_SOFTENING_PIXELS = 0.02
 """Length over which the cusp in the centre of the source is smoothed, in pixels. Rays that step over a cusp make
 chi-square rough: of 256 anomalous lenses with sources of index 0.5 to 4, 1 fit did not converge with this value, and 7
@@ -118,15 +115,9 @@ class LensModel(nn.Module):
         scale = self.camera.pixel_scale_arcsec
         index = float(simulation.source.sersic_index.quantile(np.array(0.5)))
         self.source = SourceModel(index, (CUSP_SOFTENING_PIXELS * scale) ** 2, source_pixels, extent)
-        kernel = cameras.psf_kernels(self.camera, cameras.typical_psf(self.camera))[0]
-        zero_point = {"zero_point_mag": np.array([self.camera.zero_point_mag.quantile(np.array(0.5))])}
-        self.electrons = float(cameras.electrons_per_flux(zero_point)[0]) * scale**2
-        self.kernel = kernel
-        self.pixels, self.side = self.camera.pixels, self.camera.pixels + len(kernel) - 1
-        self.psf = SeparablePsf(kernel, self.pixels, PSF_TOLERANCE)
-        self.approximate_psf = SeparablePsf(kernel, self.pixels, APPROXIMATE_PSF_TOLERANCE)
-        if free_psf_width:
-            self.psf_by_width = SeparablePsf(psf_width.by_log_width(self.camera), self.pixels, PSF_TOLERANCE)
+        self.optics = Optics(self.camera, free_psf_width)
+        self.electrons, self.kernel, self.pixels = self.optics.electrons, self.optics.kernel, self.camera.pixels
+        self.side = self.pixels + len(self.kernel) - 1
         for name, values in self._positions(rays, scale).items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
         self.register_buffer("lens_light_components", torch.zeros(lens_light_components, self.pixels**2))
@@ -168,14 +159,14 @@ class LensModel(nn.Module):
     def forward(self, parameters: Tensor) -> Tensor:
         """Images [n, pixels^2] of parameters [n, parameters], electrons / s / pixel."""
         pixels = self._pixels(parameters, derivatives=False)
-        return self._image(parameters, self.observe(pixels[:, 0]), self._by_psf_width(pixels[:, :1]))
+        return self._image(parameters, self.observe(pixels[:, 0]), self.optics.by_psf_width(pixels[:, :1]))
 
     def image_and_derivatives(self, parameters: Tensor, source_pixels: bool = True) -> ModelImage:
         """Images of parameters [n, parameters] with all derivatives, or all but those of the source pixels."""
         pixels = self._pixels(parameters, derivatives=True)
         observed = self.observe(pixels)
         count = len(self.parametrisation.lens_names)
-        by_psf_width = self._by_psf_width(pixels[:, :1])
+        by_psf_width = self.optics.by_psf_width(pixels[:, :1])
         parts = [
             observed[:, 1:],
             *([self.source_pixel_images(parameters)] if source_pixels and self.source.source_pixels else []),
@@ -210,12 +201,8 @@ class LensModel(nn.Module):
         return torch.cat([y, x], dim=1) / size
 
     def observe(self, brightness: Tensor, approximate: bool = False) -> Tensor:
-        """Pixels with a margin [..., padded^2], flux / arcsec^2, as the camera observes them [..., pixels^2].
-
-        `approximate` halves the work; its error is below one per cent.
-        """
-        psf = self.approximate_psf if approximate else self.psf
-        return self.electrons * psf(brightness)
+        """Pixels with a margin [..., padded^2], flux / arcsec^2, as the camera observes them; see `Optics`."""
+        return self.optics(brightness, approximate)
 
     def deflections(self, parameters: Tensor, y: Tensor, x: Tensor) -> Pair:
         """Deflections (alpha_y, alpha_x) by lenses [n, parameters] at any positions [rays, pixels], arcsec, [n, rays,
@@ -241,17 +228,10 @@ class LensModel(nn.Module):
         return self.electrons * light.brightness
 
     def _image(self, parameters: Tensor, lensed: Tensor, by_psf_width: Tensor) -> Tensor:
-        """Images [n, pixels^2] of lensed light [n, pixels^2] and its derivative of `_by_psf_width`."""
+        """Images [n, pixels^2] of observed lensed light [n, pixels^2] and its derivative of `Optics.by_psf_width`."""
         layout = self.parametrisation
         residual = self.lens_light_mean + parameters[:, layout.lens_light_amplitudes] @ self.lens_light_components
         return lensed + residual + (parameters[:, layout.psf_width, None] * by_psf_width).sum(dim=1)
-
-    def _by_psf_width(self, brightness: Tensor) -> Tensor:
-        """The derivative [n, 1, pixels^2] of observed pixels with a margin [n, 1, padded^2] with respect to the
-        logarithm of the width of the PSF; [n, 0, pixels^2] if that is fixed."""
-        if not self.parametrisation.free_psf_width:
-            return brightness.new_zeros(len(brightness), 0, self.pixels**2)
-        return self.electrons * self.psf_by_width(brightness)
 
     def _pixels(self, parameters: Tensor, derivatives: bool) -> Tensor:
         """Pixel means of the brightness, [n, 1, padded^2], followed by those of its derivatives with respect to the
