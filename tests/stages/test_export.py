@@ -405,3 +405,12 @@ def test_a_preview_is_drawn_and_reproducible(shard_paths, tmp_path):
 def test_labels_of_a_preview_have_the_substructure_fraction(anomalous_shard):
     text = preview.label(anomalous_shard, 0, SMOOTH)
     assert text.startswith(f"{100 * anomalous_shard.arrays['truth/substructure_fraction'][0]:.1f} %, $10^{{")
+
+
+@pytest.mark.parametrize(
+    ("fraction", "heaviest", "text"), [(0.0, 0.0, "no substructure"), (0.031, 1e9, "3.1 %, $10^{9.0}$ M$_\\odot$")]
+)
+def test_a_preview_names_the_substructure_of_an_image(fraction, heaviest, text):
+    truth = {"truth/substructure_fraction": np.array([fraction]), "truth/heaviest_mass_msun": np.array([heaviest])}
+    shard = shards.Shard({"images": np.zeros((1, 4, 4), np.float32), **truth}, {"class": "a decoy"})
+    assert preview.label(shard, 0, SMOOTH) == text
