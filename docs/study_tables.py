@@ -1,8 +1,8 @@
-"""Print the tables of docs/detectors-lensfit.md and docs/stress.md, made of the committed tables of the studies.
+"""Print the tables that docs/detectors-lensfit.md and docs/stress.md are to have, made of those that studies left.
 
     python docs/study_tables.py
 
-So no figure on these pages is typed by hand. A study without tables in results/ is left out.
+A study without tables in results/ is left out.
 """
 
 from pathlib import Path
