@@ -67,6 +67,10 @@ class Fit(NamedTuple):
         """The fits of several batches."""
         return Fit(*map(torch.cat, zip(*fits, strict=True)))
 
+    def with_lenses(self, lenses: Tensor, fits: "Fit") -> "Fit":
+        """These fits, with others of some of the lenses."""
+        return Fit(*(own.index_put((lenses,), other) for own, other in zip(self, fits, strict=True)))
+
     def or_better(self, other: "Fit") -> "Fit":
         """The better fit of each lens: one that converged if the other did not, else that with the lower objective."""
         mine, yours = (torch.where(f.converged, f.objective, torch.inf) for f in (self, other))

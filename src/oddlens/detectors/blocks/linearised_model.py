@@ -23,6 +23,12 @@ class NormalPrior(NamedTuple):
         """The priors of some of the lenses, if their precision differs between images."""
         return self._replace(precision=self.precision[lenses])
 
+    def with_precision_of(self, part: slice, precision: float) -> "NormalPrior":
+        """The prior with another precision of some of the parameters."""
+        changed = self.precision.clone()
+        changed[..., part] = precision
+        return self._replace(precision=changed)
+
     def penalty(self, parameters: Tensor) -> Tensor:
         """Minus twice the log density, up to a constant, [n]."""
         return (self.precision * (parameters - self.mean).square()).sum(dim=1)

@@ -47,6 +47,10 @@ class NoiseModel(NamedTuple):
             return self._replace(floor=self.floor[images])
         return self
 
+    def times(self, factor: float) -> "NoiseModel":
+        """Noise of a variance that is larger by a factor."""
+        return self._replace(gain=factor * self.gain, floor=factor * self.floor)
+
     def count_observed(self, data: Tensor) -> Tensor:
         """The number of observed pixels of images [n, pixels^2], [n]."""
         return self.variance(data).isfinite().sum(dim=1)
