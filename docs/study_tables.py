@@ -1,8 +1,8 @@
-"""Print the tables that docs/detectors-lensfit.md and docs/stress.md are to have, made of those that studies left.
+"""Print the tables of the pages, made of those that studies left in results/.
 
     python docs/study_tables.py
 
-A study without tables in results/ is left out.
+tests/docs/test_study_tables.py compares the pages with them. A study without tables in results/ is left out.
 """
 
 from pathlib import Path
@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 
 RESULTS = Path(__file__).parents[1] / "results"
+PAGES = {"physics": "detectors-lensfit.md", "stress": "stress.md"}
+"""The page of each study."""
 WORLDS = {
     "model B": "model_b",
     "elliptical halo": "elliptical",
@@ -80,11 +82,17 @@ def stress(dataset: str = "stress", rate: float = 0.1) -> dict[str, list[str]]:
     return found
 
 
+def tables(study: str) -> dict[str, list[str]]:
+    """The lines of each table of a page, or nothing for a study that left no tables."""
+    if not (RESULTS / study / "tables").exists():
+        return {}
+    return {"physics": lambda: {"AUC": physics()}, "stress": stress}[study]()
+
+
 if __name__ == "__main__":
-    for study, tables in {"physics": lambda: {"AUC": physics()}, "stress": stress}.items():
-        if not (RESULTS / study / "tables").exists():
+    for study, page in PAGES.items():
+        found = tables(study)
+        if not found:
             print(f"{study}: no tables in results/{study}; run config/{study}.yaml")
-            continue
-        for name, lines in tables().items():
-            print(f"{study}, {name}")
-            print("\n".join(lines))
+        for name, lines in found.items():
+            print(f"{page}, {name}", *lines, sep="\n")

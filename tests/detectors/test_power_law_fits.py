@@ -81,7 +81,7 @@ def test_the_jacobian_of_a_fixed_slope_agrees_with_finite_differences(how):
         step = torch.zeros_like(parameters)
         step[:, k] = 1e-5
         difference = (model(parameters + step) - model(parameters - step)) / 2e-5
-        assert (difference - jacobian[:, k]).abs().max() < 1e-5 * difference.abs().max(), model.names[k]
+        assert (difference - jacobian[:, k]).abs().max() < 1e-4 * difference.abs().max(), model.names[k]
 
 
 @pytest.mark.parametrize("h", [(0.0, 0.0), (1e-5, 0.0), (0.002, -0.001), (0.5, 0.3)])

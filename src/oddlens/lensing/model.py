@@ -30,14 +30,12 @@ from oddlens.lensing.rays import Rays, gauss_legendre_nodes
 from oddlens.lensing.simulation import LensPriors, Simulation
 from oddlens.lensing.source_model import Pair, SourceModel
 
-CUSP_SOFTENING_PIXELS = 0.005
-"""Length over which the cusp in the centre of the source is smoothed, in pixels. What light it takes away adds to the
-chi-square of images of `config/stress.yaml` with sources of index 3 to 4 between 2 and 280 (14 images); four times this
-length adds between 200 and 17,000."""
-CENTRAL_PIXEL_ROWS, CENTRAL_RAYS = 2, 12
+CORE_PIXELS = 0.1
+"""Radius of the core of the Sersic profile, in pixels."""
+CENTRAL_PIXEL_ROWS, CENTRAL_RAYS = 3, 12
 """The pixels nearest to the centre of the source have this number of rays per side. Their number is the first times the
-side of the image: most of a ring that is wider than a pixel. With one row, large rings of high magnification have a
-chi-square of 1.3 per pixel; with 8 rays, sources of index 4 have up to 1.2."""
+side of the image: most of a ring two pixels wide. With fewer pixels or rays the objective is rough, and some fits end
+beside their optimum (docs/detectors-lensfit.md, Rays)."""
 
 
 class ModelImage(NamedTuple):
@@ -115,7 +113,7 @@ class LensModel(nn.Module):
         self.camera = simulation.camera
         scale = self.camera.pixel_scale_arcsec
         index = float(simulation.source.sersic_index.quantile(np.array(0.5)))
-        self.source = SourceModel(index, (CUSP_SOFTENING_PIXELS * scale) ** 2, source_pixels, extent)
+        self.source = SourceModel(index, (CORE_PIXELS * scale) ** 2, source_pixels, extent)
         self.optics = Optics(self.camera, free_psf_width)
         self.electrons, self.kernel, self.pixels = self.optics.electrons, self.optics.kernel, self.camera.pixels
         self.side = self.pixels + len(self.kernel) - 1

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from oddlens.lensing import profiles
+from oddlens.lensing.sersic_core import sersic_with_core
 
 SOURCE_PIXEL_WIDTH = 0.8
 """Standard deviation of the Gaussian of a source pixel, in units of their spacing."""
@@ -19,8 +19,6 @@ MIN_EXPONENT = -30.0
 processors ten times as long."""
 BESIDE_GRID = 6.0
 """Rays beside the grid see its light as far as this, in units of the width of its Gaussians."""
-INDEX_STEP = 1e-3
-"""Relative step of the numerical derivative of b(n)."""
 
 Pair = tuple[Tensor, Tensor]
 """(y, x)"""
@@ -58,13 +56,13 @@ class SourceModel:
 
     Attributes:
         index: the Sersic index, if it is no parameter.
-        softening_arcsec2: added to R^2, so that the profile has no cusp.
+        core_arcsec2: square of the radius of its core (`sersic_core.py`).
         source_pixels: source pixels along a side of the grid.
         extent: half width of the grid, in effective radii.
     """
 
     index: float
-    softening_arcsec2: float
+    core_arcsec2: float
     source_pixels: int
     extent: float
 
@@ -96,24 +94,18 @@ class SourceModel:
         y, x = beta
         h1, h2, log_radius, log_intensity, *log_index = (p[:, None, None] for p in profile.unbind(dim=1))
         n = log_index[0].exp() if log_index else torch.full_like(h1, self.index)
-        c, b = (1 + h1 * h1 + h2 * h2).sqrt(), profiles.sersic_b(n)
+        c = (1 + h1 * h1 + h2 * h2).sqrt()
         xx, yy, xy = x * x, y * y, 2 * x * y
         rr, dd = xx + yy, xx - yy
-        squared = c * rr - h1 * dd - h2 * xy + self.softening_arcsec2
-        log = squared.log() - 2 * log_radius
-        power = (log * (0.5 / n)).exp()  # (R / R_e)^(1/n)
-        light = (log_intensity - b * (power - 1)).exp()
+        squared = c * rr - h1 * dd - h2 * xy
+        light, slope, by_log_radius, by_log_index = sersic_with_core(
+            squared, log_radius, log_intensity, n, self.core_arcsec2, derivatives
+        )
         if not derivatives:
             return SourceLight(light, (light, light), [])
-        by_log_radius = light * power * (b / n)
-        slope = by_log_radius / squared  # -2 d light / d R^2
         gradient = (-slope * ((c + h1) * y - h2 * x), -slope * ((c - h1) * x - h2 * y))
         columns = [-0.5 * slope * (h1 / c * rr - dd), -0.5 * slope * (h2 / c * rr - xy), by_log_radius, light]
-        if log_index:
-            upper, lower = (profiles.sersic_b(n * (1 + step)) for step in (INDEX_STEP, -INDEX_STEP))
-            by_log_n = (upper - lower) / (2 * INDEX_STEP)  # of b
-            columns.append(light * (0.5 * b * power * log / n - by_log_n * (power - 1)))
-        return SourceLight(light, gradient, columns)
+        return SourceLight(light, gradient, [*columns, by_log_index] if log_index else columns)
 
     def pixel_light(self, profile: Tensor, beta: Pair, weights: Tensor) -> Tensor:
         """The light of each source pixel at unit amplitude, averaged over image pixels, [n, source_pixels^2, pixels].
