@@ -81,6 +81,7 @@ def test_the_jacobian_of_a_fixed_slope_agrees_with_finite_differences(how):
         step = torch.zeros_like(parameters)
         step[:, k] = 1e-5
         difference = (model(parameters + step) - model(parameters - step)) / 2e-5
+        # The second derivative of the source jumps at the edge of its core.
         assert (difference - jacobian[:, k]).abs().max() < 1e-4 * difference.abs().max(), model.names[k]
 
 
