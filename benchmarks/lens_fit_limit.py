@@ -104,13 +104,13 @@ def auc(normal: Tensor, anomalous: Tensor) -> float:
 
 
 @torch.no_grad()
-def main(folder: Path, dataset: str, count: int) -> None:
-    """Print the AUC of each class, for each of the limits."""
+def main(folder: Path, dataset: str, count: int, classes: list[str] | None) -> None:
+    """Print the AUC of each class (by default of all, decoys included), for each of the limits."""
     path = next((folder / "models" / dataset).glob("lensfit/seed-*/none-0.safetensors"))
     model, _ = loading.load(path)
     assert isinstance(model, LensFit)
     found = sorted(each.name for each in (folder / "shards" / dataset / "test").iterdir())
-    classes = [SMOOTH, *(cls for cls in found if cls != SMOOTH)]
+    classes = [SMOOTH, *(classes or (cls for cls in found if cls != SMOOTH))]
     images, exact = zip(*(read(folder, dataset, cls, count) for cls in classes), strict=True)
     count = min(map(len, images))
     scaled = {cls: each[:count, None] / model.scale for cls, each in zip(classes, images, strict=True)}
@@ -144,6 +144,7 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path, help="results/STUDY of a study that has run")
     parser.add_argument("dataset")
     parser.add_argument("--images", type=int, default=48, help="of each class")
+    parser.add_argument("--classes", nargs="+", help="default: all")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    main(options.folder, options.dataset, options.images)
+    main(options.folder, options.dataset, options.images, options.classes)

@@ -20,7 +20,7 @@ PAGES = {
     "Tutorial": ["docs/tutorial"],
     "How to": [
         *("docs/studies", "docs/own_images", "docs/leaks", "docs/images", "docs/real", "docs/follow_up"),
-        *("docs/injection", "docs/stress", "docs/pretrained", "docs/outside_detectors", "docs/adding"),
+        *("docs/injection", "docs/stress", "docs/sky", "docs/pretrained", "docs/outside_detectors", "docs/adding"),
         *("docs/environments", "docs/cluster", "docs/module"),
     ],
     "Explanation": [

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 RESULTS = Path(__file__).parents[1] / "results"
-PAGES = {"physics": "detectors-lensfit.md", "stress": "stress.md"}
+PAGES = {"physics": "detectors-lensfit.md", "stress": "stress.md", "sky": "sky.md"}
 """The page of each study."""
 WORLDS = {
     "model B": "model_b",
@@ -26,6 +26,10 @@ WORLDS = {
 """The data sets of `physics` by their names on the page."""
 LEARNED = ("aae", "cvae", "dcae")
 FITS = ("lensfit_poor", "lensfit_no_cells", "lensfit", "lensfit_rich")
+SKY_WORLDS = {"round": "round", "clumpy": "clumpy", "real galaxies": "galaxies", "sky": "sky"}
+"""The data sets of `sky` by their names on the page."""
+SKY_FITS = ("lensfit", "lensfit_robust")
+SKY_DECOYS = ("luminous_clump", "light_residual", "multipole_3", "multipole_4", "psf_too_narrow")
 STRESS_FITS = ("lensfit", "lensfit_without_multipoles", "lensfit_robust")
 MASS_BINS = 10 ** np.arange(8, 11.1, 0.5)
 SUBHALOS = {"subhalo": "60", "concentration_30": "30", "concentration_15": "15", "line_of_sight": "line of sight"}
@@ -41,6 +45,12 @@ def read(study: str, table: str) -> pd.DataFrame:
 def line(*cells: str) -> str:
     """A line of a Markdown table."""
     return "| " + " | ".join(cells) + " |"
+
+
+def found_by_mass(bins: pd.DataFrame) -> list[str]:
+    """The completeness in each bin of mass, in per cent."""
+    found = [bins.loc[np.isclose(bins["bin_low"], low), "detected"].item() for low in MASS_BINS[:-1]]
+    return [f"{100 * each:.0f}" for each in found]
 
 
 def physics() -> list[str]:
@@ -67,9 +77,7 @@ def stress(dataset: str = "stress", rate: float = 0.1) -> dict[str, list[str]]:
             if (row, cls) not in auc.index:
                 continue
             own = bins[(bins["detector"] == row) & (bins["class"] == cls)].sort_values("bin_low")
-            cells = [
-                f"{100 * own.loc[np.isclose(own['bin_low'], low), 'detected'].item():.0f}" for low in MASS_BINS[:-1]
-            ]
+            cells = found_by_mass(own)
             found["completeness"].append(line(f"`{row}`", label, *cells, f"{auc[row, cls]:.3f}"))
         whole = detection[(detection["detector"] == row) & detection["truth"].isna()].set_index("class")["detected"]
         cells = [f"{100 * whole[decoy]:.0f}" for decoy in DECOYS if decoy in whole.index]
@@ -82,11 +90,36 @@ def stress(dataset: str = "stress", rate: float = 0.1) -> dict[str, list[str]]:
     return found
 
 
+def sky(rate: float = 0.01) -> dict[str, list[str]]:
+    """AUC of each world and anomaly; false alarms of decoys and completeness by mass at one rate, in per cent."""
+    summary = read("sky", "summary").query("anomaly != 'all'")
+    summary["row"] = summary["detector"].where(summary["training"] == "clean", summary["detector"] + ", 10 %")
+    auc = summary.pivot_table(index=["dataset", "anomaly"], columns="row", values="auc")
+    detection = read("sky", "detection").query(f"false_alarm_rate == {rate}")
+    whole = detection[detection["truth"].isna()].set_index(["dataset", "detector", "class"])["detected"]
+    bins = detection[detection["truth"] == "heaviest_m200_msun"]
+    found = {"AUC": [], "decoys": [], "completeness": []}
+    for label, dataset in SKY_WORLDS.items():
+        for anomaly, own in auc.loc[dataset].iterrows():
+            learned = own[["dcae", "infonce"]].idxmax()
+            rows = ["oracle", learned, f"{learned}, 10 %", "dcae_residual", *SKY_FITS]
+            found["AUC"].append(line(label, f"`{anomaly}`", *(f"{own[row]:.3f}" for row in rows)))
+        for row in SKY_FITS:
+            classes = [*SKY_DECOYS, "cdm", "vortex"]
+            cells = [f"{100 * whole[dataset, row, cls]:.0f}" for cls in classes]
+            found["decoys"].append(line(label, f"`{row}`", *cells))
+            for cls in ("subhalo", "line_of_sight"):
+                own = bins.query(f"dataset == '{dataset}' and detector == '{row}' and `class` == '{cls}'")
+                if len(own):
+                    found["completeness"].append(line(label, f"`{row}`", f"`{cls}`", *found_by_mass(own)))
+    return found
+
+
 def tables(study: str) -> dict[str, list[str]]:
     """The lines of each table of a page, or nothing for a study that left no tables."""
     if not (RESULTS / study / "tables").exists():
         return {}
-    return {"physics": lambda: {"AUC": physics()}, "stress": stress}[study]()
+    return {"physics": lambda: {"AUC": physics()}, "stress": stress, "sky": sky}[study]()
 
 
 if __name__ == "__main__":

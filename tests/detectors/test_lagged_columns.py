@@ -140,7 +140,7 @@ def test_the_derivatives_of_an_isothermal_ellipsoid(ellipse):
         ratio, angle = (part[:, None, None] for part in halo_model._shape(h))
         return torch.stack(profiles.isothermal_ellipsoid(y, x, 1.0, ratio, angle, torch), dim=1)
 
-    rays = Rays(y, x, torch.zeros(0, 2, 4, 50), torch.full((4,), 0.25))
+    rays = Rays(y, x, torch.zeros(0, 2, 4, 50))
     found, by_h = halo_model.isothermal_ellipsoid(h, rays, derivatives=True)
     torch.testing.assert_close(found, deflection(h))
     for k, derivative in enumerate(by_h):

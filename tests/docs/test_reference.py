@@ -10,7 +10,9 @@ from oddlens.results.tables.columns import TABLES
 
 REFERENCE = ROOT / "results/reference"
 LARGE = ROOT / "results/large"
-STUDIES = [ROOT / "results" / name for name in ("physics", "stress") if (ROOT / "results" / name / "tables").exists()]
+STUDIES = [
+    ROOT / "results" / name for name in ("physics", "stress", "sky") if (ROOT / "results" / name / "tables").exists()
+]
 """Committed studies with all tables of today."""
 LINE = re.compile(r"^\| `(\w+)`[^|]*\| ([^|]*) \| ([^|]*) \|$", re.MULTILINE)
 FIGURES = re.compile(r"(\d\.\d{3}) \((\d\.\d{3}), (\d\.\d{3})\)")

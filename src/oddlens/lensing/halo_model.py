@@ -17,10 +17,9 @@ and those with respect to the angle follow as for a power law, which needs no mo
 * multipoles are products of a power of the radius and fixed fields.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,13 +34,37 @@ SERIES_TOLERANCE, USUAL_AXIS_RATIO = 1e-6, 0.5
 where the simulation has round halos."""
 
 
+def multipole_waves(y: Tensor, x: Tensor, orders: Sequence[int]) -> list:
+    """The fields of `power_law.multipole_waves`, radial and tangential, (y, x) each, for both components (angles 0 and
+    90 degrees / m) of ascending orders m, which share most of their work."""
+    r = (x * x + y * y + TINY).sqrt()
+    c1, s1 = x / r, y / r
+    c, s, fields = c1, s1, []
+    for order in range(2, max(orders, default=1) + 1):
+        c, s = c * c1 - s * s1, s * c1 + c * s1  # cos and sin of m phi
+        if order in orders:
+            cs, cc, ss, sc = c * s1, c * c1, s * s1, s * c1
+            fields += [((cs, cc), (sc, -ss)), ((ss, sc), (-cc, cs))]
+    return fields
+
+
+def isothermal_multipoles(y: Tensor, x: Tensor, orders: Sequence[int]) -> list:
+    """Deflections (y, x) by both components of multipoles of isothermal halos, for b k = 1."""
+    fields = multipole_waves(y, x, orders)
+    factors = [power_law.multipole_factors(order, 2.0) for order in orders for _ in range(2)]
+    return [
+        tuple(a * r + b * t for r, t in zip(radial, tangential, strict=True))
+        for (a, b), (radial, tangential) in zip(factors, fields, strict=True)
+    ]
+
+
 def linear(strengths: Tensor, fields: Tensor) -> Tensor:
-    """Sums [n, 2, rays, pixels] of fields [(n,) fields, 2, rays, pixels] with strengths [n, 1, fields]."""
+    """Sums [n, 2, rows, rays] of fields [(n,) fields, 2, rows, rays] with strengths [n, 1, fields]."""
     return (strengths @ fields.flatten(-3)).view(-1, *fields.shape[-3:])
 
 
 def isothermal_ellipsoid(h: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
-    """Deflections [n, 2, rays, pixels] of an isothermal ellipsoid of Einstein radius 1, and their derivatives with
+    """Deflections [n, 2, rows, rays] of an isothermal ellipsoid of Einstein radius 1, and their derivatives with
     respect to h [n, 2]. Deflection and position turn with its angle: the change is J alpha - 2 kappa J x, with J a turn
     by 90 degrees, as the deflection does not change along a ray (`_along_circle`)."""
     h = _elliptical(h)
@@ -81,22 +104,21 @@ class PowerLaw:
     free_slope: bool
     terms: int
 
-    def fields(self, y, x, xp: ModuleType) -> list:
+    def fields(self, y: Tensor, x: Tensor) -> list:
         """Fixed fields of the multipoles, (y, x) each: radial and tangential ones of each of their two components."""
-        turns = ((m, xp.asarray(turn, dtype=xp.float64)) for m in self.multipoles for turn in (0.0, np.pi / (2 * m)))
-        return [field for m, turn in turns for field in power_law.multipole_waves(y, x, m, turn, xp)]
+        return [field for pair in multipole_waves(y, x, self.multipoles) for field in pair]
 
     def deflections(
         self, b: Tensor, components: Tensor, h: Tensor, slope: Tensor, rays: Rays, fields: Tensor, derivatives: bool
     ) -> tuple[Tensor, list[Tensor]]:
-        """Deflections [n, 2, rays, pixels], and their derivatives with respect to the parameters in this order.
+        """Deflections [n, 2, rows, rays], and their derivatives with respect to the parameters in this order.
 
         Args:
             b: Einstein radius, [n, 1].
             components: two of each multipole, b strength (cos, sin), [n, 2 * multipoles].
             h: of an ellipsoid, [n, 2].
             slope: [n, 1]; the last derivative, if it is free.
-            fields: of the multipoles at the rays, [(n,) fields, 2, rays, pixels].
+            fields: of the multipoles at the rays, [(n,) fields, 2, rows, rays].
         """
         b, slope = b[..., None], slope[..., None]  # [n, 1, 1]
         if self.elliptical:
@@ -109,7 +131,7 @@ class PowerLaw:
         if not self.multipoles:
             return alpha, [by_b, *by_shape]
         log = (torch.log(b) - 0.5 * torch.log(rays.y.square() + rays.x.square() + TINY))[:, None]
-        power = ((slope - 2)[..., None] * log).exp()  # [n, 1, rays, pixels]
+        power = ((slope - 2)[..., None] * log).exp()  # [n, 1, rows, rays]
         factors, changes = self._factors(slope[:, 0])
         deformation = power * linear((components[..., None] * factors).flatten(1)[:, None], fields)
         by_b = by_b + (slope - 2)[..., None] / b[..., None] * deformation
@@ -134,7 +156,7 @@ class PowerLaw:
 
 
 def _sphere(b: Tensor, slope: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
-    """Deflections [n, 2, rays, pixels] by spherical halos, and their derivatives by the slope."""
+    """Deflections [n, 2, rows, rays] by spherical halos, and their derivatives by the slope."""
     alpha = torch.stack(power_law.sphere(rays.y, rays.x, b, slope, torch), dim=1)
     log = torch.log(b) - 0.5 * torch.log(rays.y.square() + rays.x.square() + TINY)
     return alpha, [log[:, None] * alpha] if derivatives else []
@@ -143,7 +165,7 @@ def _sphere(b: Tensor, slope: Tensor, rays: Rays, derivatives: bool) -> tuple[Te
 def _ellipsoid(
     b: Tensor, h: Tensor, slope: Tensor, rays: Rays, derivatives: bool, terms: int
 ) -> tuple[Tensor, list[Tensor]]:
-    """Deflections [n, 2, rays, pixels] by elliptical halos, and their derivatives by both parts of h, and by the slope.
+    """Deflections [n, 2, rows, rays] by elliptical halos, and their derivatives by both parts of h, and by the slope.
 
     Complex numbers are vectors in the frame of the ellipse: the real part is along its major axis.
     """

@@ -15,7 +15,6 @@ alpha, for a parameter of the lens as well as for a mass that is not in the mode
 """
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -23,19 +22,19 @@ import torch
 from torch import Tensor, nn
 
 from oddlens.lensing import halo_model, power_law, profiles
-from oddlens.lensing.grids import centres
 from oddlens.lensing.optics import Optics
 from oddlens.lensing.parametrisation import ISOTHERMAL, Parametrisation
-from oddlens.lensing.rays import Rays, gauss_legendre_nodes
+from oddlens.lensing.rays import CentralRays, ImageRays, Rays
 from oddlens.lensing.simulation import LensPriors, Simulation
 from oddlens.lensing.source_model import Pair, SourceModel
 
 CORE_PIXELS = 0.1
 """Radius of the core of the Sersic profile, in pixels."""
-CENTRAL_PIXEL_ROWS, CENTRAL_RAYS = 3, 12
-"""The pixels nearest to the centre of the source have this number of rays per side. Their number is the first times the
-side of the image: most of a ring two pixels wide. With fewer pixels or rays the objective is rough, and some fits end
-beside their optimum (docs/detectors-lensfit.md, Rays)."""
+CENTRAL_RAYS = ((1, 12), (2, 8))
+"""Pixels near the centre of the source have more rays: the nearest ones 12 per side, the next ones 8. The first number
+of each pair is the number of pixels, in units of the side of the image. Together they are most of a ring two pixels
+wide. With fewer pixels or rays the objective is rough, and some fits end beside their optimum
+(docs/detectors-lensfit.md, Rays)."""
 
 
 class ModelImage(NamedTuple):
@@ -76,15 +75,7 @@ class LensModel(nn.Module):
         rays: rays per pixel side.
     """
 
-    ray_y: Tensor
-    ray_x: Tensor
     unit_deflections: Tensor
-    weights: Tensor
-    pixel_y: Tensor
-    pixel_x: Tensor
-    central_y: Tensor
-    central_x: Tensor
-    central_weights: Tensor
     lens_light_mean: Tensor
     """Mean of the lens-light residual, [pixels^2]."""
     lens_light_components: Tensor
@@ -117,43 +108,25 @@ class LensModel(nn.Module):
         self.optics = Optics(self.camera, free_psf_width)
         self.electrons, self.kernel, self.pixels = self.optics.electrons, self.optics.kernel, self.camera.pixels
         self.side = self.pixels + len(self.kernel) - 1
-        for name, values in self._positions(rays, scale).items():
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+        self.image_rays = ImageRays(rays, self.pixels, self.side, scale)
+        self.central_rays = CentralRays(rays, [(rows * self.pixels, more) for rows, more in CENTRAL_RAYS], scale)
+        fields = self._unit_deflections(self.image_rays.y, self.image_rays.x)
+        self.register_buffer("unit_deflections", fields, persistent=False)
         self.register_buffer("lens_light_components", torch.zeros(lens_light_components, self.pixels**2))
         self.register_buffer("lens_light_mean", torch.zeros(self.pixels**2))
 
-    def _positions(self, rays: int, scale: float) -> dict[str, np.ndarray]:
-        """The buffers of the rays: their positions, and those of the pixels with a margin."""
-        axis = centres(self.side, self.side * scale)
-        pixel_y, pixel_x = (part.ravel() for part in np.meshgrid(-axis, axis, indexing="ij"))
-        offset_y, offset_x, weights = gauss_legendre_nodes(rays, scale)
-        central_y, central_x, central_weights = gauss_legendre_nodes(CENTRAL_RAYS, scale)
-        y, x = offset_y[:, None] + pixel_y, offset_x[:, None] + pixel_x  # [rays^2, padded^2]
-        return {
-            "ray_y": y,
-            "ray_x": x,
-            "unit_deflections": self._unit_deflections(y, x, np),
-            "weights": weights,
-            "pixel_y": pixel_y,
-            "pixel_x": pixel_x,
-            "central_y": central_y,
-            "central_x": central_x,
-            "central_weights": central_weights,
-        }
-
-    def _unit_deflections(self, y, x, xp: ModuleType):
-        """Deflections by unit parameters in which deflections are linear, [fields, 2, ...], and the fields of the
-        multipoles of a power law."""
-        turns = (xp.asarray(turn, dtype=xp.float64) for turn in (0.0, np.pi / 4))
-        fields = [profiles.shear(y, x, 1.0, angle, xp) for angle in turns]
+    def _unit_deflections(self, y: Tensor, x: Tensor) -> Tensor:
+        """Deflections by unit parameters in which deflections are linear, and the fields of the multipoles of a power
+        law, [(n,) fields, 2, 1, rays]."""
+        turns = (torch.tensor(turn, dtype=torch.float64) for turn in (0.0, np.pi / 4))
+        fields = [profiles.shear(y, x, 1.0, angle, torch) for angle in turns]
         if self.halo is not None:
-            return xp.stack([xp.stack(field) for field in [*fields, *self.halo.fields(y, x, xp)]])
-        if not self.parametrisation.elliptical:
-            fields.insert(0, profiles.isothermal_sphere(y, x, 1.0, xp))
-        for m in self.parametrisation.multipoles:
-            turns = (xp.asarray(turn, dtype=xp.float64) for turn in (0.0, np.pi / (2 * m)))
-            fields += [profiles.multipole(y, x, m, 1.0, 1.0, angle, xp) for angle in turns]
-        return xp.stack([xp.stack(field) for field in fields])
+            fields += self.halo.fields(y, x)
+        else:
+            if not self.parametrisation.elliptical:
+                fields.insert(0, profiles.isothermal_sphere(y, x, 1.0, torch))
+            fields += halo_model.isothermal_multipoles(y, x, self.parametrisation.multipoles)
+        return torch.stack([torch.stack(field, dim=-3) for field in fields], dim=-4)
 
     def forward(self, parameters: Tensor) -> Tensor:
         """Images [n, pixels^2] of parameters [n, parameters], electrons / s / pixel."""
@@ -181,11 +154,11 @@ class LensModel(nn.Module):
 
         On a CPU lens by lens, as those of one lens fill its cache. So they do not depend on the other lenses either.
         """
-        rays = Rays(self.ray_y, self.ray_x, self.unit_deflections, self.weights)
+        rays = self._rays()
 
         def of_lenses(part: Tensor) -> Tensor:
             beta, _ = self._trace(part, rays, derivatives=False)
-            light = self.source.pixel_light(part[:, self.parametrisation.profile], beta, self.weights)
+            light = self.source.pixel_light(part[:, self.parametrisation.profile], beta, self.image_rays)
             return self.observe(light, approximate=True)
 
         at_once = 1 if parameters.device.type == "cpu" else len(parameters)
@@ -194,8 +167,7 @@ class LensModel(nn.Module):
     def source_grid_positions(self, parameters: Tensor) -> Tensor:
         """Where one ray of each pixel ends on the grid of source pixels, in units of their spacing from its centre,
         [n, 2, padded^2]."""
-        rays = Rays(self.ray_y[:1], self.ray_x[:1], self.unit_deflections[:, :, :1], self.weights[:1])
-        (y, x), _ = self._trace(parameters, rays, derivatives=False)
+        (y, x), _ = self._trace(parameters, self._rays().at(self.image_rays.first), derivatives=False)
         size = parameters[:, self.parametrisation.profile][:, 2, None, None].exp() * self.source.spacing
         return torch.cat([y, x], dim=1) / size
 
@@ -204,9 +176,9 @@ class LensModel(nn.Module):
         return self.optics(brightness, approximate)
 
     def deflections(self, parameters: Tensor, y: Tensor, x: Tensor) -> Pair:
-        """Deflections (alpha_y, alpha_x) by lenses [n, parameters] at any positions [rays, pixels], arcsec, [n, rays,
-        pixels] each."""
-        rays = Rays(y, x, self._unit_deflections(y, x, torch), self.weights)
+        """Deflections (alpha_y, alpha_x) by lenses [n, parameters] at any positions [rows, rays], arcsec, [n, rows,
+        rays] each."""
+        rays = Rays(y, x, self._unit_deflections(y, x))
         (beta_y, beta_x), _ = self._trace(parameters, rays, derivatives=False)
         centre_y, centre_x = parameters[:, self.parametrisation.position, None, None].unbind(dim=1)
         return y - beta_y - centre_y, x - beta_x - centre_x
@@ -217,7 +189,7 @@ class LensModel(nn.Module):
         return parameters[:, layout.slope] if layout.free_slope else torch.full_like(parameters[:, :1], self.slope)
 
     def source_brightness(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
-        """Surface brightness [n, rays, pixels] of sources at positions [rays, pixels] in the source plane, electrons /
+        """Surface brightness [n, rows, rays] of sources at positions [rows, rays] in the source plane, electrons /
         s / pixel."""
         layout = self.parametrisation
         centre_y, centre_x = parameters[:, layout.position, None, None].unbind(dim=1)
@@ -238,25 +210,22 @@ class LensModel(nn.Module):
 
         In the pixels that show the centre of the source, the profile is traced again with more rays.
         """
-        rays = Rays(self.ray_y, self.ray_x, self.unit_deflections, self.weights)
-        with_source_pixels = self.source.source_pixels > 0
-        pixels, (y, x) = self._trace_and_average(parameters, rays, derivatives, with_source_pixels)
-        distance = (y * y + x * x).amin(dim=1)
-        count = min(CENTRAL_PIXEL_ROWS * self.pixels, self.side**2)
-        central = distance.topk(count, dim=1, largest=False, sorted=False).indices
-        y = self.pixel_y[central][:, None] + self.central_y[:, None]
-        x = self.pixel_x[central][:, None] + self.central_x[:, None]
-        more_rays = Rays(y, x, self._unit_deflections(y, x, torch).movedim(2, 0), self.central_weights)
-        fine, coarse = (
-            self._trace_and_average(parameters, each, derivatives, with_source_pixels=False)[0]
-            for each in (more_rays, rays.at(central))
-        )
-        return pixels.scatter_add(2, central[:, None].expand_as(fine), fine - coarse)
+        values, beta = self._at_rays(parameters, self._rays(), derivatives, self.source.source_pixels > 0)
+        pixels, layout = self.image_rays.pixel_means(values), self.image_rays
+        nearest = layout.nearest_pixels(beta, sum(self.central_rays.counts))
+        y, x = self.central_rays.positions(layout.pixel_y[nearest], layout.pixel_x[nearest])
+        rays = Rays(y, x, self._unit_deflections(y, x))
+        corrections = self.central_rays.corrections(self._at_rays(parameters, rays, derivatives, False)[0])
+        return pixels.scatter_add(2, layout.inside[nearest][:, None].expand_as(corrections), corrections)
 
-    def _trace_and_average(
+    def _rays(self) -> Rays:
+        """The rays of an image."""
+        return Rays(self.image_rays.y, self.image_rays.x, self.unit_deflections)
+
+    def _at_rays(
         self, parameters: Tensor, rays: Rays, derivatives: bool, with_source_pixels: bool
     ) -> tuple[Tensor, Pair]:
-        """The result of `_pixels` for the given rays, and the positions where the rays end.
+        """What `_pixels` returns, at rays, [n, ..., rays], and the positions where they end.
 
         The source has source pixels, or is a Sersic profile alone.
         """
@@ -268,10 +237,10 @@ class LensModel(nn.Module):
         if derivatives:
             columns += [-(by_y * alpha[..., 0, :, :] + by_x * alpha[..., 1, :, :]) for alpha in by_lens]
             columns += [-by_y, -by_x, *source.derivatives]
-        return torch.stack([rays.pixel_means(column) for column in columns], dim=1), beta
+        return torch.cat(columns, dim=1), beta
 
     def _trace(self, parameters: Tensor, rays: Rays, derivatives: bool) -> tuple[Pair, list[Tensor]]:
-        """Positions where rays end, relative to the centre of the source, [n, rays, pixels] each; and the derivatives
+        """Positions where rays end, relative to the centre of the source, [n, 1, rays] each; and the derivatives
         of the deflection with respect to the parameters of the lens."""
         layout = self.parametrisation
         alpha, by_lens = (self._isothermal if self.halo is None else self._power_law)(parameters, rays, derivatives)
@@ -281,7 +250,7 @@ class LensModel(nn.Module):
         return (beta_y, beta_x), by_lens
 
     def _isothermal(self, parameters: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
-        """Deflections [n, 2, rays, pixels] by an isothermal lens, and their derivatives."""
+        """Deflections [n, 2, rows, rays] by an isothermal lens, and their derivatives."""
         by_lens = list(rays.unit_deflections.unbind(dim=-4))
         layout = self.parametrisation
         first = 1 if layout.elliptical else 0
@@ -294,7 +263,7 @@ class LensModel(nn.Module):
         return alpha, by_lens
 
     def _power_law(self, parameters: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
-        """Deflections [n, 2, rays, pixels] by a power-law lens, and their derivatives."""
+        """Deflections [n, 2, rows, rays] by a power-law lens, and their derivatives."""
         assert self.halo is not None
         layout = self.parametrisation
         b, components, h = (parameters[:, part] for part in (slice(1), layout.multipole_components, layout.ellipse))

@@ -56,7 +56,7 @@ def sersic_with_core(
     """The profile at elliptical radii R.
 
     Args:
-        squared: R^2, [lenses, rays, pixels], arcsec^2.
+        squared: R^2, [lenses, rows, rays], arcsec^2.
         log_radius, log_intensity, n: effective radius, brightness there, and index, [lenses, 1, 1].
         core_arcsec2: R_c^2.
         derivatives: whether to compute more than the brightness; the other fields have no meaning otherwise.

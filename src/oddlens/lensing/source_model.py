@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from oddlens.lensing.rays import ImageRays
 from oddlens.lensing.sersic_core import sersic_with_core
 
 SOURCE_PIXEL_WIDTH = 0.8
@@ -28,7 +29,7 @@ class SourceLight(NamedTuple):
     """Light of n sources at the rays.
 
     Attributes:
-        brightness: [n, rays, pixels].
+        brightness: [n, rows, rays].
         gradient: of the brightness with respect to the position in the source plane.
         derivatives: of the brightness with respect to the parameters of the profile.
     """
@@ -42,7 +43,7 @@ class PixelGridLight(NamedTuple):
     """Light of the grid of source pixels, in units of the brightness of the profile at its effective radius.
 
     Attributes:
-        brightness: [n, rays, pixels].
+        brightness: [n, rows, rays].
         gradient: with respect to the position in effective radii.
     """
 
@@ -72,7 +73,7 @@ class SourceModel:
         Args:
             profile: parameters [n, 4 or 5]: h1, h2, log radius, log intensity, and log index if it is free.
             amplitudes: of the source pixels, [n, source_pixels^2]; None: the profile without source pixels.
-            beta: positions, [n, rays, pixels] each.
+            beta: positions, [n, rows, rays] each.
             derivatives: whether to compute more than the brightness; the other fields have no meaning otherwise.
         """
         sersic = self._sersic(profile, beta, derivatives)
@@ -107,19 +108,16 @@ class SourceModel:
         columns = [-0.5 * slope * (h1 / c * rr - dd), -0.5 * slope * (h2 / c * rr - xy), by_log_radius, light]
         return SourceLight(light, gradient, [*columns, by_log_index] if log_index else columns)
 
-    def pixel_light(self, profile: Tensor, beta: Pair, weights: Tensor) -> Tensor:
+    def pixel_light(self, profile: Tensor, beta: Pair, rays: ImageRays) -> Tensor:
         """The light of each source pixel at unit amplitude, averaged over image pixels, [n, source_pixels^2, pixels].
 
         Args:
-            profile, beta: see `light`.
-            weights: quadrature weights of the rays, [rays].
+            profile: see `light`.
+            beta: positions where the rays of an image end, [n, 1, rays] each.
         """
         scale, intensity = profile[:, 2, None, None].exp(), profile[:, 3, None, None].exp()
-        gy, gx = (_gaussians(self._offsets(part / scale)) for part in beta)
-        each = gy.new_zeros(len(gy), self.source_pixels, self.source_pixels, gy.shape[-1])
-        for ray, weight in enumerate(weights.tolist()):
-            each.addcmul_(gy[:, ray, :, None], gx[:, ray, None], value=weight)
-        return each.flatten(1, 2).mul_(intensity)
+        gy, gx = (_gaussians(self._offsets((part / scale)[:, 0])) for part in beta)
+        return rays.pixel_means_of_products(gy, gx).flatten(1, 2).mul_(intensity)
 
     @property
     def spacing(self) -> float:
@@ -133,7 +131,7 @@ class SourceModel:
         return (t[..., None, :] - centres[:, None]).mul_(1 / (SOURCE_PIXEL_WIDTH * self.spacing))
 
     def _pixel_grid(self, y: Tensor, x: Tensor, amplitudes: Tensor, derivatives: bool) -> PixelGridLight:
-        """The light of the source pixels at positions in effective radii, [n, rays, pixels].
+        """The light of the source pixels at positions in effective radii, [n, rows, rays].
 
         On a CPU lens by lens, as one lens fills its cache, and only where rays end on the grid or beside it.
         """
