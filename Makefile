@@ -97,7 +97,7 @@ bench: .venv-bench/.complete   ## images per second and errors, beside PyAutoLen
 bench-train: setup  ## images per second of training, beside a plain loop with the same network: three minutes
 	@python -W ignore benchmarks/train.py
 
-bench-fit: setup    ## images per second of a fit of physics, beside what its operations could take: two minutes
+bench-fit: setup    ## images per second of a fit of physics, beside what its operations could take: five minutes
 	@python -W ignore benchmarks/fit.py
 
 bench-score: setup  ## images per second that autoencoders score, and how soon the command starts: two minutes
