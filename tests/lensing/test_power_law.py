@@ -8,7 +8,7 @@ from lenstronomy.LensModel.lens_model import LensModel
 from lenstronomy.Util.param_util import phi_q2_ellipticity
 from scipy import integrate
 
-from oddlens.lensing import power_law, profiles
+from oddlens.lensing import halo_model, power_law, profiles
 from oddlens.lensing.reference import al
 
 RAYS = np.random.default_rng(1).uniform(-3, 3, (2, 500))
@@ -185,3 +185,21 @@ def test_nothing_diverges_at_the_centre(slope):
         power_law.multipole(zero, zero, 4, B, 0.05, 0.3, slope, np),
     ):
         np.testing.assert_array_equal(alpha, 0)
+
+
+@pytest.mark.parametrize("slope", [1.3, 1.5, 2.0, 2.6])
+def test_the_closed_derivatives_of_coefficients_and_factors_by_the_slope(slope):
+    slope = torch.full((2, 1, 1), slope, dtype=torch.float64)
+    values, changes = halo_model._coefficients(slope, 12)
+    expected = torch.func.jvp(lambda s: power_law.coefficients(s, 12), (slope,), (torch.ones_like(slope),))
+    for found, theirs in zip((values, changes), expected, strict=True):
+        torch.testing.assert_close(torch.stack(found), torch.stack([part.expand(2, 1, 1) for part in theirs]))
+
+    def factors(slope):
+        each = [torch.cat(power_law.multipole_factors(m, slope), dim=1) for m in (3, 3, 4, 4)]
+        return torch.stack(each, dim=1)
+
+    halo = halo_model.PowerLaw(elliptical=True, multipoles=(3, 4), free_slope=True, terms=12)
+    expected = torch.func.jvp(factors, (slope[:, 0],), (torch.ones(2, 1, dtype=torch.float64),))
+    for found, theirs in zip(halo._factors(slope[:, 0]), expected, strict=True):
+        torch.testing.assert_close(found, theirs)

@@ -146,13 +146,24 @@ class PowerLaw:
 
     def _factors(self, slope: Tensor) -> tuple[Tensor, Tensor]:
         """Factors on the fields of each component, [n, components, 2], and their derivatives by the slope [n, 1]."""
-
-        def factors(slope: Tensor) -> Tensor:
-            each = [torch.cat(power_law.multipole_factors(m, slope), dim=1) for m in self.multipoles for _ in range(2)]
-            return torch.stack(each, dim=1)
-
-        value, change = torch.func.jvp(factors, (slope,), (torch.ones_like(slope),))  # type: ignore[misc]
+        pairs, u = [], 3 - slope
+        for m in self.multipoles:
+            radial, tangential = power_law.multipole_factors(m, slope)
+            size = radial / u  # u (2 - u) / (u^2 - m^2)
+            change = 2 * (size * u - 1 + u) / (u * u - m * m)  # of size
+            changes = (u * change - size, -m * change)
+            pairs += [[torch.cat([radial, tangential], dim=1), torch.cat(changes, dim=1)]] * 2
+        value, change = (torch.stack(each, dim=1) for each in zip(*pairs, strict=True))
         return value, change
+
+
+def _coefficients(slope: Tensor, terms: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Those of `power_law.coefficients`, and their derivatives by the slope, for a slope [n, 1, 1]."""
+    k = torch.arange(1, terms + 1, dtype=slope.dtype, device=slope.device)
+    above, below = 2 * k + slope - 3, 2 * k - slope + 3
+    values = (above / below).cumprod(dim=-1)
+    changes = values * (1 / above + 1 / below).cumsum(dim=-1)
+    return [torch.ones_like(slope), *values.split(1, dim=-1)], [torch.zeros_like(slope), *changes.split(1, dim=-1)]
 
 
 def _sphere(b: Tensor, slope: Tensor, rays: Rays, derivatives: bool) -> tuple[Tensor, list[Tensor]]:
@@ -179,8 +190,7 @@ def _ellipsoid(
     e = torch.complex(q * u / r, v / r)
     z = -f * e * e
     series, series_by_t = (
-        torch.complex(*power_law.series(a, z.real, z.imag, f * f))
-        for a in torch.func.jvp(lambda s: power_law.coefficients(s, terms), (slope,), (torch.ones_like(slope),))
+        torch.complex(*power_law.series(a, z.real, z.imag, f * f)) for a in _coefficients(slope, terms)
     )
     log = torch.log(b * q.sqrt()) - r.log()
     strength = 2 * b * q.sqrt() / (1 + q) * ((t - 1) * log).exp() * e
