@@ -91,7 +91,7 @@ def linear_odds(
             data = present * change + torch.randn(change.shape, generator=generator).double()
             of_data = torch.linalg.solve_triangular(factor, jacobian @ data[..., None], upper=False)
             overlap = (templates @ data[..., None] - absorbed.mT @ of_data)[..., 0]
-            masses = Projection(templates[:, :-1], overlap[:, :-1], scanned, absorbed[:, :, :-1].mT)
+            masses = Projection(overlap[:, :-1], scanned, absorbed[:, :, :-1].mT)
             found.append(masses.log_odds(model.scan.heaviest))
             known.append(overlap[:, -1] * power[:, -1].rsqrt())
     return torch.cat(found), torch.cat(known)

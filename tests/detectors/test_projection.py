@@ -37,9 +37,9 @@ def test_a_projection_is_that_of_the_marginal_covariance(problem):
 @pytest.mark.parametrize("which", range(4))
 def test_a_template_beside_another_is_that_of_a_model_with_both(problem, which):
     data, jacobian, precision, templates, others = problem
-    found = project(data, jacobian, precision, templates).beside(
-        project(data, jacobian, precision, others), torch.tensor([which])
-    )
+    one = project(data, jacobian, precision, others).at(torch.tensor([which]))
+    products = (templates @ others[:, [which]].mT)[..., 0]
+    found = project(data, jacobian, precision, templates).beside(one, products)
     wider = torch.cat([jacobian, others[:, [which]]], dim=1)
     exact = project(data, wider, torch.cat([precision, torch.ones(1)]), templates)
     torch.testing.assert_close(found.overlap, exact.overlap)

@@ -56,19 +56,42 @@ class LuminousClumps(nn.Module):
         clumps = torch.tensor(np.concatenate(images), dtype=torch.float32)
         self.register_buffer("clumps", clumps, persistent=False)
 
-    def templates(self, expected: Tensor, noise: NoiseModel) -> Tensor:
-        """The images of clumps as bright as the standard deviation of their prior, in units of the noise of images of
-        the expected brightness [n, pixels^2], [n, clumps, pixels^2]."""
+    def templates(self, expected: Tensor, noise: NoiseModel, which: Tensor | slice = slice(None)) -> Tensor:
+        """Images of clumps as bright as the standard deviation of their prior, in units of the noise of images of the
+        expected brightness [n, pixels^2]: of all, [n, clumps, pixels^2], or of one for each image, [n, 1, pixels^2]."""
+        clumps = self.clumps if isinstance(which, slice) else self.clumps[which][:, None]
+        return noise.whiten(clumps * self._weight(expected, noise)[:, None])
+
+    def projection(
+        self, expected: Tensor, noise: NoiseModel, residual: Tensor, jacobian: Tensor, factor: Tensor
+    ) -> Projection:
+        """The projection of all clumps; see `Projection.of`.
+
+        If the noise of pixels is independent, templates are products of the same clumps and a weight of each image.
+        So the thousands of templates of an image are not computed.
+        """
+        if noise.decorrelation is not None:
+            return Projection.of(self.templates(expected, noise), residual, jacobian, factor)
+        weight, clumps = self._weight(expected, noise), self.clumps.mT
+        squares = weight.square() @ clumps.square()
+        return Projection.of_products(
+            (residual * weight) @ clumps, (jacobian * weight[:, None]) @ clumps, squares, factor
+        )
+
+    def _weight(self, expected: Tensor, noise: NoiseModel) -> Tensor:
         dark = torch.as_tensor(noise.floor).amin().sqrt()
-        weight = noise.variance(expected).rsqrt()
-        return noise.whiten(BRIGHTEST_SIGMA * dark * self.clumps * weight[:, None])
+        return BRIGHTEST_SIGMA * dark * noise.variance(expected).rsqrt()
 
 
-def log_odds_of_mass(masses: Projection, heaviest: float, clumps: Projection) -> Tensor:
-    """The log odds of a mass with a half-normal prior of the standard deviation `heaviest`, if clumps are possible."""
-    of_mass, of_clump = masses.log_odds(heaviest), clumps.log_odds(1.0) + math.log(PRIOR_ODDS)
-    beside_clump = masses.beside(clumps, clumps.log_terms(1.0).argmax(dim=1)).log_odds(heaviest)
-    return of_mass.logaddexp(of_clump + beside_clump) - of_clump.logaddexp(torch.zeros_like(of_clump))
+def log_odds_of_mass(masses: Projection, beside_clump: Projection, clumps: Projection, heaviest: float) -> Tensor:
+    """The log odds of a mass with a half-normal prior of the standard deviation `heaviest`, if clumps are possible.
+
+    Args:
+        beside_clump: the projection of masses if the most likely clump is in the model.
+    """
+    of_clump = clumps.log_odds(1.0) + math.log(PRIOR_ODDS)
+    of_both = of_clump + beside_clump.log_odds(heaviest)
+    return masses.log_odds(heaviest).logaddexp(of_both) - of_clump.logaddexp(torch.zeros_like(of_clump))
 
 
 def _spot(kernel: np.ndarray, width: float) -> np.ndarray:

@@ -18,25 +18,34 @@ class Projection(NamedTuple):
     """Templates of n images, m of each.
 
     Attributes:
-        templates: t, [n, m, pixels^2].
         overlap: t . r with the residual r of the fit, [n, m].
         power: t . P t, [n, m].
         absorbed: L^-1 J t with the factor L of the Hessian of the fit, in double precision, [n, m, p]; so
             t . P t = t . t - absorbed . absorbed.
     """
 
-    templates: Tensor
     overlap: Tensor
     power: Tensor
     absorbed: Tensor
 
     @staticmethod
     def of(templates: Tensor, residual: Tensor, jacobian: Tensor, factor: Tensor) -> "Projection":
-        """The projection of templates, for a fit with a residual [n, pixels^2], whitened Jacobian and factor."""
-        overlap = (templates @ residual[..., None])[..., 0]
-        absorbed = torch.linalg.solve_triangular(factor, (jacobian @ templates.mT).double(), upper=False).mT
-        power = templates.double().square().sum(dim=2) - absorbed.square().sum(dim=2)
-        return Projection(templates, overlap, _positive(power).to(overlap.dtype), absorbed)
+        """The projection of templates [n, m, pixels^2], for a fit with a residual [n, pixels^2], whitened Jacobian and
+        factor."""
+        overlap, by_jacobian = (templates @ residual[..., None])[..., 0], jacobian @ templates.mT
+        return Projection.of_products(overlap, by_jacobian, templates.square().sum(dim=2, dtype=torch.float64), factor)
+
+    @staticmethod
+    def of_products(overlap: Tensor, by_jacobian: Tensor, squares: Tensor, factor: Tensor) -> "Projection":
+        """The projection of templates from their products with the residual, [n, m], with the Jacobian, [n, p, m], and
+        with themselves, [n, m]."""
+        absorbed = torch.linalg.solve_triangular(factor, by_jacobian.double(), upper=False).mT
+        power = squares.double() - absorbed.square().sum(dim=2)
+        return Projection(overlap, _positive(power).to(overlap.dtype), absorbed)
+
+    def at(self, which: Tensor) -> "Projection":
+        """The projection of one template of each image, [n]."""
+        return Projection(*(part[torch.arange(len(which), device=which.device), which][:, None] for part in self))
 
     def log_terms(self, scatter: float) -> Tensor:
         """The log odds of a positive amplitude of each template against none, up to a constant, [n, m].
@@ -51,13 +60,16 @@ class Projection(NamedTuple):
         """The log odds of one of the templates, each equally likely, against none, [n]."""
         return self.log_terms(scatter).logsumexp(dim=1) + math.log(2 / scatter / self.power.shape[1])
 
-    def beside(self, other: "Projection", which: Tensor) -> "Projection":
-        """The projection if one template of another projection, which[n], is in the model with a unit normal prior."""
-        one = torch.arange(len(which), device=which.device)
-        template, absorbed = other.templates[one, which], other.absorbed[one, which]
-        shared = (self.templates @ template[..., None])[..., 0].double() - (self.absorbed @ absorbed[..., None])[..., 0]
-        information = other.power[one, which].double()[:, None] + 1
-        overlap = self.overlap - shared * other.overlap[one, which][:, None] / information
+    def beside(self, one: "Projection", products: Tensor) -> "Projection":
+        """The projection if one more template is in the model with a unit normal prior.
+
+        Args:
+            one: the projection of that template.
+            products: of that template with these, [n, m].
+        """
+        shared = products.double() - (self.absorbed @ one.absorbed.mT)[..., 0]
+        information = one.power.double() + 1
+        overlap = self.overlap - shared * one.overlap / information
         power = _positive(self.power - shared.square() / information)
         return self._replace(overlap=overlap.to(self.overlap.dtype), power=power.to(self.power.dtype))
 

@@ -162,13 +162,13 @@ class Scan(nn.Module):
         area_sigma = masses.power.rsqrt()
         maps = (masses.overlap * area_sigma, masses.overlap / masses.power, area_sigma)
         significance, area, area_sigma = (each.view(-1, self.side, self.side) for each in maps)
-        log_evidence, field_image = _random_field(masses, self.spread)
-        if self.clumps is None:
-            log_odds = masses.log_odds(self.heaviest)
-        else:
-            light = self.clumps.templates(model_image.image, noise)
-            clumps = Projection.of(light, residual, jacobian, factor)
-            log_odds = log_odds_of_mass(masses, self.heaviest, clumps)
+        log_evidence, field_image = _random_field(templates, masses, self.spread)
+        log_odds = masses.log_odds(self.heaviest)
+        if self.clumps is not None:
+            clumps = self.clumps.projection(model_image.image, noise, residual, jacobian, factor)
+            likely = clumps.log_terms(1.0).argmax(dim=1)
+            products = (templates @ self.clumps.templates(model_image.image, noise, likely).mT)[..., 0]
+            log_odds = log_odds_of_mass(masses, masses.beside(clumps.at(likely), products), clumps, self.heaviest)
         return ScanResult(residual, significance, area, area_sigma, log_odds, log_evidence, field_image)
 
     def one_by_one(
@@ -186,14 +186,15 @@ class Scan(nn.Module):
 
     def _templates(self, model_image: ModelImage, noise: NoiseModel) -> Tensor:
         """The change of the image by a unit mass at each position, in units of the noise, [n, side^2, pixels^2]."""
-        change = (model_image.source_gradient[:, None] * self.deflections).sum(dim=2)  # [n, side^2, padded^2]
+        by_y, by_x = (part[:, None] for part in model_image.source_gradient.unbind(dim=1))
+        change = (by_y * self.deflections[:, 0]).addcmul_(by_x, self.deflections[:, 1])  # [n, side^2, padded^2]
         weight = noise.variance(model_image.image).rsqrt()
         return noise.whiten(self.observe(change, approximate=True) * weight[:, None])
 
 
-def _random_field(masses: Projection, spread: float) -> tuple[Tensor, Tensor]:
+def _random_field(templates: Tensor, masses: Projection, spread: float) -> tuple[Tensor, Tensor]:
     """The log evidence of a random field of masses against none, [n], and the image of its mean, [n, pixels^2]."""
-    templates, overlap, _, absorbed = masses
+    overlap, _, absorbed = masses
     kernel = (templates @ templates.mT).double() - absorbed @ absorbed.mT
     identity = torch.eye(kernel.shape[-1], dtype=kernel.dtype, device=kernel.device)
     factor, _ = torch.linalg.cholesky_ex(identity + spread**2 * kernel)
