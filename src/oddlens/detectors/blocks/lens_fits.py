@@ -54,8 +54,10 @@ def best_fits(
         return fit(image, images, noise, prior, start, steps, lagged=lagged, **how)
 
     best = reduce(Fit.or_better, (run(data, noise, prior, each, slots=slots, tails=tails) for each in initial))
+    if not model.parametrisation.multipoles:
+        return best
     bad = ~best.converged | _has_structure(model, data, noise, best.parameters, slots)
-    if not model.parametrisation.multipoles or not bad.any():
+    if not bad.any():
         return best
     lenses = bad.nonzero()[:, 0]
     images, own, parameters = data[lenses], noise.of(lenses), initial[0][lenses]
