@@ -83,10 +83,11 @@ def stress(dataset: str = "stress", rate: float = 0.1) -> dict[str, list[str]]:
         cells = [f"{100 * whole[decoy]:.0f}" for decoy in DECOYS if decoy in whole.index]
         found["decoys"].append(line(f"`{row}`", *cells))
     places = read("stress", "localisation").query(f"dataset == '{dataset}' and false_alarm_rate == {rate}")
-    for each in places[places["detector"] == "lensfit"].to_dict("records"):
+    own = places[places["detector"] == "lensfit"].set_index("class")
+    for cls, each in own.loc[[cls for cls in SUBHALOS if cls in own.index]].iterrows():
         cells = [f"{100 * each[name]:.0f}" for name in ("localised", "localised_by_chance")]
         bias = f"{each['localised_bias_dex']:+.2f} ± {each['localised_scatter_dex']:.2f}"
-        found["localised"].append(line(SUBHALOS[each["class"]], *cells, bias))
+        found["localised"].append(line(SUBHALOS[str(cls)], *cells, bias))
     return found
 
 
