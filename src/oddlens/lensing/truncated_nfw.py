@@ -114,7 +114,7 @@ def total(tau, xp: ModuleType):
 def area_within(r, area, scale, tau, xp: ModuleType):
     """The part of `area` that lies within a distance r (> 0) of the centre, in projection (Baltz et al., eq. A10)."""
     x, t2 = r / scale, tau * tau
-    s = xp.sqrt(xp.maximum(xp.abs((x - 1) * (x + 1)), 1e-8))  # at x = 1 both branches tend to 1
+    s = xp.sqrt(xp.clip(xp.abs((x - 1) * (x + 1)), 1e-8, None))  # at x = 1 both branches tend to 1
     # arctanh(s) for x < 1, in a form that is accurate at both ends; arctan(s) for x > 1
     f = xp.where(x < 1, xp.log1p((s + s * s / (1 + x)) / x), xp.arctan(s)) / s
     root = xp.sqrt(t2 + x * x)

@@ -1,0 +1,167 @@
+"""The model of a frame: images of the source and of the lens galaxy, linear in their brightness.
+
+The image is a sum of columns: the Gaussians of the lens galaxy, the sky, and the nodes of the source, as the lens and
+the telescope show them. The mass of the lens and the shape of its light are the nonlinear parameters, on which the
+columns depend. For given columns the best amplitudes, their covariance and the evidence are exact (Warren & Dye 2003,
+ApJ 590, 673; Suyu et al. 2006, MNRAS 371, 983):
+
+    A = B^T B + R,    a = A^-1 B^T d,    2 ln evidence = -|d - B a|^2 - a^T R a - ln det A + ln det R + constant
+
+with the whitened columns B and data d, and the precision R of the prior of the amplitudes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from oddlens.lens_modelling.lens_light import LensLight
+from oddlens.lens_modelling.mass_model import MassPart
+from oddlens.lens_modelling.observation import Observation
+from oddlens.lens_modelling.source_grid import SourceGrid
+from oddlens.lens_modelling.source_prior import SourcePrior
+
+LIGHT_PRECISION = 1e-6
+"""Precision of the amplitudes of the lens light, in units of the signal-to-noise ratio of their columns. It only keeps
+combinations of Gaussians that cancel each other from growing."""
+
+
+class Columns(NamedTuple):
+    """The columns of a model at its nonlinear parameters.
+
+    Attributes:
+        parameters: [p].
+        beta: where the rays end, (y, x), [2, rays].
+        matrix: B, whitened, [pixels, columns]; those of the lens light come first, and have the norm 1.
+        norms: by which the columns of the lens light were divided, [light columns].
+        normal: B^T B.
+        projected: B^T d, [columns].
+    """
+
+    parameters: Tensor
+    beta: Tensor
+    matrix: Tensor
+    norms: Tensor
+    normal: Tensor
+    projected: Tensor
+
+
+class LinearFit(NamedTuple):
+    """The best amplitudes of the columns of a model.
+
+    Attributes:
+        columns: of the model.
+        prior: of the source.
+        factor: Cholesky factor of A.
+        amplitudes: of the columns, [columns].
+        residual: of the whitened data, [pixels].
+        objective: |residual|^2 plus the penalties of the amplitudes.
+        log_evidence: of the data, up to a constant of the data.
+    """
+
+    columns: Columns
+    prior: SourcePrior
+    factor: Tensor
+    amplitudes: Tensor
+    residual: Tensor
+    objective: float
+    log_evidence: float
+
+    @property
+    def chi_square(self) -> float:
+        """The sum of the squares of the residual."""
+        return float(self.residual.square().sum())
+
+    @property
+    def source(self) -> Tensor:
+        """The coefficients of the source, [nodes]."""
+        return self.amplitudes[len(self.columns.norms) :]
+
+    @property
+    def light(self) -> Tensor:
+        """Amplitudes of the lens light, [light columns]."""
+        return self.amplitudes[: len(self.columns.norms)] / self.columns.norms
+
+
+@dataclass(frozen=True)
+class FrameModel:
+    """The model of an observation.
+
+    Attributes:
+        mass: the parts of the mass of the lens.
+        light: of the lens galaxy.
+        grid: of the source.
+    """
+
+    observation: Observation
+    mass: Sequence[MassPart]
+    light: LensLight
+    grid: SourceGrid
+
+    @property
+    def names(self) -> list[str]:
+        """The nonlinear parameters: those of each part of the mass, and of the lens light."""
+        return [name for part in self.mass for name in part.names] + list(self.light.names)
+
+    @property
+    def light_parameters(self) -> slice:
+        """Where those of the lens light are."""
+        return slice(sum(len(part.names) for part in self.mass), None)
+
+    def with_grid(self, grid: SourceGrid) -> "FrameModel":
+        """The model with another grid."""
+        return replace(self, grid=grid)
+
+    def traced(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        """Where rays at positions [rays] end in the source plane, (y, x), [2, rays]."""
+        beta, first = torch.stack([y, x]), 0
+        for part in self.mass:
+            own = parameters[first : first + len(part.names)]
+            beta, first = beta - part.deflections(own, y, x), first + len(own)
+        return beta
+
+    def columns(self, parameters: Tensor) -> Columns:
+        """The columns at nonlinear parameters [p]."""
+        seen = self.observation
+        beta = self.traced(parameters, seen.y, seen.x)
+        light = seen.observe(self.light.columns(parameters[self.light_parameters], seen))
+        norms = light.norm(dim=0).clamp(min=torch.finfo(light.dtype).tiny)
+        matrix = torch.cat([light / norms, seen.observe(self.grid.columns(seen, beta))], dim=1)
+        return Columns(parameters, beta, matrix, norms, matrix.T @ matrix, matrix.T @ seen.whitened_data)
+
+    def solve(self, columns: Columns, prior: SourcePrior) -> LinearFit:
+        """The best amplitudes."""
+        precision = torch.zeros_like(columns.normal)
+        lights = len(columns.norms)
+        precision[lights:, lights:] = prior.matrix
+        precision.diagonal()[:lights] = LIGHT_PRECISION
+        factor = torch.linalg.cholesky(columns.normal + precision)
+        amplitudes = torch.cholesky_solve(columns.projected[:, None], factor)[:, 0]
+        residual = self.observation.whitened_data - columns.matrix @ amplitudes
+        penalty = prior.penalty(amplitudes[lights:]) + LIGHT_PRECISION * amplitudes[:lights].square().sum()
+        objective = float(residual.square().sum() + penalty)
+        log_det = 2 * factor.diagonal().log().sum() - prior.log_det
+        return LinearFit(columns, prior, factor, amplitudes, residual, objective, -0.5 * (objective + float(log_det)))
+
+    def adapted(self, fit: LinearFit, times: int) -> LinearFit:
+        """The fit after the strength of the prior has been adapted some times."""
+        lights = len(fit.columns.norms)
+        for _ in range(times):
+            covariance = torch.cholesky_inverse(fit.factor)[lights:, lights:]
+            fit = self.solve(fit.columns, fit.prior.adapted(fit.source, covariance))
+        return fit
+
+    def derivatives(self, fit: LinearFit) -> Tensor:
+        """Derivatives of the whitened image by the nonlinear parameters, at the amplitudes of a fit, [pixels, p]."""
+        seen, parameters = self.observation, fit.columns.parameters
+        gradient = self.grid.gradient(fit.source, fit.columns.beta)
+        changes, first = [], 0
+        for part in self.mass:
+            own = parameters[first : first + len(part.names)]
+            by_own = part.derivatives(own, seen.y, seen.x)
+            changes.append(seen.pixel_means(-torch.einsum("pcr,cr->pr", by_own, gradient)))
+            first += len(own)
+        changes.append(self.light.derivatives(parameters[self.light_parameters], fit.light, seen))
+        return seen.observe(torch.cat(changes))

@@ -1,0 +1,112 @@
+"""Whether a mass explains a frame better than none: the fit is made again with the mass as a part of the lens.
+
+The macro-model, the light and the source have the same freedom as without the mass. The evidence of both is that of
+Laplace's method (MacKay 1992): with the best nonlinear parameters q, their prior p(q) and the curvature S,
+
+    ln Z = ln evidence of the linear fit + ln p(q) + (number of parameters ln 2 pi - ln det S) / 2
+
+The place of the mass is uniformly distributed over the area that was scanned, and its area has a half-normal prior, as
+in the odds of `detectors/blocks/scan.py`. Several masses that were found are alternatives: the odds add up.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+
+from oddlens.lens_modelling.frame_model import FrameModel
+from oddlens.lens_modelling.mass_scan import MassScan
+from oddlens.lens_modelling.optimiser import NonlinearFit, curvature, optimise
+from oddlens.lens_modelling.perturber import Perturber, PerturberProfile
+from oddlens.lens_modelling.priors import PERTURBER_AREA_ARCSEC2, PERTURBER_PLACE_ARCSEC, Prior
+
+STEPS, ROUNDS = 8, 2
+"""Steps of a fit, and fits with a size of the perturber that follows its mass."""
+APART_ARCSEC = 0.3
+MIN_AREA_ARCSEC2 = 1e-5
+
+ProfileOf = Callable[[float, float], PerturberProfile]
+"""The profile of a perturber of an area in a halo of an Einstein radius; arcsec^2, arcsec."""
+
+
+class MassFit(NamedTuple):
+    """The fit with a mass.
+
+    Attributes:
+        fit: of all parameters.
+        profile: of the mass.
+        area: of the mass, arcsec^2.
+        y, x: its place, arcsec.
+        area_sigma: the standard deviation of the area, all other parameters being free.
+        log_evidence_gain: over the smooth fit, as if this were the only place.
+    """
+
+    fit: NonlinearFit
+    profile: PerturberProfile
+    area: float
+    y: float
+    x: float
+    area_sigma: float
+    log_evidence_gain: float
+
+
+def log_evidence(model: FrameModel, fit: NonlinearFit, prior: Prior) -> float:
+    """The log evidence of a fit by Laplace's method, up to a constant of the data."""
+    free = prior.free
+    matrix = curvature(model, fit.linear, prior).matrix[free][:, free]
+    narrowed = prior.precision[free].log().sum() - torch.linalg.slogdet(matrix).logabsdet
+    return fit.linear.log_evidence - 0.5 * prior.penalty(fit.parameters) + 0.5 * float(narrowed)
+
+
+def fit_masses(
+    model: FrameModel, smooth: NonlinearFit, prior: Prior, scan: MassScan, profile_of: ProfileOf, count: int
+) -> Sequence[MassFit]:
+    """Fits with a mass at each of the most significant places of a scan, that with most evidence first."""
+    without = log_evidence(model, smooth, prior)
+    scanned = math.log((2 * float(scan.along[-1])) ** 2)
+    found = []
+    for row, column in scan.maxima(count, APART_ARCSEC):
+        area = max(float(scan.area[row, column]), MIN_AREA_ARCSEC2)
+        found.append(_fit_mass(model, smooth, prior, area, scan.at(row, column), profile_of, without + scanned))
+    return sorted(found, key=lambda mass: -mass.log_evidence_gain)
+
+
+def _fit_mass(
+    model: FrameModel,
+    smooth: NonlinearFit,
+    prior: Prior,
+    area: float,
+    place: tuple[float, float],
+    profile_of: ProfileOf,
+    reference: float,
+) -> MassFit:
+    shapes = model.light_parameters.start
+    einstein_radius = float(smooth.parameters[model.names.index("einstein_radius")])
+    mass = torch.tensor([area, *place], dtype=torch.float64)
+    parameters = torch.cat([smooth.parameters[:shapes], mass, smooth.parameters[shapes:]])
+    source = smooth.linear.prior
+    for _ in range(ROUNDS):
+        profile = profile_of(max(float(parameters[shapes]), MIN_AREA_ARCSEC2), einstein_radius)
+        with_mass = replace(model, mass=(*model.mass, Perturber(profile)))
+        own = _with_mass(prior, shapes, place)
+        start = with_mass.solve(with_mass.columns(parameters), source)
+        fit = optimise(with_mass, start, own, STEPS)
+        parameters, source = fit.parameters, fit.linear.prior
+    area, y, x = parameters[shapes : shapes + 3].tolist()
+    # The normal prior of the place only guides the steps: it is uniform. Half of the normal prior of the area is used.
+    place_prior = -0.5 * ((y - place[0]) ** 2 + (x - place[1]) ** 2) / PERTURBER_PLACE_ARCSEC**2
+    normal_place = place_prior - math.log(2 * math.pi * PERTURBER_PLACE_ARCSEC**2)
+    gain = log_evidence(with_mass, fit, own) - reference - normal_place + math.log(2)
+    free = own.free
+    covariance = torch.linalg.inv(curvature(with_mass, fit.linear, own).matrix[free][:, free])
+    sigma = float(covariance[shapes, shapes].sqrt())
+    return MassFit(fit, profile, area, y, x, sigma, gain)
+
+
+def _with_mass(prior: Prior, first: int, place: tuple[float, float]) -> Prior:
+    """A prior with that of a mass about a place, whose parameters begin at `first`."""
+    mass = ([0.0, *place], [PERTURBER_AREA_ARCSEC2, PERTURBER_PLACE_ARCSEC, PERTURBER_PLACE_ARCSEC])
+    own = (torch.tensor(values, dtype=torch.float64) for values in mass)
+    return Prior(*(torch.cat([of[:first], new, of[first:]]) for of, new in zip(prior, own, strict=True)))

@@ -1,0 +1,94 @@
+"""Frames of known lenses from their pixels to the smooth lens, and masses that are found in their residuals."""
+
+import numpy as np
+import pytest
+
+from frames_like_hst import SCALE, Lens, frame, noise_free
+from oddlens.lens_modelling.binning import binned
+from oddlens.lens_modelling.blind_start import BlindSearch
+from oddlens.lens_modelling.frame_fit import fit_frame
+from oddlens.lens_modelling.lens_light import LensLight
+from oddlens.lens_modelling.light_start import fit_light
+from oddlens.lens_modelling.observation import Observation
+from oddlens.lens_modelling.twins import TwinMaker, correlated_noise
+
+LENSES = [
+    Lens(),
+    Lens(b=1.1, q=0.85, angle=2.0, slope=1.9, shear_angle=0.2, source=(-0.2, 0.15)),
+    Lens(b=0.7, q=0.65, angle=1.2, slope=2.2, shear=0.02, source=(0.03, -0.02)),
+]
+
+
+def test_binned_pixels_are_means_and_keep_the_centre():
+    pixels = frame(Lens(), pixels=61)
+    coarse = binned(pixels)
+    y, x = coarse.positions
+    fine_y, fine_x = pixels.positions
+    at = np.argmin(np.hypot(y, x)), np.argmax(coarse.image)
+    row, column = np.unravel_index(at[1], coarse.image.shape)
+    near = (np.abs(fine_y - y[row, column]) < SCALE) & (np.abs(fine_x - x[row, column]) < SCALE)
+    assert near.sum() == 4
+    assert coarse.image[row, column] == pytest.approx(pixels.image[near].mean())
+    assert coarse.psf.sum() == pytest.approx(1)
+    assert coarse.psf.argmax() == coarse.psf.size // 2
+
+
+def test_the_light_of_the_lens_galaxy_is_found_below_the_arcs():
+    lens = Lens()
+    pixels = frame(lens)
+    seen = Observation(pixels, pixels.within(1.9), 2)
+    found = fit_light(LensLight.of_widths(0.03, 2.0, 10), seen)
+    source, light = noise_free(lens)
+    error = (found.image.numpy() - light[seen.use]) / pixels.sigma[seen.use]
+    outside = source[seen.use] < 0.05
+    assert np.abs(np.median(error[outside])) < 0.3
+    np.testing.assert_allclose(found.parameters[:2], lens.centre, atol=0.01)
+
+
+@pytest.mark.parametrize("lens", LENSES)
+def test_a_blind_search_finds_the_einstein_radius(lens):
+    starts = BlindSearch(binned(frame(lens)), 1.9).run()
+    assert starts[0].parameters[0] == pytest.approx(lens.b, rel=0.04)
+    assert starts[0].magnification > 2
+
+
+@pytest.fixture(scope="module")
+def smooth():
+    pixels = frame(Lens())
+    return pixels, fit_frame(pixels, 1.9)
+
+
+def test_a_smooth_lens_is_fitted_to_the_noise_and_leaves_no_mass(smooth):
+    _, found = smooth
+    value = dict(zip(found.model.names, found.fit.parameters.tolist(), strict=True))
+    assert value["einstein_radius"] == pytest.approx(Lens().b, rel=0.01)
+    assert found.fit.linear.chi_square / found.model.observation.count == pytest.approx(0.95, abs=0.08)
+    assert found.scan.significance.max() < 5
+
+
+def test_a_planted_mass_is_found_where_it_is():
+    place = 0.55, -0.75
+    found = fit_frame(frame(Lens(perturber=(0.03, 0.25, *place))), 1.9)
+    mass = found.masses[0]
+    assert np.hypot(mass.y - place[0], mass.x - place[1]) < 0.15
+    assert mass.log_evidence_gain > 10
+    assert found.scan.significance.max() > 5
+
+
+def test_twins_have_the_image_and_the_noise_of_their_lens(smooth):
+    pixels, found = smooth
+    maker = TwinMaker(pixels, found.model, found.fit.linear)
+    source, light = noise_free(Lens())
+    inside = pixels.within(1.3)
+    assert ((maker.smooth - source - light) / pixels.sigma)[inside].std() < 0.4
+    twin = maker.draw(np.random.default_rng(1))
+    z = ((twin.image - maker.smooth) / pixels.sigma)[inside]
+    assert z.var() == pytest.approx(pixels.noise.variance, rel=0.2)
+
+
+def test_simulated_noise_has_the_measured_correlation():
+    noise = frame(Lens()).noise
+    drawn = correlated_noise((400, 300), noise, np.random.default_rng(1))
+    assert drawn.var() == pytest.approx(noise.variance, rel=0.05)
+    beside = (drawn[:, 1:] * drawn[:, :-1]).mean() / drawn.var()
+    assert beside == pytest.approx(noise.correlation[2, 3], abs=0.03)

@@ -1,0 +1,108 @@
+"""The linear fit against normal distributions, and derivatives against differences."""
+
+import numpy as np
+import pytest
+import torch
+from scipy import signal, stats
+
+from frames_like_hst import Lens, frame
+from oddlens.lens_modelling.frame_model import LIGHT_PRECISION, FrameModel
+from oddlens.lens_modelling.lens_light import LensLight
+from oddlens.lens_modelling.mass_model import MacroModel
+from oddlens.lens_modelling.observation import Observation
+from oddlens.lens_modelling.source_grid import SourceGrid
+from oddlens.lens_modelling.source_prior import SourcePrior
+
+LENS = Lens()
+TRUTH = {"einstein_radius": LENS.b, "slope": LENS.slope, "centre_y": LENS.centre[0], "centre_x": LENS.centre[1]}
+SIZE = (1 / LENS.q - LENS.q) / 2
+TRUTH |= {"ellipse_1": SIZE * np.cos(2 * LENS.angle), "ellipse_2": SIZE * np.sin(2 * LENS.angle)}
+TRUTH |= {"shear_1": LENS.shear * np.cos(2 * LENS.shear_angle), "shear_2": LENS.shear * np.sin(2 * LENS.shear_angle)}
+TRUTH |= {"multipole_4_cos": LENS.multipole_4 * np.cos(4 * 0.3), "multipole_4_sin": LENS.multipole_4 * np.sin(4 * 0.3)}
+TRUTH |= {"light_y": LENS.centre[0], "light_x": LENS.centre[1]}
+TRUTH |= {f"light_{k}_ellipse_{part}": TRUTH[f"ellipse_{part}"] for k in (1, 2) for part in (1, 2)}
+
+
+def model_of(pixels, radius=1.5, side=20, widths=8):
+    seen = Observation(pixels, pixels.within(radius), 2)
+    light = LensLight.of_widths(0.03, radius, widths)
+    return FrameModel(seen, (MacroModel(),), light, SourceGrid.around(*LENS.source, 0.35, side))
+
+
+def parameters_of(model, **changes):
+    values = TRUTH | changes
+    return torch.tensor([values.get(name, 0.0) for name in model.names], dtype=torch.float64)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return model_of(frame(LENS))
+
+
+@pytest.fixture(scope="module")
+def fit(model):
+    columns = model.columns(parameters_of(model))
+    return model.adapted(model.solve(columns, SourcePrior.of_strength(model.grid, 1.0)), 8)
+
+
+def test_the_true_lens_fits_to_the_noise(model, fit):
+    assert fit.chi_square / model.observation.count == pytest.approx(0.95, abs=0.06)
+
+
+def test_blurring_is_a_convolution():
+    pixels = frame(LENS, pixels=41)
+    seen = Observation(pixels, pixels.within(0.8), 1)
+    image = np.random.default_rng(1).standard_normal(seen.shape)
+    margin = len(pixels.psf) // 2
+    expected = signal.convolve2d(image, pixels.psf, mode="same")[margin:-margin, margin:-margin]
+    rows, columns = np.nonzero(seen.use)
+    found = seen.blurred(torch.tensor(image.reshape(1, -1)))[:, 0]
+    np.testing.assert_allclose(found, expected[rows - rows.min(), columns - columns.min()], atol=1e-5)
+
+
+def test_the_evidence_is_the_probability_of_the_data():
+    """That of a normal distribution with the covariance of noise and of all amplitudes, up to the same constant."""
+    pixels = frame(LENS, pixels=41, drizzled=False)
+    model = model_of(pixels, radius=0.9, side=8, widths=3)
+    found, expected = [], []
+    for strength in (0.3, 3.0):
+        prior = SourcePrior.of_strength(model.grid, strength)
+        columns = model.columns(parameters_of(model))
+        found.append(model.solve(columns, prior).log_evidence)
+        lights = len(columns.norms)
+        precision = torch.zeros_like(columns.normal)
+        precision[lights:, lights:] = prior.matrix
+        precision.diagonal()[:lights] = LIGHT_PRECISION
+        matrix = columns.matrix.numpy()
+        covariance = np.eye(len(matrix)) + matrix @ np.linalg.inv(precision.numpy()) @ matrix.T
+        data = model.observation.whitened_data.numpy()
+        expected.append(stats.multivariate_normal(cov=covariance, allow_singular=True).logpdf(data))
+    assert found[1] - found[0] == pytest.approx(expected[1] - expected[0], abs=1e-3)
+
+
+def test_the_strength_of_the_prior_has_most_evidence(model, fit):
+    strength = float(fit.prior.precision[0])
+    around = [
+        model.solve(fit.columns, SourcePrior.of_strength(model.grid, strength * factor)).log_evidence
+        for factor in (0.5, 1, 2)
+    ]
+    assert max(around) == around[1]
+
+
+def test_derivatives_are_those_of_the_image(model, fit):
+    derivatives, parameters = model.derivatives(fit), fit.columns.parameters
+    amplitudes = fit.amplitudes.clone()
+    amplitudes[: len(fit.columns.norms)] = fit.light
+
+    def image(at):
+        columns = model.columns(at)
+        own = amplitudes.clone()
+        own[: len(columns.norms)] *= columns.norms
+        return columns.matrix @ own
+
+    for k, name in enumerate(model.names):
+        step = torch.zeros_like(parameters)
+        step[k] = 1e-4
+        change = (image(parameters + step) - image(parameters - step)) / 2e-4
+        error = float((derivatives[:, k] - change).norm() / change.norm())
+        assert error < 0.02, (name, error)
