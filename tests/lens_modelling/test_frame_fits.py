@@ -77,7 +77,7 @@ def test_a_planted_mass_is_found_where_it_is():
 
 def test_twins_have_the_image_and_the_noise_of_their_lens(smooth):
     pixels, found = smooth
-    maker = TwinMaker(pixels, found.model, found.fit.linear)
+    maker = TwinMaker(pixels, found.lens)
     source, light = noise_free(Lens())
     inside = pixels.within(1.3)
     assert ((maker.smooth - source - light) / pixels.sigma)[inside].std() < 0.4

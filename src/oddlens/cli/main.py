@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from oddlens import __version__
-from oddlens.cli import audit, export, image, inspect, outputs, real, report, schema, score, submission, verify
+from oddlens.cli import audit, export, fit, image, inspect, outputs, real, report, schema, score, submission, verify
 from oddlens.files.names import printable
 
 COMMANDS = {
@@ -21,6 +21,7 @@ COMMANDS = {
     "export": export,
     "image": image,
     "real": real,
+    "fit": fit,
     "report": report,
     "audit": audit,
     "submission": submission,

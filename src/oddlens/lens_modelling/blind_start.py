@@ -21,7 +21,7 @@ from torch import Tensor
 
 from oddlens.lens_modelling.frame_model import FrameModel, LinearFit
 from oddlens.lens_modelling.lens_light import LensLight
-from oddlens.lens_modelling.light_start import MODEL_ERROR, Arcs, LightStart, find_arcs, fit_light
+from oddlens.lens_modelling.light_start import Arcs, LightStart, find_arcs, fit_light, model_error
 from oddlens.lens_modelling.mass_model import MacroModel
 from oddlens.lens_modelling.observation import Observation, Pixels
 from oddlens.lens_modelling.optimiser import optimise
@@ -58,6 +58,13 @@ class Start(NamedTuple):
     log_evidence: float
     reduced_chi_square: float
     magnification: float
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """Its numbers, without the parameters of the light."""
+        return {"einstein_radius": float(self.parameters[0])} | {
+            name: float(value) for name, value in self._asdict().items() if name != "parameters"
+        }
 
 
 class BlindSearch:
@@ -121,7 +128,7 @@ def with_model_error(pixels: Pixels, seen: Observation, light: Tensor) -> Pixels
     No galaxy is a sum of ellipses. Otherwise the source explains what the light of the centre leaves.
     """
     sigma = pixels.sigma.copy()
-    sigma[seen.use] = np.hypot(sigma[seen.use], MODEL_ERROR * light.numpy())
+    sigma[seen.use] = np.hypot(sigma[seen.use], (model_error(seen) * light).numpy())
     return replace(pixels, sigma=sigma)
 
 

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from oddlens.lens_modelling.binning import binned
-from oddlens.lens_modelling.blind_start import BlindSearch, Start, grid_for
+from oddlens.lens_modelling.blind_start import BlindSearch, Start, grid_for, with_model_error
 from oddlens.lens_modelling.frame_model import FrameModel
 from oddlens.lens_modelling.lens_light import LensLight
+from oddlens.lens_modelling.light_start import fit_light
 from oddlens.lens_modelling.mass_model import MacroModel
 from oddlens.lens_modelling.mass_refit import MassFit, fit_masses
 from oddlens.lens_modelling.mass_scan import MassScan, scan_for_mass
@@ -14,10 +15,12 @@ from oddlens.lens_modelling.observation import Observation, Pixels
 from oddlens.lens_modelling.optimiser import NonlinearFit, optimise
 from oddlens.lens_modelling.perturber import PseudoJaffe
 from oddlens.lens_modelling.priors import Prior, prior_about
+from oddlens.lens_modelling.smooth_lens import SmoothLens
 from oddlens.lens_modelling.source_prior import SourcePrior
 
 SIDE, WIDTHS, RAYS = 30, 14, 3
 ROUNDS, STEPS = 2, 10
+MAX_RADIUS_ARCSEC = 3.5
 OUTER, MARGIN_ARCSEC = 1.6, 0.3
 """The circle that is fitted reaches to this number of Einstein radii, or to the outermost arcs, and further by this."""
 SCAN_RADII, SCAN_STEP_ARCSEC, SOFTENING_ARCSEC = 1.4, 0.1, 0.05
@@ -35,20 +38,37 @@ class FrameFit(NamedTuple):
     scan: MassScan
     masses: Sequence[MassFit]
 
+    @property
+    def lens(self) -> SmoothLens:
+        """The smooth lens."""
+        return SmoothLens.of_fit(self.model, self.fit.linear)
 
-def fit_frame(pixels: Pixels, radius_arcsec: float) -> FrameFit:
-    """Fit a frame, whose lens is within a circle about the centre."""
-    coarse = binned(pixels)
-    search = BlindSearch(coarse, radius_arcsec)
+
+def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
+    """Fit a frame.
+
+    Args:
+        radius_arcsec: of the circle about the centre that holds the lens and its arcs; by default as large as the frame
+            allows, up to `MAX_RADIUS_ARCSEC`.
+
+    Raises:
+        ValueError: if there are no arcs, or no lens explains them.
+    """
+    radius_arcsec = radius_arcsec or min(MAX_RADIUS_ARCSEC, pixels.room_arcsec)
+    search = BlindSearch(binned(pixels), radius_arcsec)
     starts = search.run()
     if not starts:
-        raise ValueError("no model of a lens explains the frame")
+        raise ValueError(
+            f'no lens explains the light within {radius_arcsec:.2g}": {len(search.arcs.y)} pixels of it are brighter '
+            "than the lens galaxy. Check the frame, its mask and the radius"
+        )
     parameters, arcs = starts[0].parameters, search.arcs
     einstein_radius = float(parameters[0])
     reach = float((arcs.y.square() + arcs.x.square()).sqrt().quantile(0.98))
     radius = min(radius_arcsec, max(OUTER * einstein_radius, reach) + MARGIN_ARCSEC)
-    seen = Observation(pixels, pixels.within(radius), RAYS)
     macro, light = MacroModel(), LensLight.of_widths(0.4 * pixels.scale_arcsec, radius_arcsec, WIDTHS)
+    seen = Observation(pixels, pixels.within(radius), RAYS)
+    seen = Observation(with_model_error(pixels, seen, fit_light(light, seen).image), seen.use, RAYS)
     for _ in range(ROUNDS):
         grid = grid_for(macro, parameters, arcs, SIDE)
         model = FrameModel(seen, (macro,), light, grid)

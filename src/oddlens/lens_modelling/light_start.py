@@ -17,8 +17,9 @@ from oddlens.lens_modelling.observation import Observation
 
 ABOVE, BELOW = 1.5, 4.0
 """Pixels above or below the model by more standard deviations have less weight."""
-MODEL_ERROR = 0.03
-"""Assumed error of the model as a fraction of its brightness."""
+MODEL_ERROR, CORE_ERROR, CORE_ARCSEC = 0.01, 0.03, 0.3
+"""Assumed error of the model as a fraction of its brightness: everywhere, and in the core, where it falls as a Gaussian
+of this standard deviation."""
 STEPS, FIRST_WEIGHTINGS, WEIGHTINGS, MAX_STEP, CONVERGED_STEP = 25, 12, 3, 0.1, 2e-3
 CENTRE_SCATTER_ARCSEC, ELLIPSE_SCATTER = 0.1, 0.3
 RIDGE = 1e-6
@@ -62,14 +63,14 @@ def fit_light(light: LensLight, seen: Observation) -> LightStart:
     parameters = torch.zeros(len(light.names), dtype=torch.float64)
     parameters[2:] = torch.tensor([0.0, 0.05, 0.0, -0.05])[: 2 * SETS]  # the sets begin with different ellipses
     precision = torch.tensor([CENTRE_SCATTER_ARCSEC**-2] * 2 + [ELLIPSE_SCATTER**-2] * 2 * SETS, dtype=torch.float64)
-    weights, image = torch.ones_like(seen.data), torch.zeros_like(seen.data)
+    weights, image, error = torch.ones_like(seen.data), torch.zeros_like(seen.data), model_error(seen)
     for step in range(STEPS):
         columns = seen.blurred(light.columns(parameters, seen))
         for _ in range(WEIGHTINGS if step else FIRST_WEIGHTINGS):
-            scale = weights.sqrt() / torch.hypot(seen.sigma, MODEL_ERROR * image)
+            scale = weights.sqrt() / torch.hypot(seen.sigma, error * image)
             amplitudes = _amplitudes(columns * scale[:, None], seen.data * scale)
             image = columns @ amplitudes
-            z = (seen.data - image) / torch.hypot(seen.sigma, MODEL_ERROR * image)
+            z = (seen.data - image) / torch.hypot(seen.sigma, error * image)
             weights = torch.where(z > ABOVE, (ABOVE / z) ** 2, torch.where(z < -BELOW, (BELOW / z) ** 2, 1.0))
         derivatives = seen.blurred(light.derivatives(parameters, amplitudes, seen)) * scale[:, None]
         columns = columns * scale[:, None]
@@ -82,6 +83,12 @@ def fit_light(light: LensLight, seen: Observation) -> LightStart:
         if move.abs().max() < CONVERGED_STEP:
             break
     return LightStart(parameters, image)
+
+
+def model_error(seen: Observation) -> Tensor:
+    """The assumed error of a model of the lens light as a fraction of its brightness, [pixels]."""
+    squared = (seen.pixel_y.square() + seen.pixel_x.square()) / CORE_ARCSEC**2
+    return MODEL_ERROR + (CORE_ERROR - MODEL_ERROR) * torch.exp(-0.5 * squared)
 
 
 def _amplitudes(columns: Tensor, data: Tensor) -> Tensor:

@@ -45,6 +45,12 @@ class Pixels:
         y, x = self.centre[0] - row, column - self.centre[1]
         return y * self.scale_arcsec, x * self.scale_arcsec
 
+    @property
+    def room_arcsec(self) -> float:
+        """The distance from the centre to the nearest edge of the frame."""
+        room = (min(c, n - 1 - c) for c, n in zip(self.centre, self.image.shape, strict=True))
+        return min(room) * self.scale_arcsec
+
     def within(self, radius_arcsec: float) -> np.ndarray:
         """The usable pixels at no more than this distance from the centre."""
         return ~self.masked & (np.hypot(*self.positions) <= radius_arcsec)

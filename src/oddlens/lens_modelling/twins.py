@@ -5,14 +5,16 @@ with the correlation that was measured in its sky. Through the whole fit, from t
 show what a smooth lens like this one looks like, and what a mass in it looks like.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import fft
 from torch import Tensor
 
-from oddlens.lens_modelling.frame_model import FrameModel, LinearFit
 from oddlens.lens_modelling.mass_model import MassPart
 from oddlens.lens_modelling.observation import Observation, Pixels
 from oddlens.lens_modelling.pixel_noise import REACH, PixelNoise
+from oddlens.lens_modelling.smooth_lens import SmoothLens
 
 RAYS = 6
 """Rays per pixel side of the simulated images; fits have fewer."""
@@ -23,38 +25,29 @@ class TwinMaker:
 
     Args:
         pixels: of the frame.
-        model, fit: its smooth fit.
+        lens: its smooth fit.
     """
 
-    def __init__(self, pixels: Pixels, model: FrameModel, fit: LinearFit):
-        self.pixels, self.model, self.fit = pixels, model, fit
-        everywhere = np.ones(pixels.image.shape, bool)
-        self.seen = Observation(pixels, everywhere, RAYS)
-        self.smooth = self._noise_free(())
+    def __init__(self, pixels: Pixels, lens: SmoothLens):
+        self.pixels, self.lens = pixels, lens
+        self.seen = Observation(pixels, np.ones(pixels.image.shape, bool), RAYS)
+        self.smooth = self.noise_free()
 
-    def _noise_free(self, extra: tuple[tuple[MassPart, Tensor], ...]) -> np.ndarray:
+    def noise_free(self, *extra: tuple[MassPart, Tensor]) -> np.ndarray:
         """The image without noise, with more parts of the mass, [h, w]."""
-        model, seen = self.model, self.seen
-        parameters = self.fit.columns.parameters
-        beta = model.traced(parameters, seen.y, seen.x)
-        for part, own in extra:
-            beta = beta - part.deflections(own, seen.y, seen.x)
-        source = seen.pixel_means(model.grid.brightness(self.fit.source, beta))
-        light = self.fit.light @ model.light.columns(parameters[model.light_parameters], seen)
-        return seen.blurred((source + light)[None])[:, 0].view(self.pixels.image.shape).numpy()
+        return self.lens.images(self.seen, extra).sum(dim=0).view(self.pixels.image.shape).numpy()
 
-    def draw(self, generator: np.random.Generator, extra: tuple[tuple[MassPart, Tensor], ...] = ()) -> Pixels:
-        """A twin, with new noise."""
-        image = self._noise_free(extra) if extra else self.smooth
+    def draw(self, generator: np.random.Generator, *extra: tuple[MassPart, Tensor]) -> Pixels:
+        """A twin with more parts of the mass, and new noise."""
+        image = self.noise_free(*extra) if extra else self.smooth
         noise = correlated_noise(self.pixels.image.shape, self.pixels.noise, generator) * self.pixels.sigma
-        twin = np.where(self.pixels.masked, 0.0, image + noise)
-        return Pixels(**{**vars(self.pixels), "image": twin})
+        return replace(self.pixels, image=np.where(self.pixels.masked, 0.0, image + noise))
 
 
 def correlated_noise(shape: tuple[int, ...], noise: PixelNoise, generator: np.random.Generator) -> np.ndarray:
     """Noise of a frame [h, w] with the variance and correlation of `noise`, for a noise map of 1."""
-    kernel = np.zeros(tuple(n + 2 * REACH for n in shape))
     side = 2 * REACH + 1
+    kernel = np.zeros(tuple(n + 2 * REACH for n in shape))
     kernel[:side, :side] = noise.correlation
     power = fft.rfft2(np.roll(kernel, (-REACH, -REACH), (0, 1))).real
     white = fft.rfft2(generator.standard_normal(kernel.shape))

@@ -99,7 +99,8 @@ def read_lens(entry: LensEntry) -> Frame:
     if entry.indexed:
         frame = _read_indexed(entry)
     else:
-        frame = read_frame(entry.paths["data"], Reading(pixel_scale_arcsec=entry.pixel_scale_arcsec))
+        named = {kind: Path(path) for kind, path in entry.paths.items() if kind != "data"}
+        frame = read_frame(entry.paths["data"], Reading(pixel_scale_arcsec=entry.pixel_scale_arcsec, companions=named))
     return mask_bright_spots(replace(frame, name=entry.label, annulus_arcsec=entry.annulus_arcsec))
 
 

@@ -80,6 +80,7 @@ def read_lenses(
     claimed: Sequence[str] = (),
     annulus_arcsec: tuple[float, float] | None = None,
     pixel_scale_arcsec: float | None = None,
+    companions: Mapping[str, str] | None = None,
 ) -> list[LensEntry]:
     """The images of lenses at a path: all images of an index, or a single image. Their labels are not unique yet.
 
@@ -88,14 +89,18 @@ def read_lenses(
         claimed: objects with a claimed substructure, in addition to those that the index marks.
         annulus_arcsec: see `LensEntry`.
         pixel_scale_arcsec: of the image. An index has a column for it.
+        companions: files that belong to the image, by the names of `FILE_COLUMNS`. An index has columns for them.
 
     Raises:
-        FileNotFoundError, ValueError: if the index cannot be read, if it gets a pixel scale, or if no object has a name
-            in `claimed`. Errors in one row of the index are the `problem` of its entry instead.
+        FileNotFoundError, ValueError: if the index cannot be read, if it gets a pixel scale or companions, or if no
+            object has a name in `claimed`. Errors in one row of the index are the `problem` of its entry instead.
     """
     index = index_at(path)
     refuse_second_scale(path, pixel_scale_arcsec)
-    single = LensEntry(printable(name), {"data": str(path)}, pixel_scale_arcsec=pixel_scale_arcsec, indexed=False)
+    if index and companions:
+        raise ValueError(f"{index} has columns for {', '.join(companions)}: do not give other files")
+    files = {"data": str(path), **(companions or {})}
+    single = LensEntry(printable(name), files, pixel_scale_arcsec=pixel_scale_arcsec, indexed=False)
     entries = _entries(index) if index else [single]
     known = sorted({entry.object for entry in entries})
     for claim in claimed:

@@ -1,0 +1,50 @@
+"""Fit the best smooth lens to real frames at their own resolution, and search their residuals for a mass.
+
+No study and no training are needed. The fit starts from the frame alone: it finds the light of the lens galaxy, the
+arcs, the Einstein radius, and the source. A significance is not a detection; docs/real.md says what it means.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from oddlens.cli.reading import COMPANIONS
+from oddlens.files.names import printable
+
+HELP = "fit smooth lenses to real frames, and search them for a mass"
+EXAMPLES = (
+    "oddlens fit lens/data.fits --redshifts 0.222 0.609",
+    "oddlens fit lenses/index.csv --out fits",
+    "oddlens fit lens.fits --psf psf.fits --noise noise.fits --pixel-scale 0.05",
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `oddlens fit`."""
+    parser.add_argument("path", type=Path, help="a FITS file, a folder with data.fits or index.csv, or such a CSV")
+    parser.add_argument("--out", type=Path, default=Path("fits"), help="folder of the results; default: %(default)s")
+    parser.add_argument("--pixel-scale", type=float, metavar="ARCSEC", help="default: from the header or info.json")
+    for kind, description in COMPANIONS.items():
+        parser.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"{description}, if not next to the image")
+    parser.add_argument(
+        "--redshifts", type=float, nargs=2, metavar=("LENS", "SOURCE"), help="for masses in solar masses"
+    )
+    parser.add_argument("--radius", type=float, metavar="ARCSEC", help="of the circle that holds the lens and its arcs")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the main numbers; the status is 1 if some lens could not be fitted."""
+    from oddlens.lens_modelling.frame_result import Redshifts
+    from oddlens.observations.lens_index import read_lenses
+    from oddlens.stages.fit_frames import fit_entries
+
+    given = {kind: str(path) for kind in COMPANIONS if (path := getattr(arguments, kind))}
+    entries = read_lenses(
+        arguments.path, arguments.path.stem, pixel_scale_arcsec=arguments.pixel_scale, companions=given
+    )
+    redshifts = Redshifts(*arguments.redshifts) if arguments.redshifts else None
+    texts, problems = fit_entries(entries, arguments.out, redshifts, arguments.radius)
+    print("\n\n".join(texts))
+    if problems:
+        print("could not be fitted:", *map(printable, problems), sep="\n", file=sys.stderr)
+    return int(bool(problems))
