@@ -49,8 +49,12 @@ def line(*cells: str) -> str:
 
 def found_by_mass(bins: pd.DataFrame) -> list[str]:
     """The completeness in each bin of mass, in per cent."""
-    found = [bins.loc[np.isclose(bins["bin_low"], low), "detected"].item() for low in MASS_BINS[:-1]]
-    return [f"{100 * each:.0f}" for each in found]
+    return [per_cent(bins.loc[np.isclose(bins["bin_low"], low), "detected"].item()) for low in MASS_BINS[:-1]]
+
+
+def per_cent(fraction: float) -> str:
+    """A fraction in per cent; a dash where a table has none, because a class has too few images for the rate."""
+    return "–" if np.isnan(fraction) else f"{100 * fraction:.0f}"
 
 
 def physics() -> list[str]:
@@ -107,7 +111,7 @@ def sky(rate: float = 0.01) -> dict[str, list[str]]:
             found["AUC"].append(line(label, f"`{anomaly}`", *(f"{own[row]:.3f}" for row in rows)))
         for row in SKY_FITS:
             classes = [*SKY_DECOYS, "cdm", "vortex"]
-            cells = [f"{100 * whole[dataset, row, cls]:.0f}" for cls in classes]
+            cells = [per_cent(whole[dataset, row, cls]) for cls in classes]
             found["decoys"].append(line(label, f"`{row}`", *cells))
             for cls in ("subhalo", "line_of_sight"):
                 own = bins.query(f"dataset == '{dataset}' and detector == '{row}' and `class` == '{cls}'")

@@ -3,7 +3,7 @@
 The search uses pixels of twice the size and an isothermal halo without multipoles:
 
 1. the light of the lens galaxy, and the arcs above it (`light_start.py`);
-2. the evidence of every Einstein radius and ellipse of a grid, with a coarse source and fixed light;
+2. the evidence of each Einstein radius and ellipse of a grid, with a coarse source;
 3. a few steps from the best ellipse of each Einstein radius;
 4. fits from the best of these. The one with most evidence counts.
 

@@ -1,11 +1,11 @@
 """What a lens's own twins say about it: how often a smooth lens looks like it, and which masses would have been found.
 
 *False alarms.* The probability that a smooth twin has at least as much evidence for a mass as the lens, with the lens
-itself counted as one of them: (1 + number of such twins) / (1 + number of twins). With n twins it cannot be smaller than
-1 / (1 + n). A lens is one of many: among N smooth lenses the smallest of these probabilities is about 1 / N.
+itself counted as one of them: (1 + number of such twins) / (1 + number of twins). With n twins it cannot be smaller
+than 1 / (1 + n). A lens is one of many: among N smooth lenses the smallest of these probabilities is about 1 / N.
 
-*Detection.* A planted mass is detected if its twin has more evidence for a mass than a threshold, which `1 / (1 + n)` of
-the smooth twins exceed, and the mass that was found lies near the one that was planted. The scan of the lens predicts
+*Detection.* A planted mass is detected if its twin has more evidence for a mass than a threshold, which few of the
+smooth twins exceed, and the mass that was found lies near the one that was planted. The scan of the lens predicts
 the significance of the planted mass, its area over the scan's error there. The probability of a detection is a logistic
 function of the logarithm of this significance, and maps of the smallest detectable mass follow.
 """
@@ -57,8 +57,9 @@ def predicted_significance(scan: MassScan, planted: pd.DataFrame) -> np.ndarray:
     step = scan.along[1] - scan.along[0]
     row = (-planted["true_y"].to_numpy() - scan.along[0]) / step
     column = (planted["true_x"].to_numpy() - scan.along[0]) / step
-    log_sigma = map_coordinates(np.log(scan.area_sigma), [row, column], order=1, cval=np.nan)
-    return planted["true_area"].to_numpy() / np.exp(log_sigma)
+    sigma = np.exp(map_coordinates(np.log(scan.area_sigma), [row, column], order=1, mode="nearest"))
+    beside = np.maximum(np.abs(planted["true_y"]), np.abs(planted["true_x"])) > scan.along[-1] + step / 2
+    return np.where(beside, np.nan, planted["true_area"] / sigma)
 
 
 def detected(planted: pd.DataFrame, limit: float) -> np.ndarray:

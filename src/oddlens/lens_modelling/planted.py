@@ -1,7 +1,7 @@
 """Fits of twins: which masses a fit finds in lenses like a real one, and how often it finds one where there is none.
 
-A twin is named by a number. Its noise, and the place and mass of what is planted in it, follow from the name of the lens,
-this number and the seed of the study, so twins can be made in any order and on any machine.
+A twin is named by a number. Its noise, and the place and mass of what is planted in it, follow from the name of the
+lens, this number and the seed of the study, so twins can be made in any order and on any machine.
 """
 
 from collections.abc import Iterable
