@@ -13,8 +13,8 @@ from oddlens.provenance.fingerprint import closure, fingerprint, imports
 
 SRC = ROOT / "src" / "oddlens"
 FILES = sorted(SRC.rglob("*.py"))
-PACKAGES = ["cli", "stages", "pretrained", "results", "regression", "detectors", "training", "lens_modelling"]
-PACKAGES += ["observations", "config", "lensing", "statistics", "data", "provenance", "files", "schema"]
+PACKAGES = ["cli", "stages", "pretrained", "results", "regression", "detectors", "training", "observations", "config"]
+PACKAGES += ["lensing", "statistics", "data", "provenance", "files", "schema"]
 """Each imports packages to its right only."""
 DETECTORS = [f"oddlens.detectors.{name}" for name in detector_registry.detectors()]
 FITTING = [

@@ -8,9 +8,9 @@ import numpy as np
 from astropy.modeling.models import Sersic2D
 from scipy import signal
 
-from oddlens.lens_modelling.observation import Pixels
-from oddlens.lens_modelling.pixel_noise import measure_pixel_noise, white_noise
 from oddlens.lensing import power_law, profiles
+from oddlens.observations.modelling.observation import Pixels
+from oddlens.observations.modelling.pixel_noise import measure_pixel_noise, white_noise
 
 SCALE, SUB_PIXELS = 0.05, 4
 DRIZZLE = np.array([[0.07, 0.2, 0.07], [0.2, 1, 0.2], [0.07, 0.2, 0.07]])

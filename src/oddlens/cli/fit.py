@@ -34,8 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the main numbers; the status is 1 if some lens could not be fitted."""
-    from oddlens.lens_modelling.frame_result import Redshifts
     from oddlens.observations.lens_index import read_lenses
+    from oddlens.observations.modelling.frame_result import Redshifts
     from oddlens.stages.fit_frames import fit_entries
 
     given = {kind: str(path) for kind in COMPANIONS if (path := getattr(arguments, kind))}

@@ -1,4 +1,4 @@
-"""Fit real lenses at their own resolution (`oddlens.lens_modelling`), and write what was found.
+"""Fit real lenses at their own resolution (`oddlens.observations.modelling`), and write what was found.
 
 Lenses that cannot be fitted are reported in one line each, and the others are processed.
 """
@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from oddlens.files.progress import say
-from oddlens.lens_modelling.frame_fit import fit_frame
-from oddlens.lens_modelling.frame_pixels import pixels_of_frame
-from oddlens.lens_modelling.frame_result import FrameResult, Redshifts, result_of
-from oddlens.lens_modelling.result_files import write_fit
 from oddlens.observations.frames import Frame, read_lens
 from oddlens.observations.lens_index import LensEntry, with_unique_labels
+from oddlens.observations.modelling.frame_fit import fit_frame
+from oddlens.observations.modelling.frame_pixels import pixels_of_frame
+from oddlens.observations.modelling.frame_result import FrameResult, Redshifts, result_of
+from oddlens.observations.modelling.result_files import write_fit
 from oddlens.observations.real_lenses import one_line
 from oddlens.results.figures import style
 from oddlens.results.figures.lens_fit import lens_fit_figure, numbers_text

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from oddlens.lens_modelling.frame_result import FrameResult
+from oddlens.observations.modelling.frame_result import FrameResult
 from oddlens.results.figures.style import DIFFERENCE_CMAP, IMAGE_CMAP, MAP_CMAP, plt
 
 RESIDUAL_SIGMA, DETECTION_SIGMA = 4.0, 5.0

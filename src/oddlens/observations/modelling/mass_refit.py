@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 import torch
 
-from oddlens.lens_modelling.frame_model import FrameModel
-from oddlens.lens_modelling.mass_scan import MassScan
-from oddlens.lens_modelling.optimiser import NonlinearFit, curvature, optimise
-from oddlens.lens_modelling.perturber import Perturber, PerturberProfile
-from oddlens.lens_modelling.priors import PERTURBER_AREA_ARCSEC2, PERTURBER_PLACE_ARCSEC, Prior
+from oddlens.observations.modelling.frame_model import FrameModel
+from oddlens.observations.modelling.mass_scan import MassScan
+from oddlens.observations.modelling.optimiser import NonlinearFit, curvature, optimise
+from oddlens.observations.modelling.perturber import Perturber, PerturberProfile
+from oddlens.observations.modelling.priors import PERTURBER_AREA_ARCSEC2, PERTURBER_PLACE_ARCSEC, Prior
 
 STEPS, ROUNDS = 8, 2
 """Steps of a fit, and fits with a size of the perturber that follows its mass."""
@@ -38,7 +38,8 @@ class MassFit(NamedTuple):
         fit: of all parameters.
         profile: of the mass.
         area: of the mass, arcsec^2.
-        y, x: its place, arcsec.
+        y: of its place, arcsec.
+        x: likewise.
         area_sigma: the standard deviation of the area, all other parameters being free.
         log_evidence_gain: over the smooth fit, as if this were the only place.
     """

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from oddlens.lens_modelling.calibration import (
+from oddlens.observations.modelling.calibration import (
     STATISTIC,
     detected,
     detection,
@@ -12,7 +12,7 @@ from oddlens.lens_modelling.calibration import (
     predicted_significance,
     threshold,
 )
-from oddlens.lens_modelling.mass_scan import MassScan
+from oddlens.observations.modelling.mass_scan import MassScan
 
 
 def twins(values):

@@ -32,7 +32,8 @@ class Prior(NamedTuple):
     """Independent normal priors.
 
     Attributes:
-        mean, scatter: [p]. A scatter of 0 holds a parameter at its value.
+        mean: [p].
+        scatter: [p]; 0 holds a parameter at its value.
     """
 
     mean: Tensor

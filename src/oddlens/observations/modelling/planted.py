@@ -12,9 +12,9 @@ import numpy as np
 import torch
 
 from oddlens.data.randomness import stream
-from oddlens.lens_modelling.frame_fit import FrameFit, fit_frame
-from oddlens.lens_modelling.perturber import Perturber, PseudoJaffe
-from oddlens.lens_modelling.twins import TwinMaker
+from oddlens.observations.modelling.frame_fit import FrameFit, fit_frame
+from oddlens.observations.modelling.perturber import Perturber, PseudoJaffe
+from oddlens.observations.modelling.twins import TwinMaker
 
 PLACE_RADII = 0.5, 1.3
 """Planted masses lie between these radii, in Einstein radii; uniform in radius and angle."""

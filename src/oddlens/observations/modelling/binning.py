@@ -3,8 +3,8 @@
 import numpy as np
 from scipy import signal
 
-from oddlens.lens_modelling.observation import Pixels
-from oddlens.lens_modelling.pixel_noise import white_noise
+from oddlens.observations.modelling.observation import Pixels
+from oddlens.observations.modelling.pixel_noise import white_noise
 
 
 def binned(pixels: Pixels) -> Pixels:

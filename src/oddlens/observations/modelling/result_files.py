@@ -16,8 +16,8 @@ from astropy.io import fits
 
 from oddlens import __version__
 from oddlens.files.artefacts import atomic_write
-from oddlens.lens_modelling.frame_result import FrameResult
 from oddlens.lensing.cosmology import COSMOLOGY
+from oddlens.observations.modelling.frame_result import FrameResult
 
 MODEL_FILE, FITS_FILE, COOLEST_FILE = "fit.json", "fit.fits", "coolest.json"
 

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.ndimage import map_coordinates
 from sklearn.linear_model import LogisticRegression
 
-from oddlens.lens_modelling.mass_scan import MassScan
+from oddlens.observations.modelling.mass_scan import MassScan
 
 STATISTIC = "log_evidence_gain"
 NEAR_ARCSEC = 0.2

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from oddlens.lens_modelling.source_grid import SourceGrid
+from oddlens.observations.modelling.source_grid import SourceGrid
 
 MIN_PRECISION = 1e-12
 

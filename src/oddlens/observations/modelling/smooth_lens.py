@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oddlens.lens_modelling.frame_model import FrameModel, LinearFit
-from oddlens.lens_modelling.lens_light import LensLight
-from oddlens.lens_modelling.mass_model import MacroModel, MassPart
-from oddlens.lens_modelling.observation import Observation
-from oddlens.lens_modelling.source_grid import SourceGrid
+from oddlens.observations.modelling.frame_model import FrameModel, LinearFit
+from oddlens.observations.modelling.lens_light import LensLight
+from oddlens.observations.modelling.mass_model import MacroModel, MassPart
+from oddlens.observations.modelling.observation import Observation
+from oddlens.observations.modelling.source_grid import SourceGrid
 
 GRID = ("side", "y", "x", "step")
 

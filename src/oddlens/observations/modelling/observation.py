@@ -13,7 +13,7 @@ import torch
 from scipy import fft
 from torch import Tensor
 
-from oddlens.lens_modelling.pixel_noise import PixelNoise, whitening_matrix
+from oddlens.observations.modelling.pixel_noise import PixelNoise, whitening_matrix
 
 
 @dataclass(frozen=True)

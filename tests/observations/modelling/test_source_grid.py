@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from frames_like_hst import Lens, frame
-from oddlens.lens_modelling.observation import Observation
-from oddlens.lens_modelling.source_grid import SourceGrid, cubic_weights
-from oddlens.lens_modelling.source_prior import SourcePrior
+from oddlens.observations.modelling.observation import Observation
+from oddlens.observations.modelling.source_grid import SourceGrid, cubic_weights
+from oddlens.observations.modelling.source_prior import SourcePrior
 
 GRID = SourceGrid.around(0.1, -0.05, 0.3, 16)
 

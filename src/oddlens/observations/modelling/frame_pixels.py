@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from oddlens.lens_modelling.observation import Pixels
-from oddlens.lens_modelling.pixel_noise import measure_pixel_noise
 from oddlens.observations.frames import Frame, lens_centre
+from oddlens.observations.modelling.observation import Pixels
+from oddlens.observations.modelling.pixel_noise import measure_pixel_noise
 
 SKY_ARCSEC, SKY_PART = 3.8, 0.75
 """The sky begins at this distance from the lens, or at this part of the way to the nearest edge of the frame."""

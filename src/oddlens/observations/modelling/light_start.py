@@ -12,8 +12,8 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from oddlens.lens_modelling.lens_light import SETS, LensLight
-from oddlens.lens_modelling.observation import Observation
+from oddlens.observations.modelling.lens_light import SETS, LensLight
+from oddlens.observations.modelling.observation import Observation
 
 ABOVE, BELOW = 1.5, 4.0
 """Pixels above or below the model by more standard deviations have less weight."""
@@ -44,7 +44,8 @@ class Arcs(NamedTuple):
     """Pixels with significant light that the lens galaxy does not explain, as arrays [k].
 
     Attributes:
-        y, x: positions, arcsec.
+        y: of the positions, arcsec.
+        x: likewise.
         brightness: after smoothing.
     """
 

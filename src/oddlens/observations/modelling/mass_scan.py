@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oddlens.lens_modelling.frame_model import FrameModel, LinearFit
-from oddlens.lens_modelling.optimiser import curvature
-from oddlens.lens_modelling.priors import Prior
+from oddlens.observations.modelling.frame_model import FrameModel, LinearFit
+from oddlens.observations.modelling.optimiser import curvature
+from oddlens.observations.modelling.priors import Prior
 
 MIN_RELATIVE_POWER = 1e-6
 """The smallest t . P t, relative to the largest t . t: the model absorbs such a mass completely."""

@@ -17,11 +17,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from oddlens.lens_modelling.lens_light import LensLight
-from oddlens.lens_modelling.mass_model import MassPart
-from oddlens.lens_modelling.observation import Observation
-from oddlens.lens_modelling.source_grid import SourceGrid
-from oddlens.lens_modelling.source_prior import SourcePrior
+from oddlens.observations.modelling.lens_light import LensLight
+from oddlens.observations.modelling.mass_model import MassPart
+from oddlens.observations.modelling.observation import Observation
+from oddlens.observations.modelling.source_grid import SourceGrid
+from oddlens.observations.modelling.source_prior import SourcePrior
 
 LIGHT_PRECISION = 1e-6
 """Precision of the amplitudes of the lens light, in units of the signal-to-noise ratio of their columns. It only keeps

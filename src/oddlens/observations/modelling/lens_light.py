@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oddlens.lens_modelling.observation import Observation
+from oddlens.observations.modelling.observation import Observation
 
 SETS = 2
 MIN_EXPONENT = -40.0

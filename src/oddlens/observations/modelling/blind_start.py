@@ -19,15 +19,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oddlens.lens_modelling.frame_model import FrameModel, LinearFit
-from oddlens.lens_modelling.lens_light import LensLight
-from oddlens.lens_modelling.light_start import Arcs, LightStart, find_arcs, fit_light, model_error
-from oddlens.lens_modelling.mass_model import MacroModel
-from oddlens.lens_modelling.observation import Observation, Pixels
-from oddlens.lens_modelling.optimiser import optimise
-from oddlens.lens_modelling.priors import ISOTHERMAL, prior_about
-from oddlens.lens_modelling.source_grid import SourceGrid
-from oddlens.lens_modelling.source_prior import SourcePrior
+from oddlens.observations.modelling.frame_model import FrameModel, LinearFit
+from oddlens.observations.modelling.lens_light import LensLight
+from oddlens.observations.modelling.light_start import Arcs, LightStart, find_arcs, fit_light, model_error
+from oddlens.observations.modelling.mass_model import MacroModel
+from oddlens.observations.modelling.observation import Observation, Pixels
+from oddlens.observations.modelling.optimiser import optimise
+from oddlens.observations.modelling.priors import ISOTHERMAL, prior_about
+from oddlens.observations.modelling.source_grid import SourceGrid
+from oddlens.observations.modelling.source_prior import SourcePrior
 
 SIDE, WIDTHS, RAYS = 14, 12, 2
 """Nodes along a side of the source, widths of the Gaussians of the lens light, and rays per pixel side."""

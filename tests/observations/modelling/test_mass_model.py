@@ -6,8 +6,8 @@ import torch
 from lenstronomy.LensModel.lens_model import LensModel
 from lenstronomy.Util.param_util import phi_q2_ellipticity
 
-from oddlens.lens_modelling.mass_model import MacroModel
-from oddlens.lens_modelling.perturber import Perturber, PointMass, PseudoJaffe, TruncatedNfwHalo
+from oddlens.observations.modelling.mass_model import MacroModel
+from oddlens.observations.modelling.perturber import Perturber, PointMass, PseudoJaffe, TruncatedNfwHalo
 
 MACRO = MacroModel()
 RAYS = np.random.default_rng(1).uniform(-2, 2, (2, 400))

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from oddlens.lens_modelling.frame_model import FrameModel, LinearFit
-from oddlens.lens_modelling.priors import Prior
 from oddlens.lensing.power_law import MAX_SLOPE, MIN_SLOPE
+from oddlens.observations.modelling.frame_model import FrameModel, LinearFit
+from oddlens.observations.modelling.priors import Prior
 
 FIRST_DAMPING, LESS_DAMPING, MORE_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-2, 0.2, 8.0, 1e-6, 1e5
 ADAPTATIONS = 2

@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage, signal
 
 from frames_like_hst import DRIZZLE
-from oddlens.lens_modelling.pixel_noise import (
+from oddlens.observations.modelling.pixel_noise import (
     MIN_SKY_PIXELS,
     REACH,
     PixelNoise,

@@ -15,9 +15,9 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from oddlens.lens_modelling.mass_model import finite_differences
 from oddlens.lensing import truncated_nfw
 from oddlens.lensing.profiles import TINY
+from oddlens.observations.modelling.mass_model import finite_differences
 
 
 class PerturberProfile(Protocol):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from frames_like_hst import SCALE, Lens, frame, noise_free
-from oddlens.lens_modelling.binning import binned
-from oddlens.lens_modelling.blind_start import BlindSearch
-from oddlens.lens_modelling.frame_fit import fit_frame
-from oddlens.lens_modelling.lens_light import LensLight
-from oddlens.lens_modelling.light_start import fit_light
-from oddlens.lens_modelling.observation import Observation
-from oddlens.lens_modelling.twins import TwinMaker, correlated_noise
+from oddlens.observations.modelling.binning import binned
+from oddlens.observations.modelling.blind_start import BlindSearch
+from oddlens.observations.modelling.frame_fit import fit_frame
+from oddlens.observations.modelling.lens_light import LensLight
+from oddlens.observations.modelling.light_start import fit_light
+from oddlens.observations.modelling.observation import Observation
+from oddlens.observations.modelling.twins import TwinMaker, correlated_noise
 
 LENSES = [
     Lens(),

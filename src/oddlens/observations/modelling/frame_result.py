@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from oddlens.lens_modelling.blind_start import magnification
-from oddlens.lens_modelling.frame_fit import FrameFit
-from oddlens.lens_modelling.mass_refit import MassFit
-from oddlens.lens_modelling.mass_scan import MassScan
-from oddlens.lens_modelling.observation import Pixels
-from oddlens.lens_modelling.optimiser import curvature
-from oddlens.lens_modelling.smooth_lens import SmoothLens
 from oddlens.lensing.cosmology import planes
+from oddlens.observations.modelling.blind_start import magnification
+from oddlens.observations.modelling.frame_fit import FrameFit
+from oddlens.observations.modelling.mass_refit import MassFit
+from oddlens.observations.modelling.mass_scan import MassScan
+from oddlens.observations.modelling.observation import Pixels
+from oddlens.observations.modelling.optimiser import curvature
+from oddlens.observations.modelling.smooth_lens import SmoothLens
 
 MAX_REDUCED_CHI_SQUARE = 1.3
 """A fit with a larger chi-square per pixel, or one that has not converged, does not explain its frame."""

@@ -11,10 +11,10 @@ import numpy as np
 from scipy import fft
 from torch import Tensor
 
-from oddlens.lens_modelling.mass_model import MassPart
-from oddlens.lens_modelling.observation import Observation, Pixels
-from oddlens.lens_modelling.pixel_noise import REACH, PixelNoise
-from oddlens.lens_modelling.smooth_lens import SmoothLens
+from oddlens.observations.modelling.mass_model import MassPart
+from oddlens.observations.modelling.observation import Observation, Pixels
+from oddlens.observations.modelling.pixel_noise import REACH, PixelNoise
+from oddlens.observations.modelling.smooth_lens import SmoothLens
 
 RAYS = 6
 """Rays per pixel side of the simulated images; fits have fewer."""

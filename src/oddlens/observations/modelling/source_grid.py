@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from oddlens.lens_modelling.observation import Observation
+from oddlens.observations.modelling.observation import Observation
 
 NEIGHBOURS = (-1, 0, 1, 2)
 """Nodes that a point between nodes 0 and 1 depends on, along each axis."""
@@ -26,8 +26,10 @@ class _Nodes(NamedTuple):
     Attributes:
         points: which of the points do, [m].
         node: the numbers of their nodes, [4, 4, m].
-        weight_y, weight_x: of these, [4, m].
-        slope_y, slope_x: derivatives of the weights with respect to the point, in nodes, [4, m].
+        weight_y: of these, along y, [4, m].
+        weight_x: along x.
+        slope_y: derivatives of the weights with respect to the point, in nodes, [4, m].
+        slope_x: likewise.
     """
 
     points: Tensor
@@ -44,7 +46,8 @@ class SourceGrid:
 
     Attributes:
         side: nodes along a side.
-        y, x: of the first node, arcsec; y grows with the row, and x with the column.
+        y: of the first node, arcsec; it grows with the row.
+        x: of the first node; it grows with the column.
         step: the distance of nodes, arcsec.
     """
 

@@ -6,12 +6,12 @@ import torch
 from scipy import signal, stats
 
 from frames_like_hst import Lens, frame
-from oddlens.lens_modelling.frame_model import LIGHT_PRECISION, FrameModel
-from oddlens.lens_modelling.lens_light import LensLight
-from oddlens.lens_modelling.mass_model import MacroModel
-from oddlens.lens_modelling.observation import Observation
-from oddlens.lens_modelling.source_grid import SourceGrid
-from oddlens.lens_modelling.source_prior import SourcePrior
+from oddlens.observations.modelling.frame_model import LIGHT_PRECISION, FrameModel
+from oddlens.observations.modelling.lens_light import LensLight
+from oddlens.observations.modelling.mass_model import MacroModel
+from oddlens.observations.modelling.observation import Observation
+from oddlens.observations.modelling.source_grid import SourceGrid
+from oddlens.observations.modelling.source_prior import SourcePrior
 
 LENS = Lens()
 TRUTH = {"einstein_radius": LENS.b, "slope": LENS.slope, "centre_y": LENS.centre[0], "centre_x": LENS.centre[1]}

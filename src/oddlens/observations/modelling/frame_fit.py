@@ -3,20 +3,20 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from oddlens.lens_modelling.binning import binned
-from oddlens.lens_modelling.blind_start import BlindSearch, Start, grid_for, with_model_error
-from oddlens.lens_modelling.frame_model import FrameModel
-from oddlens.lens_modelling.lens_light import LensLight
-from oddlens.lens_modelling.light_start import fit_light
-from oddlens.lens_modelling.mass_model import MacroModel
-from oddlens.lens_modelling.mass_refit import MassFit, fit_masses
-from oddlens.lens_modelling.mass_scan import MassScan, scan_for_mass
-from oddlens.lens_modelling.observation import Observation, Pixels
-from oddlens.lens_modelling.optimiser import NonlinearFit, optimise
-from oddlens.lens_modelling.perturber import PseudoJaffe
-from oddlens.lens_modelling.priors import Prior, prior_about
-from oddlens.lens_modelling.smooth_lens import SmoothLens
-from oddlens.lens_modelling.source_prior import SourcePrior
+from oddlens.observations.modelling.binning import binned
+from oddlens.observations.modelling.blind_start import BlindSearch, Start, grid_for, with_model_error
+from oddlens.observations.modelling.frame_model import FrameModel
+from oddlens.observations.modelling.lens_light import LensLight
+from oddlens.observations.modelling.light_start import fit_light
+from oddlens.observations.modelling.mass_model import MacroModel
+from oddlens.observations.modelling.mass_refit import MassFit, fit_masses
+from oddlens.observations.modelling.mass_scan import MassScan, scan_for_mass
+from oddlens.observations.modelling.observation import Observation, Pixels
+from oddlens.observations.modelling.optimiser import NonlinearFit, optimise
+from oddlens.observations.modelling.perturber import PseudoJaffe
+from oddlens.observations.modelling.priors import Prior, prior_about
+from oddlens.observations.modelling.smooth_lens import SmoothLens
+from oddlens.observations.modelling.source_prior import SourcePrior
 
 SIDE, WIDTHS, RAYS = 30, 14, 3
 ROUNDS, STEPS = 2, 10
