@@ -19,7 +19,15 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 PAGES = {
     "Tutorial": ["docs/tutorial"],
     "How to": [
-        *("docs/studies", "docs/own_images", "docs/leaks", "docs/images", "docs/real", "docs/lens_fits", "docs/follow_up"),
+        *(
+            "docs/studies",
+            "docs/own_images",
+            "docs/leaks",
+            "docs/images",
+            "docs/real",
+            "docs/lens_fits",
+            "docs/follow_up",
+        ),
         *("docs/injection", "docs/stress", "docs/sky", "docs/pretrained", "docs/outside_detectors", "docs/adding"),
         *("docs/environments", "docs/cluster", "docs/module"),
     ],
