@@ -1,7 +1,7 @@
 """Fit the best smooth lens to real frames at their own resolution, and search their residuals for a mass.
 
 No study and no training are needed. The fit starts from the frame alone: it finds the light of the lens galaxy, the
-arcs, the Einstein radius, and the source. A significance is not a detection; docs/real.md says what it means.
+arcs, the Einstein radius, and the source. A significance is not a detection; docs/lens_fits.md says what it means.
 """
 
 import argparse
@@ -37,10 +37,11 @@ def run(arguments: argparse.Namespace) -> int:
     from oddlens.observations.lens_index import read_lenses
     from oddlens.observations.modelling.frame_result import Redshifts
     from oddlens.stages.fit_frames import fit_entries
+    from oddlens.stages.real_files import own_name
 
     given = {kind: str(path) for kind in COMPANIONS if (path := getattr(arguments, kind))}
     entries = read_lenses(
-        arguments.path, arguments.path.stem, pixel_scale_arcsec=arguments.pixel_scale, companions=given
+        arguments.path, own_name(arguments.path), pixel_scale_arcsec=arguments.pixel_scale, companions=given
     )
     redshifts = Redshifts(*arguments.redshifts) if arguments.redshifts else None
     texts, problems = fit_entries(entries, arguments.out, redshifts, arguments.radius)

@@ -48,7 +48,7 @@ def fit_entries(
         say(f"{entry.label}: fitting")
         try:
             result = fit_of_frame(read_lens(entry), redshifts, radius_arcsec)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a matrix that cannot be factorised
             problems.append(f"{entry.label}: {one_line(error)}")
             continue
         own = folder / entry.slug

@@ -62,7 +62,7 @@ def score_files(
     if unknown := [dataset for dataset in datasets if dataset not in study.simulated]:
         raise ValueError(f"{folder} has no data set '{unknown[0]}'. {nearest(unknown[0], study.simulated)}")
     how: dict[str, Any] = {"pixel_scale_arcsec": pixel_scale_arcsec, "annulus_arcsec": annulus_arcsec}
-    entries = read_lenses(path, _own_name(path), claimed=claimed, **how)
+    entries = read_lenses(path, own_name(path), claimed=claimed, **how)
     out = folder / "real" / result_name(path, how | {"claimed": sorted(claimed)})
     tables = []
     with explain_io_errors(out):
@@ -90,7 +90,7 @@ def score_files(
     return "\n\n".join(texts), problem_lines(table)
 
 
-def _own_name(path: Path) -> str:
+def own_name(path: Path) -> str:
     """The name of an image or index: that of its file, or of its folder if all such files are named alike."""
     file = Reference.parse(path).path
     name = file.resolve().name if file.is_dir() else file.stem

@@ -50,7 +50,7 @@ class FrameResult:
 
     Attributes:
         name: of the lens.
-        numbers: what `oddlens fit` writes as JSON; see docs/real.md.
+        numbers: what `oddlens fit` writes as JSON; see docs/lens_fits.md.
         images: on the pixels of the frame, [h, w]; NaN where it was not fitted.
         source: in the source plane, row 0 at the top, with its corners in `numbers["source"]`.
         scan: for a mass.
@@ -162,7 +162,7 @@ def _images(pixels: Pixels, found: FrameFit) -> dict[str, np.ndarray]:
 
 
 def _source_frame(found: FrameFit) -> dict[str, Any]:
-    """The grid of the source: its corners in arcsec, the strength of its prior, and how many nodes the data fix."""
+    """The grid of the source: its corners in arcsec, and the strength of its prior."""
     grid, fit = found.model.grid, found.fit.linear
     last = grid.step * (grid.side - 1)
     return {

@@ -53,11 +53,6 @@ class Arcs(NamedTuple):
     x: Tensor
     brightness: Tensor
 
-    @property
-    def radius(self) -> float:
-        """Their mean distance from the centre, by brightness, arcsec."""
-        return float((torch.hypot(self.y, self.x) * self.brightness).sum() / self.brightness.sum())
-
 
 def fit_light(light: LensLight, seen: Observation) -> LightStart:
     """The light of the lens galaxy of an observation, whose noise is taken for white."""

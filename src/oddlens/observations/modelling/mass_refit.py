@@ -6,7 +6,7 @@ Laplace's method (MacKay 1992): with the best nonlinear parameters q, their prio
     ln Z = ln evidence of the linear fit + ln p(q) + (number of parameters ln 2 pi - ln det S) / 2
 
 The place of the mass is uniformly distributed over the area that was scanned, and its area has a half-normal prior, as
-in the odds of `detectors/blocks/scan.py`. Several masses that were found are alternatives: the odds add up.
+in the odds of `detectors/blocks/scan.py`.
 """
 
 import math
