@@ -13,3 +13,11 @@ def load(name: str) -> Any:
     """
     # Imported by name: every module imports this package, so its own imports would be in every fingerprint.
     return import_module("oddlens.pretrained.published_models").load(name)
+
+
+def fit(image: Any, pixel_scale_arcsec: float | None = None, **given: Any) -> Any:
+    """The best smooth lens of an image, and a search for a mass that it lacks (`oddlens.stages.fit_frames.fit_image`).
+
+    `fit("lens.fits", redshifts=(0.22, 0.61)).numbers["lens"]["einstein_radius"]`
+    """
+    return import_module("oddlens.stages.fit_frames").fit_image(image, pixel_scale_arcsec, **given)

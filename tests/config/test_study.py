@@ -5,6 +5,7 @@ from conftest import ROOT
 from oddlens.config.merging import laid_over
 from oddlens.config.study import Study, parse_study
 from oddlens.config.training_plan import training_sets
+from oddlens.schema.config_errors import ConfigError
 from refusals import refused
 
 OTHERS = [
@@ -206,3 +207,28 @@ def test_a_key_of_an_earlier_version_is_refused_with_its_name_now(config, path, 
         section = section[parent]
     section[key] = 3
     assert refused(config) == f"{path}: this key was renamed to '{renamed}'"
+
+
+FITTED = {"mine": {"path": "lenses", "fit": {}}}
+NO_DATASETS = {"model_a": None, "model_b": None}
+
+
+def test_a_study_that_only_fits_real_lenses_needs_no_data_set(config):
+    study = parse_study(laid_over(config, {"datasets": NO_DATASETS, "real": FITTED}))
+    assert not study.datasets
+    assert study.real["mine"].fit.twins == 100
+
+
+@pytest.mark.parametrize(
+    ("real", "words"),
+    [
+        ({}, ["datasets", "none"]),
+        ({"mine": "lenses"}, ["real", "data set that is simulated"]),
+        ({"mine": {"path": "lenses", "fit": {"twin": 3}}}, ["real.mine.fit.twin", "twins"]),
+        ({"mine": {"path": "lenses", "fit": {"twins_per_job": 0}}}, ["real.mine.fit.twins_per_job", "0"]),
+    ],
+)
+def test_a_study_without_data_sets_fits_real_lenses(config, real, words):
+    with pytest.raises(ConfigError) as refusal:
+        parse_study(laid_over(config, {"datasets": NO_DATASETS, "real": real}))
+    assert all(word in str(refusal.value) for word in words)

@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from conftest import ROOT
-from oddlens.observations.lens_index import LensEntry, input_files, read_lenses, with_unique_labels
+from oddlens.observations.lens_index import LensEntry, input_files, labelled_lens, read_lenses, with_unique_labels
 
 LENSES = ROOT.parent / "shared" / "data" / "real-lenses"
 
@@ -197,3 +197,30 @@ def test_an_index_takes_no_other_pixel_scale(folder):
 def test_cells_that_cannot_be_told_apart_are_reported(folder, row, words):
     (lens,) = read(folder, f"name,pixel_scale_arcsec,data\n{row}\n")
     assert f"line 2: {words}" in lens.problem
+
+
+# --- redshifts --------------------------------------------------------------------------------------------------------
+
+
+def with_redshifts(folder, lens, source):
+    (lens,) = read(folder, f"name,pixel_scale_arcsec,data,z_lens,z_source\na,0.05,a.fits,{lens},{source}\n")
+    return lens
+
+
+def test_redshifts_are_read_and_may_be_unknown(folder):
+    assert with_redshifts(folder, "0.222", "0.609").redshifts == (0.222, 0.609)
+    unknown = with_redshifts(folder, "", "")
+    assert (unknown.redshifts, unknown.problem) == (None, "")
+
+
+@pytest.mark.parametrize(("lens", "source"), [("0.6", "0.2"), ("0.2", ""), ("", "0.6"), ("x", "0.6"), ("0", "inf")])
+def test_impossible_redshifts_are_a_problem_of_their_row(folder, lens, source):
+    entry = with_redshifts(folder, lens, source)
+    assert "0 < z_lens < z_source" in entry.problem
+    assert (lens or source) in entry.problem
+
+
+def test_a_lens_is_found_by_the_name_of_its_files(folder):
+    (folder / "lenses.csv").write_text("name,pixel_scale_arcsec,data\na b,0.05,a.fits\na b,0.04,b.fits\n")
+    slugs = [lens.slug for lens in with_unique_labels(read_lenses(folder / "lenses.csv", "any"))]
+    assert [labelled_lens(slug, folder / "lenses.csv", "any").pixel_scale_arcsec for slug in slugs] == [0.05, 0.04]

@@ -41,7 +41,10 @@ rule real:
         runtime=short_runtime,
         gpu=1,
     params:
-        lenses={name: entry.plain() for name, entry in STUDY.real.items()},
+        lenses={
+            name: {"path": entry.path, **entry.reading}
+            for name, entry in STUDY.real.items()
+        },
         rows=SCORERS,
         seeds=REPLICAS,
         source=fingerprint(

@@ -36,6 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print the main numbers; the status is 1 if some lens could not be fitted."""
     from oddlens.observations.lens_index import read_lenses
     from oddlens.observations.modelling.frame_result import Redshifts
+    from oddlens.observations.modelling.memory import keep_freed_memory
     from oddlens.stages.fit_frames import fit_entries
     from oddlens.stages.real_files import own_name
 
@@ -44,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.path, own_name(arguments.path), pixel_scale_arcsec=arguments.pixel_scale, companions=given
     )
     redshifts = Redshifts(*arguments.redshifts) if arguments.redshifts else None
+    keep_freed_memory()
     texts, problems = fit_entries(entries, arguments.out, redshifts, arguments.radius)
     print("\n\n".join(texts))
     if problems:

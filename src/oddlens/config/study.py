@@ -44,8 +44,8 @@ class Study(Section):
     """The name of the study. Its results lie in `results/<study>`."""
     seed: NonNegativeInt
     """The master seed of all randomness."""
-    datasets: Annotated[dict[Name, AnyDataset], Field(min_length=1)]
-    """The data sets."""
+    datasets: dict[Name, AnyDataset]
+    """The data sets. A study that only fits real lenses has none."""
     contamination: Contamination
     training: Training
     detectors: Annotated[dict[Name, DetectorRow], Field(min_length=1)]
@@ -59,7 +59,7 @@ class Study(Section):
     detection: Detection = Field(default_factory=Detection)
     """The tables of detected fractions at fixed false-alarm rates."""
     real: Annotated[dict[Name, RealLenses], Field(default_factory=dict)]
-    """Real lenses to be scored."""
+    """Real lenses to be scored and fitted."""
     follow_up: Annotated[dict[str, FollowUp], Field(default_factory=dict)]
     """For each data set, the most anomalous images that are fitted again."""
     publish: Annotated[dict[str, list[str]], Field(default_factory=dict)]
@@ -77,7 +77,10 @@ class Study(Section):
             *follow_up_errors(self.follow_up, self.simulated, [*self.detectors, *self.external]),
             *publish_errors(self.publish, self.simulated, self.detectors),
         ]
-        needs_simulation = {"regression": self.regression, "real": self.real}
+        scored = {name: entry for name, entry in self.real.items() if not entry.fit}
+        needs_simulation = {"regression": self.regression, "real": scored}
+        if not self.datasets and not self.real:
+            errors.append("datasets: there is none; only a study that fits real lenses needs none")
         errors += [
             f"{section}: needs a data set that is simulated, and this study has none"
             for section, entries in needs_simulation.items()

@@ -5,6 +5,7 @@ The index needs the columns `name`, `pixel_scale_arcsec` and `data`. Optional co
 band                             distinguishes images of one object
 noise, psf, mask, lens_light     images that belong to `data`
 claim (or claimed)               marks a lens for which somebody claims substructure
+z_lens, z_source                 redshifts of the lens and of its source
 
 Paths are relative to the index. `path#NAME` is an extension of a FITS file or a data set of an HDF5 file. Other columns
 are ignored. `oddlens.observations.index_table` says which files are read.
@@ -17,6 +18,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from oddlens.files.names import printable
 from oddlens.files.progress import say
@@ -35,7 +39,8 @@ FILE_COLUMNS = ("data", "noise", "psf", "mask", "lens_light")
 CLAIM_COLUMNS = ("claim", "claimed")
 NO_CLAIM = ("", "0", "false", "no", "none", "n")
 """Values of the claim columns, in lower case, that claim nothing."""
-COLUMNS = {*REQUIRED_COLUMNS, "band", *FILE_COLUMNS, *CLAIM_COLUMNS}
+REDSHIFT_COLUMNS = ("z_lens", "z_source")
+COLUMNS = {*REQUIRED_COLUMNS, "band", *FILE_COLUMNS, *CLAIM_COLUMNS, *REDSHIFT_COLUMNS}
 MAX_SLUG = 100
 """Characters of a name of a file, which with a suffix has at most 255."""
 
@@ -57,6 +62,8 @@ class LensEntry:
     indexed: bool = True
     annulus_arcsec: tuple[float, float] | None = None
     """Inner and outer radius. If given, pixels outside this annulus are ignored, and no lens light is fitted."""
+    redshifts: tuple[float, float] | None = None
+    """Of the lens and of its source."""
     problem: str = ""
     """The errors in its row of the index."""
 
@@ -165,6 +172,12 @@ def with_unique_labels(entries: Iterable[LensEntry]) -> list[LensEntry]:
     return labelled
 
 
+def labelled_lens(slug: str, path: str | Path, name: str, **reading: Any) -> LensEntry:
+    """The lens with a slug among those at a path; for `reading` see `read_lenses`."""
+    entries = with_unique_labels(read_lenses(Path(path), name, **reading))
+    return next(entry for entry in entries if entry.slug == slug)
+
+
 def index_at(path: Path) -> Path | None:
     """The index at a path: the file itself or the index of a folder; None if there is none."""
     if path.suffix.lower() in INDEX_SUFFIXES:
@@ -195,6 +208,7 @@ def _entry(index: Path, row: Row) -> LensEntry:
         band="".join(c for c in values.get("band", "") if c.isprintable()),
         pixel_scale_arcsec=_scale(values["pixel_scale_arcsec"]),
         claimed=any(values.get(column, "").lower() not in NO_CLAIM for column in CLAIM_COLUMNS),
+        redshifts=_redshifts(values),
         problem=f"{index}, line {row.line}: {'; '.join(problems)}" if problems else "",
     )
 
@@ -211,6 +225,10 @@ def _problems(name: str, values: Mapping[str, str], paths: Mapping[str, str]) ->
             f"pixel_scale_arcsec is '{written[:40]}': it must be a number above 0 and below {MAX_PIXEL_SCALE_ARCSEC} "
             f"arcsec{decimal}"
         )
+    written = {column: values[column] for column in REDSHIFT_COLUMNS if values.get(column)}
+    if written and _redshifts(values) is None:
+        given = " and ".join(f"{column} is '{value[:40]}'" for column, value in written.items())
+        yield f"{given}: both redshifts are needed, and 0 < z_lens < z_source"
     if "data" not in paths:
         yield "'data' is empty"
     # `isfile` is also false for names that no file can have.
@@ -227,3 +245,12 @@ def _scale(text: str) -> float | None:
     except ValueError:
         return None
     return scale if 0 < scale < MAX_PIXEL_SCALE_ARCSEC and "_" not in text else None
+
+
+def _redshifts(values: Mapping[str, str]) -> tuple[float, float] | None:
+    """The redshifts of a row; None if it has none, or impossible ones."""
+    try:
+        lens, source = (float(values.get(column) or "nan") for column in REDSHIFT_COLUMNS)
+    except ValueError:
+        return None
+    return (lens, source) if 0 < lens < source < np.inf else None

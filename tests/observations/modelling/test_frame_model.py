@@ -6,7 +6,7 @@ import torch
 from scipy import signal, stats
 
 from frames_like_hst import Lens, frame
-from oddlens.observations.modelling.frame_model import LIGHT_PRECISION, FrameModel
+from oddlens.observations.modelling.frame_model import FREE_LIGHT_PRECISION, FrameModel
 from oddlens.observations.modelling.lens_light import LensLight
 from oddlens.observations.modelling.mass_model import MacroModel
 from oddlens.observations.modelling.observation import Observation
@@ -42,7 +42,7 @@ def model():
 @pytest.fixture(scope="module")
 def fit(model):
     columns = model.columns(parameters_of(model))
-    return model.adapted(model.solve(columns, SourcePrior.of_strength(model.grid, 1.0)), 8)
+    return model.adapted(model.solve(columns, SourcePrior(model.grid, 1.0)), 8)
 
 
 def test_the_true_lens_fits_to_the_noise(model, fit):
@@ -66,14 +66,14 @@ def test_the_evidence_is_the_probability_of_the_data():
     model = model_of(pixels, radius=0.9, side=8, widths=3)
     found, expected = [], []
     for strength in (0.3, 3.0):
-        prior = SourcePrior.of_strength(model.grid, strength)
+        prior = SourcePrior(model.grid, strength)
         columns = model.columns(parameters_of(model))
         found.append(model.solve(columns, prior).log_evidence)
         lights = len(columns.norms)
         precision = torch.zeros_like(columns.normal)
         precision[lights:, lights:] = prior.matrix
-        precision.diagonal()[:lights] = LIGHT_PRECISION
-        matrix = columns.matrix.numpy()
+        precision.diagonal()[:lights] = FREE_LIGHT_PRECISION
+        matrix = torch.cat([columns.light, columns.source.double()], dim=1).numpy()
         covariance = np.eye(len(matrix)) + matrix @ np.linalg.inv(precision.numpy()) @ matrix.T
         data = model.observation.whitened_data.numpy()
         expected.append(stats.multivariate_normal(cov=covariance, allow_singular=True).logpdf(data))
@@ -81,10 +81,9 @@ def test_the_evidence_is_the_probability_of_the_data():
 
 
 def test_the_strength_of_the_prior_has_most_evidence(model, fit):
-    strength = float(fit.prior.precision[0])
+    strength = fit.prior.strength
     around = [
-        model.solve(fit.columns, SourcePrior.of_strength(model.grid, strength * factor)).log_evidence
-        for factor in (0.5, 1, 2)
+        model.solve(fit.columns, SourcePrior(model.grid, strength * factor)).log_evidence for factor in (0.5, 1, 2)
     ]
     assert max(around) == around[1]
 
@@ -98,7 +97,7 @@ def test_derivatives_are_those_of_the_image(model, fit):
         columns = model.columns(at)
         own = amplitudes.clone()
         own[: len(columns.norms)] *= columns.norms
-        return columns.matrix @ own
+        return columns.image(own)
 
     for k, name in enumerate(model.names):
         step = torch.zeros_like(parameters)

@@ -51,7 +51,7 @@ def test_columns_are_the_ray_traced_means_of_pixels():
 
 
 def test_the_log_determinant_is_that_of_the_matrix():
-    prior = SourcePrior(GRID, torch.linspace(1, 2, GRID.nodes, dtype=torch.float64))
-    assert float(prior.log_det) == pytest.approx(float(torch.linalg.slogdet(prior.matrix).logabsdet), rel=1e-9)
+    prior = SourcePrior(GRID, 1.7)
+    assert prior.log_det == pytest.approx(float(torch.linalg.slogdet(prior.matrix).logabsdet), rel=1e-9)
     coefficients = torch.tensor(np.random.default_rng(1).standard_normal(GRID.nodes))
     assert float(prior.penalty(coefficients)) == pytest.approx(float(coefficients @ prior.matrix @ coefficients))

@@ -2,45 +2,52 @@
 
 The search uses pixels of twice the size and an isothermal halo without multipoles:
 
-1. the light of the lens galaxy, and the arcs above it (`light_start.py`);
-2. the evidence of each Einstein radius and ellipse of a grid, with a coarse source;
-3. a few steps from the best ellipse of each Einstein radius;
-4. fits from the best of these. The one with most evidence counts.
+1. the light of the lens galaxy, which is subtracted, and the arcs above it (`light_start.py`, `arcs.py`);
+2. fits with one elliptical source (`compact_source.py`) from each Einstein radius and ellipse of a grid;
+3. fits with a source on a grid, from the best of these. The one with most evidence counts.
 
 A mass that is much too small or too large makes the source a copy of the image, which fits well (Maresca, Dye & Li
-2021, MNRAS 503, 2229). Such sources are as large as the image: models that do not magnify are left out.
+2021, MNRAS 503, 2229). A compact source does not. Models that do not magnify are left out.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
+from oddlens.observations.modelling.arcs import Arcs, find_arcs, grid_for
+from oddlens.observations.modelling.compact_source import CompactFit, CompactModel
 from oddlens.observations.modelling.frame_model import FrameModel, LinearFit
-from oddlens.observations.modelling.lens_light import LensLight
-from oddlens.observations.modelling.light_start import Arcs, LightStart, find_arcs, fit_light, model_error
+from oddlens.observations.modelling.lens_light import SETS, LensLight
+from oddlens.observations.modelling.light_start import LightStart, fit_light
 from oddlens.observations.modelling.mass_model import MacroModel
+from oddlens.observations.modelling.model_error import with_light_error
 from oddlens.observations.modelling.observation import Observation, Pixels
 from oddlens.observations.modelling.optimiser import optimise
-from oddlens.observations.modelling.priors import ISOTHERMAL, prior_about
-from oddlens.observations.modelling.source_grid import SourceGrid
+from oddlens.observations.modelling.priors import ISOTHERMAL, ellipse_about_light, prior_about
 from oddlens.observations.modelling.source_prior import SourcePrior
 
-SIDE, WIDTHS, RAYS = 14, 12, 2
+SIDE, WIDTHS, RAYS = 24, 12, 2
 """Nodes along a side of the source, widths of the Gaussians of the lens light, and rays per pixel side."""
-SMALLEST_ARCSEC, PART_OF_FIELD, RADIUS_STEP = 0.4, 0.7, 1.09
+SMALLEST_ARCSEC, PART_OF_FIELD, RADIUS_STEP = 0.4, 0.7, 1.12
 """Einstein radii that are tried: from the first to this part of the radius of the field, by this factor."""
 ELLIPSES = [(0.0, 0.0), *((0.3 * math.cos(t), 0.3 * math.sin(t)) for t in np.arange(6) * math.pi / 3)]
 """Ellipses that are tried, as h = sinh(eta) (cos 2 phi, sin 2 phi)."""
-PER_RADIUS, SHORT_STEPS, FINALISTS, STEPS, ROUNDS = 1, 3, 3, 8, 3
+SHORT_STEPS, STEPS, ROUNDS = 3, 10, 3
+FINALISTS, NEARLY = 3, 0.1
+"""Fits whose chi-square is larger than that of the best by less than this part of what the best explains."""
 INNER_ARCSEC, SIGNIFICANCE = 0.3, 4.0
 """Arcs are pixels of this significance beyond this radius."""
-MAX_RADII, ENCLOSED = 2.0, 0.97
-"""The grid of the source holds this part of the light of arcs within this number of Einstein radii."""
-FIRST_PRECISION = 1.0
+ARC_ERROR = 0.15
+"""What an elliptical galaxy, or a coarse grid, leaves of the arcs of a real source, as a part of their brightness."""
+LIGHT_PRECISION = 0.03
+"""Of the amplitudes of Gaussians that correct the subtracted light, in units of their signal-to-noise ratio."""
+FIRST_STRENGTH = 1.0
 MIN_MAGNIFICATION = 1.8
 
 
@@ -80,76 +87,81 @@ class BlindSearch:
         seen = Observation(coarse, coarse.within(radius_arcsec), RAYS)
         self.light = LensLight.of_widths(coarse.scale_arcsec / 3, radius_arcsec, WIDTHS)
         self.first: LightStart = fit_light(self.light, seen)
-        self.seen = Observation(with_model_error(coarse, seen, self.first.image), seen.use, RAYS)
-        self.arcs: Arcs = find_arcs(self.seen, self.first.image, INNER_ARCSEC, SIGNIFICANCE)
+        self.arcs: Arcs = find_arcs(seen, self.first.image, INNER_ARCSEC, SIGNIFICANCE)
+        self.seen = Observation(self._without_light(coarse, seen), seen.use, RAYS)
         self.macro = MacroModel()
+        self.compact = self._compact()
 
     def run(self) -> list[Start]:
         """The best models, that with most evidence first; none if there are no arcs, or none magnifies."""
         if not len(self.arcs.y):
             return []
-        count = int(np.log(PART_OF_FIELD * self.radius_arcsec / SMALLEST_ARCSEC) / np.log(RADIUS_STEP)) + 1
-        chosen = []
-        for radius in SMALLEST_ARCSEC * RADIUS_STEP ** np.arange(count):
-            fits = [self._fit(self._start(radius, ellipse), steps=0) for ellipse in ELLIPSES]
-            chosen += sorted(fits, key=lambda fit: -fit.log_evidence)[:PER_RADIUS]
-        short = [self._fit(fit.columns.parameters, SHORT_STEPS) for fit in chosen]
         starts: list[Start] = []
-        for fit in sorted(short, key=lambda fit: -fit.log_evidence):
-            if magnification(fit, self.seen) < MIN_MAGNIFICATION:
-                continue
+        for found in self._finalists():
+            parameters = torch.cat([found.mass, self.first.parameters])
             for _ in range(ROUNDS):  # the light moves in the source plane, and its grid follows
-                fit = self._fit(fit.columns.parameters, STEPS)
+                fit = self._fit(parameters)
+                parameters = fit.columns.parameters
             reduced, magnified = fit.chi_square / self.seen.count, magnification(fit, self.seen)
             if magnified >= MIN_MAGNIFICATION:
-                starts.append(Start(fit.columns.parameters, fit.log_evidence, reduced, magnified))
-            if len(starts) == FINALISTS:
-                break
+                starts.append(Start(parameters, fit.log_evidence, reduced, magnified))
         return sorted(starts, key=lambda start: -start.log_evidence)
 
-    def _start(self, radius: float, ellipse: tuple[float, float]) -> Tensor:
+    def _without_light(self, coarse: Pixels, seen: Observation) -> Pixels:
+        """The frame without the light of the lens galaxy. The noise includes a part of the arcs."""
+        pixels = with_light_error(coarse, seen, self.first.image)
+        arcs = np.zeros(pixels.image.shape)
+        arcs[seen.use] = (seen.data - self.first.image).numpy()
+        error = ARC_ERROR * np.clip(ndimage.gaussian_filter(arcs, 1.0), 0, None)
+        return replace(pixels, image=arcs, sigma=np.hypot(pixels.sigma, error))
+
+    def _compact(self) -> CompactModel:
+        """The model with an elliptical source. Errors of the light that was subtracted are projected out."""
+        columns = self.seen.observe(self.light.columns(self.first.parameters, self.seen)).double()
+        directions, strengths, _ = torch.linalg.svd(columns / columns.norm(dim=0), full_matrices=False)
+        absorbed = directions[:, strengths.square() > LIGHT_PRECISION]
+        ellipse = ellipse_about_light(self.first.parameters[2:].view(SETS, 2))
+        return CompactModel(self.seen, absorbed, self._start(0.0, ellipse.tolist()))
+
+    def _finalists(self) -> list[CompactFit]:
+        """Fits of elliptical sources that are nearly as good as the best, and have other Einstein radii."""
+        count = int(np.log(PART_OF_FIELD * self.radius_arcsec / SMALLEST_ARCSEC) / np.log(RADIUS_STEP)) + 1
+        found = []
+        for radius in SMALLEST_ARCSEC * RADIUS_STEP ** np.arange(count):
+            fits = [self._compact_fit(self._start(radius, ellipse)) for ellipse in ELLIPSES]
+            best = min(fits, key=lambda fit: fit.objective)
+            found.append(self.compact.optimise(best, STEPS))
+        found = sorted(found, key=lambda fit: fit.objective)
+        limit = found[0].objective + NEARLY * (float(self.compact.data.square().sum()) - found[0].objective)
+        chosen: list[CompactFit] = []
+        for fit in found:
+            apart = all(abs(math.log(fit.mass[0] / other.mass[0])) > math.log(RADIUS_STEP) / 2 for other in chosen)
+            if fit.objective <= limit and apart and len(chosen) < FINALISTS:
+                chosen.append(fit)
+        return chosen
+
+    def _compact_fit(self, mass: Tensor) -> CompactFit:
+        """A few steps from a mass, with the source where the arcs come from."""
+        near = self.arcs.of_lens(float(mass[0]))
+        beta = torch.stack([near.y, near.x]) - self.macro.deflections(mass, near.y, near.x)
+        place = (beta * near.brightness).sum(dim=1) / near.brightness.sum()
+        start = self.compact.solve(mass, torch.cat([place, torch.zeros(2, dtype=torch.float64)]))
+        return self.compact.optimise(start, SHORT_STEPS)
+
+    def _start(self, radius: float, ellipse: Sequence[float]) -> Tensor:
         values = dict.fromkeys(self.macro.names, 0.0)
         centre = dict(zip(("centre_y", "centre_x"), self.first.parameters[:2].tolist(), strict=True))
         values |= centre | {"einstein_radius": radius, "slope": ISOTHERMAL}
         values |= dict(zip(("ellipse_1", "ellipse_2"), ellipse, strict=True))
-        return torch.cat([torch.tensor(list(values.values()), dtype=torch.float64), self.first.parameters])
+        return torch.tensor(list(values.values()), dtype=torch.float64)
 
-    def _fit(self, parameters: Tensor, steps: int) -> LinearFit:
-        """The fit after some steps from parameters, with a grid for the arcs as they are traced to the source."""
+    def _fit(self, parameters: Tensor) -> LinearFit:
+        """The fit with a source on a grid, from parameters."""
         grid = grid_for(self.macro, parameters, self.arcs, SIDE)
-        model = FrameModel(self.seen, (self.macro,), self.light, grid)
-        start = model.solve(model.columns(parameters), SourcePrior.of_strength(grid, FIRST_PRECISION))
-        return optimise(model, start, prior_about(model.names, parameters, held=("slope", "multipole")), steps).linear
-
-
-def with_model_error(pixels: Pixels, seen: Observation, light: Tensor) -> Pixels:
-    """Pixels whose noise includes that of the model of the lens light, [pixels of `seen`].
-
-    No galaxy is a sum of ellipses. Otherwise the source explains what the light of the centre leaves.
-    """
-    sigma = pixels.sigma.copy()
-    sigma[seen.use] = np.hypot(sigma[seen.use], (model_error(seen) * light).numpy())
-    return replace(pixels, sigma=sigma)
-
-
-def grid_for(macro: MacroModel, parameters: Tensor, arcs: Arcs, side: int) -> SourceGrid:
-    """The grid of the source that holds the arcs.
-
-    Images of a source that has several lie within two Einstein radii; light beyond has other sources.
-    """
-    own = parameters[: len(macro.names)]
-    near = torch.hypot(arcs.y, arcs.x) < MAX_RADII * own[0]
-    y, x, brightness = (part[near] for part in arcs) if near.any() else arcs
-    beta = torch.stack([y, x]) - macro.deflections(own, y, x)
-    middle_y, middle_x = (_quantile(part, brightness, 0.5) for part in beta)
-    reach = torch.maximum((beta[0] - middle_y).abs(), (beta[1] - middle_x).abs())
-    return SourceGrid.around(middle_y, middle_x, max(_quantile(reach, brightness, ENCLOSED), 1e-3), side)
-
-
-def _quantile(values: Tensor, weights: Tensor, part: float) -> float:
-    order = values.argsort()
-    total = weights[order].cumsum(dim=0)
-    return float(values[order][torch.searchsorted(total, part * total[-1])])
+        model = FrameModel(self.seen, (self.macro,), self.light, grid, LIGHT_PRECISION)
+        start = model.solve(model.columns(parameters), SourcePrior(grid, FIRST_STRENGTH))
+        prior = prior_about(model.names, parameters, held=("slope", "multipole", "light"))
+        return optimise(model, start, prior, STEPS).linear
 
 
 def magnification(fit: LinearFit, seen: Observation) -> float:

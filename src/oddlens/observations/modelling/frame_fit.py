@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from oddlens.observations.modelling.arcs import grid_for, reach_of
 from oddlens.observations.modelling.binning import binned
-from oddlens.observations.modelling.blind_start import BlindSearch, Start, grid_for, with_model_error
+from oddlens.observations.modelling.blind_start import BlindSearch, Start
 from oddlens.observations.modelling.frame_model import FrameModel
 from oddlens.observations.modelling.lens_light import LensLight
 from oddlens.observations.modelling.light_start import fit_light
 from oddlens.observations.modelling.mass_model import MacroModel
 from oddlens.observations.modelling.mass_refit import MassFit, fit_masses
 from oddlens.observations.modelling.mass_scan import MassScan, scan_for_mass
+from oddlens.observations.modelling.model_error import with_light_error, with_psf_error
 from oddlens.observations.modelling.observation import Observation, Pixels
 from oddlens.observations.modelling.optimiser import NonlinearFit, optimise
 from oddlens.observations.modelling.perturber import PseudoJaffe
@@ -19,13 +21,15 @@ from oddlens.observations.modelling.smooth_lens import SmoothLens
 from oddlens.observations.modelling.source_prior import SourcePrior
 
 SIDE, WIDTHS, RAYS = 30, 14, 3
-ROUNDS, STEPS = 2, 10
+STAGES = (("slope", "multipole"), 10), ((), 30)
+"""The parameters that are held in each fit, and its largest number of steps; each has a grid for the mass before it.
+Multipoles that are free from the start become large in wrong optima."""
 MAX_RADIUS_ARCSEC = 3.5
 OUTER, MARGIN_ARCSEC = 1.6, 0.3
-"""The circle that is fitted reaches to this number of Einstein radii, or to the outermost arcs, and further by this."""
+"""The circle that is fitted reaches to this number of Einstein radii, or to the end of the arcs, and this further."""
 SCAN_RADII, SCAN_STEP_ARCSEC, SOFTENING_ARCSEC = 1.4, 0.1, 0.05
 MASSES = 2
-FIRST_PRECISION = 1.0
+FIRST_STRENGTH = 1.0
 
 
 class FrameFit(NamedTuple):
@@ -64,17 +68,16 @@ def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
         )
     parameters, arcs = starts[0].parameters, search.arcs
     einstein_radius = float(parameters[0])
-    reach = float((arcs.y.square() + arcs.x.square()).sqrt().quantile(0.98))
-    radius = min(radius_arcsec, max(OUTER * einstein_radius, reach) + MARGIN_ARCSEC)
+    radius = min(radius_arcsec, max(OUTER * einstein_radius, reach_of(arcs, einstein_radius)) + MARGIN_ARCSEC)
     macro, light = MacroModel(), LensLight.of_widths(0.4 * pixels.scale_arcsec, radius_arcsec, WIDTHS)
     seen = Observation(pixels, pixels.within(radius), RAYS)
-    seen = Observation(with_model_error(pixels, seen, fit_light(light, seen).image), seen.use, RAYS)
-    for _ in range(ROUNDS):
+    seen = Observation(with_light_error(with_psf_error(pixels), seen, fit_light(light, seen).image), seen.use, RAYS)
+    for held, steps in STAGES:
         grid = grid_for(macro, parameters, arcs, SIDE)
         model = FrameModel(seen, (macro,), light, grid)
-        prior = prior_about(model.names, parameters)
-        start = model.solve(model.columns(parameters), SourcePrior.of_strength(grid, FIRST_PRECISION))
-        fit = optimise(model, start, prior, STEPS)
+        prior = prior_about(model.names, parameters, held)
+        start = model.solve(model.columns(parameters), SourcePrior(grid, FIRST_STRENGTH))
+        fit = optimise(model, start, prior, steps)
         parameters = fit.parameters
     scan = scan_for_mass(
         model, fit.linear, prior, SCAN_RADII * float(parameters[0]), SCAN_STEP_ARCSEC, SOFTENING_ARCSEC

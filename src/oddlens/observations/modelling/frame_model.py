@@ -10,6 +10,7 @@ ApJ 590, 673; Suyu et al. 2006, MNRAS 371, 983):
 with the whitened columns B and data d, and the precision R of the prior of the amplitudes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -23,9 +24,12 @@ from oddlens.observations.modelling.observation import Observation
 from oddlens.observations.modelling.source_grid import SourceGrid
 from oddlens.observations.modelling.source_prior import SourcePrior
 
-LIGHT_PRECISION = 1e-6
-"""Precision of the amplitudes of the lens light, in units of the signal-to-noise ratio of their columns. It only keeps
-combinations of Gaussians that cancel each other from growing."""
+FREE_LIGHT_PRECISION = 1e-6
+"""The precision that only keeps combinations of Gaussians that cancel each other from growing."""
+
+
+ADAPTED = 0.03
+"""The relative change of the strength of the source's prior below which it is taken for adapted."""
 
 
 class Columns(NamedTuple):
@@ -34,18 +38,27 @@ class Columns(NamedTuple):
     Attributes:
         parameters: [p].
         beta: where the rays end, (y, x), [2, rays].
-        matrix: B, whitened, [pixels, columns]; those of the lens light come first, and have the norm 1.
+        light: the first columns of B, whitened, [pixels, light columns]; those of the lens galaxy, with the norm 1.
+        source: the others, of the nodes of the source, [pixels, nodes]; in single precision, half the time and memory.
         norms: by which the columns of the lens light were divided, [light columns].
-        normal: B^T B.
-        projected: B^T d, [columns].
+        normal: B^T B, [columns, columns].
     """
 
     parameters: Tensor
     beta: Tensor
-    matrix: Tensor
+    light: Tensor
+    source: Tensor
     norms: Tensor
     normal: Tensor
-    projected: Tensor
+
+    def image(self, amplitudes: Tensor) -> Tensor:
+        """B a, [pixels] or [pixels, k], of amplitudes [columns] or [columns, k]."""
+        lights = len(self.norms)
+        return self.light @ amplitudes[:lights] + (self.source @ amplitudes[lights:].float()).double()
+
+    def project(self, images: Tensor) -> Tensor:
+        """B^T d, [columns] or [columns, k], of whitened images [pixels] or [pixels, k]."""
+        return torch.cat([self.light.T @ images, (self.source.T @ images.float()).double()])
 
 
 class LinearFit(NamedTuple):
@@ -93,12 +106,14 @@ class FrameModel:
         mass: the parts of the mass of the lens.
         light: of the lens galaxy.
         grid: of the source.
+        light_precision: of the amplitudes of the lens light, in units of the signal-to-noise ratio of their columns.
     """
 
     observation: Observation
     mass: Sequence[MassPart]
     light: LensLight
     grid: SourceGrid
+    light_precision: float = FREE_LIGHT_PRECISION
 
     @property
     def names(self) -> list[str]:
@@ -126,31 +141,42 @@ class FrameModel:
         """The columns at nonlinear parameters [p]."""
         seen = self.observation
         beta = self.traced(parameters, seen.y, seen.x)
-        light = seen.observe(self.light.columns(parameters[self.light_parameters], seen))
+        light = seen.observe(self.light.columns(parameters[self.light_parameters], seen)).double()
         norms = light.norm(dim=0).clamp(min=torch.finfo(light.dtype).tiny)
-        matrix = torch.cat([light / norms, seen.observe(self.grid.columns(seen, beta))], dim=1)
-        return Columns(parameters, beta, matrix, norms, matrix.T @ matrix, matrix.T @ seen.whitened_data)
+        light, source = light / norms, seen.observe(self.grid.columns(seen, beta))
+        # Gaussians nearly cancel each other, so that their products need double precision.
+        shared = light.T @ source.double()
+        top, bottom = (
+            torch.cat([light.T @ light, shared], dim=1),
+            torch.cat([shared.T, (source.T @ source).double()], dim=1),
+        )
+        return Columns(parameters, beta, light, source, norms, torch.cat([top, bottom]))
 
     def solve(self, columns: Columns, prior: SourcePrior) -> LinearFit:
         """The best amplitudes."""
         precision = torch.zeros_like(columns.normal)
         lights = len(columns.norms)
         precision[lights:, lights:] = prior.matrix
-        precision.diagonal()[:lights] = LIGHT_PRECISION
+        precision.diagonal()[:lights] = self.light_precision
         factor = torch.linalg.cholesky(columns.normal + precision)
-        amplitudes = torch.cholesky_solve(columns.projected[:, None], factor)[:, 0]
-        residual = self.observation.whitened_data - columns.matrix @ amplitudes
-        penalty = prior.penalty(amplitudes[lights:]) + LIGHT_PRECISION * amplitudes[:lights].square().sum()
+        data = self.observation.whitened_data
+        amplitudes = torch.cholesky_solve(columns.project(data)[:, None], factor)[:, 0]
+        residual = data - columns.image(amplitudes)
+        penalty = prior.penalty(amplitudes[lights:]) + self.light_precision * amplitudes[:lights].square().sum()
         objective = float(residual.square().sum() + penalty)
-        log_det = 2 * factor.diagonal().log().sum() - prior.log_det
-        return LinearFit(columns, prior, factor, amplitudes, residual, objective, -0.5 * (objective + float(log_det)))
+        log_det = 2 * float(factor.diagonal().log().sum()) - prior.log_det
+        return LinearFit(columns, prior, factor, amplitudes, residual, objective, -0.5 * (objective + log_det))
 
     def adapted(self, fit: LinearFit, times: int) -> LinearFit:
-        """The fit after the strength of the prior has been adapted some times."""
+        """The fit after the strength of the prior has been adapted until it no longer changes, or some times."""
         lights = len(fit.columns.norms)
         for _ in range(times):
             covariance = torch.cholesky_inverse(fit.factor)[lights:, lights:]
-            fit = self.solve(fit.columns, fit.prior.adapted(fit.source, covariance))
+            prior = fit.prior.adapted(fit.source, covariance)
+            change = abs(math.log(prior.strength / fit.prior.strength))
+            fit = self.solve(fit.columns, prior)
+            if change < ADAPTED:
+                break
         return fit
 
     def derivatives(self, fit: LinearFit) -> Tensor:
@@ -164,4 +190,4 @@ class FrameModel:
             changes.append(seen.pixel_means(-torch.einsum("pcr,cr->pr", by_own, gradient)))
             first += len(own)
         changes.append(self.light.derivatives(parameters[self.light_parameters], fit.light, seen))
-        return seen.observe(torch.cat(changes))
+        return seen.observe(torch.cat(changes)).double()

@@ -10,6 +10,7 @@ import torch
 
 from oddlens.lensing.cosmology import planes
 from oddlens.observations.modelling.blind_start import magnification
+from oddlens.observations.modelling.coolest_model import Shapes, coolest
 from oddlens.observations.modelling.frame_fit import FrameFit
 from oddlens.observations.modelling.mass_refit import MassFit
 from oddlens.observations.modelling.mass_scan import MassScan
@@ -52,6 +53,7 @@ class FrameResult:
         name: of the lens.
         numbers: what `oddlens fit` writes as JSON; see docs/lens_fits.md.
         images: on the pixels of the frame, [h, w]; NaN where it was not fitted.
+        psf: of the frame.
         source: in the source plane, row 0 at the top, with its corners in `numbers["source"]`.
         scan: for a mass.
         lens: the smooth lens.
@@ -60,9 +62,14 @@ class FrameResult:
     name: str
     numbers: Mapping[str, Any]
     images: Mapping[str, np.ndarray]
+    psf: np.ndarray
     source: np.ndarray
     scan: MassScan
     lens: SmoothLens
+
+    def to_coolest(self) -> dict[str, Any]:
+        """The model in the COOLEST standard; it names images that `result_files.write_fit` writes."""
+        return coolest(self.numbers, Shapes(self.images["image"].shape, self.psf.shape, self.source.shape))
 
 
 def result_of(
@@ -94,7 +101,7 @@ def result_of(
     }
     if redshifts is not None:
         numbers["redshifts"] = {"lens": redshifts.lens, "source": redshifts.source}
-    return FrameResult(name, numbers, _images(pixels, found), _source_image(found), found.scan, found.lens)
+    return FrameResult(name, numbers, _images(pixels, found), pixels.psf, _source_image(found), found.scan, found.lens)
 
 
 def _lens(found: FrameFit) -> dict[str, Any]:
@@ -143,7 +150,7 @@ def _mass(mass: MassFit, redshifts: Redshifts | None) -> dict[str, Any]:
 
 
 def _images(pixels: Pixels, found: FrameFit) -> dict[str, np.ndarray]:
-    """The image, the light of the lens galaxy, the arcs, what they leave, and that in units of white noise."""
+    """The image, the lens galaxy, the arcs, the residual, also whitened, and the noise of single pixels."""
     fit, seen = found.fit.linear, found.model.observation
     light, arcs = found.lens.images(seen)
     arrays = {
@@ -152,6 +159,7 @@ def _images(pixels: Pixels, found: FrameFit) -> dict[str, np.ndarray]:
         "arcs": arcs,
         "residual": seen.data - light - arcs,
         "whitened_residual": fit.residual,
+        "noise": seen.sigma * pixels.noise.variance**0.5,
     }
     found_images = {}
     for name, values in arrays.items():
@@ -170,7 +178,7 @@ def _source_frame(found: FrameFit) -> dict[str, Any]:
         "x_arcsec": [grid.x, grid.x + last],
         "nodes": grid.nodes,
         "step_arcsec": grid.step,
-        "prior_precision": float(fit.prior.precision[0]),
+        "prior_strength": fit.prior.strength,
     }
 
 

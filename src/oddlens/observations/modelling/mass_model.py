@@ -26,7 +26,9 @@ from oddlens.lensing.profiles import TINY
 
 DIFFERENCE = 1e-5
 """Step of finite differences, in the units of the parameters."""
-MULTIPOLES = (1, 3, 4)
+SHEAR, MULTIPOLES = 0, (1, 3, 4)
+SHEAR_AND_MULTIPOLES = [(m, is_second) for m in (SHEAR, *MULTIPOLES) for is_second in (False, True)]
+"""The parts in whose strength deflections are linear, each with two components."""
 MIN_ELLIPTICITY = 1e-6
 """The smallest |h| of an ellipse: its direction is not defined for a circle."""
 SERIES_TERMS = 18
@@ -68,13 +70,21 @@ class MacroModel:
 
     def deflections(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """See `MassPart`."""
-        fields = self._fields(parameters, y, x)
-        return self._halo(parameters, y, x) + torch.einsum("k,kcr->cr", parameters[self.nonlinear :], fields)
+        strengths = parameters[self.nonlinear :]
+        present = strengths.nonzero()[:, 0].tolist()
+        halo = self._halo(parameters, y, x)
+        return halo + torch.einsum("k,kcr->cr", strengths[present], self._fields(parameters, y, x, present))
 
     def derivatives(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """See `MassPart`."""
-        by_nonlinear = finite_differences(self.deflections, parameters, self.nonlinear, y, x)
-        return torch.cat([by_nonlinear, self._fields(parameters, y, x)])
+        return self.derivatives_of(range(len(self.names)), parameters, y, x)
+
+    def derivatives_of(self, numbers: Sequence[int], parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
+        """The derivatives with respect to some parameters, in ascending order of their numbers, [numbers, 2, rays]."""
+        nonlinear = [number for number in numbers if number < self.nonlinear]
+        linear = [number - self.nonlinear for number in numbers if number >= self.nonlinear]
+        by_nonlinear = finite_differences(self.deflections, parameters, nonlinear, y, x)
+        return torch.cat([by_nonlinear, self._fields(parameters, y, x, linear)])
 
     def _halo(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """Deflections by the ellipse alone."""
@@ -83,18 +93,21 @@ class MacroModel:
         ratio, angle = (1 + size * size).sqrt() - size, 0.5 * torch.atan2(h2, h1)
         return torch.stack(power_law.ellipsoid(y - centre_y, x - centre_x, b, ratio, angle, slope, torch, SERIES_TERMS))
 
-    def _fields(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
-        """Deflections by unit shear and multipoles, [fields, 2, rays]."""
+    def _fields(self, parameters: Tensor, y: Tensor, x: Tensor, chosen: Sequence[int]) -> Tensor:
+        """Deflections by unit shear and multipoles, those of the chosen numbers, [chosen, 2, rays]."""
         b, _, _, slope, centre_y, centre_x = parameters[: self.nonlinear]
         y, x, unit = y - centre_y, x - centre_x, torch.ones_like(b)
-        fields = [profiles.shear(y, x, unit, angle * unit, torch) for angle in (0.0, math.pi / 4)]
-        for m in MULTIPOLES:
-            for turn in (0.0, math.pi / (2 * m)):
-                if m == 1:
-                    fields.append(_dipole(y, x, b, turn * unit, slope))
-                else:
-                    fields.append(power_law.multipole(y, x, m, b, unit, turn * unit, slope, torch))
-        return torch.stack([torch.stack(field) for field in fields])
+        fields = [torch.zeros(0, 2, len(y), dtype=y.dtype)]
+        for number in chosen:
+            m, is_second = SHEAR_AND_MULTIPOLES[number]
+            if m == SHEAR:
+                field = profiles.shear(y, x, unit, is_second * math.pi / 4 * unit, torch)
+            elif m == 1:
+                field = _dipole(y, x, b, is_second * math.pi / 2 * unit, slope)
+            else:
+                field = power_law.multipole(y, x, m, b, unit, is_second * math.pi / (2 * m) * unit, slope, torch)
+            fields.append(torch.stack(field)[None])
+        return torch.cat(fields)
 
 
 def _dipole(y: Tensor, x: Tensor, b: Tensor, angle: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
@@ -110,11 +123,11 @@ def _dipole(y: Tensor, x: Tensor, b: Tensor, angle: Tensor, slope: Tensor) -> tu
     return tuple(amplitude * (ratio * u + power * w) for u, w in zip(along, (wave_y, wave_x), strict=True))
 
 
-def finite_differences(deflections, parameters: Tensor, count: int, y: Tensor, x: Tensor) -> Tensor:
-    """Derivatives of deflections with respect to the first parameters, [count, 2, rays]."""
+def finite_differences(deflections, parameters: Tensor, numbers: Sequence[int], y: Tensor, x: Tensor) -> Tensor:
+    """Derivatives of deflections with respect to the parameters of some numbers, [numbers, 2, rays]."""
     at = deflections(parameters, y, x)
     changes = []
-    for k in range(count):
+    for k in numbers:
         moved = parameters.clone()
         moved[k] += DIFFERENCE
         changes.append((deflections(moved, y, x) - at) / DIFFERENCE)

@@ -62,13 +62,13 @@ def scan_for_mass(
     along = np.arange(-steps, steps + 1) * step_arcsec
     gradient = model.grid.gradient(fit.source, fit.columns.beta)
     about = curvature(model, fit, prior)
-    own = about.derivatives - fit.columns.matrix @ about.absorbed
+    own = about.derivatives - fit.columns.image(about.absorbed)
     basis = torch.linalg.solve_triangular(torch.linalg.cholesky(about.matrix), own.T, upper=False)  # [p, pixels]
     residual = fit.residual - basis.T @ (basis @ fit.residual)
     rows = []
     for y in -along:
         templates = _templates(model, gradient, float(y), torch.tensor(along), softening)
-        absorbed = torch.linalg.solve_triangular(fit.factor, fit.columns.matrix.T @ templates, upper=False)
+        absorbed = torch.linalg.solve_triangular(fit.factor, fit.columns.project(templates), upper=False)
         total = templates.square().sum(dim=0)
         power = total - absorbed.square().sum(dim=0) - (basis @ templates).square().sum(dim=0)
         rows.append(torch.stack([templates.T @ residual, power, total]))
@@ -83,4 +83,4 @@ def _templates(model: FrameModel, gradient: Tensor, y: float, x: Tensor, softeni
     seen = model.observation
     off_y, off_x = seen.y - y, seen.x - x[:, None]  # [positions, rays]
     pull = 1 / (off_y.square() + off_x.square() + softening**2)
-    return seen.observe(seen.pixel_means(-(gradient[0] * off_y + gradient[1] * off_x) * pull))
+    return seen.observe(seen.pixel_means(-(gradient[0] * off_y + gradient[1] * off_x) * pull)).double()

@@ -94,6 +94,10 @@ class Observation:
         return whitening_matrix(rows, columns, self.sigma.numpy(), noise)
 
     @cached_property
+    def _single_whitening(self) -> Tensor:
+        return self.whitening.float()
+
+    @cached_property
     def whitened_data(self) -> Tensor:
         """The data, whitened, [pixels]."""
         return self.whitening @ self.data
@@ -121,11 +125,11 @@ class Observation:
         images = columns.view(-1, *self.shape).float()
         blurred = torch.fft.irfft2(torch.fft.rfft2(images, self._fft_shape) * self._transfer, self._fft_shape)
         height, width = self.shape
-        return blurred[:, :height, :width].flatten(1)[:, self.inside].T.double()
+        return blurred[:, :height, :width].flatten(1)[:, self.inside].T
 
     def observe(self, columns: Tensor) -> Tensor:
-        """Columns [k, padded pixels] under the PSF, whitened, [pixels, k]."""
-        return self.whitening @ self.blurred(columns).contiguous()
+        """Columns [k, padded pixels] under the PSF, whitened, in single precision, [pixels, k]."""
+        return self._single_whitening @ self.blurred(columns).contiguous()
 
 
 def _around_origin(psf: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

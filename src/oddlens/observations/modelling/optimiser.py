@@ -66,7 +66,7 @@ class Curvature(NamedTuple):
 def curvature(model: FrameModel, fit: LinearFit, prior: Prior) -> Curvature:
     """The linearised model about a fit."""
     derivatives = model.derivatives(fit)
-    shared = fit.columns.matrix.T @ derivatives
+    shared = fit.columns.project(derivatives)
     absorbed = torch.cholesky_solve(shared, fit.factor)
     matrix = derivatives.T @ derivatives - shared.T @ absorbed + torch.diag(prior.precision)
     offset = fit.columns.parameters - prior.mean

@@ -84,4 +84,4 @@ class Perturber:
 
     def derivatives(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """See `mass_model.MassPart`."""
-        return finite_differences(self.deflections, parameters, len(self.names), y, x)
+        return finite_differences(self.deflections, parameters, range(len(self.names)), y, x)

@@ -20,6 +20,11 @@ PLACE_RADII = 0.5, 1.3
 """Planted masses lie between these radii, in Einstein radii; uniform in radius and angle."""
 AREAS_ARCSEC2 = 1e-3, 0.1
 """Their areas are log-uniform between these."""
+TWIN_COLUMNS = [
+    *("twin", "planted", "true_area", "true_y", "true_x", "einstein_radius", "reduced_chi_square", "converged"),
+    *("significance", "log_evidence_gain", "area", "area_error", "y", "x"),
+]
+"""Columns of a table of twins; areas in arcsec^2, places in arcsec."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def fit_twins(
             line |= {"true_area": mass.area, "true_y": mass.y, "true_x": mass.x}
         try:
             found = fit_frame(twin, radius_arcsec)
-        except ValueError:
+        except (ValueError, RuntimeError):  # RuntimeError: a matrix that cannot be factorised
             lines.append(line)
             continue
         lines.append(line | outcome(found))

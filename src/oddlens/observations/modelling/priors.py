@@ -11,12 +11,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-RELATIVE_RADIUS = 0.25
+from oddlens.observations.modelling.lens_light import SETS
+
+RELATIVE_RADIUS = 0.1
 """Scatter of the Einstein radius about that of the start, relative to it."""
 ISOTHERMAL = 2.0
 SCATTERS = {
     "slope": 0.2,
-    "ellipse": 0.3,
+    "ellipse": 0.2,
     "centre": 0.05,
     "shear": 0.07,
     "multipole": 0.01,
@@ -24,7 +26,8 @@ SCATTERS = {
     "light_centre": 0.1,
 }
 """Scatters of the other parameters; arcsec for centres. The mass lies about the light of the start."""
-ELLIPSE_OF_LIGHT = "_ellipse_"
+MAX_ELLIPTICITY = 0.5
+"""The ellipse of a mass lies about that of the light, or, if the light is flatter, about one of this |h|."""
 PERTURBER_AREA_ARCSEC2, PERTURBER_PLACE_ARCSEC = 0.1, 0.3
 
 
@@ -64,12 +67,21 @@ def prior_about(names: Sequence[str], start: Tensor, held: Collection[str] = ())
     return Prior(mean, torch.where(is_held, 0.0, scatter))
 
 
+def ellipse_about_light(ellipses: Tensor) -> Tensor:
+    """The mean h of the prior of a mass, [2], for the ellipses of the light, [sets, 2]."""
+    mean = ellipses.mean(dim=0)
+    return mean * (MAX_ELLIPTICITY / mean.norm().clamp(min=MAX_ELLIPTICITY))
+
+
 def _normal(name: str, start: dict[str, float]) -> tuple[float, float]:
     """Mean and scatter of a parameter."""
     if name == "einstein_radius":
         return start[name], RELATIVE_RADIUS * start[name]
+    if name.startswith("ellipse_"):
+        light = [[start[f"light_{number}_ellipse_{part}"] for part in (1, 2)] for number in range(1, SETS + 1)]
+        return float(ellipse_about_light(torch.tensor(light))[int(name[-1]) - 1]), SCATTERS["ellipse"]
     if name.startswith("centre_"):
         return start[name.replace("centre", "light")], SCATTERS["centre"]
     if name.startswith("light_"):
-        return (0.0, SCATTERS["light_ellipse"]) if ELLIPSE_OF_LIGHT in name else (start[name], SCATTERS["light_centre"])
+        return (0.0, SCATTERS["light_ellipse"]) if "ellipse" in name else (start[name], SCATTERS["light_centre"])
     return ISOTHERMAL if name == "slope" else 0.0, SCATTERS[name.split("_")[0]]

@@ -1,25 +1,54 @@
-"""Files of a fit: its numbers as JSON, its images as FITS, and its model in the COOLEST standard.
-
-COOLEST (Galan et al. 2023, JOSS 8, 5567) is a JSON format for lens models that lenstronomy, Herculens and VKL read. Its
-position angles are counter-clockwise from +y, and its shear angle is that of the stretch. It has no multipoles and no
-perturbers: they are in its `meta`.
-"""
+"""Files of a fit: its numbers as JSON, its images as FITS, its model as arrays and in the COOLEST standard."""
 
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from astropy.io import fits
 
-from oddlens import __version__
 from oddlens.files.artefacts import atomic_write
-from oddlens.lensing.cosmology import COSMOLOGY
+from oddlens.observations.modelling import coolest_model
 from oddlens.observations.modelling.frame_result import FrameResult
+from oddlens.observations.modelling.mass_scan import MassScan
+from oddlens.observations.modelling.smooth_lens import SmoothLens
 
-MODEL_FILE, FITS_FILE, COOLEST_FILE = "fit.json", "fit.fits", "coolest.json"
+MODEL_FILE, FITS_FILE, LENS_FILE, COOLEST_FOLDER = "fit.json", "fit.fits", "lens.npz", "coolest"
+COOLEST_FILE = "model.json"
+SCAN = "scan_"
+"""The prefix of the arrays of a scan in the file of a lens."""
+
+
+class WrittenFit(NamedTuple):
+    """What files keep of a fit.
+
+    Attributes:
+        numbers: those of `FrameResult`; of a lens that could not be fitted its `name` and the `problem`.
+        lens: the smooth lens, if it could be fitted.
+        scan: likewise.
+    """
+
+    numbers: Mapping[str, Any]
+    lens: SmoothLens | None
+    scan: MassScan | None
+
+
+def write_problem(name: str, problem: str, folder: Path) -> None:
+    """Write why a lens could not be fitted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_json(folder / MODEL_FILE, {"name": name, "problem": problem})
+
+
+def read_fit(folder: Path) -> WrittenFit:
+    """Read the files of a fit."""
+    numbers = json.loads((folder / MODEL_FILE).read_text())
+    if "problem" in numbers:
+        return WrittenFit(numbers, None, None)
+    with np.load(folder / LENS_FILE) as arrays:
+        scan = {name.removeprefix(SCAN): arrays[name] for name in arrays if name.startswith(SCAN)}
+        lens = SmoothLens.of_arrays({name: arrays[name] for name in arrays if not name.startswith(SCAN)})
+    return WrittenFit(numbers, lens, MassScan(**scan))
 
 
 def write_fit(result: FrameResult, folder: Path) -> None:
@@ -27,9 +56,31 @@ def write_fit(result: FrameResult, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_write(folder / FITS_FILE) as temporary, temporary.open("wb") as file:
         _hdus(result).writeto(file)
-    for name, content in ((MODEL_FILE, result.numbers), (COOLEST_FILE, coolest(result))):
-        with atomic_write(folder / name) as temporary:
-            temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+    with atomic_write(folder / LENS_FILE) as temporary, temporary.open("wb") as file:
+        scan = {f"{SCAN}{name}": part for name, part in result.scan._asdict().items()}
+        np.savez(file, **result.lens.arrays(), **scan)
+    _write_coolest(result, folder / COOLEST_FOLDER)
+    _write_json(folder / MODEL_FILE, result.numbers)
+
+
+def _write_coolest(result: FrameResult, folder: Path) -> None:
+    """Write the model as COOLEST, and the images that it names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        coolest_model.IMAGE: result.images["image"],
+        coolest_model.NOISE: result.images["noise"],
+        coolest_model.PSF: result.psf,
+        coolest_model.SOURCE: result.source,
+    }
+    for name, array in arrays.items():
+        with atomic_write(folder / name) as temporary, temporary.open("wb") as file:
+            fits.PrimaryHDU(array[::-1].astype(np.float32)).writeto(file)  # FITS has row 0 at the bottom
+    _write_json(folder / COOLEST_FILE, result.to_coolest())
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def _hdus(result: FrameResult) -> fits.HDUList:
@@ -47,74 +98,3 @@ def _hdus(result: FrameResult) -> fits.HDUList:
         hdu.header["PIXSCALE"] = (float(scan.along[1] - scan.along[0]), "arcsec")
         hdus.append(hdu)
     return fits.HDUList(hdus)
-
-
-def coolest(result: FrameResult) -> dict[str, Any]:
-    """The smooth model as COOLEST."""
-    numbers, lens = result.numbers, result.numbers["lens"]
-    shape = next(iter(result.images.values())).shape
-    scale = numbers["frame"]["pixel_scale_arcsec"]
-    redshifts = numbers.get("redshifts", {"lens": None, "source": None})
-    shear = [lens[f"shear_{part}"]["value"] for part in (1, 2)]
-    halo = {
-        "gamma": lens["slope"]["value"],
-        "theta_E": lens["einstein_radius"]["value"],
-        "q": lens["axis_ratio"],
-        "phi": _from_y(lens["angle_deg"]),
-        "center_x": lens["centre_x"]["value"],
-        "center_y": lens["centre_y"]["value"],
-    }
-    field = {"gamma_ext": math.hypot(*shear), "phi_ext": _from_y(math.degrees(0.5 * math.atan2(shear[1], shear[0])))}
-    corners = {f"field_of_view_{axis}": numbers["source"][f"{axis}_arcsec"] for axis in ("x", "y")}
-    source = {"fits_file": {"path": f"{FITS_FILE}"}, **corners, "num_pix_x": result.source.shape[1]}
-    source["num_pix_y"] = result.source.shape[0]
-    return {
-        "standard": "COOLEST",
-        "mode": "MAP",
-        "coordinates_origin": {"ra": 0.0, "dec": 0.0},
-        "cosmology": {"H0": COSMOLOGY.H0.value, "Om0": COSMOLOGY.Om0, "astropy_name": "FlatLambdaCDM"},
-        "instrument": {"name": "unknown", "pixel_size": scale, "psf": None},
-        "observation": {"pixels": _pixels(shape, scale), "noise": None},
-        "lensing_entities": [
-            _entity("MassField", "external shear", redshifts["lens"], mass={"ExternalShear": field}),
-            _entity("Galaxy", "lens galaxy", redshifts["lens"], mass={"PEMD": halo}),
-            {**_entity("Galaxy", "source galaxy", redshifts["source"]), "light_model": [_source_light(source)]},
-        ],
-        "meta": {"software": f"oddlens {__version__}", "name": result.name, "beyond_coolest": _beyond(numbers)},
-    }
-
-
-def _from_y(angle_deg: float) -> float:
-    """An angle from +x as one from +y, in (-90, 90]."""
-    angle = (angle_deg - 90) % 180
-    return angle - 180 if angle > 90 else angle
-
-
-def _pixels(shape: tuple[int, ...], scale: float) -> dict[str, Any]:
-    halves = [n * scale / 2 for n in shape]
-    return {
-        "fits_file": {"path": FITS_FILE},
-        "field_of_view_x": [-halves[1], halves[1]],
-        "field_of_view_y": [-halves[0], halves[0]],
-        "num_pix_x": shape[1],
-        "num_pix_y": shape[0],
-    }
-
-
-def _entity(kind: str, name: str, redshift: float | None, mass: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    profiles = [
-        {"type": profile, "parameters": {key: {"point_estimate": {"value": value}} for key, value in own.items()}}
-        for profile, own in (mass or {}).items()
-    ]
-    light: dict[str, Any] = {"light_model": []} if kind == "Galaxy" else {}
-    return {"type": kind, "name": name, "redshift": redshift, "mass_model": profiles, **light}
-
-
-def _source_light(pixels: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "PixelatedRegularGrid", "parameters": {"pixels": dict(pixels)}}
-
-
-def _beyond(numbers: Mapping[str, Any]) -> dict[str, Any]:
-    """What the standard has no profile for."""
-    multipoles = {name: value["value"] for name, value in numbers["lens"].items() if name.startswith("multipole")}
-    return {"multipoles": multipoles, "masses": numbers["masses"]}

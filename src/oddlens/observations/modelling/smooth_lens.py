@@ -55,7 +55,7 @@ class SmoothLens:
         for part, parameters in extra:
             beta = beta - part.deflections(parameters, seen.y, seen.x)
         source = seen.pixel_means(self.grid.brightness(self.source, beta))
-        return seen.blurred(torch.stack([self.light @ light.columns(shape, seen), source])).T
+        return seen.blurred(torch.stack([self.light @ light.columns(shape, seen), source])).T.double()
 
     def arrays(self) -> dict[str, np.ndarray]:
         """What a file keeps of it."""

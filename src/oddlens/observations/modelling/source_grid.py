@@ -126,6 +126,11 @@ class SourceGrid:
         return matrix
 
     @cached_property
+    def roughness(self) -> Tensor:
+        """The curvature matrix, transposed, times itself, [nodes, nodes]."""
+        return self.curvature.T @ self.curvature
+
+    @cached_property
     def log_det_curvature(self) -> float:
         """The logarithm of its determinant."""
         return float(torch.linalg.slogdet(self.curvature).logabsdet)

@@ -1,22 +1,21 @@
 """The prior of the source grid, whose strength is chosen by the evidence of each lens.
 
-The curvature of the source at each node is normal with mean zero and a precision. For a precision lambda of all nodes
-the prior is the quadratic one of Suyu et al. (2006, MNRAS 371, 983), and the value of lambda that has most evidence is
-approached by MacKay's rule (1992, Neural Computation 4, 415)
+The curvature of the source at each node is normal with mean zero and precision lambda (Suyu et al. 2006, MNRAS 371,
+983). The value of lambda that has most evidence is approached by MacKay's rule (1992, Neural Computation 4, 415)
 
     lambda <- (number of nodes - lambda trace of the covariance of the curvature) / sum of its squares
 
 whose numerator is the number of nodes that the data determine.
 """
 
+import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from oddlens.observations.modelling.source_grid import SourceGrid
 
-MIN_PRECISION = 1e-12
+MIN_STRENGTH, MAX_STRENGTH = 1e-12, 1e12
 
 
 @dataclass(frozen=True)
@@ -24,36 +23,28 @@ class SourcePrior:
     """The prior of a grid of coefficients.
 
     Attributes:
-        precision: of the curvature at each node, [nodes].
+        strength: the precision lambda of the curvature at each node.
     """
 
     grid: SourceGrid
-    precision: Tensor
-
-    @staticmethod
-    def of_strength(grid: SourceGrid, precision: float) -> "SourcePrior":
-        """The same precision at all nodes."""
-        return SourcePrior(grid, torch.full((grid.nodes,), precision, dtype=torch.float64))
+    strength: float
 
     @property
     def matrix(self) -> Tensor:
         """The precision of the coefficients, [nodes, nodes]."""
-        curvature = self.grid.curvature
-        return curvature.T @ (self.precision[:, None] * curvature)
+        return self.strength * self.grid.roughness
 
     @property
-    def log_det(self) -> Tensor:
+    def log_det(self) -> float:
         """The logarithm of the determinant of that matrix."""
-        return 2 * self.grid.log_det_curvature + self.precision.log().sum()
+        return 2 * self.grid.log_det_curvature + self.grid.nodes * math.log(self.strength)
 
     def penalty(self, coefficients: Tensor) -> Tensor:
         """Minus twice the log density of coefficients, up to a constant."""
-        return (self.precision * (self.grid.curvature @ coefficients).square()).sum()
+        return self.strength * (self.grid.curvature @ coefficients).square().sum()
 
     def adapted(self, mean: Tensor, covariance: Tensor) -> "SourcePrior":
         """The prior with the strength that the evidence favours, for the posterior of the coefficients."""
-        curvature = self.grid.curvature
-        variance = ((curvature @ covariance) * curvature).sum(dim=1)
-        determined = self.grid.nodes - (self.precision * variance).sum()
-        strength = determined / (curvature @ mean).square().sum()
-        return SourcePrior.of_strength(self.grid, max(float(strength), MIN_PRECISION))
+        determined = self.grid.nodes - self.strength * (self.grid.roughness * covariance).sum()
+        strength = determined / (self.grid.curvature @ mean).square().sum()
+        return SourcePrior(self.grid, min(max(float(strength), MIN_STRENGTH), MAX_STRENGTH))

@@ -1,0 +1,130 @@
+"""The table of fits of real lenses, one line for each, with what its twins say and published values."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from oddlens.observations.modelling import calibration
+from oddlens.observations.modelling.calibration import Detection
+from oddlens.observations.modelling.result_files import WrittenFit
+
+PUBLISHED = Path(__file__).parent / "published_lenses.csv"
+COLUMNS = [
+    *("set", "lens", "einstein_radius", "einstein_radius_error", "published_einstein_radius", "slope", "slope_error"),
+    *("axis_ratio", "shear", "reduced_chi_square", "explains_frame", "significance", "log_evidence_gain"),
+    *("published_log_evidence_gain", "y", "x", "area", "area_error", "mass_msun", "mass_within_1_kpc_msun"),
+    *("twins", "false_alarm_probability", "planted", "detected", "detectable_50_area", "detectable_90_area"),
+    *("detectable_50_msun", "detectable_90_msun", "problem"),
+]
+"""Places in arcsec from the lens, areas in arcsec^2: pi times the critical surface density turns them into masses."""
+DETECTION_RATE = 0.01
+"""A planted mass is detected if its evidence is one that this part of the smooth twins exceeds, at most."""
+STRONG = 10.0
+"""Planted masses of this predicted significance tell about errors of place and mass."""
+
+
+class LensTwins(NamedTuple):
+    """The fit of a lens, and those of its twins.
+
+    Attributes:
+        fit: of the lens.
+        smooth: the table of smooth twins.
+        planted: that of twins with a planted mass.
+    """
+
+    fit: WrittenFit
+    smooth: pd.DataFrame
+    planted: pd.DataFrame
+
+    @property
+    def gain(self) -> float:
+        """The gain in log evidence by the best mass; minus infinity if there is none."""
+        masses = self.fit.numbers["masses"]
+        return masses[0]["log_evidence_gain"] if masses else -np.inf
+
+    def trials(self) -> tuple[np.ndarray, np.ndarray]:
+        """Predicted significances of planted masses, and whether each was detected."""
+        if self.fit.scan is None or not len(self.planted) or not len(self.smooth):
+            return np.zeros(0), np.zeros(0, bool)
+        limit = calibration.threshold(self.smooth, DETECTION_RATE)
+        predicted = calibration.predicted_significance(self.fit.scan, self.planted)
+        return predicted, calibration.detected(self.planted, limit)
+
+
+def lens_fits_table(lenses: Mapping[tuple[str, str], LensTwins]) -> pd.DataFrame:
+    """The table of all lenses, by the name of their set and their own.
+
+    The significance at which masses are detected comes from the twins of a lens, or, if they are too few, from those of
+    all lenses together.
+    """
+    trials = [lens.trials() for lens in lenses.values()]
+    together = calibration.detection(*(np.concatenate(part) for part in zip(*trials, strict=True))) if trials else None
+    lines = [
+        {"set": name, "lens": label} | _line(label, lens, calibration.detection(*own) or together)
+        for ((name, label), lens), own in zip(lenses.items(), trials, strict=True)
+    ]
+    return pd.DataFrame(lines).reindex(columns=COLUMNS)
+
+
+def _line(label: str, lens: LensTwins, detection: Detection | None) -> dict[str, Any]:
+    numbers, published = lens.fit.numbers, published_values(label)
+    line: dict[str, Any] = {
+        "published_einstein_radius": published.get("einstein_radius_arcsec"),
+        "published_log_evidence_gain": published.get("log_evidence_gain"),
+    }
+    if lens.fit.scan is None:
+        return line | {"problem": numbers["problem"]}
+    values = numbers["lens"]
+    for name in ("einstein_radius", "slope"):
+        line |= {name: values[name]["value"], f"{name}_error": values[name]["error"]}
+    line |= {"axis_ratio": values["axis_ratio"], "significance": numbers["scan"]["significance"]}
+    line["shear"] = float(np.hypot(*(values[f"shear_{part}"]["value"] for part in (1, 2))))
+    line |= {name: numbers["fit"][name] for name in ("reduced_chi_square", "explains_frame")}
+    if numbers["masses"]:
+        best = numbers["masses"][0]
+        line |= {"log_evidence_gain": lens.gain, "y": best["y_arcsec"], "x": best["x_arcsec"]}
+        line |= {"area": best["area_arcsec2"], "area_error": best["area_error_arcsec2"]}
+        line |= {name: best.get(name) for name in ("mass_msun", "mass_within_1_kpc_msun")}
+    line |= {"twins": len(lens.smooth), "planted": len(lens.planted), "detected": int(lens.trials()[1].sum())}
+    if len(lens.smooth):
+        line["false_alarm_probability"] = calibration.false_alarm_probability(lens.gain, lens.smooth)
+    if detection is not None:
+        smallest, per_area = float(lens.fit.scan.area_sigma.min()), numbers["scan"].get("msun_per_arcsec2", np.nan)
+        for level, significance in (("50", detection.half), ("90", detection.most)):
+            line[f"detectable_{level}_area"] = significance * smallest
+            line[f"detectable_{level}_msun"] = significance * smallest * per_area
+    return line
+
+
+def published_values(label: str) -> dict[str, Any]:
+    """What is published of a lens: a line of `published_lenses.csv`; empty if there is none."""
+    table = pd.read_csv(PUBLISHED, comment="#")
+    own = table[table["name"].map(_plain) == _plain(label)]
+    return {} if not len(own) else own.iloc[0].dropna().to_dict()
+
+
+def _plain(name: str) -> str:
+    """A name of a lens without the survey: `SDSS J0946+1006` is `J0946+1006`."""
+    return name.upper().replace("SDSS", "").replace("SLACS", "").strip(" _")
+
+
+def planted_errors(lens: LensTwins) -> pd.DataFrame:
+    """Errors of place, arcsec, and mass, relative to it, of detected masses, with their predicted significance."""
+    predicted, found = lens.trials()
+    own = lens.planted[found] if len(found) else lens.planted[:0]
+    offset = np.hypot(own["y"] - own["true_y"], own["x"] - own["true_x"])
+    mass = own["area"] / own["true_area"] - 1
+    return pd.DataFrame({"predicted": predicted[found], "offset": offset, "mass_error": mass})
+
+
+def rank_correlation(table: pd.DataFrame) -> tuple[float, int]:
+    """Spearman's correlation of our gains in evidence with the published ones, and the number of lenses."""
+    known = table.dropna(subset=["log_evidence_gain", "published_log_evidence_gain"])
+    if len(known) < 3:
+        return float("nan"), len(known)
+    found = spearmanr(known["log_evidence_gain"], known["published_log_evidence_gain"])
+    return float(found.statistic), len(known)
