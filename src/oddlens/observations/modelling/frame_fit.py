@@ -1,5 +1,6 @@
 """The fit of one frame at its own resolution, from its pixels to the smooth lens, and the scan of its residuals."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -20,10 +21,13 @@ from oddlens.observations.modelling.priors import Prior, prior_about
 from oddlens.observations.modelling.smooth_lens import SmoothLens
 from oddlens.observations.modelling.source_prior import SourcePrior
 
-SIDE, WIDTHS, RAYS = 30, 14, 3
+WIDTHS, RAYS = 14, 3
 STAGES = (("slope", "multipole"), 10), ((), 30)
 """The parameters that are held in each fit, and its largest number of steps; each has a grid for the mass before it.
 Multipoles that are free from the start become large in wrong optima."""
+FIRST_SIDE, SIDES, NODES_PER_DETERMINED = 24, (20, 36), 4.0
+"""Nodes along a side of the source grid: of the first fit, and the limits of the next, which has so many nodes for each
+that the first fit determines."""
 MAX_RADIUS_ARCSEC = 3.5
 OUTER, MARGIN_ARCSEC = 1.6, 0.3
 """The circle that is fitted reaches to this number of Einstein radii, or to the end of the arcs, and this further."""
@@ -72,13 +76,15 @@ def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
     macro, light = MacroModel(), LensLight.of_widths(0.4 * pixels.scale_arcsec, radius_arcsec, WIDTHS)
     seen = Observation(pixels, pixels.within(radius), RAYS)
     seen = Observation(with_light_error(with_psf_error(pixels), seen, fit_light(light, seen).image), seen.use, RAYS)
+    side = FIRST_SIDE
     for held, steps in STAGES:
-        grid = grid_for(macro, parameters, arcs, SIDE)
+        grid = grid_for(macro, parameters, arcs, side)
         model = FrameModel(seen, (macro,), light, grid)
         prior = prior_about(model.names, parameters, held)
         start = model.solve(model.columns(parameters), SourcePrior(grid, FIRST_STRENGTH))
         fit = optimise(model, start, prior, steps)
         parameters = fit.parameters
+        side = min(max(math.ceil((NODES_PER_DETERMINED * fit.linear.determined) ** 0.5), SIDES[0]), SIDES[1])
     scan = scan_for_mass(
         model, fit.linear, prior, SCAN_RADII * float(parameters[0]), SCAN_STEP_ARCSEC, SOFTENING_ARCSEC
     )

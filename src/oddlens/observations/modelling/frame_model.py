@@ -88,6 +88,11 @@ class LinearFit(NamedTuple):
         return float(self.residual.square().sum())
 
     @property
+    def determined(self) -> float:
+        """The number of nodes of the source that the data determine, if the strength of its prior is adapted."""
+        return float(self.prior.penalty(self.source))
+
+    @property
     def source(self) -> Tensor:
         """The coefficients of the source, [nodes]."""
         return self.amplitudes[len(self.columns.norms) :]
