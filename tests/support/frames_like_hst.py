@@ -5,6 +5,7 @@ from the closed forms of `lensing.power_law` and astropy's Sersic profile."""
 from dataclasses import dataclass
 
 import numpy as np
+from astropy.io import fits
 from astropy.modeling.models import Sersic2D
 from scipy import signal
 
@@ -93,3 +94,16 @@ def frame(lens, seed=0, pixels=81, signal_to_noise=25, drizzled=True):
     middle = (pixels - 1) / 2
     masked = np.zeros(noise.shape, bool)
     return Pixels(source + light + noise, sigma, masked, psf(), SCALE, (middle, middle), measured)
+
+
+def write_frames(folder, lens, z=(0.2, 0.6)):
+    """An index with the frame of a lens, one of noise alone, and one whose file does not exist."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pixels = frame(lens, pixels=81, signal_to_noise=40)
+    noise = pixels.sigma.mean() * np.random.default_rng(2).standard_normal(pixels.image.shape)
+    for name, image in (("lens", pixels.image), ("empty", noise), ("noise", pixels.sigma)):
+        fits.writeto(folder / f"{name}.fits", image[::-1].astype(np.float32))
+    fits.writeto(folder / "psf.fits", pixels.psf.astype(np.float32))
+    rows = [f"{name},{SCALE},{name}.fits,noise.fits,psf.fits,{z[0]},{z[1]}" for name in ("lens", "empty", "absent")]
+    (folder / "index.csv").write_text("\n".join(["name,pixel_scale_arcsec,data,noise,psf,z_lens,z_source", *rows]))
+    return pixels

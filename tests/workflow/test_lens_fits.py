@@ -1,11 +1,9 @@
 """Fits of real lenses and of their twins in the workflow, in a study without data sets."""
 
-import numpy as np
 import pandas as pd
 import pytest
-from astropy.io import fits
 
-from frames_like_hst import SCALE, Lens, frame
+from frames_like_hst import Lens, write_frames
 from project import fresh_copy, planned, snakemake
 
 pytestmark = pytest.mark.workflow
@@ -21,30 +19,17 @@ real:
 LENS = Lens(b=0.65, q=0.8, source=(0.04, 0.06))
 
 
-def write_lenses(folder):
-    """A lens, and a frame of noise."""
-    folder.mkdir()
-    pixels = frame(LENS, pixels=81, signal_to_noise=40)
-    noise = pixels.sigma.mean() * np.random.default_rng(2).standard_normal(pixels.image.shape)
-    for name, image in (("lens", pixels.image), ("empty", noise)):
-        fits.writeto(folder / f"{name}.fits", image[::-1].astype(np.float32))
-    fits.writeto(folder / "noise.fits", pixels.sigma[::-1].astype(np.float32))
-    fits.writeto(folder / "psf.fits", pixels.psf.astype(np.float32))
-    rows = [f"{name},{SCALE},{name}.fits,noise.fits,psf.fits,0.2,0.6" for name in ("lens", "empty")]
-    (folder / "index.csv").write_text("\n".join(["name,pixel_scale_arcsec,data,noise,psf,z_lens,z_source", *rows]))
-
-
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     folder = fresh_copy(tmp_path_factory.mktemp("fits") / "project")
     (folder / "fits.yaml").write_text(CONFIG)
-    write_lenses(folder / "mine")
+    write_frames(folder / "mine", LENS)
     return folder
 
 
 def test_lenses_and_twins_are_jobs(project):
     jobs = planned(project, "--configfile", "fits.yaml")
-    assert jobs == {"fit_frames": 2, "fit_twins": 6, "lens_fit_tables": 1, "all": 1, "total": 10}
+    assert jobs == {"fit_frames": 3, "fit_twins": 9, "lens_fit_tables": 1, "all": 1, "total": 14}
 
 
 def test_a_study_of_real_lenses_runs_whole(project):
@@ -55,8 +40,9 @@ def test_a_study_of_real_lenses_runs_whole(project):
     assert table.loc["lens", "false_alarm_probability"] in (0.5, 1.0)
     assert (table.loc["lens", "twins"], table.loc["lens", "planted"]) == (1, 2)
     assert "no lens explains" in table.loc["empty", "problem"]
+    assert "absent.fits" in table.loc["absent", "problem"]
     summary = (results / "lens_fits.html").read_text()
-    for lens in ("lens", "empty"):
+    for lens in ("lens", "empty", "absent"):
         assert f'href="lens_pages/mine/{lens}.html"' in summary
         assert (results / f"lens_pages/mine/{lens}.html").exists()
     twins = pd.read_csv(results / "lens_twins/mine/lens/planted-00001.csv")

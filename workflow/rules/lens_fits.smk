@@ -1,4 +1,7 @@
 # Fits of real lenses at their own resolution, of their twins, and what both say.
+from oddlens.schema.config_errors import nearest
+
+
 def fitted_lenses(name, entry):
     """The lenses of an entry of `real`, by the names of their files."""
     path = Path(entry.path)
@@ -12,13 +15,22 @@ def fitted_lenses(name, entry):
     return {lens.slug: lens for lens in lens_index.with_unique_labels(entries)}
 
 
+TWIN_KINDS = ["smooth", "planted"]
 FIT_SETTINGS = {name: entry.fit for name, entry in STUDY.real.items() if entry.fit}
 FITTED = {name: fitted_lenses(name, STUDY.real[name]) for name in FIT_SETTINGS}
-# The numbers of planted and of smooth twins of each lens.
-TWINS = {
-    name: {"smooth": fit.twins, "planted": fit.planted}
-    for name, fit in FIT_SETTINGS.items()
-}
+for name, fit in FIT_SETTINGS.items():
+    known = sorted({entry.object for entry in FITTED[name].values()})
+    if unknown := [lens for lens in fit.twins_of if lens not in known]:
+        told = nearest(unknown[0], known)
+        raise WorkflowError(f"real.{name}.fit.twins_of: no lens is called '{unknown[0]}'. {told}")
+
+
+def twins(lenses, lens, kind):
+    """How many twins of a kind a lens has."""
+    fit = FIT_SETTINGS[lenses]
+    if kind == "planted":
+        return fit.planted
+    return fit.twins_of.get(FITTED[lenses][lens].object, fit.twins)
 
 
 def lens_fit(lenses, lens):
@@ -28,7 +40,7 @@ def lens_fit(lenses, lens):
 
 def lens_twins(lenses, lens, kind):
     """The tables of the twins of a lens."""
-    jobs = range(0, TWINS[lenses][kind], FIT_SETTINGS[lenses].twins_per_job)
+    jobs = range(0, twins(lenses, lens, kind), FIT_SETTINGS[lenses].twins_per_job)
     return [
         results(f"lens_twins/{lenses}/{lens}/{kind}-{first:05d}.csv") for first in jobs
     ]
@@ -37,8 +49,8 @@ def lens_twins(lenses, lens, kind):
 def twin_numbers(wildcards):
     """The numbers of the twins of a job."""
     first, fit = int(wildcards.first), FIT_SETTINGS[wildcards.lenses]
-    last = min(first + fit.twins_per_job, TWINS[wildcards.lenses][wildcards.kind])
-    return list(range(first, last))
+    count = twins(wildcards.lenses, wildcards.lens, wildcards.kind)
+    return list(range(first, min(first + fit.twins_per_job, count)))
 
 
 def lens_files(wildcards):
@@ -55,7 +67,7 @@ def lens_reading(wildcards):
 wildcard_constraints:
     lenses=any_of(FITTED),
     lens="[^/]+",
-    kind="smooth|planted",
+    kind=any_of(TWIN_KINDS),
     first=r"\d+",
 
 
@@ -116,7 +128,7 @@ rule lens_fit_tables:
             table
             for lenses, found in FITTED.items()
             for lens in found
-            for kind in TWINS[lenses]
+            for kind in TWIN_KINDS
             for table in lens_twins(lenses, lens, kind)
         ],
         published=project_file("src/oddlens/results/tables/published_lenses.csv"),
@@ -151,7 +163,7 @@ rule lens_fit_tables:
                 "label": entry.label,
                 "slug": lens,
                 "fit": lens_fit(lenses, lens),
-                **{kind: lens_twins(lenses, lens, kind) for kind in TWINS[lenses]},
+                **{kind: lens_twins(lenses, lens, kind) for kind in TWIN_KINDS},
             }
             for lenses, found in FITTED.items()
             for lens, entry in found.items()

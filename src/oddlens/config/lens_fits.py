@@ -1,6 +1,8 @@
 """The section `real.<name>.fit`: fits of real lenses at their own resolution."""
 
-from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from oddlens.schema.section import Section
 
@@ -10,6 +12,8 @@ class LensFits(Section):
 
     twins: NonNegativeInt = 100
     """Smooth twins of each lens. With n of them a false-alarm probability is at least 1 / (n + 1)."""
+    twins_of: Annotated[dict[str, NonNegativeInt], Field(default_factory=dict)]
+    """Another number for some lenses, by their names: candidates need many."""
     planted: NonNegativeInt = 100
     """Twins of each lens with a planted mass, for the masses that can be detected."""
     twins_per_job: PositiveInt = 20
