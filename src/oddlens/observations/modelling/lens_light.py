@@ -12,7 +12,10 @@ from torch import Tensor
 from oddlens.observations.modelling.elliptical_gaussians import EllipticalRadius, elliptical_radius, gaussians, slope
 from oddlens.observations.modelling.observation import Observation
 
-SETS = 2
+SETS = 3
+"""Isophotes of galaxies twist and change their shape outwards."""
+FIRST_ELLIPSES = (0.0, 0.05), (0.0, -0.05), (0.05, 0.0)
+"""Sets begin with different ellipses, as equal ones would stay equal."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from oddlens.observations.modelling.lens_light import SETS, LensLight
+from oddlens.observations.modelling.lens_light import FIRST_ELLIPSES, SETS, LensLight
 from oddlens.observations.modelling.model_error import relative_light_error
 from oddlens.observations.modelling.observation import Observation
 
@@ -37,7 +37,7 @@ class LightStart(NamedTuple):
 def fit_light(light: LensLight, seen: Observation) -> LightStart:
     """The light of the lens galaxy of an observation, whose noise is taken for white."""
     parameters = torch.zeros(len(light.names), dtype=torch.float64)
-    parameters[2:] = torch.tensor([0.0, 0.05, 0.0, -0.05])[: 2 * SETS]  # the sets begin with different ellipses
+    parameters[2:] = torch.tensor(FIRST_ELLIPSES, dtype=torch.float64).flatten()
     precision = torch.tensor([CENTRE_SCATTER_ARCSEC**-2] * 2 + [ELLIPSE_SCATTER**-2] * 2 * SETS, dtype=torch.float64)
     weights, image, error = torch.ones_like(seen.data), torch.zeros_like(seen.data), relative_light_error(seen)
     for step in range(STEPS):

@@ -68,9 +68,9 @@ def prior_about(names: Sequence[str], start: Tensor, held: Collection[str] = ())
 
 
 def ellipse_about_light(ellipses: Tensor) -> Tensor:
-    """The mean h of the prior of a mass, [2], for the ellipses of the light, [sets, 2]."""
-    mean = ellipses.mean(dim=0)
-    return mean * (MAX_ELLIPTICITY / mean.norm().clamp(min=MAX_ELLIPTICITY))
+    """The mean h of the prior of a mass, [2], for the ellipses of the light, [sets, 2], of which some may be faint."""
+    middle = ellipses.median(dim=0).values
+    return middle * (MAX_ELLIPTICITY / middle.norm().clamp(min=MAX_ELLIPTICITY))
 
 
 def _normal(name: str, start: dict[str, float]) -> tuple[float, float]:
