@@ -20,17 +20,18 @@ FIT_SETTINGS = {name: entry.fit for name, entry in STUDY.real.items() if entry.f
 FITTED = {name: fitted_lenses(name, STUDY.real[name]) for name in FIT_SETTINGS}
 for name, fit in FIT_SETTINGS.items():
     known = sorted({entry.object for entry in FITTED[name].values()})
-    if unknown := [lens for lens in fit.twins_of if lens not in known]:
-        told = nearest(unknown[0], known)
-        raise WorkflowError(f"real.{name}.fit.twins_of: no lens is called '{unknown[0]}'. {told}")
+    for key, numbers in (("twins_of", fit.twins_of), ("planted_of", fit.planted_of)):
+        if unknown := [lens for lens in numbers if lens not in known]:
+            told = f"no lens is called '{unknown[0]}'. {nearest(unknown[0], known)}"
+            raise WorkflowError(f"real.{name}.fit.{key}: {told}")
 
 
 def twins(lenses, lens, kind):
     """How many twins of a kind a lens has."""
-    fit = FIT_SETTINGS[lenses]
+    fit, name = FIT_SETTINGS[lenses], FITTED[lenses][lens].object
     if kind == "planted":
-        return fit.planted
-    return fit.twins_of.get(FITTED[lenses][lens].object, fit.twins)
+        return fit.planted_of.get(name, fit.planted)
+    return fit.twins_of.get(name, fit.twins)
 
 
 def lens_fit(lenses, lens):

@@ -16,6 +16,8 @@ class LensFits(Section):
     """Another number for some lenses, by their names: candidates need many."""
     planted: NonNegativeInt = 100
     """Twins of each lens with a planted mass, for the masses that can be detected."""
+    planted_of: Annotated[dict[str, NonNegativeInt], Field(default_factory=dict)]
+    """Another number for some lenses, by their names."""
     twins_per_job: PositiveInt = 20
     """Twins that one job simulates and fits, half a minute each."""
     radius_arcsec: PositiveFloat | None = None
