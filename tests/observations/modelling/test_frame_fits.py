@@ -9,6 +9,7 @@ from oddlens.observations.modelling.blind_start import BlindSearch
 from oddlens.observations.modelling.frame_fit import fit_frame
 from oddlens.observations.modelling.lens_light import LensLight
 from oddlens.observations.modelling.light_start import fit_light
+from oddlens.observations.modelling.model_error import wider_psf
 from oddlens.observations.modelling.observation import Observation
 from oddlens.observations.modelling.twins import TwinMaker, correlated_noise
 
@@ -92,3 +93,18 @@ def test_simulated_noise_has_the_measured_correlation():
     assert drawn.var() == pytest.approx(noise.variance, rel=0.05)
     beside = (drawn[:, 1:] * drawn[:, :-1]).mean() / drawn.var()
     assert beside == pytest.approx(noise.correlation[2, 3], abs=0.03)
+
+
+def test_an_error_of_the_psf_changes_an_image_as_a_wider_psf_does():
+    along = np.arange(-20, 21)
+    squared = along[:, None] ** 2 + along**2
+
+    def gaussian(width):
+        return np.exp(-squared / (2 * width**2)) / (2 * np.pi * width**2)
+
+    pixels = frame(Lens(), pixels=41)
+    variance = 1 / (2 * np.pi * pixels.psf.max())
+    source, error = 4.0, 0.03
+    before, after = (gaussian(np.sqrt(source**2 + variance * (1 + e) ** 2)) for e in (0.0, error))
+    change = wider_psf(pixels, before, error) - before
+    np.testing.assert_allclose(change, after - before, atol=0.08 * np.abs(after - before).max())

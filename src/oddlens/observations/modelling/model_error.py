@@ -34,10 +34,19 @@ def with_light_error(pixels: Pixels, seen: Observation, light: Tensor) -> Pixels
 
 
 def with_psf_error(pixels: Pixels) -> Pixels:
-    """Pixels whose noise includes the error of the PSF.
+    """Pixels whose noise includes the error of the PSF."""
+    curvature = ndimage.gaussian_laplace(np.where(pixels.masked, 0.0, pixels.image), 1.0)
+    return replace(pixels, sigma=np.hypot(pixels.sigma, PSF_WIDTH_ERROR * _psf_variance(pixels) * curvature))
+
+
+def wider_psf(pixels: Pixels, image: np.ndarray, fraction: float) -> np.ndarray:
+    """An image without noise [h, w], as if the PSF was wider by a small fraction.
 
     A PSF of a variance w^2 whose width is larger by a fraction e changes an image I by e w^2 times the Laplacian of I.
     """
-    variance = 1 / (2 * np.pi * pixels.psf.max())  # of a Gaussian with this peak, in pixels^2
-    curvature = ndimage.gaussian_laplace(np.where(pixels.masked, 0.0, pixels.image), 1.0)
-    return replace(pixels, sigma=np.hypot(pixels.sigma, PSF_WIDTH_ERROR * variance * curvature))
+    return image + fraction * _psf_variance(pixels) * ndimage.laplace(image)
+
+
+def _psf_variance(pixels: Pixels) -> float:
+    """The variance of a Gaussian with the peak of the PSF, in pixels^2."""
+    return 1 / (2 * np.pi * float(pixels.psf.max()))

@@ -1,7 +1,8 @@
 """Twins of a lens: simulated frames of its best smooth model, with and without a planted mass.
 
-They have the mass, the source and the light of the fit, the PSF, the mask and the noise map of the frame, and noise
-with the correlation that was measured in its sky. Through the whole fit, from the search for a first model on, they
+They have the mass, the source and the light of the fit, the mask and the noise map of the frame, and noise with the
+correlation that was measured in its sky. Their PSF is that of the frame with a small random error of its width, as the
+fits assume that it has one. Through the whole fit, from the search for a first model on, they
 show what a smooth lens like this one looks like, and what a mass in it looks like.
 """
 
@@ -12,6 +13,7 @@ from scipy import fft
 from torch import Tensor
 
 from oddlens.observations.modelling.mass_model import MassPart
+from oddlens.observations.modelling.model_error import PSF_WIDTH_ERROR, wider_psf
 from oddlens.observations.modelling.observation import Observation, Pixels
 from oddlens.observations.modelling.pixel_noise import REACH, PixelNoise
 from oddlens.observations.modelling.smooth_lens import SmoothLens
@@ -40,6 +42,7 @@ class TwinMaker:
     def draw(self, generator: np.random.Generator, *extra: tuple[MassPart, Tensor]) -> Pixels:
         """A twin with more parts of the mass, and new noise."""
         image = self.noise_free(*extra) if extra else self.smooth
+        image = wider_psf(self.pixels, image, PSF_WIDTH_ERROR * generator.standard_normal())
         noise = correlated_noise(self.pixels.image.shape, self.pixels.noise, generator) * self.pixels.sigma
         return replace(self.pixels, image=np.where(self.pixels.masked, 0.0, image + noise))
 
