@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 RESULTS = Path(__file__).parents[1] / "results"
-PAGES = {"physics": "detectors-lensfit.md", "stress": "stress.md", "sky": "sky.md"}
+PAGES = {"physics": "detectors-lensfit.md", "stress": "stress.md", "sky": "sky.md", "slacs": "lens_fits.md"}
 """The page of each study."""
 WORLDS = {
     "model B": "model_b",
@@ -120,11 +120,41 @@ def sky(rate: float = 0.01) -> dict[str, list[str]]:
     return found
 
 
+def slacs(candidates: int = 10) -> dict[str, list[str]]:
+    """How well lenses are fitted, and those with most evidence for a mass among fits that explain their frame."""
+    table = read("slacs", "real_lenses")
+    fitted = table[table["problem"].isna()]
+    explained = fitted[fitted["explains_frame"].astype(bool)]
+    ratio = fitted["einstein_radius"] / fitted["published_einstein_radius"]
+    known = fitted.dropna(subset=["log_evidence_gain", "published_log_evidence_gain"])
+    ranks = known[["log_evidence_gain", "published_log_evidence_gain"]].corr("spearman").iloc[0, 1]
+    quality = [
+        line("lenses with a fit", f"{len(fitted)} of {len(table)}"),
+        line("fits that explain their frame", str(len(explained))),
+        line("chi-square per pixel, median", f"{fitted['reduced_chi_square'].median():.2f}"),
+        line("Einstein radius within 5 % of the published one", str(int((abs(ratio - 1) < 0.05).sum()))),
+        line("Einstein radius within 10 %", str(int((abs(ratio - 1) < 0.1).sum()))),
+        line("rank correlation with published evidences", f"{ranks:.2f} ({len(known)} lenses)"),
+    ]
+    best = [
+        line(
+            own.lens,
+            f"{own.log_evidence_gain:.1f}",
+            "–" if np.isnan(own.published_log_evidence_gain) else f"{own.published_log_evidence_gain:.1f}",
+            f"{own.x:.2f}, {own.y:.2f}",
+            f"{own.mass_within_1_kpc_msun / 1e9:.1f}",
+            f"{own.false_alarm_probability:.3f} ({own.twins:.0f} twins)" if own.twins else "–",
+        )
+        for own in explained.nlargest(candidates, "log_evidence_gain").itertuples()
+    ]
+    return {"quality": quality, "evidence": best}
+
+
 def tables(study: str) -> dict[str, list[str]]:
     """The lines of each table of a page, or nothing for a study that left no tables."""
     if not (RESULTS / study / "tables").exists():
         return {}
-    return {"physics": lambda: {"AUC": physics()}, "stress": stress, "sky": sky}[study]()
+    return {"physics": lambda: {"AUC": physics()}, "stress": stress, "sky": sky, "slacs": slacs}[study]()
 
 
 if __name__ == "__main__":

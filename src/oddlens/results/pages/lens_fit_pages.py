@@ -75,7 +75,8 @@ def write_summary(
     )
 
 
-def _order(row: Mapping[str, Any]) -> tuple[float, float]:
-    """The lowest false-alarm probabilities first, then the largest evidence; lenses without a fit last."""
+def _order(row: Mapping[str, Any]) -> tuple[bool, float, float]:
+    """The lowest false-alarm probabilities first, then the largest evidence; lenses whose fits explain nothing last."""
     probability, gain = row["false_alarm_probability"], row["log_evidence_gain"]
-    return (1.5 if pd.isna(probability) else probability, 0.0 if pd.isna(gain) else -gain)
+    explained = pd.notna(row["explains_frame"]) and bool(row["explains_frame"])
+    return not explained, 2.0 if pd.isna(probability) else probability, 0.0 if pd.isna(gain) else -gain
