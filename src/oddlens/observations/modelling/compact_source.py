@@ -14,6 +14,7 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
+from oddlens.observations.modelling import priors
 from oddlens.observations.modelling.elliptical_gaussians import elliptical_radius, gaussians, slope
 from oddlens.observations.modelling.mass_model import MacroModel
 from oddlens.observations.modelling.observation import Observation
@@ -21,8 +22,14 @@ from oddlens.observations.modelling.observation import Observation
 SOURCE_NAMES = ("source_y", "source_x", "source_ellipse_1", "source_ellipse_2")
 MASS_NAMES = ("einstein_radius", "ellipse_1", "ellipse_2", "shear_1", "shear_2")
 """Parameters of the mass that are fitted."""
-SCATTERS = (torch.inf, 0.2, 0.2, 0.07, 0.07, 1.0, 1.0, 0.4, 0.4)
-"""Of the normal priors of all parameters that are fitted; of places in arcsec."""
+PLACE_ARCSEC, SOURCE_ELLIPSE = 1.0, 0.4
+"""Scatters of the priors of the place and the ellipse of the source."""
+SCATTERS = (
+    *(torch.inf, priors.SCATTERS["ellipse"], priors.SCATTERS["ellipse"]),
+    *(priors.SCATTERS["shear"], priors.SCATTERS["shear"]),
+    *(PLACE_ARCSEC, PLACE_ARCSEC, SOURCE_ELLIPSE, SOURCE_ELLIPSE),
+)
+"""Of the normal priors of all parameters that are fitted."""
 CORRELATED = 10.0
 """Pixels over which the errors of an elliptical source are alike: chi-square counts less by this factor."""
 MIN_RADIUS_ARCSEC = 0.05
