@@ -1,5 +1,7 @@
 """Frames of known lenses from their pixels to the smooth lens, and masses that are found in their residuals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -108,3 +110,16 @@ def test_an_error_of_the_psf_changes_an_image_as_a_wider_psf_does():
     before, after = (gaussian(np.sqrt(source**2 + variance * (1 + e) ** 2)) for e in (0.0, error))
     change = wider_psf(pixels, before, error) - before
     np.testing.assert_allclose(change, after - before, atol=0.08 * np.abs(after - before).max())
+
+
+@pytest.mark.parametrize("what", ["star", "galaxy"])
+def test_what_is_no_lens_is_refused(what):
+    lens = frame(Lens())
+    y, x = np.indices(lens.image.shape) - 40.0
+    galaxy = 8 * np.exp(-3.3 * np.sqrt(np.hypot(x, y / 0.7) / 10))
+    star = np.exp(-(x**2 + y**2) / (2 * 0.9**2)) * 50
+    image = star if what == "star" else galaxy
+    sigma = np.sqrt(1 + image) / 25
+    noise = correlated_noise(image.shape, lens.noise, np.random.default_rng(3)) * sigma
+    with pytest.raises(ValueError, match="no lens explains"):
+        fit_frame(replace(lens, image=image + noise, sigma=sigma), 1.3)
