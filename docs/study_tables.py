@@ -136,6 +136,12 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
         line("Einstein radius within 10 %", str(int((abs(ratio - 1) < 0.1).sum()))),
         line("rank correlation with published evidences", f"{ranks:.2f} ({len(known)} lenses)"),
     ]
+    for own in fitted[fitted["planted"] > 0].itertuples():
+        limits = f"{own.detectable_50_msun / 1e9:.1f}, {own.detectable_90_msun / 1e9:.1f}"
+        quality += [
+            line(f"{own.lens}: planted masses that are detected", f"{own.detected:.0f} of {own.planted:.0f}"),
+            line(f"{own.lens}: detected in 50 and 90 % of cases [10^9 M☉]", limits),
+        ]
     best = [
         line(
             own.lens,
