@@ -32,6 +32,12 @@ def test_lenses_and_twins_are_jobs(project):
     assert jobs == {"fit_frames": 3, "fit_twins": 9, "lens_fit_tables": 1, "all": 1, "total": 14}
 
 
+def test_lenses_that_do_not_exist_are_refused_at_once(project):
+    (project / "absent.yaml").write_text(CONFIG.replace("path: mine", "path: absent"))
+    told = snakemake(project, "-n", "--configfile", "absent.yaml", fails=True)
+    assert "real.mine.path is absent, which does not exist" in told
+
+
 def test_a_study_of_real_lenses_runs_whole(project):
     snakemake(project, "--cores", "2", "--configfile", "fits.yaml")
     results = project / "results/fitted"

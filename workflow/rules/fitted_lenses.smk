@@ -12,6 +12,11 @@ def fitted_lenses(name, entry):
         entries = lens_index.read_lenses(path, name, **entry.reading)
     except (OSError, ValueError) as error:
         raise WorkflowError(f"real.{name}: {error}") from None
+    if not lens_index.input_files(path)[0].exists():
+        raise WorkflowError(
+            f"real.{name}.path is {path}, which does not exist: it must be an index (CSV), a folder with an index or "
+            "data.fits, or a FITS file, relative to the working directory"
+        )
     return {lens.slug: lens for lens in lens_index.with_unique_labels(entries)}
 
 

@@ -12,7 +12,7 @@ with the whitened columns B and data d, and the precision R of the prior of the 
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -129,10 +129,6 @@ class FrameModel:
     def light_parameters(self) -> slice:
         """Where those of the lens light are."""
         return slice(sum(len(part.names) for part in self.mass), None)
-
-    def with_grid(self, grid: SourceGrid) -> "FrameModel":
-        """The model with another grid."""
-        return replace(self, grid=grid)
 
     def traced(self, parameters: Tensor, y: Tensor, x: Tensor) -> Tensor:
         """Where rays at positions [rays] end in the source plane, (y, x), [2, rays]."""
