@@ -1,6 +1,7 @@
 """No function and no class is too long to be read at once."""
 
 import ast
+from collections import Counter
 
 import pytest
 
@@ -29,3 +30,9 @@ def test_what_is_too_long_is_found():
     body = "    x = 1\n" * lines
     assert not list(too_long(f"@cache\ndef f():\n{body}"))
     assert list(too_long(f"@cache\ndef f():\n{body}    x = 1\n")) == [("f", lines + 3)]
+
+
+def test_files_of_tests_have_different_names():
+    """Pytest imports each by its name alone, and refuses a second one."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert not [name for name, files in names.items() if files > 1]

@@ -163,6 +163,8 @@ ELSEWHERE = {"retrieve", "import_scores"}
 ELSEWHERE |= {"camera", "ingest", "train_as_given", "leaks", "leak_table", "most_anomalous"}
 ELSEWHERE |= {"inject", "score_injected", "completeness"}
 """And those of the user's own images and of injected masses: tests/workflow/test_files_study.py."""
+ELSEWHERE |= {"fit_frames", "fit_twins", "lens_fit_tables"}
+"""And those of real lenses at their own resolution: tests/workflow/test_lens_fits_dag.py."""
 
 
 def test_each_rule_has_run_and_the_report_is_there(study):
