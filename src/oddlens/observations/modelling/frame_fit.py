@@ -12,7 +12,7 @@ from oddlens.observations.modelling.lens_light import LensLight
 from oddlens.observations.modelling.light_start import fit_light
 from oddlens.observations.modelling.mass_model import MacroModel
 from oddlens.observations.modelling.mass_refit import MassFit, fit_masses
-from oddlens.observations.modelling.mass_scan import MassScan, scan_for_mass
+from oddlens.observations.modelling.mass_scan import MassScan, Residuals, scan_for_mass
 from oddlens.observations.modelling.model_error import with_light_error, with_psf_error
 from oddlens.observations.modelling.observation import Observation, Pixels
 from oddlens.observations.modelling.optimiser import NonlinearFit, optimise
@@ -31,9 +31,10 @@ that the first fit determines."""
 MAX_RADIUS_ARCSEC = 3.5
 OUTER, MARGIN_ARCSEC = 1.6, 0.3
 """The circle that is fitted reaches to this number of Einstein radii, or to the end of the arcs, and this further."""
-SCAN_RADII, SCAN_STEP_ARCSEC, SOFTENING_ARCSEC = 1.4, 0.1, 0.05
+SCAN_RADII, SCAN_STEP_ARCSEC, SOFTENING_ARCSEC = (0.3, 1.4), 0.1, 0.05
 MASSES = 2
 FIRST_STRENGTH = 1.0
+CLUMP_ROUNDS, CLUMP_STEPS = 3, 15
 
 
 class FrameFit(NamedTuple):
@@ -45,6 +46,11 @@ class FrameFit(NamedTuple):
     starts: list[Start]
     scan: MassScan
     masses: Sequence[MassFit]
+
+    @property
+    def residuals(self) -> Residuals:
+        """What the smooth lens leaves."""
+        return Residuals(self.model, self.fit.linear, self.prior, SOFTENING_ARCSEC)
 
     @property
     def lens(self) -> SmoothLens:
@@ -85,8 +91,19 @@ def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
         fit = optimise(model, start, prior, steps)
         parameters = fit.parameters
         side = min(max(math.ceil((NODES_PER_DETERMINED * fit.linear.determined) ** 0.5), SIDES[0]), SIDES[1])
-    scan = scan_for_mass(
-        model, fit.linear, prior, SCAN_RADII * float(parameters[0]), SCAN_STEP_ARCSEC, SOFTENING_ARCSEC
-    )
+    fit = _with_clumps(model, fit, prior)
+    residuals = Residuals(model, fit.linear, prior, SOFTENING_ARCSEC)
+    scan = scan_for_mass(residuals, *(radius * float(fit.parameters[0]) for radius in SCAN_RADII), SCAN_STEP_ARCSEC)
     masses = fit_masses(model, fit, prior, scan, PseudoJaffe.tidal, MASSES)
     return FrameFit(model, fit, prior, starts, scan, masses)
+
+
+def _with_clumps(model: FrameModel, fit: NonlinearFit, prior: Prior) -> NonlinearFit:
+    """The fit after clumps of the source have been added until none has much evidence, or some times."""
+    for _ in range(CLUMP_ROUNDS):
+        clumps = Residuals(model, fit.linear, prior, SOFTENING_ARCSEC).clumps()
+        if not clumps:
+            break
+        start = model.solve(fit.linear.columns, fit.linear.prior.with_clumps(clumps))
+        fit = optimise(model, start, prior, CLUMP_STEPS)
+    return fit

@@ -11,6 +11,7 @@ import torch
 from oddlens.lensing.cosmology import planes
 from oddlens.observations.modelling.blind_start import magnification
 from oddlens.observations.modelling.coolest_model import Shapes, coolest
+from oddlens.observations.modelling.counter_images import counter_images
 from oddlens.observations.modelling.frame_fit import FrameFit
 from oddlens.observations.modelling.mass_refit import MassFit
 from oddlens.observations.modelling.mass_scan import MassScan
@@ -96,7 +97,7 @@ def result_of(
         "frame": {"pixel_scale_arcsec": pixels.scale_arcsec, "centre_row_column": list(pixels.centre)},
         "source": _source_frame(found),
         "scan": _scan(found.scan, redshifts),
-        "masses": [_mass(mass, redshifts) for mass in found.masses],
+        "masses": [_mass(found, mass, redshifts) for mass in found.masses],
         "notes": list(notes),
     }
     if redshifts is not None:
@@ -131,10 +132,13 @@ def _scan(scan: MassScan, redshifts: Redshifts | None) -> dict[str, Any]:
     return found | {"msun_per_arcsec2": per_area, "min_detectable_msun": smallest * per_area}
 
 
-def _mass(mass: MassFit, redshifts: Redshifts | None) -> dict[str, Any]:
+def _mass(fit: FrameFit, mass: MassFit, redshifts: Redshifts | None) -> dict[str, Any]:
     """A mass of a refit; with redshifts in solar masses, and that within 1 kpc."""
+    images = counter_images(fit.residuals, *mass.scanned)
     found = {
         "profile": type(mass.profile).__name__,
+        "significance": mass.significance,
+        "counter_images": [image._asdict() for image in images],
         "log_evidence_gain": mass.log_evidence_gain,
         "y_arcsec": mass.y,
         "x_arcsec": mass.x,
@@ -179,6 +183,7 @@ def _source_frame(found: FrameFit) -> dict[str, Any]:
         "nodes": grid.nodes,
         "step_arcsec": grid.step,
         "prior_strength": fit.prior.strength,
+        "clumps": [dict(zip(("y_arcsec", "x_arcsec"), grid.place(node), strict=True)) for node, _ in fit.prior.clumps],
     }
 
 

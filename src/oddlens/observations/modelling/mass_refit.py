@@ -37,6 +37,8 @@ class MassFit(NamedTuple):
     Attributes:
         fit: of all parameters.
         profile: of the mass.
+        scanned: y and x of the position of the scan where the fit started, arcsec.
+        significance: of the scan there.
         area: of the mass, arcsec^2.
         y: of its place, arcsec.
         x: likewise.
@@ -46,6 +48,8 @@ class MassFit(NamedTuple):
 
     fit: NonlinearFit
     profile: PerturberProfile
+    scanned: tuple[float, float]
+    significance: float
     area: float
     y: float
     x: float
@@ -69,8 +73,8 @@ def fit_masses(
     scanned = math.log((2 * float(scan.along[-1])) ** 2)
     found = []
     for row, column in scan.maxima(count, APART_ARCSEC):
-        area = max(float(scan.area[row, column]), MIN_AREA_ARCSEC2)
-        found.append(_fit_mass(model, smooth, prior, area, scan.at(row, column), profile_of, without + scanned))
+        start = float(scan.significance[row, column]), max(float(scan.area[row, column]), MIN_AREA_ARCSEC2)
+        found.append(_fit_mass(model, smooth, prior, start, scan.at(row, column), profile_of, without + scanned))
     return sorted(found, key=lambda mass: -mass.log_evidence_gain)
 
 
@@ -78,13 +82,14 @@ def _fit_mass(
     model: FrameModel,
     smooth: NonlinearFit,
     prior: Prior,
-    area: float,
+    start: tuple[float, float],
     place: tuple[float, float],
     profile_of: ProfileOf,
     reference: float,
 ) -> MassFit:
     shapes = model.light_parameters.start
     einstein_radius = float(smooth.parameters[model.names.index("einstein_radius")])
+    significance, area = start
     mass = torch.tensor([area, *place], dtype=torch.float64)
     parameters = torch.cat([smooth.parameters[:shapes], mass, smooth.parameters[shapes:]])
     source = smooth.linear.prior
@@ -92,8 +97,7 @@ def _fit_mass(
         profile = profile_of(max(float(parameters[shapes]), MIN_AREA_ARCSEC2), einstein_radius)
         with_mass = replace(model, mass=(*model.mass, Perturber(profile)))
         own = _with_mass(prior, shapes, place)
-        start = with_mass.solve(with_mass.columns(parameters), source)
-        fit = optimise(with_mass, start, own, STEPS)
+        fit = optimise(with_mass, with_mass.solve(with_mass.columns(parameters), source), own, STEPS)
         parameters, source = fit.parameters, fit.linear.prior
     area, y, x = parameters[shapes : shapes + 3].tolist()
     # The normal prior of the place only guides the steps: it is uniform. Half of the normal prior of the area is used.
@@ -103,7 +107,7 @@ def _fit_mass(
     free = own.free
     covariance = torch.linalg.inv(curvature(with_mass, fit.linear, own).matrix[free][:, free])
     sigma = float(covariance[shapes, shapes].sqrt())
-    return MassFit(fit, profile, area, y, x, sigma, gain)
+    return MassFit(fit, profile, place, significance, area, y, x, sigma, gain)
 
 
 def _with_mass(prior: Prior, first: int, place: tuple[float, float]) -> Prior:

@@ -9,6 +9,8 @@ nor the nonlinear parameters can absorb, within their priors,
 and z_p is a standard normal number if the lens is smooth, the prior is true and the model is linear.
 """
 
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,8 +18,9 @@ import torch
 from torch import Tensor
 
 from oddlens.observations.modelling.frame_model import FrameModel, LinearFit
-from oddlens.observations.modelling.optimiser import curvature
+from oddlens.observations.modelling.optimiser import Curvature, curvature
 from oddlens.observations.modelling.priors import Prior
+from oddlens.observations.modelling.source_clumps import Clump, find_clumps
 
 MIN_RELATIVE_POWER = 1e-6
 """The smallest t . P t, relative to the largest t . t: the model absorbs such a mass completely."""
@@ -28,8 +31,8 @@ class MassScan(NamedTuple):
 
     Attributes:
         along: x of the columns, and -y of the rows, arcsec, [side].
-        significance: z.
-        area: the best mass as an area, arcsec^2.
+        significance: z; NaN at positions that are left out.
+        area: the best mass as an area, arcsec^2; likewise.
         area_sigma: its standard deviation.
     """
 
@@ -37,6 +40,11 @@ class MassScan(NamedTuple):
     significance: np.ndarray
     area: np.ndarray
     area_sigma: np.ndarray
+
+    @property
+    def largest(self) -> float:
+        """The largest significance."""
+        return float(np.nanmax(self.significance))
 
     def at(self, row: int, column: int) -> tuple[float, float]:
         """y and x of a position."""
@@ -54,33 +62,72 @@ class MassScan(NamedTuple):
         return found
 
 
-def scan_for_mass(
-    model: FrameModel, fit: LinearFit, prior: Prior, half_width_arcsec: float, step_arcsec: float, softening: float
-) -> MassScan:
-    """Scan the residuals of a fit for a point mass, softened by some arcsec."""
+@dataclass(frozen=True)
+class Residuals:
+    """What a fit leaves, projected on what none of its parameters can absorb.
+
+    Args:
+        softening_arcsec: of the masses that are tried.
+    """
+
+    model: FrameModel
+    fit: LinearFit
+    prior: Prior
+    softening_arcsec: float
+
+    @cached_property
+    def about(self) -> Curvature:
+        """The linearised model."""
+        return curvature(self.model, self.fit, self.prior)
+
+    @cached_property
+    def basis(self) -> Tensor:
+        """What the nonlinear parameters absorb beside the amplitudes, [p, pixels]."""
+        own = self.about.derivatives - self.fit.columns.image(self.about.absorbed)
+        return torch.linalg.solve_triangular(torch.linalg.cholesky(self.about.matrix), own.T, upper=False)
+
+    @cached_property
+    def residual(self) -> Tensor:
+        """The whitened residual, [pixels]."""
+        return self.fit.residual - self.basis.T @ (self.basis @ self.fit.residual)
+
+    def masses(self, y: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
+        """t . P r and t . P t of masses at positions [masses], each [masses]."""
+        images = torch.cat([self._templates(float(row), x[y == row]) for row in y.unique_consecutive()], dim=1)
+        absorbed = torch.linalg.solve_triangular(self.fit.factor, self.fit.columns.project(images), upper=False)
+        total = images.square().sum(dim=0)
+        power = total - absorbed.square().sum(dim=0) - (self.basis @ images).square().sum(dim=0)
+        return images.T @ self.residual, power.clamp(min=float(MIN_RELATIVE_POWER * total.max()))
+
+    def clumps(self) -> tuple[Clump, ...]:
+        """Clumps of the source that explain residuals. With B^T B = A - R, a node's t . P t' is R - R A^-1 R."""
+        lights, precision = len(self.fit.columns.norms), self.fit.prior.matrix
+        nodes = (self.basis.float() @ self.fit.columns.source).double()
+        covariance = torch.cholesky_inverse(self.fit.factor)[lights:, lights:]
+        overlap = precision @ self.fit.source - nodes.T @ (self.basis @ self.fit.residual)
+        return find_clumps(overlap, precision - precision @ covariance @ precision - nodes.T @ nodes)
+
+    @cached_property
+    def _gradient(self) -> Tensor:
+        return self.model.grid.gradient(self.fit.source, self.fit.columns.beta)
+
+    def _templates(self, y: float, x: Tensor) -> Tensor:
+        """The change of the whitened image by a unit mass at positions with the same y, [pixels, positions]."""
+        seen, gradient = self.model.observation, self._gradient
+        off_y, off_x = seen.y - y, seen.x - x[:, None]  # [positions, rays]
+        pull = 1 / (off_y.square() + off_x.square() + self.softening_arcsec**2)
+        return seen.observe(seen.pixel_means(-(gradient[0] * off_y + gradient[1] * off_x) * pull)).double()
+
+
+def scan_for_mass(residuals: Residuals, inner_arcsec: float, half_width_arcsec: float, step_arcsec: float) -> MassScan:
+    """Scan the residuals of a fit for a point mass.
+
+    Args:
+        inner_arcsec: positions nearer to the centre are left out, as a mass there is a part of the lens galaxy.
+    """
     steps = round(half_width_arcsec / step_arcsec)
     along = np.arange(-steps, steps + 1) * step_arcsec
-    gradient = model.grid.gradient(fit.source, fit.columns.beta)
-    about = curvature(model, fit, prior)
-    own = about.derivatives - fit.columns.image(about.absorbed)
-    basis = torch.linalg.solve_triangular(torch.linalg.cholesky(about.matrix), own.T, upper=False)  # [p, pixels]
-    residual = fit.residual - basis.T @ (basis @ fit.residual)
-    rows = []
-    for y in -along:
-        templates = _templates(model, gradient, float(y), torch.tensor(along), softening)
-        absorbed = torch.linalg.solve_triangular(fit.factor, fit.columns.project(templates), upper=False)
-        total = templates.square().sum(dim=0)
-        power = total - absorbed.square().sum(dim=0) - (basis @ templates).square().sum(dim=0)
-        rows.append(torch.stack([templates.T @ residual, power, total]))
-    overlap, power, total = torch.stack(rows, dim=1)
-    power = power.clamp(min=float(MIN_RELATIVE_POWER * total.max()))
-    significance, area, area_sigma = overlap / power.sqrt(), overlap / power, power.rsqrt()
-    return MassScan(along, significance.numpy(), area.numpy(), area_sigma.numpy())
-
-
-def _templates(model: FrameModel, gradient: Tensor, y: float, x: Tensor, softening: float) -> Tensor:
-    """The change of the whitened image by a unit mass at positions with the same y, [pixels, positions]."""
-    seen = model.observation
-    off_y, off_x = seen.y - y, seen.x - x[:, None]  # [positions, rays]
-    pull = 1 / (off_y.square() + off_x.square() + softening**2)
-    return seen.observe(seen.pixel_means(-(gradient[0] * off_y + gradient[1] * off_x) * pull)).double()
+    y, x = torch.meshgrid(torch.tensor(-along), torch.tensor(along), indexing="ij")
+    overlap, power = (part.view(y.shape).numpy() for part in residuals.masses(y.flatten(), x.flatten()))
+    overlap[np.hypot(y, x) < inner_arcsec] = np.nan
+    return MassScan(along, overlap / np.sqrt(power), overlap / power, 1 / np.sqrt(power))

@@ -66,6 +66,7 @@ class Observation:
     """
 
     def __init__(self, pixels: Pixels, use: np.ndarray, rays: int):
+        self._pixels, self._rays_per_side = pixels, rays
         self.use, self.scale_arcsec, self.rays_per_pixel = use, pixels.scale_arcsec, rays**2
         rows, columns = np.nonzero(use)
         margin = len(pixels.psf) // 2
@@ -81,6 +82,12 @@ class Observation:
         self.data = torch.tensor(pixels.image[use], dtype=torch.float64)
         self.sigma = torch.tensor(pixels.sigma[use], dtype=torch.float64)
         self._whitened = rows, columns, pixels.noise
+
+    def without(self, left_out: np.ndarray) -> "Observation":
+        """The same but for some pixels, which are not fitted; `left_out` is [pixels]."""
+        use = self.use.copy()
+        use[self.use] = ~left_out
+        return Observation(self._pixels, use, self._rays_per_side)
 
     @property
     def count(self) -> int:

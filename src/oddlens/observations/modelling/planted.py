@@ -80,7 +80,7 @@ def outcome(found: FrameFit) -> dict[str, Any]:
         "einstein_radius": float(fit.parameters[0]),
         "reduced_chi_square": fit.linear.chi_square / found.model.observation.count,
         "converged": fit.converged,
-        "significance": float(scan.significance.max()),
+        "significance": scan.largest,
     }
     if found.masses:
         best = found.masses[0]

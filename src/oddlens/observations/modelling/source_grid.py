@@ -68,6 +68,11 @@ class SourceGrid:
         """The number of nodes."""
         return self.side**2
 
+    def place(self, node: int) -> tuple[float, float]:
+        """y and x of a node."""
+        row, column = divmod(node, self.side)
+        return self.y + row * self.step, self.x + column * self.step
+
     def columns(self, observation: Observation, beta: Tensor) -> Tensor:
         """The light of each node at unit coefficient as pixel means, [nodes, padded pixels], float32.
 

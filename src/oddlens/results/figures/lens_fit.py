@@ -75,7 +75,7 @@ def _scan(result: FrameResult, significance: Axes, smallest: Axes) -> None:
     step = scan.along[1] - scan.along[0]
     half = scan.along[-1] + step / 2
     view: dict[str, Any] = {"extent": (-half, half, -half, half)}
-    top = max(DETECTION_SIGMA + 1, float(scan.significance.max()))
+    top = max(DETECTION_SIGMA + 1, scan.largest)
     shown = significance.imshow(scan.significance, cmap=DIFFERENCE_CMAP, vmin=-top, vmax=top, **view)
     _bar(shown, significance)
     per_area = result.numbers["scan"].get("msun_per_arcsec2")
