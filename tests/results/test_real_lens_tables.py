@@ -29,12 +29,14 @@ def scan(area_sigma=1e-3):
 def fit(name="SDSSJ0946+1006", gain=30.0):
     value = {"value": 1.0, "error": 0.01}
     names = ("einstein_radius", "slope", "shear_1", "shear_2")
-    mass = {"y_arcsec": 1.04, "x_arcsec": -0.65, "area_arcsec2": 0.02, "area_error_arcsec2": 0.002}
+    mass = {"y_arcsec": 1.04, "x_arcsec": -0.65, "area_arcsec2": 0.02, "area_error_arcsec2": 0.002, "significance": 8.0}
+    mass["counter_images"] = [{"y_arcsec": -0.9, "x_arcsec": 1.4, "pixels": 50, "significance_without": 5.7}]
     numbers = {
         "name": name,
         "lens": {**dict.fromkeys(names, value), "axis_ratio": 0.9},
         "fit": {"reduced_chi_square": 1.0, "explains_frame": True, "converged": True},
         "scan": {"significance": 8.0, "msun_per_arcsec2": PER_AREA},
+        "source": {"clumps": [{"y_arcsec": 0.1, "x_arcsec": 0.2}]},
         "masses": [mass | {"log_evidence_gain": gain, "mass_msun": 2e9, "mass_within_1_kpc_msun": 1e9}],
         "notes": ["a note with <b>"],
     }

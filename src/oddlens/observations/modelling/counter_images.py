@@ -44,9 +44,8 @@ def counter_images(residuals: Residuals, y: float, x: float) -> list[CounterImag
     seen = residuals.model.observation
     found = []
     for chosen in _pixels_of_images(residuals, y, x):
-        own = seen.pixel_y[chosen].mean(), seen.pixel_x[chosen].mean()
-        without = significance_without(residuals, chosen, y, x)
-        found.append(CounterImage(*map(float, own), int(chosen.sum()), without))
+        own_y, own_x = (float(part[chosen].mean()) for part in (seen.pixel_y, seen.pixel_x))
+        found.append(CounterImage(own_y, own_x, int(chosen.sum()), significance_without(residuals, chosen, y, x)))
     return found
 
 
@@ -68,12 +67,12 @@ def _pixels_of_images(residuals: Residuals, y: float, x: float) -> list[np.ndarr
     model, fit = residuals.model, residuals.fit
     seen = model.observation
     beta = model.traced(fit.columns.parameters, seen.pixel_y, seen.pixel_x)
-    light, beta = model.grid.brightness(fit.source, beta).numpy(), beta.T.numpy()
+    light, ends = model.grid.brightness(fit.source, beta).numpy(), beta.T.numpy()
     near = np.hypot(seen.pixel_y.numpy() - y, seen.pixel_x.numpy() - x) <= NEAR_ARCSEC
     perturbed = near & (light > BRIGHT * light[near].max(initial=0.0))
     if not perturbed.any():
         return []
-    distance, _ = cKDTree(beta[perturbed]).query(beta)
+    distance, _ = cKDTree(ends[perturbed]).query(ends)
     frame = np.zeros(seen.use.shape, bool)
     frame[seen.use] = ~near & (distance < model.grid.step)
     circle = np.zeros_like(frame)

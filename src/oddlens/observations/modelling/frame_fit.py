@@ -93,7 +93,8 @@ def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
         side = min(max(math.ceil((NODES_PER_DETERMINED * fit.linear.determined) ** 0.5), SIDES[0]), SIDES[1])
     fit = _with_clumps(model, fit, prior)
     residuals = Residuals(model, fit.linear, prior, SOFTENING_ARCSEC)
-    scan = scan_for_mass(residuals, *(radius * float(fit.parameters[0]) for radius in SCAN_RADII), SCAN_STEP_ARCSEC)
+    inner, outer = (radius * float(fit.parameters[0]) for radius in SCAN_RADII)
+    scan = scan_for_mass(residuals, inner, outer, SCAN_STEP_ARCSEC)
     masses = fit_masses(model, fit, prior, scan, PseudoJaffe.tidal, MASSES)
     return FrameFit(model, fit, prior, starts, scan, masses)
 

@@ -73,7 +73,8 @@ def fit_masses(
     scanned = math.log((2 * float(scan.along[-1])) ** 2)
     found = []
     for row, column in scan.maxima(count, APART_ARCSEC):
-        start = float(scan.significance[row, column]), max(float(scan.area[row, column]), MIN_AREA_ARCSEC2)
+        area = min(max(float(scan.area[row, column]), MIN_AREA_ARCSEC2), PERTURBER_AREA_ARCSEC2)
+        start = float(scan.significance[row, column]), area
         found.append(_fit_mass(model, smooth, prior, start, scan.at(row, column), profile_of, without + scanned))
     return sorted(found, key=lambda mass: -mass.log_evidence_gain)
 

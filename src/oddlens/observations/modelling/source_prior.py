@@ -12,7 +12,6 @@ with the precision R of the smooth source, and the nodes E of clumps with varian
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -70,9 +69,9 @@ class SourcePrior:
 
     def with_clumps(self, new: Iterable[Clump]) -> "SourcePrior":
         """The prior with more clumps; variances at the same node add up."""
-        variances: Counter[int] = Counter()
+        variances: dict[int, float] = {}
         for node, variance in (*self.clumps, *new):
-            variances[node] += variance
+            variances[node] = variances.get(node, 0.0) + variance
         return replace(self, clumps=tuple(Clump(*item) for item in variances.items()))
 
     def _without_clumps(self, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
