@@ -11,7 +11,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn
 
 from oddlens import __version__
-from oddlens.cli import audit, export, fit, image, inspect, outputs, real, report, schema, score, submission, verify
+from oddlens.cli import (
+    audit,
+    camera,
+    export,
+    fit,
+    image,
+    inspect,
+    outputs,
+    real,
+    report,
+    schema,
+    score,
+    submission,
+    verify,
+)
 from oddlens.files.names import printable
 
 COMMANDS = {
@@ -22,6 +36,7 @@ COMMANDS = {
     "image": image,
     "real": real,
     "fit": fit,
+    "camera": camera,
     "report": report,
     "audit": audit,
     "submission": submission,

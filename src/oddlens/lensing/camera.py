@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import optimize, special
 
 from oddlens.lensing import psf_files
 from oddlens.lensing.simulation import Camera, Psf
@@ -181,6 +181,16 @@ def _correlation(width: float) -> np.ndarray:
     margin = int(np.ceil(3 * width))
     weights = np.exp(-0.5 * (np.arange(-margin, margin + 1) / width) ** 2)
     return weights / np.sqrt(np.sum(weights**2))
+
+
+def correlation_width(correlation: float) -> float:
+    """The `noise_correlation_pixels` with which neighbouring pixels have this correlation, above 0 and below 0.95."""
+
+    def excess(width: float) -> float:
+        weights = _correlation(width)
+        return float(weights[1:] @ weights[:-1]) - correlation
+
+    return float(optimize.brentq(excess, 0.15, 5.0))
 
 
 def _smoothed(noise: np.ndarray, width: float) -> np.ndarray:
