@@ -1,6 +1,7 @@
 """Write the camera of a real frame as settings of a data set: its pixels, PSF, noise, and the correlation of its noise.
 
-Simulated lenses then look as that frame shows them. The settings are a config file that is laid over another.
+Simulated lenses then look as that frame shows them. The settings are a config file that is laid over another:
+snakemake --configfile config/physics.yaml camera/camera.yaml
 """
 
 import argparse
@@ -13,7 +14,7 @@ from oddlens.files.names import printable
 HELP = "write the camera of a real frame as settings of a data set"
 EXAMPLES = (
     "oddlens camera lens/data.fits --zero-point 25.94 --of model_c --out like_lens",
-    "snakemake --cores 8 --configfile config/physics.yaml like_lens/camera.yaml",
+    "oddlens camera lens.fits --psf psf.fits --noise noise.fits --pixel-scale 0.05 --zero-point 25.94 --pixels 64",
 )
 
 
