@@ -26,8 +26,8 @@ from oddlens.observations.modelling.source_prior import SourcePrior
 
 FREE_LIGHT_PRECISION = 1e-6
 """The precision that only keeps combinations of Gaussians that cancel each other from growing."""
-
-
+GRAM_BLOCK = 256
+"""Columns whose products with others are computed at once."""
 ADAPTED = 0.03
 """The relative change of the strength of the source's prior below which it is taken for adapted."""
 
@@ -149,7 +149,7 @@ class FrameModel:
         shared = light.T @ source.double()
         top, bottom = (
             torch.cat([light.T @ light, shared], dim=1),
-            torch.cat([shared.T, (source.T @ source).double()], dim=1),
+            torch.cat([shared.T, _gram(source).double()], dim=1),
         )
         return Columns(parameters, beta, light, source, norms, torch.cat([top, bottom]))
 
@@ -184,11 +184,24 @@ class FrameModel:
         """Derivatives of the whitened image by the nonlinear parameters, at the amplitudes of a fit, [pixels, p]."""
         seen, parameters = self.observation, fit.columns.parameters
         gradient = self.grid.gradient(fit.source, fit.columns.beta)
+        lit = gradient.any(dim=0).nonzero()[:, 0]
         changes, first = [], 0
         for part in self.mass:
             own = parameters[first : first + len(part.names)]
-            by_own = part.derivatives(own, seen.y, seen.x)
-            changes.append(seen.pixel_means(-torch.einsum("pcr,cr->pr", by_own, gradient)))
+            by_own = part.derivatives(own, seen.y[lit], seen.x[lit])
+            at_rays = torch.zeros(len(own), len(seen.y), dtype=gradient.dtype)
+            at_rays[:, lit] = -torch.einsum("pcr,cr->pr", by_own, gradient[:, lit])
+            changes.append(seen.pixel_means(at_rays))
             first += len(own)
         changes.append(self.light.derivatives(parameters[self.light_parameters], fit.light, seen))
         return seen.observe(torch.cat(changes)).double()
+
+
+def _gram(columns: Tensor) -> Tensor:
+    """The products of columns [pixels, k] with each other, [k, k]; each is computed about once."""
+    products = columns.new_empty(columns.shape[1], columns.shape[1])
+    for first in range(0, len(products), GRAM_BLOCK):
+        block = slice(first, first + GRAM_BLOCK)
+        own = columns[:, first:].T @ columns[:, block]
+        products[first:, block], products[block, first:] = own, own.T
+    return products

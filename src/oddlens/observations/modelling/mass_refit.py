@@ -91,15 +91,16 @@ def _fit_mass(
     shapes = model.light_parameters.start
     einstein_radius = float(smooth.parameters[model.names.index("einstein_radius")])
     significance, area = start
-    mass = torch.tensor([area, *place], dtype=torch.float64)
+    mass = torch.tensor([0.0, *place], dtype=torch.float64)  # the fit begins as good as without it
     parameters = torch.cat([smooth.parameters[:shapes], mass, smooth.parameters[shapes:]])
     source = smooth.linear.prior
     for _ in range(ROUNDS):
-        profile = profile_of(max(float(parameters[shapes]), MIN_AREA_ARCSEC2), einstein_radius)
+        profile = profile_of(max(area, MIN_AREA_ARCSEC2), einstein_radius)
         with_mass = replace(model, mass=(*model.mass, Perturber(profile)))
         own = _with_mass(prior, shapes, place)
         fit = optimise(with_mass, with_mass.solve(with_mass.columns(parameters), source), own, STEPS)
         parameters, source = fit.parameters, fit.linear.prior
+        area = float(parameters[shapes])
     area, y, x = parameters[shapes : shapes + 3].tolist()
     # The normal prior of the place only guides the steps: it is uniform. Half of the normal prior of the area is used.
     place_prior = -0.5 * ((y - place[0]) ** 2 + (x - place[1]) ** 2) / PERTURBER_PLACE_ARCSEC**2

@@ -10,10 +10,13 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy import fft
+from scipy import fft, ndimage
 from torch import Tensor
 
 from oddlens.observations.modelling.pixel_noise import PixelNoise, whitening_matrix
+
+FFT_FACTOR, BATCH = 8, 32
+"""Transforms whose size is a multiple of the first are fast, as are those of so few images that a cache holds them."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,9 @@ class Pixels:
 
 
 class Observation:
-    """The pixels of a frame that are fitted, with the rays of these pixels and of a margin as wide as the PSF.
+    """The pixels of a frame that are fitted, with the rays of these pixels and of those whose light the PSF brings there.
+
+    They lie in a rectangle, the *padded pixels*.
 
     Args:
         pixels: of the frame.
@@ -72,10 +77,15 @@ class Observation:
         margin = len(pixels.psf) // 2
         first = np.array([rows.min(), columns.min()]) - margin
         self.shape = tuple(int(np.ptp(each)) + 1 + 2 * margin for each in (rows, columns))
+        inside = np.zeros(self.shape, bool)
+        inside[rows - first[0], columns - first[1]] = True
+        self._lit = torch.tensor(ndimage.maximum_filter(inside, 2 * margin + 1).ravel().nonzero()[0])
         self.y, self.x, self.weights = self._rays(pixels, first, rays)
-        self.pixel_of_ray = torch.arange(self.shape[0] * self.shape[1]).repeat_interleave(rays**2)
-        self.inside = torch.tensor((rows - first[0]) * self.shape[1] + columns - first[1])
-        self._fft_shape = tuple(fft.next_fast_len(n + margin, real=True) for n in self.shape)
+        self.pixel_of_ray = self._lit.repeat_interleave(rays**2)
+        self._fft_shape = tuple(
+            FFT_FACTOR * fft.next_fast_len(-(-(n + margin) // FFT_FACTOR), real=True) for n in self.shape
+        )
+        self._inside = torch.tensor((rows - first[0]) * self._fft_shape[1] + columns - first[1])
         self._transfer = torch.fft.rfft2(torch.tensor(_around_origin(pixels.psf, self._fft_shape)))
         y, x = pixels.positions
         self.pixel_y, self.pixel_x = torch.tensor(y[use]), torch.tensor(x[use])
@@ -110,19 +120,21 @@ class Observation:
         return self.whitening @ self.data
 
     def _rays(self, pixels: Pixels, first: np.ndarray, rays: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Positions of the rays of all pixels with the margin, and their weights in the mean over a pixel, [rays]."""
+        """Positions of the rays, and their weights in the mean over a pixel, [rays]."""
         place, weight = np.polynomial.legendre.leggauss(rays)
         step = place * pixels.scale_arcsec / 2
         off_y, off_x = (part.ravel() for part in np.meshgrid(-step, step, indexing="ij"))
-        row, column = (part.ravel()[:, None] for part in np.indices(self.shape) + first.reshape(2, 1, 1))
+        row, column = (part[:, None] + at for part, at in zip(divmod(self._lit.numpy(), self.shape[1]), first, strict=True))
         y = (pixels.centre[0] - row) * pixels.scale_arcsec + off_y
         x = (column - pixels.centre[1]) * pixels.scale_arcsec + off_x
         weights = np.tile(np.outer(weight, weight).ravel() / 4, len(row))
         return torch.tensor(y.ravel()), torch.tensor(x.ravel()), torch.tensor(weights)
 
     def pixel_means(self, light: Tensor) -> Tensor:
-        """Means over pixels, with the margin, [..., padded pixels], of light at the rays, [..., rays]."""
-        return (light * self.weights).unflatten(-1, (-1, self.rays_per_pixel)).sum(dim=-1)
+        """Means over the padded pixels, [..., padded pixels], of light at the rays, [..., rays]."""
+        means = torch.zeros(*light.shape[:-1], self.shape[0] * self.shape[1], dtype=light.dtype)
+        means[..., self._lit] = (light * self.weights).unflatten(-1, (-1, self.rays_per_pixel)).sum(dim=-1)
+        return means
 
     def blurred(self, columns: Tensor) -> Tensor:
         """Columns [k, padded pixels] under the PSF, at the pixels that are fitted, [pixels, k].
@@ -130,13 +142,16 @@ class Observation:
         In single precision: the error of the transform is 1e-6 of the brightest pixel.
         """
         images = columns.view(-1, *self.shape).float()
-        blurred = torch.fft.irfft2(torch.fft.rfft2(images, self._fft_shape) * self._transfer, self._fft_shape)
-        height, width = self.shape
-        return blurred[:, :height, :width].flatten(1)[:, self.inside].T
+        blurred = torch.empty(self.count, len(images))
+        for first in range(0, len(images), BATCH):
+            batch = slice(first, first + BATCH)
+            transformed = torch.fft.rfft2(images[batch], self._fft_shape) * self._transfer
+            blurred[:, batch] = torch.fft.irfft2(transformed, self._fft_shape).flatten(1).T[self._inside]
+        return blurred
 
     def observe(self, columns: Tensor) -> Tensor:
         """Columns [k, padded pixels] under the PSF, whitened, in single precision, [pixels, k]."""
-        return self._single_whitening @ self.blurred(columns).contiguous()
+        return self._single_whitening @ self.blurred(columns)
 
 
 def _around_origin(psf: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

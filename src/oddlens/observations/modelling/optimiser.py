@@ -17,7 +17,10 @@ from oddlens.lensing.power_law import MAX_SLOPE, MIN_SLOPE
 from oddlens.observations.modelling.frame_model import FrameModel, LinearFit
 from oddlens.observations.modelling.priors import Prior
 
-FIRST_DAMPING, LESS_DAMPING, MORE_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-2, 0.2, 8.0, 1e-6, 1e5
+FIRST_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-2, 1e-6, 1e5
+REFUSED, POOR, GOOD = 8.0, 4.0, 0.2
+"""Factors of the damping after a step that makes the fit worse, or decreases the objective by less than a quarter, or by
+more than three quarters, of what it promised; between these the damping remains."""
 ADAPTATIONS = 2
 """Times that the strength of the prior is adapted after a step."""
 FIRST_ADAPTATIONS = 8
@@ -88,7 +91,8 @@ def optimise(model: FrameModel, start: LinearFit, prior: Prior, steps: int, tole
         while better is None and damping < MAX_DAMPING:
             step, promised = _step(at, prior.free, damping)
             better = _trial(model, fit, prior, step, objective)
-            damping = max(damping * LESS_DAMPING, MIN_DAMPING) if better else damping * MORE_DAMPING
+            gained = objective - _objective(better, prior) if better else 0.0
+            damping = max(damping * _damping_factor(gained / promised), MIN_DAMPING)
             tried += 1
             if promised < tolerance:
                 break
@@ -97,6 +101,15 @@ def optimise(model: FrameModel, start: LinearFit, prior: Prior, steps: int, tole
         if better is None or promised < tolerance:
             break
     return NonlinearFit(fit, _objective(fit, prior), promised < tolerance, tried)
+
+
+def _damping_factor(gain_ratio: float) -> float:
+    """For a step that decreased the objective by so much of what it promised."""
+    if gain_ratio <= 0:
+        return REFUSED
+    if gain_ratio < 0.25:
+        return POOR
+    return GOOD if gain_ratio > 0.75 else 1.0
 
 
 def _objective(fit: LinearFit, prior: Prior) -> float:
