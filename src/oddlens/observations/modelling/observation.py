@@ -60,9 +60,10 @@ class Pixels:
 
 
 class Observation:
-    """The pixels of a frame that are fitted, with the rays of these pixels and of those whose light the PSF brings there.
+    """The pixels of a frame that are fitted.
 
-    They lie in a rectangle, the *padded pixels*.
+    Light is computed for these pixels and for those whose light the PSF brings there. A rectangle contains all of them:
+    the *padded pixels*.
 
     Args:
         pixels: of the frame.
@@ -124,7 +125,8 @@ class Observation:
         place, weight = np.polynomial.legendre.leggauss(rays)
         step = place * pixels.scale_arcsec / 2
         off_y, off_x = (part.ravel() for part in np.meshgrid(-step, step, indexing="ij"))
-        row, column = (part[:, None] + at for part, at in zip(divmod(self._lit.numpy(), self.shape[1]), first, strict=True))
+        row, column = (part[:, None] for part in divmod(self._lit.numpy(), self.shape[1]))
+        row, column = row + first[0], column + first[1]
         y = (pixels.centre[0] - row) * pixels.scale_arcsec + off_y
         x = (column - pixels.centre[1]) * pixels.scale_arcsec + off_x
         weights = np.tile(np.outer(weight, weight).ravel() / 4, len(row))

@@ -19,8 +19,8 @@ from oddlens.observations.modelling.priors import Prior
 
 FIRST_DAMPING, MIN_DAMPING, MAX_DAMPING = 1e-2, 1e-6, 1e5
 REFUSED, POOR, GOOD = 8.0, 4.0, 0.2
-"""Factors of the damping after a step that makes the fit worse, or decreases the objective by less than a quarter, or by
-more than three quarters, of what it promised; between these the damping remains."""
+"""Factors of the damping after a step that makes the fit worse, one that decreases the objective by less than a quarter
+of what it promised, and one by more than three quarters. Between these the damping remains."""
 ADAPTATIONS = 2
 """Times that the strength of the prior is adapted after a step."""
 FIRST_ADAPTATIONS = 8
