@@ -32,14 +32,29 @@ def find_centre(image: np.ndarray, usable: np.ndarray, pixel_scale_arcsec: float
     return int(row), int(column)
 
 
+def is_peak(image: np.ndarray, usable: np.ndarray, pixel_scale_arcsec: float, point: tuple[int, int]) -> bool:
+    """Whether the smoothed image is nowhere brighter than at a pixel among the usable pixels next to it.
+
+    If it is not, the brightest point near the middle lies at the limit of `CENTRE_ARCSEC`, and the galaxy beyond.
+    """
+    smooth = np.where(usable, _smooth(image, usable, pixel_scale_arcsec), -np.inf)
+    row, column = point
+    around = smooth[max(row - 1, 0) : row + 2, max(column - 1, 0) : column + 2]
+    return not usable[point] or bool(smooth[point] >= around.max())
+
+
 def _brightest(image: np.ndarray, usable: np.ndarray, pixel_scale_arcsec: float) -> tuple[int, int]:
     """The brightest usable pixel near the middle, after smoothing."""
-    sigma = SMOOTHING_ARCSEC / pixel_scale_arcsec
-    smooth = smoothed(image, usable, lambda array: ndimage.gaussian_filter(array, sigma, mode="constant"))
+    smooth = _smooth(image, usable, pixel_scale_arcsec)
     near = _near_middle(image.shape, pixel_scale_arcsec)
     allowed = near & usable if (near & usable).any() else usable
     row, column = np.unravel_index(np.argmax(np.where(allowed, smooth, -np.inf)), image.shape)
     return int(row), int(column)
+
+
+def _smooth(image: np.ndarray, usable: np.ndarray, pixel_scale_arcsec: float) -> np.ndarray:
+    sigma = SMOOTHING_ARCSEC / pixel_scale_arcsec
+    return smoothed(image, usable, lambda array: ndimage.gaussian_filter(array, sigma, mode="constant"))
 
 
 def _symmetry(image: np.ndarray, used: np.ndarray) -> np.ndarray:

@@ -130,7 +130,8 @@ def make_frame(
     Pixels that cannot be used are masked (`masks.unusable_pixels`). The sky is subtracted: the level of the border of
     the image, less the lens light if it is given, so that a wide halo is not taken for sky. A constant that is added to
     the image therefore changes nothing. Without a noise map, the noise is the scatter of the border. If a noise map
-    differs from that scatter by more than `NOISE_TOLERANCE`, its background is replaced by the scatter.
+    differs from that scatter by more than `NOISE_TOLERANCE`, its background is replaced by the scatter. A larger map is
+    scaled; a smaller one may lack the background alone, so that what it adds for bright pixels is kept.
 
     Args:
         mask: not 0 where a pixel must not be used.
@@ -181,7 +182,8 @@ def _noise(name: str, background: Background, masked: np.ndarray, noise: np.ndar
     stated = float(np.median(sigma[border(~masked)]))
     if 1 / NOISE_TOLERANCE < stated / measured < NOISE_TOLERANCE:
         return sigma, ""
-    sigma = np.where(masked, 1.0, np.sqrt(measured**2 + np.clip(sigma**2 - stated**2, 0, None)))
+    scale = min(1.0, measured / stated)
+    sigma = np.where(masked, 1.0, np.hypot(measured, scale * np.sqrt(np.clip(sigma**2 - stated**2, 0, None))))
     ratio = f"{stated / measured:.2g}"
     return sigma, f"The background of the noise map is {ratio} times the scatter of the border; the scatter is used."
 

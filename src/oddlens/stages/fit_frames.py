@@ -62,16 +62,23 @@ def fit_image(
         name: of the lens, if the image is an array.
 
     Raises:
-        OSError, ValueError: if the image cannot be used, or no model of a lens explains it.
+        OSError, ValueError, TypeError: if the image cannot be used, or no model of a lens explains it.
     """
     companions = {"psf": psf, "noise": noise, "mask": mask}
     own = Redshifts(*redshifts) if redshifts else None
     if isinstance(image, np.ndarray):
         if pixel_scale_arcsec is None:
             raise ValueError("pixel_scale_arcsec is needed for an array: the size of a pixel in arcsec")
+        if not (pixel_scale_arcsec > 0 and image.ndim == 2 and np.isrealobj(image)):
+            raise ValueError(
+                f"an image of {image.dtype} of the shape {image.shape}, with pixels of {pixel_scale_arcsec:g} arcsec: "
+                "two dimensions of real numbers and a positive scale are needed"
+            )
         arrays = {kind: _array(kind, value) for kind, value in companions.items()}
         return fit_of_frame(make_frame(name, image, pixel_scale_arcsec, **arrays), own, radius_arcsec)
     given = {kind: str(path) for kind, path in companions.items() if path is not None}
+    if not isinstance(image, str | Path):
+        raise TypeError(f"the image is {type(image).__name__}: give an array, or a path")
     path = Path(image)
     entries = read_lenses(path, own_name(path), pixel_scale_arcsec=pixel_scale_arcsec, companions=given)
     if len(entries) > 1:

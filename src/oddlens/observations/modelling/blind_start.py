@@ -47,7 +47,7 @@ ARC_ERROR = 0.15
 """What an elliptical galaxy, or a coarse grid, leaves of the arcs of a real source, as a part of their brightness."""
 LIGHT_PRECISION = 0.03
 """Of the amplitudes of Gaussians that correct the subtracted light, in units of their signal-to-noise ratio."""
-FIRST_STRENGTH = 1.0
+FIRST_STRENGTH = 1e-4
 MIN_MAGNIFICATION = 1.8
 
 

@@ -2,7 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
+
+import numpy as np
+import torch
 
 from oddlens.observations.modelling.arcs import grid_for, reach_of
 from oddlens.observations.modelling.binning import binned
@@ -33,12 +37,18 @@ OUTER, MARGIN_ARCSEC = 1.6, 0.3
 """The circle that is fitted reaches to this number of Einstein radii, or to the end of the arcs, and this further."""
 SCAN_RADII, SCAN_STEP_ARCSEC, SOFTENING_ARCSEC = (0.3, 1.4), 0.1, 0.05
 MASSES = 2
-FIRST_STRENGTH = 1.0
+MIN_PIXELS = 200
+"""Fewer pixels cannot show a lens and its arcs."""
+FIRST_STRENGTH = 1e-4
 CLUMP_ROUNDS, CLUMP_STEPS = 3, 15
 
 
 class FrameFit(NamedTuple):
-    """The fit of a frame."""
+    """The fit of a frame.
+
+    Attributes:
+        unit: of all brightness in the model, in units of the frame: the median noise of its pixels.
+    """
 
     model: FrameModel
     fit: NonlinearFit
@@ -46,6 +56,7 @@ class FrameFit(NamedTuple):
     starts: list[Start]
     scan: MassScan
     masses: Sequence[MassFit]
+    unit: float
 
     @property
     def residuals(self) -> Residuals:
@@ -54,8 +65,8 @@ class FrameFit(NamedTuple):
 
     @property
     def lens(self) -> SmoothLens:
-        """The smooth lens."""
-        return SmoothLens.of_fit(self.model, self.fit.linear)
+        """The smooth lens, in units of the frame."""
+        return SmoothLens.of_fit(self.model, self.fit.linear).times(self.unit)
 
 
 def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
@@ -68,7 +79,25 @@ def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
     Raises:
         ValueError: if there are no arcs, or no lens explains them.
     """
+    if radius_arcsec is not None and radius_arcsec <= 0:
+        raise ValueError(f"the radius is {radius_arcsec:g} arcsec, and must be positive")
     radius_arcsec = radius_arcsec or min(MAX_RADIUS_ARCSEC, pixels.room_arcsec)
+    if (count := pixels.within(radius_arcsec).sum()) < MIN_PIXELS:
+        raise ValueError(
+            f'{count} usable pixels of {pixels.scale_arcsec:g}" lie within {radius_arcsec:.2g}" of the lens, and a fit '
+            f"needs {MIN_PIXELS}: check the pixel scale, the mask and the radius"
+        )
+    unit = float(np.median(pixels.sigma[~pixels.masked]))
+    try:
+        return _fit(replace(pixels, image=pixels.image / unit, sigma=pixels.sigma / unit), radius_arcsec, unit)
+    except torch.linalg.LinAlgError as error:
+        raise ValueError(
+            "the pixels do not determine the model: check that the PSF has the pixels of the image, and the noise map "
+            "its units"
+        ) from error
+
+
+def _fit(pixels: Pixels, radius_arcsec: float, unit: float) -> FrameFit:
     search = BlindSearch(binned(pixels), radius_arcsec)
     starts = search.run()
     if not starts:
@@ -96,7 +125,7 @@ def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
     inner, outer = (radius * float(fit.parameters[0]) for radius in SCAN_RADII)
     scan = scan_for_mass(residuals, inner, outer, SCAN_STEP_ARCSEC)
     masses = fit_masses(model, fit, prior, scan, PseudoJaffe.tidal, MASSES)
-    return FrameFit(model, fit, prior, starts, scan, masses)
+    return FrameFit(model, fit, prior, starts, scan, masses, unit)
 
 
 def _with_clumps(model: FrameModel, fit: NonlinearFit, prior: Prior) -> NonlinearFit:

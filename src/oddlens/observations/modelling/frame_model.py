@@ -175,7 +175,10 @@ class FrameModel:
             covariance = torch.cholesky_inverse(fit.factor)[lights:, lights:]
             prior = fit.prior.adapted(fit.source, covariance)
             change = abs(math.log(prior.strength / fit.prior.strength))
-            fit = self.solve(fit.columns, prior)
+            try:
+                fit = self.solve(fit.columns, prior)
+            except torch.linalg.LinAlgError:  # so weak that the pixels do not determine the source
+                break
             if change < ADAPTED:
                 break
         return fit

@@ -1,15 +1,20 @@
 """Frames as pixels to be fitted: their noise is measured, and their point-spread function is checked."""
 
+from dataclasses import replace
+
 import numpy as np
 
+from oddlens.observations.centre import CENTRE_ARCSEC, is_peak
 from oddlens.observations.frames import Frame, lens_centre
 from oddlens.observations.modelling.observation import Pixels
-from oddlens.observations.modelling.pixel_noise import measure_pixel_noise
+from oddlens.observations.modelling.pixel_noise import measure_pixel_noise, white_noise
 
 SKY_ARCSEC, SKY_PART = 3.8, 0.75
-"""The sky begins at this distance from the lens, or at this part of the way to the nearest edge of the frame."""
+"""The sky begins at this distance from the lens, or at this part of the way to an edge of the frame."""
 ASSUMED_FWHM_PIXELS, ASSUMED_PSF_SIDE = 2.0, 15
 """The Gaussian that is assumed for a frame without a PSF."""
+REPORTED_OUTSIDE = 0.1
+"""A larger part of the circle about the lens that has no usable pixels is reported."""
 MAX_PSF_SIDE = 61
 """Light beyond this side of a PSF is left out; it would be a constant near the lens."""
 
@@ -18,18 +23,40 @@ def pixels_of_frame(frame: Frame) -> tuple[Pixels, list[str]]:
     """The pixels of a frame about its lens, and sentences about what was assumed.
 
     Raises:
-        ValueError: if the PSF has no light.
+        ValueError: if the PSF has no light, or no galaxy is in the middle of the frame.
     """
-    centre = lens_centre(frame)
     psf, notes = _psf(frame)
-    edge = min(min(c, n - 1 - c) for c, n in zip(centre, frame.image.shape, strict=True)) * frame.pixel_scale_arcsec
-    radius = np.hypot(*frame.offsets_arcsec(centre))
-    sky = ~frame.masked & (radius > min(SKY_ARCSEC, SKY_PART * edge))
-    noise = measure_pixel_noise(frame.image, frame.sigma, sky, frame.pixel_scale_arcsec)
+    frame = _without_empty_border(frame)
+    centre, scale = lens_centre(frame), frame.pixel_scale_arcsec
+    if not is_peak(frame.image, ~frame.masked, scale, centre):
+        raise ValueError(
+            f'{frame.name}: no galaxy has its centre within {CENTRE_ARCSEC}" of the middle of the frame: the light '
+            f"gets brighter beyond row {centre[0]} and column {centre[1]}. Cut out the lens so that it is in the "
+            "middle, and mask brighter neighbours"
+        )
+    pixels = Pixels(frame.image, frame.sigma, frame.masked, psf, scale, centre, white_noise())
+    sky_arcsec = min(SKY_ARCSEC, SKY_PART * pixels.room_arcsec)
+    sky = ~frame.masked & (np.hypot(*pixels.positions) > sky_arcsec)
+    noise = measure_pixel_noise(frame.image, frame.sigma, sky, scale)
     if not noise.pixels:
         notes.append("The sky is too small to measure the correlation of the noise, which is taken for white.")
-    pixels = Pixels(frame.image, frame.sigma, frame.masked, psf, frame.pixel_scale_arcsec, centre, noise)
-    return pixels, notes
+    if np.ptp(frame.sigma[~frame.masked]) == 0:
+        notes.append("The noise is taken to be the same in all pixels. In a noise map bright pixels have more.")
+    outside = 1 - pixels.within(sky_arcsec).sum() * scale**2 / (np.pi * sky_arcsec**2)
+    if outside > REPORTED_OUTSIDE:
+        notes.append(f'{outside:.0%} of the circle of {sky_arcsec:.2g}" about the lens is masked or beyond the frame.')
+    return replace(pixels, noise=noise), notes
+
+
+def _without_empty_border(frame: Frame) -> Frame:
+    """The frame without rows and columns at its edges in which no pixel is usable."""
+    kept = []
+    for axis in (1, 0):
+        used = np.flatnonzero((~frame.masked).any(axis=axis))
+        kept.append(slice(used[0], used[-1] + 1))
+    at = tuple(kept)
+    light = None if frame.lens_light is None else frame.lens_light[at]
+    return replace(frame, image=frame.image[at], sigma=frame.sigma[at], masked=frame.masked[at], lens_light=light)
 
 
 def _psf(frame: Frame) -> tuple[np.ndarray, list[str]]:

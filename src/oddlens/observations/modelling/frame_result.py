@@ -32,6 +32,13 @@ class Redshifts:
     lens: float
     source: float
 
+    def __post_init__(self) -> None:
+        if not 0 < self.lens < self.source < math.inf:
+            raise ValueError(
+                f"the redshifts of lens and source are {self.lens:g} and {self.source:g}: the first must be positive, "
+                "and the second larger"
+            )
+
     @property
     def msun_per_arcsec2(self) -> float:
         """Solar masses of a mass whose Einstein radius squared is 1 arcsec^2."""
@@ -156,14 +163,14 @@ def _mass(fit: FrameFit, mass: MassFit, redshifts: Redshifts | None) -> dict[str
 def _images(pixels: Pixels, found: FrameFit) -> dict[str, np.ndarray]:
     """The image, the lens galaxy, the arcs, the residual, also whitened, and the noise of single pixels."""
     fit, seen = found.fit.linear, found.model.observation
-    light, arcs = found.lens.images(seen)
+    data, (light, arcs) = found.unit * seen.data, found.lens.images(seen)
     arrays = {
-        "image": seen.data,
+        "image": data,
         "lens_light": light,
         "arcs": arcs,
-        "residual": seen.data - light - arcs,
+        "residual": data - light - arcs,
         "whitened_residual": fit.residual,
-        "noise": seen.sigma * pixels.noise.variance**0.5,
+        "noise": found.unit * seen.sigma * pixels.noise.variance**0.5,
     }
     found_images = {}
     for name, values in arrays.items():
@@ -174,7 +181,7 @@ def _images(pixels: Pixels, found: FrameFit) -> dict[str, np.ndarray]:
 
 
 def _source_frame(found: FrameFit) -> dict[str, Any]:
-    """The grid of the source: its corners in arcsec, and the strength of its prior."""
+    """The grid of the source: its corners in arcsec, and the strength of its prior, in units of `FrameFit.unit`."""
     grid, fit = found.model.grid, found.fit.linear
     last = grid.step * (grid.side - 1)
     return {
@@ -193,5 +200,5 @@ def _source_image(found: FrameFit) -> np.ndarray:
     along = torch.linspace(0, grid.step * (grid.side - 1), SOURCE_PIXELS, dtype=torch.float64)
     y, x = torch.meshgrid(grid.y + along.flip(0), grid.x + along, indexing="ij")
     points = torch.stack([y.flatten(), x.flatten()])
-    light = grid.brightness(found.fit.linear.source, points)
+    light = grid.brightness(found.lens.source, points)
     return light.view(SOURCE_PIXELS, SOURCE_PIXELS).numpy().astype(np.float32)

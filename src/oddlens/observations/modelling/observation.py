@@ -50,9 +50,12 @@ class Pixels:
 
     @property
     def room_arcsec(self) -> float:
-        """The distance from the centre to the nearest edge of the frame."""
-        room = (min(c, n - 1 - c) for c, n in zip(self.centre, self.image.shape, strict=True))
-        return min(room) * self.scale_arcsec
+        """The distance from the centre to an edge of the frame, the median of the four.
+
+        So a frame that cuts an arc at one side leaves the rest of it to be fitted.
+        """
+        distances = [part for c, n in zip(self.centre, self.image.shape, strict=True) for part in (c, n - 1 - c)]
+        return float(np.median(distances)) * self.scale_arcsec
 
     def within(self, radius_arcsec: float) -> np.ndarray:
         """The usable pixels at no more than this distance from the centre."""

@@ -132,5 +132,8 @@ def _trial(model: FrameModel, fit: LinearFit, prior: Prior, step: Tensor, object
     possible = RADII_ARCSEC[0] < value["einstein_radius"] < RADII_ARCSEC[1]
     if not (possible and MIN_SLOPE < value["slope"] < MAX_SLOPE):
         return None
-    tried = model.solve(model.columns(parameters), fit.prior)
+    try:
+        tried = model.solve(model.columns(parameters), fit.prior)
+    except torch.linalg.LinAlgError:
+        return None
     return tried if _objective(tried, prior) < objective else None

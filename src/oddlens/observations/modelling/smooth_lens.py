@@ -4,7 +4,7 @@ It is what twins are drawn from, and what a file of a fit keeps.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,10 @@ class SmoothLens:
     def of_fit(model: FrameModel, fit: LinearFit) -> "SmoothLens":
         """The lens of a fit without a perturber."""
         return SmoothLens(fit.columns.parameters, model.light.widths, fit.light, model.grid, fit.source)
+
+    def times(self, factor: float) -> "SmoothLens":
+        """The lens with so many times the brightness."""
+        return replace(self, light=factor * self.light, source=factor * self.source)
 
     def images(self, seen: Observation, extra: tuple[tuple[MassPart, Tensor], ...] = ()) -> Tensor:
         """Images of the lens galaxy and of the source, without noise, at the observed pixels, [2, pixels].
