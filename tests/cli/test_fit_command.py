@@ -52,6 +52,21 @@ def test_arrays_are_fitted_in_python(pixels):
     assert result.to_coolest()["standard"] == "COOLEST"
 
 
+@pytest.mark.parametrize("redshifts", [(0.6, 0.2), (0.6, 0.6), (-0.1, 0.2), (float("nan"), 0.2)])
+def test_redshifts_that_no_lens_has_are_refused_before_the_fit(pixels, redshifts):
+    with pytest.raises(ValueError, match="the first must be positive, and the second larger"):
+        oddlens.fit(pixels.image, SCALE, redshifts=redshifts)
+
+
+@pytest.mark.parametrize(("image", "scale"), [("stack", SCALE), ("complex", SCALE), ("image", 0.0), ("image", -1.0)])
+def test_arrays_that_are_no_images_are_refused(pixels, image, scale):
+    arrays = {"image": pixels.image, "stack": pixels.image[None], "complex": pixels.image + 0j}
+    with pytest.raises(ValueError, match="two dimensions of real numbers"):
+        oddlens.fit(arrays[image], scale)
+    with pytest.raises(TypeError, match="list"):
+        oddlens.fit(pixels.image.tolist(), SCALE)
+
+
 def test_what_is_missing_or_too_much_is_said(folder, pixels):
     with pytest.raises(ValueError, match="pixel_scale_arcsec is needed"):
         oddlens.fit(pixels.image)

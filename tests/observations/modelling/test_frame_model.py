@@ -5,11 +5,14 @@ import pytest
 import torch
 from scipy import signal, stats
 
-from frames_like_hst import Lens, frame
+from frames_like_hst import SCALE, Lens, frame
+from oddlens.observations.modelling import frame_model
 from oddlens.observations.modelling.frame_model import FREE_LIGHT_PRECISION, FrameModel
 from oddlens.observations.modelling.lens_light import LensLight
 from oddlens.observations.modelling.mass_model import MacroModel
 from oddlens.observations.modelling.observation import Observation
+from oddlens.observations.modelling.optimiser import optimise
+from oddlens.observations.modelling.priors import prior_about
 from oddlens.observations.modelling.source_grid import SourceGrid
 from oddlens.observations.modelling.source_prior import SourcePrior
 
@@ -47,6 +50,39 @@ def fit(model):
 
 def test_the_true_lens_fits_to_the_noise(model, fit):
     assert fit.chi_square / model.observation.count == pytest.approx(0.95, abs=0.06)
+
+
+def test_the_normal_matrix_has_the_products_of_all_columns(model, monkeypatch):
+    monkeypatch.setattr(frame_model, "GRAM_BLOCK", 150)  # several blocks, the last of another size
+    columns = model.columns(parameters_of(model))
+    every = torch.cat([columns.light, columns.source.double()], dim=1)
+    torch.testing.assert_close(columns.normal, every.T @ every, rtol=1e-5, atol=1e-5 * float(columns.normal.max()))
+
+
+def test_light_is_computed_wherever_the_psf_takes_it_from():
+    pixels = frame(LENS, pixels=41)
+    seen = Observation(pixels, pixels.within(0.7), 1)
+    light = np.random.default_rng(1).standard_normal(len(seen.y))
+    everywhere = np.zeros(pixels.image.shape)
+    row, column = (pixels.centre[0] - seen.y / SCALE).round().int(), (pixels.centre[1] + seen.x / SCALE).round().int()
+    everywhere[row, column] = light
+    found = seen.blurred(seen.pixel_means(torch.tensor(light))[None])[:, 0]
+    np.testing.assert_allclose(found, signal.convolve2d(everywhere, pixels.psf, mode="same")[seen.use], atol=1e-5)
+
+
+def test_a_step_that_leaves_the_model_undetermined_is_not_taken(model, fit, monkeypatch):
+    prior, solve, calls = prior_about(model.names, fit.columns.parameters, ()), FrameModel.solve, []
+
+    def fails_first(self, columns, source_prior):
+        calls.append(columns)
+        if len(calls) == 1:
+            raise torch.linalg.LinAlgError
+        return solve(self, columns, source_prior)
+
+    monkeypatch.setattr(FrameModel, "solve", fails_first)
+    better = optimise(model, fit, prior, 2)  # the first failure is in the adaptation of the source's prior
+    assert len(calls) > 1
+    assert better.objective < fit.objective
 
 
 def test_blurring_is_a_convolution():
