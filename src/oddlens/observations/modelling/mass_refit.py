@@ -24,7 +24,8 @@ from oddlens.observations.modelling.priors import PERTURBER_AREA_ARCSEC2, PERTUR
 
 STEPS, ROUNDS = 8, 2
 """Steps of a fit, and fits with a size of the perturber that follows its mass."""
-APART_ARCSEC = 0.3
+APART_ARCSEC, SAME_ARCSEC = 0.3, 0.1
+"""Places of the scan from which fits begin are so far apart. Masses that are nearer than the second are the same."""
 MIN_AREA_ARCSEC2 = 1e-5
 
 ProfileOf = Callable[[float, float], PerturberProfile]
@@ -68,7 +69,10 @@ def log_evidence(model: FrameModel, fit: NonlinearFit, prior: Prior) -> float:
 def fit_masses(
     model: FrameModel, smooth: NonlinearFit, prior: Prior, scan: MassScan, profile_of: ProfileOf, count: int
 ) -> Sequence[MassFit]:
-    """Fits with a mass at each of the most significant places of a scan, that with most evidence first."""
+    """Fits with a mass, from each of the most significant places of a scan; that with most evidence first.
+
+    Of fits that end at the same place the best is kept.
+    """
     without = log_evidence(model, smooth, prior)
     scanned = math.log((2 * float(scan.along[-1])) ** 2)
     found = []
@@ -76,7 +80,11 @@ def fit_masses(
         area = min(max(float(scan.area[row, column]), MIN_AREA_ARCSEC2), PERTURBER_AREA_ARCSEC2)
         start = float(scan.significance[row, column]), area
         found.append(_fit_mass(model, smooth, prior, start, scan.at(row, column), profile_of, without + scanned))
-    return sorted(found, key=lambda mass: -mass.log_evidence_gain)
+    kept: list[MassFit] = []
+    for mass in sorted(found, key=lambda mass: -mass.log_evidence_gain):
+        if all(math.hypot(mass.y - other.y, mass.x - other.x) > SAME_ARCSEC for other in kept):
+            kept.append(mass)
+    return kept
 
 
 def _fit_mass(
@@ -97,7 +105,7 @@ def _fit_mass(
     for _ in range(ROUNDS):
         profile = profile_of(max(area, MIN_AREA_ARCSEC2), einstein_radius)
         with_mass = replace(model, mass=(*model.mass, Perturber(profile)))
-        own = _with_mass(prior, shapes, place)
+        own = prior_with_mass(prior, shapes, place)
         fit = optimise(with_mass, with_mass.solve(with_mass.columns(parameters), source), own, STEPS)
         parameters, source = fit.parameters, fit.linear.prior
         area = float(parameters[shapes])
@@ -112,7 +120,7 @@ def _fit_mass(
     return MassFit(fit, profile, place, significance, area, y, x, sigma, gain)
 
 
-def _with_mass(prior: Prior, first: int, place: tuple[float, float]) -> Prior:
+def prior_with_mass(prior: Prior, first: int, place: tuple[float, float]) -> Prior:
     """A prior with that of a mass about a place, whose parameters begin at `first`."""
     mass = ([0.0, *place], [PERTURBER_AREA_ARCSEC2, PERTURBER_PLACE_ARCSEC, PERTURBER_PLACE_ARCSEC])
     own = (torch.tensor(values, dtype=torch.float64) for values in mass)
