@@ -32,7 +32,7 @@ def pixels_of_frame(frame: Frame) -> tuple[Pixels, list[str]]:
         raise ValueError(
             f'{frame.name}: no galaxy has its centre within {CENTRE_ARCSEC}" of the middle of the frame: the light '
             f"gets brighter beyond row {centre[0]} and column {centre[1]}. Cut out the lens so that it is in the "
-            "middle, and mask brighter neighbours"
+            "middle, mask brighter neighbours, and do not subtract the light of the lens galaxy"
         )
     pixels = Pixels(frame.image, frame.sigma, frame.masked, psf, scale, centre, white_noise())
     sky_arcsec = min(SKY_ARCSEC, SKY_PART * pixels.room_arcsec)
