@@ -52,6 +52,18 @@ def test_arrays_are_fitted_in_python(pixels):
     assert result.to_coolest()["standard"] == "COOLEST"
 
 
+def test_every_image_of_a_file_without_index_is_fitted(oddlens_command, folder, pixels):
+    noise = np.random.default_rng(3).standard_normal((2, 41, 41, 2))
+    np.save(folder / "stack.npy", noise)
+    end = oddlens_command("fit", folder / "stack.npy", "--channel", "1", "--pixel-scale", SCALE, "--out", folder / "x")
+    assert end.status == 1
+    problems = end.err.split("could not be fitted:")[1].splitlines()[1:]
+    assert [line.split(":")[0] for line in problems] == ["stack[0]", "stack[1]"]
+    end = oddlens_command("fit", folder / "mine", "--channel", "1")
+    assert end.status
+    assert "is an index" in end.err
+
+
 @pytest.mark.parametrize("redshifts", [(0.6, 0.2), (0.6, 0.6), (-0.1, 0.2), (float("nan"), 0.2)])
 def test_redshifts_that_no_lens_has_are_refused_before_the_fit(pixels, redshifts):
     with pytest.raises(ValueError, match="the first must be positive, and the second larger"):

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from oddlens.cli.reading import COMPANIONS
+from oddlens.cli.reading import IMAGE_HELP, add_reading_arguments, reading
 from oddlens.files.names import printable
 
 HELP = "fit smooth lenses to real frames, and search them for a mass"
@@ -21,11 +21,9 @@ EXAMPLES = (
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `oddlens fit`."""
-    parser.add_argument("path", type=Path, help="a FITS file, a folder with data.fits or index.csv, or such a CSV")
+    parser.add_argument("path", type=Path, help=f"{IMAGE_HELP}; or a CSV index, or a folder with index.csv")
     parser.add_argument("--out", type=Path, default=Path("fits"), help="folder of the results; default: %(default)s")
-    parser.add_argument("--pixel-scale", type=float, metavar="ARCSEC", help="default: from the header or info.json")
-    for kind, description in COMPANIONS.items():
-        parser.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"{description}, if not next to the image")
+    add_reading_arguments(parser)
     parser.add_argument(
         "--redshifts", type=float, nargs=2, metavar=("LENS", "SOURCE"), help="for masses in solar masses"
     )
@@ -34,16 +32,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the main numbers; the status is 1 if some lens could not be fitted."""
-    from oddlens.observations.lens_index import read_lenses
+    from oddlens.observations.lens_index import image_entries, index_at, own_name, read_lenses
     from oddlens.observations.modelling.frame_result import Redshifts
     from oddlens.observations.modelling.memory import keep_freed_memory
     from oddlens.stages.fit_frames import fit_entries
-    from oddlens.stages.real_files import own_name
 
-    given = {kind: str(path) for kind in COMPANIONS if (path := getattr(arguments, kind))}
-    entries = read_lenses(
-        arguments.path, own_name(arguments.path), pixel_scale_arcsec=arguments.pixel_scale, companions=given
-    )
+    how = reading(arguments)
+    if index_at(arguments.path):
+        given = {kind: str(path) for kind, path in how.companions.items() if path}
+        if how.channel is not None:
+            raise ValueError(f"{arguments.path} is an index: --channel is for images without one")
+        scale = how.pixel_scale_arcsec
+        entries = read_lenses(arguments.path, own_name(arguments.path), pixel_scale_arcsec=scale, companions=given)
+    else:
+        entries = image_entries(arguments.path, how)
     redshifts = Redshifts(*arguments.redshifts) if arguments.redshifts else None
     keep_freed_memory()
     texts, problems = fit_entries(entries, arguments.out, redshifts, arguments.radius)

@@ -100,7 +100,8 @@ def read_lens(entry: LensEntry) -> Frame:
         frame = _read_indexed(entry)
     else:
         named = {kind: Path(path) for kind, path in entry.paths.items() if kind != "data"}
-        frame = read_frame(entry.paths["data"], Reading(pixel_scale_arcsec=entry.pixel_scale_arcsec, companions=named))
+        reading = replace(entry.reading, pixel_scale_arcsec=entry.pixel_scale_arcsec, companions=named)
+        frame = read_frame(entry.paths["data"], reading)
     return mask_bright_spots(replace(frame, name=entry.label, annulus_arcsec=entry.annulus_arcsec))
 
 

@@ -25,7 +25,8 @@ import numpy as np
 from oddlens.files.names import printable
 from oddlens.files.progress import say
 from oddlens.observations.index_table import Row, read_table
-from oddlens.observations.reading import neighbours
+from oddlens.observations.reading import image_files, neighbours
+from oddlens.observations.reading.image_stacks import DEFAULT_READING, Reading
 from oddlens.observations.reading.pixel_scale import INFO_FILE
 from oddlens.observations.reading.references import Reference
 from oddlens.observations.reading.wcs_scale import MAX_PIXEL_SCALE_ARCSEC
@@ -33,6 +34,8 @@ from oddlens.schema.config_errors import nearest
 
 INDEX_NAME = "index.csv"
 """The name of the index of a folder."""
+COMMON_NAMES = ("data", "index")
+"""Names of files that say nothing about the lens."""
 INDEX_SUFFIXES = (".csv", ".tsv")
 REQUIRED_COLUMNS = ("name", "pixel_scale_arcsec", "data")
 FILE_COLUMNS = ("data", "noise", "psf", "mask", "lens_light")
@@ -66,6 +69,8 @@ class LensEntry:
     """Of the lens and of its source."""
     problem: str = ""
     """The errors in its row of the index."""
+    reading: Reading = DEFAULT_READING
+    """How its files are read. The pixel scale and the files above count more."""
 
     @property
     def slug(self) -> str:
@@ -117,6 +122,39 @@ def read_lenses(
         replace(entry, claimed=entry.claimed or entry.object in claimed, annulus_arcsec=annulus_arcsec)
         for entry in entries
     ]
+
+
+def image_entries(path: str | Path, reading: Reading) -> list[LensEntry]:
+    """An entry for each image of a file or a folder without an index, named by its reference.
+
+    Raises:
+        FileNotFoundError, ValueError: see `image_files.read`.
+    """
+    companions = {kind: str(file) for kind, file in reading.companions.items() if file is not None}
+    return [
+        LensEntry(
+            printable(own_name(Path(label))),
+            {"data": label, **companions},
+            pixel_scale_arcsec=reading.pixel_scale_arcsec,
+            indexed=False,
+            reading=reading,
+        )
+        for stack in image_files.read(path, reading)
+        for label in stack.labels or [stack.label]
+    ]
+
+
+def own_name(path: Path) -> str:
+    """The name of an image or index: that of its file, or of its folder if all such files are named alike."""
+    file = Reference.parse(path).path
+    name = file.resolve().name if file.is_dir() else file.stem
+    return (file.resolve().parent.name if name in COMMON_NAMES else name) + part_of(path)
+
+
+def part_of(path: Path) -> str:
+    """The part of its file that a reference names: `#SCI[2]`."""
+    reference = Reference.parse(path)
+    return str(reference).removeprefix(str(reference.path))
 
 
 def refuse_second_scale(path: Path, pixel_scale_arcsec: float | None) -> None:

@@ -11,7 +11,7 @@ import torch
 
 from oddlens.files.progress import say
 from oddlens.observations.frames import Frame, make_frame, read_lens
-from oddlens.observations.lens_index import LensEntry, read_lenses, with_unique_labels
+from oddlens.observations.lens_index import LensEntry, own_name, read_lenses, with_unique_labels
 from oddlens.observations.modelling.frame_fit import fit_frame
 from oddlens.observations.modelling.frame_pixels import pixels_of_frame
 from oddlens.observations.modelling.frame_result import FrameResult, Redshifts, result_of
@@ -20,7 +20,6 @@ from oddlens.observations.modelling.result_files import write_fit, write_problem
 from oddlens.observations.real_lenses import one_line
 from oddlens.results.figures import style
 from oddlens.results.figures.lens_fit import lens_fit_figure, numbers_text
-from oddlens.stages.real_files import own_name
 
 FIGURE_FILE = "fit.png"
 REFUSALS = (OSError, ValueError, RuntimeError)

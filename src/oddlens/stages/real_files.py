@@ -17,16 +17,12 @@ from oddlens.config.study import parse_study
 from oddlens.files.io_errors import explain_io_errors
 from oddlens.files.names import shown_name
 from oddlens.observations.hints import COMMAND_WORDING
-from oddlens.observations.lens_index import input_files, read_lenses, slug
+from oddlens.observations.lens_index import COMMON_NAMES, input_files, own_name, part_of, read_lenses, slug
 from oddlens.observations.matching import CAUTION
-from oddlens.observations.reading.references import Reference
 from oddlens.results.tables.real import claims_table, problem_lines
 from oddlens.results.tables.real_scores import scores_text
 from oddlens.schema.config_errors import nearest
 from oddlens.stages.real import score_real
-
-COMMON_NAMES = ("data", "index")
-"""Names of files that say nothing about the lens."""
 
 
 def score_files(
@@ -90,26 +86,13 @@ def score_files(
     return "\n\n".join(texts), problem_lines(table)
 
 
-def own_name(path: Path) -> str:
-    """The name of an image or index: that of its file, or of its folder if all such files are named alike."""
-    file = Reference.parse(path).path
-    name = file.resolve().name if file.is_dir() else file.stem
-    return (file.resolve().parent.name if name in COMMON_NAMES else name) + _part(path)
-
-
-def _part(path: Path) -> str:
-    """The part of its file that a reference names: `#SCI[2]`."""
-    reference = Reference.parse(path)
-    return str(reference).removeprefix(str(reference.path))
-
-
 def result_name(path: Path, options: Mapping[str, Any]) -> str:
     """The name of the folder for the results of an image or an index: the end of its path, and a digest.
 
     The digest is of the path, of the content of the files and of the options. So no result overwrites that of another
     lens, or of the same one with other files or options.
     """
-    files, part = input_files(path), _part(path)
+    files, part = input_files(path), part_of(path)
     own = files[0].resolve()
     digest = hashlib.sha256(os.fsencode(f"{own}{part}") + json.dumps(options, sort_keys=True).encode())
     for file in filter(os.path.isfile, files):

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from oddlens.observations.reading import image_files
 from oddlens.observations.reading.references import Reference
 
 
@@ -42,3 +44,10 @@ def test_a_range_stands_for_its_images():
 def test_an_existing_path_is_no_reference(tmp_path, name):
     (tmp_path / name).touch()
     assert Reference.parse(tmp_path / name) == Reference(tmp_path / name)
+
+
+def test_a_part_of_the_image_in_a_folder_is_chosen(tmp_path):
+    np.savez(tmp_path / "bands.npz", images=np.zeros((2, 9, 9)), others=np.ones((2, 9, 9)))
+    (stack,) = image_files.read(f"{tmp_path}#others[1]")
+    assert stack.images.shape == (1, 9, 9)
+    assert (stack.images == 1).all()

@@ -6,6 +6,7 @@ row 0 at the top (`array_files`). FITS and lenstronomy count rows from the botto
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from oddlens.observations.reading import neighbours
@@ -27,8 +28,8 @@ def read(reference: str | Path | Reference, reading: Reading = DEFAULT_READING) 
     if chosen.path.is_dir():
         images = neighbours.images_of(chosen.path)
         for path in images:
-            label = str(chosen.path if len(images) == 1 else path)
-            yield from _read_file(Reference(path), label, reading)
+            part = replace(chosen, path=path)
+            yield from _read_file(part, str(chosen if len(images) == 1 else part), reading)
     else:
         yield from _read_file(chosen, str(reference), reading)
 
