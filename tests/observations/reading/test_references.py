@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 
@@ -47,7 +48,8 @@ def test_an_existing_path_is_no_reference(tmp_path, name):
 
 
 def test_a_part_of_the_image_in_a_folder_is_chosen(tmp_path):
-    np.savez(tmp_path / "bands.npz", images=np.zeros((2, 9, 9)), others=np.ones((2, 9, 9)))
+    with h5py.File(tmp_path / "bands.h5", "w") as file:
+        file["images"], file["others"] = np.zeros((2, 9, 9)), np.ones((2, 9, 9))
     (stack,) = image_files.read(f"{tmp_path}#others[1]")
     assert stack.images.shape == (1, 9, 9)
     assert (stack.images == 1).all()
