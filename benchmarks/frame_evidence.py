@@ -88,7 +88,7 @@ def main() -> None:
         prior = Prior(every.mean, torch.where(shapes, 0.0, every.scatter))
         laplace = log_evidence(model, fit, prior)
         sampled, error, effective = sampled_evidence(model, fit, prior, arguments.draws)
-        reference = reference or laplace
+        reference = laplace if reference is None else reference
         print(
             f"{name:28}{laplace - reference:10.2f}{sampled - reference:10.2f}{error:7.2f}{effective:17.0f}", flush=True
         )

@@ -35,13 +35,14 @@ def run(arguments: argparse.Namespace) -> int:
     from oddlens.observations.lens_index import image_entries, index_at, own_name, read_lenses
     from oddlens.observations.modelling.frame_result import Redshifts
     from oddlens.observations.modelling.memory import keep_freed_memory
+    from oddlens.observations.reading.stored_arrays import DEFAULT_DATASET
     from oddlens.stages.fit_frames import fit_entries
 
     how = reading(arguments)
     if index_at(arguments.path):
         given = {kind: str(path) for kind, path in how.companions.items() if path}
-        if how.channel is not None:
-            raise ValueError(f"{arguments.path} is an index: --channel is for images without one")
+        if how.channel is not None or how.dataset != DEFAULT_DATASET:
+            raise ValueError(f"{arguments.path} is an index: --channel and --dataset are for images without one")
         scale = how.pixel_scale_arcsec
         entries = read_lenses(arguments.path, own_name(arguments.path), pixel_scale_arcsec=scale, companions=given)
     else:
