@@ -39,7 +39,7 @@ WITHOUT_TORCH = [
     "regression_figures",
     "real_tables",
 ]
-WITHOUT_TORCH += ["report", "retrieve", "camera", "ingest", "leaks", "most_anomalous", "import_scores"]
+WITHOUT_TORCH += ["report", "retrieve", "camera", "ingest", "leaks", "most_anomalous", "import_scores", "explore"]
 
 
 def relative(path):

@@ -216,7 +216,9 @@ def test_versions_of_all_pinned_packages_are_recorded():
         "furo",
         "myst_parser",
         "onnxruntime",
-    }  # how jobs start, the progress bar, tests, and docs
+        "itables",
+        "selenium",
+    }  # how jobs start, the progress bar, tests, docs, and the look of tables
     assert names == set(records.RECORDED_PACKAGES)
 
 

@@ -7,12 +7,12 @@ from scipy import stats
 
 from oddlens.data.splits import IDENTITY
 from oddlens.files.artefacts import write_table
-from oddlens.results.figures.detected_fractions import detection_curves, preferred_masses
+from oddlens.results.figures.detected_fractions import detection_curves
 from oddlens.results.pages.fixed_rates import fixed_rates_section
 from oddlens.results.tables import columns
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.decoys import decoys_table
-from oddlens.results.tables.detection import detection_table, logarithmic_bins
+from oddlens.results.tables.detection import detection_table, logarithmic_bins, preferred_masses
 from oddlens.results.tables.localisation import chance, localisation_table, overlap
 from oddlens.results.tables.row_scores import fewest_images
 

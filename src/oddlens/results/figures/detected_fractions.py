@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from oddlens.results.figures.style import REFERENCE_LINE, Rows, error_bar_curve, line_styles, message_figure, plt
-from oddlens.results.tables.detection import MASSES
+from oddlens.results.tables.detection import MASSES, preferred_masses
 
 
 def fraction_panels(table: pd.DataFrame, line: str, x: str, y: str, rows: Rows, title: str) -> Figure:
@@ -57,10 +57,3 @@ def detection_curves(detection: pd.DataFrame, shown: list[str], rows: Rows, titl
         )
     table = table.assign(mass=np.sqrt(table["bin_low"] * table["bin_high"]), xlabel=table["truth"].map(MASSES))
     return fraction_panels(table, "class", "mass", "detected", rows, title)
-
-
-def preferred_masses(detection: pd.DataFrame) -> pd.DataFrame:
-    """The lines of `detection.csv` with bins of one mass for each class: the first of `MASSES` that it has."""
-    masses = detection[detection["truth"].isin(list(MASSES))]
-    order = masses["truth"].map([*MASSES].index)
-    return masses[order == order.groupby([masses["dataset"], masses["class"]]).transform("min")]

@@ -5,11 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from oddlens.results.figures.detected_fractions import preferred_masses
 from oddlens.results.pages.formatting import by_dataset, html_table, pivoted
 from oddlens.results.tables.columns import ALL
 from oddlens.results.tables.decoys import COLUMNS as DECOY_COLUMNS
-from oddlens.results.tables.detection import ANOMALY, CONCENTRATION, DECOY, NORMAL, PROPERTIES
+from oddlens.results.tables.detection import ANOMALY, CONCENTRATION, DECOY, NORMAL, PROPERTIES, preferred_masses
 from oddlens.results.tables.detection import COLUMNS as DETECTION_COLUMNS
 from oddlens.results.tables.localisation import ANNULUS
 from oddlens.results.tables.localisation import COLUMNS as LOCALISATION_COLUMNS

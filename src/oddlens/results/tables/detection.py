@@ -115,3 +115,10 @@ def logarithmic_bins(values: np.ndarray, per_decade: int) -> Iterator[tuple[floa
     code[positive] = np.floor(np.log10(values[positive]) * per_decade + ROUNDING)
     for k in np.unique(code[positive]):
         yield 10 ** (k / per_decade), 10 ** ((k + 1) / per_decade), code == k
+
+
+def preferred_masses(detection: pd.DataFrame) -> pd.DataFrame:
+    """The lines of `detection.csv` with bins of one mass for each class: the first of `MASSES` that it has."""
+    masses = detection[detection["truth"].isin(list(MASSES))]
+    order = masses["truth"].map([*MASSES].index)
+    return masses[order == order.groupby([masses["dataset"], masses["class"]]).transform("min")]

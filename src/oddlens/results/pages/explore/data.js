@@ -1,0 +1,180 @@
+// The facts that the page holds, as typed arrays where they are long.
+
+import { byId } from "explore/elements";
+
+/** @typedef {{row: string, training: string, seed: number, ok: boolean}} Model */
+/** @typedef {{side: number, pixels: number, columns: number, per_sheet: number, image: string[], difference?: string[]}} Sprites */
+/** @typedef {{same: Record<string, number>, columns: string[], numbers: string, text: Record<string, string[]>}} PackedTruth */
+/** @typedef {"normal" | "anomaly" | "decoy" | "unlabelled"} Kind */
+/**
+ * @typedef {object} Study
+ * @property {string} study
+ * @property {Record<string, string>} roles of rows
+ * @property {[string, string, string, number, number, string, number, number | null, number | null][]} auc
+ * @property {[string, string, string, number, number, number, number | null, number | null, number | null][]} mass
+ */
+/**
+ * @typedef {object} PackedDataset
+ * @property {string} name
+ * @property {boolean} simulated
+ * @property {string} smooth
+ * @property {Record<string, Kind>} classes
+ * @property {Record<string, string>} twin_classes
+ * @property {number} tested
+ * @property {string} class_of
+ * @property {string} index_of
+ * @property {Model[]} models
+ * @property {32 | 64} bits
+ * @property {string} scores
+ * @property {PackedTruth} truth
+ * @property {Sprites} sprites
+ */
+
+/** @type {Study} */
+export const study = JSON.parse(byId("study").textContent ?? "");
+
+/** The names of the data sets. */
+export const names = [...document.querySelectorAll("script.dataset")].map((found) => found.getAttribute("data-name") ?? "");
+
+/** @type {Map<string, Dataset>} */
+const loaded = new Map();
+
+/**
+ * A data set by its name. It is unpacked when it is wanted first.
+ * @param {string} name
+ * @returns {Dataset}
+ */
+export function dataset(name) {
+  let known = loaded.get(name);
+  if (!known) {
+    const found = document.querySelectorAll("script.dataset")[names.indexOf(name)];
+    known = new Dataset(JSON.parse(found?.textContent ?? ""));
+    loaded.set(name, known);
+  }
+  return known;
+}
+
+/**
+ * The bytes of base64.
+ * @param {string} text
+ */
+function bytes(text) {
+  const raw = atob(text);
+  const found = new Uint8Array(raw.length);
+  for (let k = 0; k < raw.length; k++) found[k] = raw.charCodeAt(k);
+  return found;
+}
+
+/** A data set: its test images come first, then the normal validation images. */
+export class Dataset {
+  /** @param {PackedDataset} packed */
+  constructor(packed) {
+    this.name = packed.name;
+    this.simulated = packed.simulated;
+    this.smooth = packed.smooth;
+    this.kinds = packed.classes;
+    this.classes = Object.keys(packed.classes);
+    this.twinClasses = packed.twin_classes;
+    this.tested = packed.tested;
+    this.models = packed.models;
+    this.sprites = packed.sprites;
+    this.classOf = bytes(packed.class_of);
+    this.indexOf = new Int32Array(bytes(packed.index_of).buffer);
+    const buffer = bytes(packed.scores).buffer;
+    const all = packed.bits === 32 ? new Float32Array(buffer) : new Float64Array(buffer);
+    const images = this.classOf.length;
+    this.scores = this.models.map((_, k) => all.subarray(k * images, (k + 1) * images));
+    this.truth = { ...packed.truth, numbers: new Float32Array(bytes(packed.truth.numbers).buffer) };
+    /** @type {Map<string, number>} */
+    this.position = new Map();
+    for (let image = 0; image < this.tested; image++) this.position.set(this.id(image), image);
+  }
+
+  /**
+   * The name of a test image, as in the tables: `test/cdm/7`.
+   * @param {number} image
+   */
+  id(image) {
+    return `test/${this.classOfImage(image)}/${this.indexOf[image]}`;
+  }
+
+  /**
+   * The class of an image.
+   * @param {number} image
+   * @returns {string}
+   */
+  classOfImage(image) {
+    return this.classes[this.classOf[image] ?? 0] ?? "";
+  }
+
+  /** The normal validation images. */
+  get validation() {
+    return Array.from({ length: this.classOf.length - this.tested }, (_, k) => this.tested + k);
+  }
+
+  /**
+   * The test images whose class fulfils a condition.
+   * @param {(cls: string, kind: Kind) => boolean} wanted
+   */
+  test(wanted) {
+    const chosen = this.classes.map((cls) => wanted(cls, this.kinds[cls] ?? "anomaly"));
+    return Array.from({ length: this.tested }, (_, k) => k).filter((image) => chosen[this.classOf[image] ?? 0]);
+  }
+
+  /** The test images of the normal class. */
+  get normal() {
+    return this.test((_, kind) => kind === "normal");
+  }
+
+  /**
+   * The test images of an anomaly class, or of all of them.
+   * @param {string} anomaly
+   */
+  anomalous(anomaly) {
+    return this.test((cls, kind) => (anomaly === "all" ? kind === "anomaly" : cls === anomaly));
+  }
+
+  /** The classes that test images have. */
+  get testedClasses() {
+    const found = new Set(this.classOf.subarray(0, this.tested));
+    return this.classes.filter((_, k) => found.has(k));
+  }
+
+  /** The anomaly classes among them. */
+  get anomalies() {
+    return this.testedClasses.filter((cls) => this.kinds[cls] === "anomaly");
+  }
+
+  /**
+   * The twin of a test image without substructure; none of the user's own images, or of a twin itself.
+   * @param {number} image
+   * @returns {number | undefined}
+   */
+  twin(image) {
+    const cls = this.classOfImage(image);
+    const other = this.twinClasses[cls] ?? this.smooth;
+    return this.simulated && other !== cls ? this.position.get(`test/${other}/${this.indexOf[image]}`) : undefined;
+  }
+
+  /**
+   * All test images of the lens of a simulated one; the image alone of the user's own.
+   * @param {number} image
+   */
+  lens(image) {
+    if (!this.simulated) return [image];
+    const of = this.testedClasses.map((cls) => this.position.get(`test/${cls}/${this.indexOf[image]}`));
+    return of.filter((found) => found !== undefined);
+  }
+
+  /**
+   * What is known of a test image: names and values.
+   * @param {number} image
+   * @returns {[string, string | number][]}
+   */
+  facts(image) {
+    const { same, columns, numbers, text } = this.truth;
+    const texts = Object.entries(text).map(([name, values]) => [name, values[image] ?? ""]);
+    const varied = columns.map((name, k) => [name, numbers[k * this.tested + image] ?? NaN]);
+    return /** @type {[string, string | number][]} */ ([...texts, ...varied, ...Object.entries(same)]);
+  }
+}

@@ -1,0 +1,88 @@
+// The result tables: itables makes them sort, filter, search and copy.
+
+import { byId, choice, element, labelled } from "explore/elements";
+import { get, keep, oneOf, set } from "explore/state";
+
+const places = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#tables .table")]);
+const names = places.map((place) => place.dataset["name"] ?? "");
+const table = choice("table", (value) => set({ table: value, search: "", sort: "" }));
+byId("tables").prepend(element("div", { class: "controls" }, labelled("Table", table.select)));
+
+/** Show the table that the state names. */
+export async function showTables() {
+  const chosen = oneOf("table", names);
+  table.show(places.map((place) => [place.dataset["name"] ?? "", `${place.dataset["title"]} (${place.dataset["lines"]})`]), chosen);
+  for (const place of places) place.hidden = place.dataset["name"] !== chosen;
+  const place = places[names.indexOf(chosen)];
+  if (place && !place.querySelector("table")) await makeInteractive(place);
+}
+
+/**
+ * The table of a place. As long as scripts run, browsers keep what is in `noscript` as text.
+ * @param {HTMLElement} place
+ */
+async function makeInteractive(place) {
+  const holder = element("template");
+  holder.innerHTML = place.querySelector("noscript")?.textContent ?? "";
+  const made = holder.content.querySelector("table");
+  if (!made) return;
+  made.classList.add("display", "compact");
+  const columns = [...made.querySelectorAll("thead th")].map((cell) => cell.textContent ?? "");
+  const fields = columns.map((name) => filterField(name));
+  made.append(element("tfoot", {}, element("tr", {}, ...fields.map((field) => element("td", {}, field)))));
+  place.append(made);
+  const { ITable } = await import("itables");
+  const [column = "", direction = ""] = get("sort").split(":");
+  const sorted = columns.indexOf(column);
+  const shown = new ITable(made, {
+    layout: { topStart: "pageLength", topEnd: "search", bottomStart: "info", bottomEnd: "paging", bottom2Start: "buttons" },
+    buttons: ["copyHtml5", "csvHtml5"],
+    order: sorted < 0 ? [] : [[sorted, direction === "desc" ? "desc" : "asc"]],
+    search: { search: get("search") },
+    pageLength: 25,
+    lengthMenu: [10, 25, 100, 1000],
+    text_in_header_can_be_selected: false,
+  });
+  const { dt } = shown;
+  fields.forEach((field, k) => field.addEventListener("input", () => dt.column(k).search.fixed("field", condition(field.value)).draw()));
+  dt.on("order.dt", () => {
+    const [first] = dt.order();
+    keep({ sort: first ? `${columns[first[0]]}:${first[1]}` : "" });
+  });
+  dt.on("search.dt", () => keep({ search: dt.search() }));
+}
+
+/**
+ * A field that filters a column.
+ * @param {string} name
+ */
+function filterField(name) {
+  const help = "text, or a comparison of numbers such as > 0.9";
+  return element("input", { type: "search", size: 4, placeholder: name, title: help, "aria-label": `Filter ${name}: ${help}` });
+}
+
+/**
+ * What a field asks of a cell: a comparison of numbers, `> 0.9`, or some text.
+ * @param {string} text
+ * @returns {((cell: string) => boolean) | null}
+ */
+function condition(text) {
+  const wanted = text.trim().toLowerCase();
+  const [, sign, number] = wanted.match(/^(<=|>=|<|>|=)\s*(-?[\d.]+(?:e[+-]?\d+)?)$/) ?? [];
+  if (!wanted) return null;
+  if (!sign) return (cell) => cell.toLowerCase().includes(wanted);
+  const limit = Number(number);
+  return (cell) => cell.trim() !== "" && compares(Number(cell), sign, limit);
+}
+
+/**
+ * Whether a number stands in a relation to a limit.
+ * @param {number} value
+ * @param {string} sign
+ * @param {number} limit
+ */
+function compares(value, sign, limit) {
+  if (sign === "=") return value === limit;
+  if (sign.endsWith("=") && value === limit) return true;
+  return sign.startsWith("<") ? value < limit : value > limit;
+}
