@@ -3,8 +3,21 @@
 import { byId } from "explore/elements";
 
 /** @typedef {{row: string, training: string, seed: number, ok: boolean}} Model */
-/** @typedef {{side: number, pixels: number, columns: number, per_sheet: number, image: string[], difference?: string[]}} Sprites */
-/** @typedef {{same: Record<string, number>, columns: string[], numbers: string, text: Record<string, string[]>}} PackedTruth */
+/**
+ * @typedef {object} Sprites Sheets of thumbnails, as base64 of WebP files.
+ * @property {number} side of a tile in pixels
+ * @property {number} columns of tiles in a sheet
+ * @property {number} per_sheet the tiles of a full sheet
+ * @property {string[]} image
+ * @property {string[]} [difference]
+ */
+/**
+ * @typedef {object} PackedTruth
+ * @property {Record<string, number>} same numbers that are equal for all images
+ * @property {string[]} columns of the other numbers
+ * @property {string} numbers
+ * @property {Record<string, string[]>} text
+ */
 /** @typedef {"normal" | "anomaly" | "decoy" | "unlabelled"} Kind */
 /**
  * @typedef {object} Study
@@ -34,7 +47,9 @@ import { byId } from "explore/elements";
 export const study = JSON.parse(byId("study").textContent ?? "");
 
 /** The names of the data sets. */
-export const names = [...document.querySelectorAll("script.dataset")].map((found) => found.getAttribute("data-name") ?? "");
+export const names = [...document.querySelectorAll("script.dataset")].map(
+  (found) => found.getAttribute("data-name") ?? "",
+);
 
 /** @type {Map<string, Dataset>} */
 const loaded = new Map();

@@ -3,13 +3,18 @@
 import { byId, element, plainTable, short } from "explore/elements";
 import { chosenDataset, modelOf, percentiles, rowsOf } from "explore/models";
 import { atLeast, sorted } from "explore/scores";
-import { get, set } from "explore/state";
+import { get, keep } from "explore/state";
 import { picture } from "explore/thumbnails";
 
 /** @typedef {import("explore/data").Dataset} Dataset */
 
+/** What is shown; so that a change of something else leaves the dialog alone. */
+let shown = "";
 const dialog = /** @type {HTMLDialogElement} */ (byId("detail"));
-dialog.addEventListener("close", () => set({ image: "" }));
+dialog.addEventListener("close", () => {
+  keep({ image: "" });
+  shown = "";
+});
 dialog.addEventListener("click", (event) => {
   if (event.target === dialog) dialog.close();
 });
@@ -19,11 +24,9 @@ dialog.addEventListener("click", (event) => {
  * @param {number} image
  */
 export function open(image) {
-  set({ image: chosenDataset().id(image) });
+  keep({ image: chosenDataset().id(image) });
+  showDetail();
 }
-
-/** What is shown; so that a change of something else leaves the dialog alone. */
-let shown = "";
 
 /** Show the image that the state names, or none. */
 export function showDetail() {
@@ -58,7 +61,12 @@ function pictures(data, image) {
     const difference = data.sprites.difference && data.twin(other) !== undefined;
     const parts = [picture(data, other, size), ...(difference ? [picture(data, other, size, "difference")] : [])];
     const chosen = other === image;
-    return element("figure", { class: chosen && "chosen", "aria-current": chosen && "true" }, element("div", {}, ...parts), name);
+    return element(
+      "figure",
+      { class: chosen && "chosen", "aria-current": chosen && "true" },
+      element("div", {}, ...parts),
+      name,
+    );
   });
   return element("div", { class: "twins" }, ...figures);
 }

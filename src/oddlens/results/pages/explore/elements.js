@@ -101,10 +101,19 @@ export function plainTable(caption, columns, lines) {
   const heading = element("tr", {}, ...columns.map((name) => element("th", { scope: "col" }, name)));
   const body = lines.map((line) => {
     const [first, ...rest] = line;
-    return element("tr", {}, element("th", { scope: "row" }, first ?? ""), ...rest.map((cell) => element("td", {}, cell)));
+    return element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, first ?? ""),
+      ...rest.map((cell) => element("td", {}, cell)),
+    );
   });
   const parts = [element("caption", {}, caption), element("thead", {}, heading), element("tbody", {}, ...body)];
-  return element("div", { class: "scrolls", tabindex: 0, role: "region", "aria-label": caption }, element("table", {}, ...parts));
+  return element(
+    "div",
+    { class: "scrolls", tabindex: 0, role: "region", "aria-label": caption },
+    element("table", {}, ...parts),
+  );
 }
 
 /**
@@ -113,9 +122,11 @@ export function plainTable(caption, columns, lines) {
  * @param {number} [digits]
  */
 export function short(value, digits = 4) {
-  if (Number.isNaN(value)) return "–";
+  if (!Number.isFinite(value)) return "–";
   const rounded = Number(value.toPrecision(digits));
-  return String(Math.abs(rounded) < 1e6 ? rounded : rounded.toExponential()).replace("e+", "e").replaceAll("-", "−");
+  return String(Math.abs(rounded) < 1e6 ? rounded : rounded.toExponential())
+    .replace("e+", "e")
+    .replaceAll("-", "−");
 }
 
 /**

@@ -13,17 +13,37 @@ import { thumbnail } from "explore/thumbnails";
 const PER_PAGE = 60;
 const LENSES = 100_000;
 const place = byId("gallery");
-const slider = element("input", { id: "rate", type: "range", step: 0.01, max: 0, input: () => rateChosen(10 ** Number(slider.value)) });
-const oneIn = element("input", { id: "one-in", type: "number", min: 1, step: "any", change: () => rateChosen(1 / Number(oneIn.value)) });
+const slider = element("input", {
+  id: "rate",
+  type: "range",
+  step: 0.01,
+  max: 0,
+  input: () => rateChosen(10 ** Number(slider.value)),
+});
+const oneIn = element("input", {
+  id: "one-in",
+  type: "number",
+  min: 1,
+  step: "any",
+  change: () => rateChosen(1 / Number(oneIn.value)),
+});
 const order = choice("order", (value) => set({ order: value, page: "" }));
 const only = choice("only", (value) => set({ only: value, page: "" }));
 const look = choice("look", (value) => set({ look: value }));
-const twins = element("input", { id: "twins", type: "checkbox", change: () => set({ twins: twins.checked ? "1" : "" }) });
+const twins = element("input", {
+  id: "twins",
+  type: "checkbox",
+  change: () => set({ twins: twins.checked ? "1" : "" }),
+});
 const twinsLabel = labelled("Beside its twin", twins);
 const lookLabel = labelled("Pictures", look.select);
 const readOut = element("div", { id: "read-out", "aria-live": "polite" });
 const images = element("div", { id: "images" });
-const pages = element("div", { class: "controls", id: "pages" });
+const previous = element("button", { type: "button", click: () => set({ page: shownPage - 1 }) }, "Previous");
+const next = element("button", { type: "button", click: () => set({ page: shownPage + 1 }) }, "Next");
+const where = element("span", { id: "where" });
+const pages = element("div", { class: "controls", id: "pages" }, previous, next, where);
+let shownPage = 1;
 
 place.append(
   element(
@@ -63,13 +83,32 @@ export function showGallery() {
   const scores = data.scores[model] ?? new Float32Array();
   const validation = sorted(scores, data.validation);
   const limit = threshold(validation, chosenRate());
-  slider.min = String(-Math.log10(Math.max(validation.length, 10)));
+  slider.min = String(-Math.ceil(100 * Math.log10(Math.max(validation.length, 10))) / 100);
   slider.value = String(Math.log10(chosenRate()));
   slider.setAttribute("aria-valuetext", `one in ${short(1 / chosenRate())}`);
   oneIn.value = String(Number((1 / chosenRate()).toPrecision(4)));
-  order.show([["high", "most anomalous first"], ["low", "least anomalous first"]], oneOf("order", ["high", "low"]));
-  only.show([["", "all images"], ["above", "above the threshold"], ["below", "not above it"]], get("only"));
-  look.show([["", "images"], ["difference", "difference to the twin"]], get("look"));
+  order.show(
+    [
+      ["high", "most anomalous first"],
+      ["low", "least anomalous first"],
+    ],
+    oneOf("order", ["high", "low"]),
+  );
+  only.show(
+    [
+      ["", "all images"],
+      ["above", "above the threshold"],
+      ["below", "not above it"],
+    ],
+    get("only"),
+  );
+  look.show(
+    [
+      ["", "images"],
+      ["difference", "difference to the twin"],
+    ],
+    get("look"),
+  );
   lookLabel.hidden = !data.sprites.difference;
   twins.checked = get("twins") === "1";
   twinsLabel.hidden = !data.simulated;
@@ -89,13 +128,19 @@ function counts(data, model, validation, limit) {
   const about = element("p", {}, `${modelText(data, model)}: `);
   if (!data.models[model]?.ok) about.append("this model has no scores.");
   else if (Number.isNaN(limit)) {
-    about.append(`the threshold is unknown, as this rate needs ${fewestImages(chosenRate())} normal validation images and there are ${validation.length}.`);
+    about.append(
+      `the threshold is unknown: one false alarm in ${short(1 / chosenRate())} needs ${fewestImages(chosenRate())} `,
+      `normal validation images, and ${validation.length} have a score.`,
+    );
   } else {
     about.append("the threshold is ", element("output", { id: "threshold" }, short(limit, 6)));
     about.append(`, which ${above(validation, limit)} of ${validation.length} normal validation images exceed.`);
   }
   const lines = data.testedClasses.map((cls) => {
-    const of = sorted(scores, data.test((other) => other === cls));
+    const of = sorted(
+      scores,
+      data.test((other) => other === cls),
+    );
     const passed = above(of, limit);
     const known = !Number.isNaN(limit) && of.length > 0;
     const alarms = known && data.kinds[cls] !== "anomaly" && data.kinds[cls] !== "unlabelled";
@@ -125,13 +170,16 @@ function showImages(data, scores, limit) {
     .sort((a, b) => sign * (b.score - a.score) || a.image - b.image);
   const last = Math.max(Math.ceil(chosen.length / PER_PAGE), 1);
   const page = Math.min(Math.max(Math.trunc(number("page", 1)), 1), last);
-  const made = chosen.slice((page - 1) * PER_PAGE, page * PER_PAGE).map(({ image, score }) =>
-    thumbnail(data, image, short(score), { mark: score > limit, twins: get("twins") === "1", open }),
-  );
+  const made = chosen
+    .slice((page - 1) * PER_PAGE, page * PER_PAGE)
+    .map(({ image, score }) =>
+      thumbnail(data, image, short(score), { mark: score > limit, twins: get("twins") === "1", open }),
+    );
   images.replaceChildren(...made);
-  const turn = (/** @type {string} */ text, /** @type {number} */ to) =>
-    element("button", { type: "button", disabled: to < 1 || to > last, click: () => set({ page: to }) }, text);
+  shownPage = page;
+  previous.disabled = page <= 1;
+  next.disabled = page >= last;
   const first = chosen.length ? (page - 1) * PER_PAGE + 1 : 0;
-  const where = `${first} to ${Math.min(page * PER_PAGE, chosen.length)} of ${chosen.length} images with a score`;
-  pages.replaceChildren(turn("Previous", page - 1), turn("Next", page + 1), element("span", { id: "where" }, where));
+  const range = `${first} to ${Math.min(page * PER_PAGE, chosen.length)} of ${chosen.length} images with a score`;
+  where.replaceChildren(range);
 }

@@ -1,5 +1,6 @@
 """Tables of the page: HTML that can be read without JavaScript, and that itables makes sortable."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,5 +57,5 @@ def _html(table: pd.DataFrame, caption: str) -> str:
     """A table as HTML with a caption, headings of columns, and plain numbers, which scripts can sort."""
     table = table.rename(columns=lambda name: str(name).replace("_", " "))
     html = table.to_html(index=False, border=0, na_rep="", escape=True, float_format="{:.6g}".format)
-    html = html.replace("<th>", '<th scope="col">').replace(' style="text-align: right;"', "")
+    html = re.sub(r">\s+<", "><", html).replace("<th>", '<th scope="col">').replace(' style="text-align: right;"', "")
     return html.replace("<thead>", f"<caption>{caption}</caption><thead>", 1)

@@ -80,3 +80,4 @@ addEventListener("resize", () => {
 follow(show);
 showBrightness();
 show();
+performance.mark("shown");

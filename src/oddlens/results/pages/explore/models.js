@@ -6,6 +6,9 @@ import { get, oneOf } from "explore/state";
 
 /** @typedef {import("explore/data").Dataset} Dataset */
 
+/** The number of colours in `explore.css`. */
+export const COLOURS = 8;
+
 /** The data set that the state names. */
 export function chosenDataset() {
   return dataset(oneOf("data", names));
@@ -91,6 +94,18 @@ export function chosenAnomaly() {
  */
 export function percentiles(data, model) {
   const scores = data.scores[model] ?? new Float32Array();
-  const ascending = sorted(scores, Array.from({ length: data.tested }, (_, k) => k));
+  const ascending = sorted(
+    scores,
+    Array.from({ length: data.tested }, (_, k) => k),
+  );
   return Array.from({ length: data.tested }, (_, k) => percentile(ascending, scores[k] ?? NaN));
+}
+
+/**
+ * The colour of a row, which does not depend on what else is chosen.
+ * @param {Dataset} data
+ * @param {string} row
+ */
+export function colourOf(data, row) {
+  return rowsOf(data).indexOf(row) % COLOURS;
 }

@@ -18,7 +18,8 @@ def packed_scores(values: np.ndarray) -> dict[str, Any]:
 
     Rounding keeps the order of different numbers, so counts above a threshold stay exact as long as none become equal.
     """
-    single = values.astype(np.float32)
+    with np.errstate(over="ignore"):
+        single = values.astype(np.float32)
     exact = all(len(np.unique(a)) == len(np.unique(b)) for a, b in zip(values, single, strict=True))
     exact &= bool(np.isfinite(single).sum() == np.isfinite(values).sum())
     return {"bits": 32 if exact else 64, "scores": packed(single if exact else values.astype(np.float64))}

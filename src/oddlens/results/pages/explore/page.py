@@ -16,7 +16,7 @@ from oddlens.results.pages.rendering import write_page
 FOLDER = Path(__file__).parent
 SCRIPTS = [
     *("elements", "data", "state", "scores", "models", "plot", "scatter", "thumbnails"),
-    *("detail", "gallery", "pair", "curves", "tables"),
+    *("detail", "gallery", "pair", "rates", "curves", "tables"),
 ]
 """The modules that `main.js` imports, directly or not, each as `explore/<name>`."""
 

@@ -2,8 +2,7 @@
 
 import { open } from "explore/detail";
 import { byId, choice, element, labelled, short } from "explore/elements";
-import { chosenDataset, chosenRow, modelOf, percentiles, rowsOf } from "explore/models";
-import { COLOURS } from "explore/plot";
+import { COLOURS, chosenDataset, chosenRow, modelOf, percentiles, rowsOf } from "explore/models";
 import { scatterPlot } from "explore/scatter";
 import { get, oneOf, set } from "explore/state";
 import { picture, thumbnail } from "explore/thumbnails";
@@ -71,7 +70,10 @@ export function showPair() {
   const rows = rowsOf(data);
   const across = chosenRow(data);
   const up = oneOf("other", rows, rows.find((row) => row !== across) ?? across);
-  other.show(rows.map((row) => [row, row]), up);
+  other.show(
+    rows.map((row) => [row, row]),
+    up,
+  );
   const [x, y] = [across, up].map((row) => percentiles(data, modelOf(data, row)));
   const cls = get("class");
   const points = data
@@ -92,7 +94,10 @@ export function showPair() {
     clicked: open,
     chosen: boxChosen,
   });
-  showLegend(data, points.map((point) => data.classOfImage(point.image)));
+  showLegend(
+    data,
+    points.map((point) => data.classOfImage(point.image)),
+  );
   showChosen(data, points, box, across, up);
 }
 
@@ -147,8 +152,8 @@ function showChosen(data, points, box, across, up) {
   inside.sort((a, b) => Math.abs(b.x - b.y) - Math.abs(a.x - a.y) || a.image - b.image);
   const more = inside.length > SHOWN ? `; the ${SHOWN} on which the rows differ most` : "";
   where.replaceChildren(`${inside.length} images in the rectangle${more}. Numbers: ${across}, ${up}.`);
-  const made = inside.slice(0, SHOWN).map(({ image, x, y }) =>
-    thumbnail(data, image, `${x.toFixed(0)}, ${y.toFixed(0)}`, { open }),
-  );
+  const made = inside
+    .slice(0, SHOWN)
+    .map(({ image, x, y }) => thumbnail(data, image, `${x.toFixed(0)}, ${y.toFixed(0)}`, { open }));
   images.replaceChildren(...made);
 }

@@ -1,9 +1,18 @@
 // Plots of lines with a read-out at the pointer, in SVG.
 
 import { drawing, element, short } from "explore/elements";
+import { COLOURS } from "explore/models";
 
 /** @typedef {{label: string, low: number, high: number, log?: boolean}} Axis */
-/** @typedef {{name: string, colour: number, points: [number, number][], bars?: [number, number, number][], dots?: [number, number][]}} Series */
+/** @typedef {[number, number]} Point */
+/**
+ * @typedef {object} Series
+ * @property {string} name
+ * @property {number} colour
+ * @property {Point[]} points of a line
+ * @property {[number, number, number][]} [bars] place, low and high
+ * @property {Point[]} [dots]
+ */
 /**
  * @typedef {object} Plot
  * @property {string} label
@@ -16,8 +25,6 @@ import { drawing, element, short } from "explore/elements";
  * @property {(x: number) => void} [kept] its place is to be kept
  */
 
-/** The number of colours in `explore.css`. */
-export const COLOURS = 8;
 const MARGIN = { left: 56, right: 12, top: 10, bottom: 42 };
 
 /**
@@ -87,6 +94,15 @@ export function linePlot(place, plot) {
 }
 
 /**
+ * Say why there is no plot.
+ * @param {HTMLElement} place
+ * @param {string} text
+ */
+export function showNothing(place, text) {
+  place.replaceChildren(element("p", {}, text));
+}
+
+/**
  * The frame, the ticks and the labels of both axes.
  * @param {Plot} plot
  * @param {(value: number) => number} x
@@ -97,7 +113,15 @@ export function linePlot(place, plot) {
 function axes(plot, x, y, width, height) {
   const bottom = height - MARGIN.bottom;
   const right = width - MARGIN.right;
-  const parts = [drawing("rect", { class: "frame", x: MARGIN.left, y: MARGIN.top, width: right - MARGIN.left, height: bottom - MARGIN.top })];
+  const parts = [
+    drawing("rect", {
+      class: "frame",
+      x: MARGIN.left,
+      y: MARGIN.top,
+      width: right - MARGIN.left,
+      height: bottom - MARGIN.top,
+    }),
+  ];
   for (const value of ticks(plot.x)) {
     parts.push(drawing("line", { class: "grid", x1: x(value), x2: x(value), y1: MARGIN.top, y2: bottom }));
     parts.push(drawing("text", { x: x(value), y: bottom + 16, "text-anchor": "middle" }, tickText(plot.x, value)));
@@ -146,7 +170,8 @@ function drawnSeries(series, x, y) {
   for (const [at, low, high] of series.bars ?? []) {
     parts.push(drawing("line", { class: `line ${look}`, x1: x(at), x2: x(at), y1: y(low), y2: y(high) }));
   }
-  for (const [a, b] of series.dots ?? []) parts.push(drawing("circle", { class: `dot ${look}`, cx: x(a), cy: y(b), r: 4 }));
+  for (const [a, b] of series.dots ?? [])
+    parts.push(drawing("circle", { class: `dot ${look}`, cx: x(a), cy: y(b), r: 4 }));
   return parts;
 }
 

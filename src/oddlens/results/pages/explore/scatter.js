@@ -1,7 +1,8 @@
 // A plot of many points, on a canvas, with a rectangle to choose some.
 
 import { element } from "explore/elements";
-import { COLOURS, along, ticks, valueAt } from "explore/plot";
+import { COLOURS } from "explore/models";
+import { along, ticks, valueAt } from "explore/plot";
 
 /** @typedef {import("explore/plot").Axis} Axis */
 /** @typedef {[number, number, number, number]} Box the range along x, then along y */

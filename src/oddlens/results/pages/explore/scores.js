@@ -8,7 +8,9 @@
  * @param {number[]} images
  */
 export function sorted(scores, images) {
-  return Float64Array.from(images, (image) => scores[image] ?? NaN).filter(Number.isFinite).sort();
+  return Float64Array.from(images, (image) => scores[image] ?? NaN)
+    .filter(Number.isFinite)
+    .sort();
 }
 
 /**

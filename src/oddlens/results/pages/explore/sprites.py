@@ -14,8 +14,8 @@ MAX_SIDE = 64
 """Larger images are averaged down to so many pixels."""
 COLUMNS = 32
 """The tiles in a line of a sheet. A sheet has at most as many lines."""
-QUALITY = 70
-"""Of WebP. Noise compresses badly: 32 x 32 pixels take about 300 bytes."""
+QUALITY = 50
+"""Of WebP. Noise compresses badly: 32 x 32 pixels take about 150 bytes."""
 DIFFERENCE_SIGMA = 5.0
 """The difference, in units of the noise of a pixel, that is shown in black or white."""
 MID_GREY = 128

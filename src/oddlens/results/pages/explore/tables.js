@@ -11,7 +11,10 @@ byId("tables").prepend(element("div", { class: "controls" }, labelled("Table", t
 /** Show the table that the state names. */
 export async function showTables() {
   const chosen = oneOf("table", names);
-  table.show(places.map((place) => [place.dataset["name"] ?? "", `${place.dataset["title"]} (${place.dataset["lines"]})`]), chosen);
+  table.show(
+    places.map((place) => [place.dataset["name"] ?? "", `${place.dataset["title"]} (${place.dataset["lines"]})`]),
+    chosen,
+  );
   for (const place of places) place.hidden = place.dataset["name"] !== chosen;
   const place = places[names.indexOf(chosen)];
   if (place && !place.querySelector("table")) await makeInteractive(place);
@@ -35,7 +38,13 @@ async function makeInteractive(place) {
   const [column = "", direction = ""] = get("sort").split(":");
   const sorted = columns.indexOf(column);
   const shown = new ITable(made, {
-    layout: { topStart: "pageLength", topEnd: "search", bottomStart: "info", bottomEnd: "paging", bottom2Start: "buttons" },
+    layout: {
+      topStart: "pageLength",
+      topEnd: "search",
+      bottomStart: "info",
+      bottomEnd: "paging",
+      bottom2Start: "buttons",
+    },
     buttons: ["copyHtml5", "csvHtml5"],
     order: sorted < 0 ? [] : [[sorted, direction === "desc" ? "desc" : "asc"]],
     search: { search: get("search") },
@@ -44,7 +53,9 @@ async function makeInteractive(place) {
     text_in_header_can_be_selected: false,
   });
   const { dt } = shown;
-  fields.forEach((field, k) => field.addEventListener("input", () => dt.column(k).search.fixed("field", condition(field.value)).draw()));
+  fields.forEach((field, k) =>
+    field.addEventListener("input", () => dt.column(k).search.fixed("field", condition(field.value)).draw()),
+  );
   dt.on("order.dt", () => {
     const [first] = dt.order();
     keep({ sort: first ? `${columns[first[0]]}:${first[1]}` : "" });
@@ -58,7 +69,13 @@ async function makeInteractive(place) {
  */
 function filterField(name) {
   const help = "text, or a comparison of numbers such as > 0.9";
-  return element("input", { type: "search", size: 4, placeholder: name, title: help, "aria-label": `Filter ${name}: ${help}` });
+  return element("input", {
+    type: "search",
+    size: 4,
+    placeholder: name,
+    title: help,
+    "aria-label": `Filter ${name}: ${help}`,
+  });
 }
 
 /**

@@ -68,12 +68,12 @@ export function thumbnail(data, image, note, { mark = false, twins = false, open
   const pictures = [picture(data, image, 80, look), ...(twin === undefined ? [] : [picture(data, twin, 80)])];
   const name = `${data.classOfImage(image)} ${data.indexOf[image]}`;
   const attributes = { type: "button", class: mark ? "thumbnail passes" : "thumbnail", click: () => open(image) };
-  const label = `${data.id(image)}, ${note}${mark ? ", above the threshold" : ""}`;
   return element(
     "button",
-    { ...attributes, "aria-label": label, "data-id": data.id(image) },
-    element("span", { class: "pictures" }, ...pictures),
+    { ...attributes, "data-id": data.id(image) },
+    element("span", { class: "pictures", "aria-hidden": "true" }, ...pictures),
     element("span", {}, name),
     element("small", {}, note),
+    ...(mark ? [element("span", { class: "unseen" }, "above the threshold")] : []),
   );
 }

@@ -1,0 +1,581 @@
+"""The page that explores results, in a real Chromium: what users see, click, type and are told."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import Select, WebDriverWait
+from test_explore_page import shown_bits
+
+import chromium
+import explored
+import made_up
+import made_up_files
+from conftest import ROOT
+from oddlens.results.tables.dataset_scores import DatasetScores
+from oddlens.results.tables.row_scores import RowScores, rows_of
+
+IMAGES = 120
+DIVERGED = {"dcae": ["cdm-0.2/1"], "random": ["none-0/1", "none-0/2"]}
+SHOWN = "return performance.getEntriesByName('shown')[0]?.startTime ?? 0"
+"""When the page had its first view, in milliseconds; 0 before."""
+VIEWS = ["gallery", "pair", "curves", "curves&curve=pr", "curves&curve=contamination", "curves&curve=mass", "tables"]
+AXE = ROOT / "tests/javascript/node_modules/axe-core/axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    """The page of a study with simulated images, decoys among them, and the user's own; and its files."""
+    folder = tmp_path_factory.mktemp("study")
+    made = made_up.study(folder, images=IMAGES, diverged=DIVERGED, decoys=("vortex",))
+    made_up_files.add(made, folder, "mine", made_up_files.WITHOUT_LABELS)
+    outputs = made_up.aggregated(folder, made, own=("mine",))
+    sizes = {"model_a": 32, "model_b": 16, "mine": 128}
+    return explored.page_of(folder, made, outputs, own=("mine",), pixels=sizes, decoys=("vortex",)), made
+
+
+@pytest.fixture(scope="module")
+def scores(study):
+    return DatasetScores.read(study[1]["scores"]["model_a"].values(), "smooth")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium.opened() as started:
+        yield started
+
+
+@pytest.fixture
+def visit(browser, study):
+    """Open the page with a state: `row=good`."""
+
+    def open_page(state="", page=study[0]):
+        browser.get("about:blank")
+        chromium.requests(browser)
+        chromium.complaints(browser)
+        browser.get(f"{page.as_uri()}#{state}")
+        wait(browser, lambda: browser.execute_script(SHOWN))
+        return browser
+
+    yield open_page
+    chromium.resize(browser, chromium.WIDE)
+    chromium.brightness(browser, "light")
+
+
+def find(browser, selector):
+    return browser.find_element(By.CSS_SELECTOR, selector)
+
+
+def find_all(browser, selector):
+    return browser.find_elements(By.CSS_SELECTOR, selector)
+
+
+def texts(browser, selector):
+    return [found.text for found in find_all(browser, selector)]
+
+
+def address(browser):
+    """The state in the address."""
+    hash_ = browser.execute_script("return location.hash.slice(1)")
+    return dict(part.split("=", 1) for part in hash_.split("&") if part)
+
+
+def wait(browser, condition):
+    return WebDriverWait(browser, 10).until(lambda _: condition())
+
+
+def counted(browser):
+    """The numbers of test images above the threshold, by class."""
+    return {found.get_attribute("data-above"): found.text for found in find_all(browser, "[data-above]")}
+
+
+def write(field, text):
+    """Replace what is in a field, and leave it."""
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(str(text), Keys.TAB)
+
+
+# --- as a whole ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dataset", ["model_a", "model_b", "mine"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_view_complains_or_asks_for_anything_but_the_page(visit, study, view, dataset):
+    browser = visit(f"view={view}&data={dataset}")
+    wait(browser, lambda: find(browser, f"#{view.partition('&')[0]}").is_displayed())
+    if view == "tables":
+        wait(browser, lambda: find_all(browser, "#tables .dt-search input"))
+    assert chromium.complaints(browser) == []
+    assert chromium.requests(browser) <= {study[0].as_uri(), "data", "blob"}
+
+
+def test_it_opens_in_two_seconds_with_ten_thousand_test_images(tmp_path, visit):
+    rows = {row: made_up.ROWS[row] for row in ("good", "dcae", "random")}
+    small, large = tmp_path / "small", tmp_path / "large"
+    outputs = made_up.aggregated(small, made_up.study(small, ("model_a",), rows, images=20), rows)
+    made = made_up.study(large, ("model_a",), rows, images=3400)
+    page = explored.page_of(large, made, outputs, rows, pixels=32)
+    times = []
+    for _ in range(3):
+        browser = visit("", page)
+        assert len(find_all(browser, "#images button")) == 60
+        times.append(browser.execute_script(SHOWN))
+    assert "of 10200 images" in find(browser, "#where").text
+    assert min(times) < 2000
+
+
+@pytest.mark.parametrize("view", [*VIEWS, "gallery&image=test/cdm/3"])
+def test_a_narrow_window_is_not_exceeded(visit, browser, view):
+    chromium.resize(browser, chromium.NARROW)
+    visit(f"view={view}")
+    if view == "tables":
+        wait(browser, lambda: find_all(browser, "#tables .dt-search input"))
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= chromium.NARROW
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("view", [*VIEWS, "gallery&image=test/cdm/3"])
+def test_axe_finds_nothing_serious(visit, browser, view, scheme):
+    if not AXE.exists():
+        pytest.skip("there is no axe-core: make javascript")
+    chromium.brightness(browser, scheme)
+    visit(f"view={view}")
+    if view == "tables":
+        wait(browser, lambda: find_all(browser, "#tables .dt-search input"))
+    browser.execute_script(AXE.read_text())
+    found = browser.execute_async_script("axe.run().then(arguments[0])")["violations"]
+    serious = [
+        (violation["id"], violation["nodes"][0]["html"][:200])
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_the_page_is_dark_where_users_want_it(visit, browser):
+    def background():
+        return browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+
+    visit()
+    assert background() == "rgb(255, 255, 255)"
+    chromium.brightness(browser, "dark")
+    assert background() == "rgb(22, 22, 22)"
+
+
+def test_tables_can_be_read_without_javascript(study, browser):
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        browser.get(study[0].as_uri())
+        assert len(find_all(browser, "#tables table")) == 7
+        assert "dcae_published" in find(browser, "#tables table").text
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+# --- the state -------------------------------------------------------------------------------------------------------
+
+
+def test_an_address_is_opened_as_it_was_sent(visit):
+    browser = visit("data=model_b&row=dcae&train=mixed 5%25&seed=2&class=cdm&rate=0.05")
+    chosen = {key: Select(find(browser, f"#{key}")).first_selected_option.text for key in ("data", "row", "train")}
+    assert chosen == {"data": "model_b", "row": "dcae", "train": "mixed 5%"}
+    assert find(browser, "#one-in").get_attribute("value") == "20"
+    assert all(name.startswith("cdm ") for name in texts(browser, "#images button > span:nth-child(2)"))
+    assert "dcae, mixed 5%, seed 2" in find(browser, "#read-out p").text
+
+
+def test_what_is_chosen_is_in_the_address(visit):
+    browser = visit()
+    Select(find(browser, "#row")).select_by_value("dcae")
+    Select(find(browser, "#class")).select_by_value("cdm")
+    assert address(browser) == {"row": "dcae", "class": "cdm"}
+    find(browser, "[data-view=curves]").click()
+    assert address(browser)["view"] == "curves"
+    assert find(browser, "#curves").is_displayed()
+    assert not find(browser, "#gallery").is_displayed()
+
+
+def test_the_page_follows_a_changed_address(visit):
+    browser = visit("row=good")
+    browser.execute_script("location.hash = 'row=supervised&only=above'")
+    wait(browser, lambda: "supervised, labelled" in find(browser, "#read-out p").text)
+
+
+@pytest.mark.parametrize("state", ["row=gone&data=lost&seed=77&view=none&class=<b>&page=-3&rate=7&box=a,b", "%%%=&&"])
+def test_an_address_with_what_is_not_there_shows_the_first(visit, state):
+    browser = visit(state)
+    assert Select(find(browser, "#row")).first_selected_option.text == "good"
+    assert len(find_all(browser, "#images button")) == 60
+    assert chromium.complaints(browser) == []
+
+
+# --- thresholds ------------------------------------------------------------------------------------------------------
+
+
+def expected(scores, row, training, seed, rate):
+    """What Python counts above the threshold of one model, by class."""
+    models = scores.models
+    chosen = (models["detector"] == row) & (models["seed"] == seed)
+    chosen &= (models["contaminant"] == training[0]) & (models["contamination"] == training[1])
+    of_row = RowScores(row, models[chosen], scores.values[chosen.to_numpy()])
+    threshold = of_row.threshold(scores.positions("smooth", "validation"), rate)
+    above = {cls: int(of_row.above(scores.positions(cls), threshold).sum()) for cls in made_up.CLASSES}
+    return threshold[0], {cls: "–" if np.isnan(threshold[0]) else str(count) for cls, count in above.items()}
+
+
+@pytest.mark.parametrize(
+    ("row", "train", "training", "seed"),
+    [
+        ("good", "clean", ("none", 0), 1),
+        ("dcae", "mixed 5%25", ("mixed", 0.05), 2),
+        ("supervised", "labelled", ("labelled", 0.5), 1),
+    ],
+)
+def test_a_moved_threshold_counts_what_python_counts(visit, scores, row, train, training, seed):
+    browser = visit(f"row={row}&train={train}&seed={seed}")
+    for one_in in (100, 10, 3, 119, 1000):
+        write(find(browser, "#one-in"), one_in)
+        threshold, counts = expected(scores, row, training, seed, float(f"{1 / one_in:.4g}"))
+        assert counted(browser) == counts
+        if np.isfinite(threshold):
+            assert find(browser, "#threshold").text == f"{threshold:.6g}".replace("-", "−")
+    assert "unknown" in find(browser, "#read-out p").text
+
+
+def test_the_slider_moves_by_keys_and_its_counts_are_pythons(visit, scores):
+    browser = visit("row=good&rate=0.1")
+    slider = find(browser, "#rate")
+    seen = set()
+    for key in (Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.PAGE_UP, Keys.ARROW_RIGHT, Keys.END):
+        slider.send_keys(key)
+        rate = float(address(browser)["rate"])
+        seen.add(rate)
+        assert counted(browser) == expected(scores, "good", ("none", 0), 1, rate)[1]
+    assert len(seen) >= 4
+    assert find(browser, "#rate").get_attribute("value") == "0"
+    assert browser.switch_to.active_element == slider
+
+
+def test_false_alarms_per_100000_are_those_of_the_table(visit, study):
+    """`false_alarms.csv` has thresholds at 1 %, set on validation images."""
+    table = pd.read_csv(study[0].parent / "tables/false_alarms.csv")
+    wanted = table.query("dataset == 'model_a' and detector == 'good' and contaminant == 'none' and seed == 2")
+    browser = visit("row=good&seed=2&rate=0.01")
+    line = find(browser, "[data-above=smooth]").find_element(By.XPATH, "./ancestor::tr")
+    alarms = line.find_elements(By.TAG_NAME, "td")[-1].text.replace(",", "")
+    assert float(alarms) == pytest.approx(wanted["false_alarms"].iloc[0], abs=1)
+
+
+def test_images_above_the_threshold_are_those_that_pass(visit, scores):
+    browser = visit("row=good&rate=0.1&only=above")
+    row = next(of for of in rows_of(scores) if of.detector == "good")
+    threshold = row.threshold(scores.positions("smooth", "validation"), 0.1)[0]
+    test = scores.images["pool"] == "test"
+    passing = scores.images[test & (row.values[0] > threshold)]
+    assert f"of {len(passing)} images" in find(browser, "#where").text
+    ids = {f"test/{cls}/{index}" for cls, index in zip(passing["class"], passing["index"], strict=True)}
+    shown = {found.get_attribute("data-id") for found in find_all(browser, "#images button.passes")}
+    assert shown <= ids
+    assert len(shown) == min(60, len(ids))
+
+
+def test_decoys_have_false_alarms_and_are_no_anomalies(visit):
+    browser = visit("row=good&rate=0.1")
+    lines = {cells[0]: cells[1:] for line in find_all(browser, "#read-out tbody tr") if (cells := line.text.split())}
+    assert lines["vortex"][0] == "decoy"
+    assert lines["cdm"][0] == "anomaly"
+    assert len(lines["vortex"]) == len(lines["smooth"]) == len(lines["cdm"]) + 1
+
+
+def test_a_model_that_diverged_shows_no_images(visit):
+    browser = visit("row=random")
+    assert "no scores" in find(browser, "#read-out p").text
+    assert find_all(browser, "#images button") == []
+
+
+# --- images ----------------------------------------------------------------------------------------------------------
+
+PIXELS = """
+const [shown, done] = arguments;
+const style = getComputedStyle(shown);
+const picture = new Image();
+picture.onload = () => {
+  const side = parseFloat(style.width);
+  const [width, height] = style.backgroundSize.split(" ").map(parseFloat);
+  const [x, y] = style.backgroundPosition.split(" ").map(parseFloat);
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [side, side];
+  const pen = canvas.getContext("2d");
+  pen.drawImage(picture, x, y, width, height);
+  done([...pen.getImageData(0, 0, side, side).data].filter((_, k) => k % 4 === 0));
+};
+picture.src = style.backgroundImage.slice(5, -2);
+"""
+
+
+def pixels(browser, shown):
+    """What a picture shows, [side, side], 0 to 255."""
+    values = browser.execute_async_script(PIXELS, shown)
+    side = int(len(values) ** 0.5)
+    return np.reshape(values, (side, side))
+
+
+def test_images_come_in_the_order_of_their_scores(visit, scores):
+    values = scores.values[0]
+    test = np.flatnonzero((scores.images["pool"] == "test") & (scores.images["class"] == "cdm"))
+    order = test[np.argsort(-values[test], kind="stable")]
+    browser = visit("row=good&class=cdm")
+    shown = [found.get_attribute("data-id") for found in find_all(browser, "#images button")]
+    assert shown == [f"test/cdm/{index}" for index in scores.images["index"].to_numpy()[order][:60]]
+    find(browser, "#pages button:nth-child(2)").click()
+    shown = [found.get_attribute("data-id") for found in find_all(browser, "#images button")]
+    assert shown == [f"test/cdm/{index}" for index in scores.images["index"].to_numpy()[order][60:120]]
+    Select(find(browser, "#order")).select_by_value("low")
+    assert find(browser, "#images button").get_attribute("data-id") == shown[-1]
+
+
+@pytest.mark.parametrize(("dataset", "number"), [("model_a", 0), ("model_b", 17), ("mine", 5)])
+def test_a_click_shows_the_image_that_was_clicked(visit, dataset, number):
+    browser = visit(f"data={dataset}&row=good")
+    clicked = find_all(browser, "#images button")[number]
+    name = clicked.get_attribute("data-id")
+    clicked.click()
+    assert find(browser, "#detail-title").text == f"{dataset}/{name}"
+    _, cls, index = name.split("/")
+    classes = made_up.CLASSES if dataset != "mine" else ["unlabelled"]
+    shown = find(browser, f"#detail .picture[data-image='{name}']")
+    assert shown_bits(pixels(browser, shown)) == (classes.index(cls) + 1, int(index))
+    assert address(browser)["image"].replace("%2F", "/") == name
+
+
+def test_details_have_the_percentiles_of_all_rows_and_the_truth(visit, scores, study):
+    browser = visit("image=test/cdm/7&seed=2")
+    lines = {line.find_element(By.TAG_NAME, "th").text: [cell.text for cell in line.find_elements(By.TAG_NAME, "td")]
+             for line in find_all(browser, "#detail tbody tr")}  # fmt: skip
+    test = np.flatnonzero(scores.images["pool"] == "test")
+    image = np.flatnonzero((scores.images == ("test", "cdm", 7)).all(axis=1))[0]
+    validation = scores.positions("smooth", "validation")
+    for row in ("good", "dcae", "supervised", "tried_02"):
+        models = scores.models[
+            scores.uncontaminated & (scores.models["detector"] == row) & (scores.models["seed"] == 2)
+        ]
+        values = scores.values[models.index[0]]
+        percentile = stats.percentileofscore(values[test], values[image], kind="mean")
+        assert float(lines[row][1]) == pytest.approx(percentile, rel=1e-3)
+        assert lines[row][2] == f"{(values[validation] >= values[image]).sum()} of {len(validation)}"
+    assert lines["random"][1:] == ["–", "–", "–"]
+    truth = pd.read_csv(study[1]["truths"]["model_a"], comment="#").query("pool == 'test' and `class` == 'cdm'")
+    ring = truth.set_index("index").loc[7, "einstein_radius_arcsec"]
+    assert float(lines["einstein_radius_arcsec"][0]) == pytest.approx(ring, rel=1e-3)
+
+
+def test_twins_stand_side_by_side(visit):
+    browser = visit("image=test/cdm/7")
+    shown = texts(browser, "#detail figcaption")
+    assert shown == made_up.CLASSES
+    browser = visit("class=cdm&twins=1")
+    pair = find_all(browser, "#images button")[0].find_elements(By.CSS_SELECTOR, ".picture")
+    names = [found.get_attribute("data-image").split("/")[1:] for found in pair]
+    assert [name[0] for name in names] == ["cdm", "smooth"]
+    assert names[0][1] == names[1][1]
+
+
+def test_the_keyboard_opens_and_closes_details(visit):
+    browser = visit("row=good")
+    first = find(browser, "#images button")
+    browser.execute_script("arguments[0].focus()", first)
+    first.send_keys(Keys.ENTER)
+    assert find(browser, "#detail").is_displayed()
+    ActionChains(browser).send_keys(Keys.ESCAPE).perform()
+    wait(browser, lambda: not find(browser, "#detail").is_displayed())
+    assert "image" not in address(browser)
+    assert browser.switch_to.active_element.get_attribute("data-id") == first.get_attribute("data-id")
+
+
+# --- two rows --------------------------------------------------------------------------------------------------------
+
+
+def percentiles(scores, row):
+    """Of the first model of a row, of all test images."""
+    test = np.flatnonzero(scores.images["pool"] == "test")
+    values = scores.values[scores.models.query("detector == @row").index[0], test]
+    return scores.images.iloc[test], 100 * (stats.rankdata(values) - 0.5) / len(test)
+
+
+def inside(scores, box):
+    """The images in a rectangle of percentiles."""
+    images, x = percentiles(scores, "good")
+    y = percentiles(scores, "dcae")[1]
+    chosen = images[(x >= box[0]) & (x <= box[1]) & (y >= box[2]) & (y <= box[3])]
+    return {f"test/{cls}/{index}" for cls, index in zip(chosen["class"], chosen["index"], strict=True)}
+
+
+def test_a_rectangle_lists_what_is_in_it(visit, scores):
+    browser = visit("view=pair&row=good&other=dcae")
+    for number, value in enumerate((80, 100, 0, 40)):
+        write(find(browser, f"#edge-{number}"), value)
+    wanted = inside(scores, (80, 100, 0, 40))
+    assert len(wanted) > 3
+    assert {found.get_attribute("data-id") for found in find_all(browser, "#chosen-images button")} == wanted
+    assert address(browser)["box"].replace("%2C", ",") == "80,100,0,40"
+
+
+def test_a_rectangle_can_be_drawn(visit, scores):
+    browser = visit("view=pair&row=good&other=dcae")
+    canvas = find(browser, "#pair canvas")
+    drag = ActionChains(browser).move_to_element_with_offset(canvas, 60, 60).click_and_hold()
+    drag.move_by_offset(120, 120).release().perform()
+    box = [float(value) for value in address(browser)["box"].replace("%2C", ",").split(",")]
+    assert box[1] - box[0] == pytest.approx(box[3] - box[2], rel=0.05)
+    assert f"{len(inside(scores, box))} images in the rectangle" in find(browser, "#chosen-count").text
+
+
+def test_the_image_at_the_pointer_is_shown(visit, scores):
+    browser = visit("view=pair&row=good&other=dcae")
+    canvas = find(browser, "#pair canvas")
+    width = canvas.size["width"]
+    images, x = percentiles(scores, "good")
+    y = percentiles(scores, "dcae")[1]
+    left, right, top, bottom = 52, 12, 10, 44
+    place = (left + (width - left - right) * x[0] / 100, top + (width - top - bottom) * (1 - y[0] / 100))
+    ActionChains(browser).move_to_element_with_offset(canvas, *(round(p - width / 2) for p in place)).perform()
+    shown = find(browser, "#pointed .picture")
+    identity = (images["class"] + "/" + images["index"].astype(str)).tolist()
+    found = identity.index(shown.get_attribute("data-image").removeprefix("test/"))
+    assert np.hypot(x[found] - x[0], y[found] - y[0]) < 1
+    _, cls, index = images.iloc[found]
+    assert shown_bits(pixels(browser, shown)) == (made_up.CLASSES.index(cls) + 1, index)
+
+
+# --- curves ----------------------------------------------------------------------------------------------------------
+
+
+def curve_values(browser):
+    """The numbers at the pointer, by row."""
+    lines = find_all(browser, "#curve-values tbody tr")
+    return {
+        line.find_element(By.TAG_NAME, "th").text: [
+            float(cell.text.replace(",", "").replace("−", "-"))
+            for cell in line.find_elements(By.TAG_NAME, "td")[1:]
+            if cell.text != "–"
+        ]
+        for line in lines
+    }
+
+
+def test_a_roc_curve_is_read_at_the_pointer(visit, scores):
+    browser = visit("view=curves&rows=good,supervised&class=cdm&at=0.1")
+    normal, odd = scores.positions("smooth"), scores.positions("cdm")
+    for row, (threshold, tpr, fpr, precision, alarms) in curve_values(browser).items():
+        values = scores.values[scores.models.index[scores.models["detector"] == row][0]]
+        limit = min(value for value in values[normal] if (values[normal] > value).mean() <= 0.1)
+        above = (values[normal] > limit).sum(), (values[odd] > limit).sum()
+        assert fpr == pytest.approx(above[0] / len(normal), rel=1e-3)
+        assert tpr >= above[1] / len(odd) - 1e-4  # the lowest threshold with so many false alarms
+        assert threshold <= limit + 1e-3
+        assert precision == pytest.approx(tpr * len(odd) / (tpr * len(odd) + above[0]), abs=1e-3)
+        assert alarms == pytest.approx(1e5 * above[0] / len(normal), abs=1)
+    before = curve_values(browser)
+    svg = find(browser, "#curves svg")
+    svg.send_keys(Keys.ARROW_RIGHT * 20)
+    assert curve_values(browser)["good"][1] > before["good"][1]
+    assert float(address(browser)["at"]) == pytest.approx(0.3, abs=0.01)
+    ActionChains(browser).move_to_element_with_offset(svg, 300, 0).perform()
+    assert curve_values(browser)["good"][2] > 0.6
+
+
+def test_precision_and_recall_are_those_of_the_scores(visit, scores):
+    browser = visit("view=curves&curve=pr&rows=good&at=0.5")
+    threshold, recall, fpr, precision, _ = curve_values(browser)["good"]
+    values = scores.values[0]
+    normal, odd = scores.positions("smooth"), scores.positions("all")
+    assert recall == pytest.approx(0.5, abs=0.02)
+    found = recall * len(odd)
+    assert precision == pytest.approx(found / (found + fpr * len(normal)), abs=1e-3)
+    assert (values[odd] > threshold - 1e-3).mean() == pytest.approx(recall, abs=0.02)
+
+
+def test_rows_are_chosen_by_boxes(visit):
+    browser = visit("view=curves&rows=good")
+    assert texts(browser, "#curves .legend li") == ["good"]
+    find(browser, "#curves input[value=supervised]").click()
+    assert texts(browser, "#curves .legend li") == ["good", "supervised"]
+    assert address(browser)["rows"].replace("%2C", ",") == "good,supervised"
+
+
+def test_contamination_curves_have_the_aucs_of_the_table(visit, study):
+    browser = visit("view=curves&curve=contamination&rows=good&contaminant=mixed")
+    table = pd.read_csv(study[0].parent / "tables/auc.csv")
+    table = table.query("dataset == 'model_a' and detector == 'good' and anomaly == 'all'")
+    for line, fraction in zip(find_all(browser, "#curve-values tbody tr"), (0, 0.05), strict=True):
+        own = table["contaminant"] == ("mixed" if fraction else "none")
+        aucs = table.loc[own & (table["contamination"] == fraction), "auc"]
+        assert float(line.find_elements(By.TAG_NAME, "td")[1].text) == pytest.approx(aucs.mean(), abs=1e-4)
+
+
+def test_completeness_by_mass_is_that_of_the_table(visit, study):
+    browser = visit("view=curves&curve=mass&rows=good&far=0.1&class=cdm")
+    table = pd.read_csv(study[0].parent / "tables/detection.csv")
+    table = table.query("dataset == 'model_a' and detector == 'good' and `class` == 'cdm' and false_alarm_rate == 0.1")
+    wanted = table[table["truth"] == "heaviest_mass_msun"].sort_values("bin_low")["detected"]
+    shown = [float(cells[1]) for line in find_all(browser, "#curve-values tbody tr")
+             if (cells := [cell.text for cell in line.find_elements(By.TAG_NAME, "td")])]  # fmt: skip
+    assert shown == pytest.approx(wanted.tolist(), abs=1e-3)
+    assert len(shown) > 1
+
+
+# --- tables ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def auc_table(visit, study):
+    """The table of AUCs in the browser, and as it was written."""
+    browser = visit("view=tables&table=auc")
+    wait(browser, lambda: find_all(browser, "#tables .dt-search input"))
+    return browser, pd.read_csv(study[0].parent / "tables/auc.csv")
+
+
+def column(browser, number):
+    return texts(browser, f"#tables .table:not([hidden]) tbody tr td:nth-child({number})")
+
+
+def test_a_key_on_a_heading_sorts(auc_table):
+    browser, table = auc_table
+    number = list(table.columns).index("auc")
+    heading = find_all(browser, "#tables .table:not([hidden]) thead th")[number]
+    order = heading.find_element(By.CSS_SELECTOR, ".dt-column-order")
+    for _ in range(2):
+        browser.execute_script("arguments[0].focus()", order)
+        order.send_keys(Keys.ENTER)
+    wait(browser, lambda: heading.get_attribute("aria-sort") == "descending")
+    shown = [float(text) for text in column(browser, number + 1)]
+    assert shown == pytest.approx(sorted(table["auc"].dropna(), reverse=True)[:25])
+    assert address(browser)["sort"] == "auc%3Adesc"
+
+
+def test_typing_searches_and_filters(auc_table):
+    browser, table = auc_table
+    find(browser, "#tables .table:not([hidden]) .dt-search input").send_keys("dcae_published")
+    wait(browser, lambda: set(column(browser, 4)) == {"dcae_published"})
+    assert address(browser)["search"] == "dcae_published"
+    find_all(browser, "#tables .table:not([hidden]) tfoot input")[list(table.columns).index("auc")].send_keys("> 0.6")
+    wanted = table.query("detector == 'dcae_published' and auc > 0.6")
+    where = f"of {len(wanted)} entries"
+    wait(browser, lambda: where in find(browser, "#tables .table:not([hidden]) .dt-info").text)
+
+
+def test_a_sent_address_opens_a_table_sorted_and_searched(visit, study):
+    browser = visit("view=tables&table=auc&sort=auc:desc&search=good")
+    wait(browser, lambda: find_all(browser, "#tables .dt-search input"))
+    table = pd.read_csv(study[0].parent / "tables/auc.csv")
+    wanted = table[table["detector"].str.contains("good")]["auc"].max()
+    assert float(column(browser, list(table.columns).index("auc") + 1)[0]) == pytest.approx(wanted)
+
+
+def test_a_table_can_be_copied(auc_table):
+    browser, table = auc_table
+    find(browser, "#tables .table:not([hidden]) .buttons-copy").click()
+    note = wait(browser, lambda: find(browser, ".dt-button-info").text)
+    assert f"{len(table)} rows" in note
