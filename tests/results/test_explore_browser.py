@@ -18,6 +18,8 @@ from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.row_scores import RowScores, rows_of
 
 IMAGES = 120
+OWN = ("mine", "labelled")
+SIZES = {"model_a": 32, "model_b": 16, "mine": 128, "labelled": 64}
 DIVERGED = {"dcae": ["cdm-0.2/1"], "random": ["none-0/1", "none-0/2"]}
 SHOWN = "return performance.getEntriesByName('shown')[0]?.startTime ?? 0"
 """When the page had its first view, in milliseconds; 0 before."""
@@ -31,9 +33,9 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     made = made_up.study(folder, images=IMAGES, diverged=DIVERGED, decoys=("vortex",))
     made_up_files.add(made, folder, "mine", made_up_files.WITHOUT_LABELS)
-    outputs = made_up.aggregated(folder, made, own=("mine",))
-    sizes = {"model_a": 32, "model_b": 16, "mine": 128}
-    return explored.page_of(folder, made, outputs, own=("mine",), pixels=sizes, decoys=("vortex",)), made
+    made_up_files.add(made, folder, "labelled", made_up_files.LABELLED)
+    outputs = made_up.aggregated(folder, made, own=OWN)
+    return explored.page_of(folder, made, outputs, own=OWN, pixels=SIZES, decoys=("vortex",)), made
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +102,7 @@ def write(field, text):
 # --- as a whole ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dataset", ["model_a", "model_b", "mine"])
+@pytest.mark.parametrize("dataset", ["model_a", "model_b", *OWN])
 @pytest.mark.parametrize("view", VIEWS)
 def test_no_view_complains_or_asks_for_anything_but_the_page(visit, study, view, dataset):
     browser = visit(f"view={view}&data={dataset}")
@@ -289,6 +291,21 @@ def test_decoys_have_false_alarms_and_are_no_anomalies(visit):
     assert len(lines["vortex"]) == len(lines["smooth"]) == len(lines["cdm"]) + 1
 
 
+def test_classes_that_are_numbers_have_their_own_images(visit):
+    browser = visit("data=labelled&row=good&class=7")
+    lines = [line.text.split()[:3] for line in find_all(browser, "#read-out tbody tr")]
+    assert lines == [["smooth", "normal", "40"], ["odd", "anomaly", "14"], ["7", "anomaly", "6"]]
+    shown = {found.get_attribute("data-id") for found in find_all(browser, "#images button")}
+    assert shown == {f"test/7/{index}" for index in range(6)}
+
+
+def test_few_validation_images_have_a_rate_that_they_can_set(visit):
+    browser = visit("data=mine&row=good")  # of 50 validation images
+    assert find(browser, "#one-in").get_attribute("value") == "10"
+    assert find(browser, "#threshold").text
+    assert counted(browser)["unlabelled"].isdigit()
+
+
 def test_a_model_that_diverged_shows_no_images(visit):
     browser = visit("row=random")
     assert "no scores" in find(browser, "#read-out p").text
@@ -336,7 +353,7 @@ def test_images_come_in_the_order_of_their_scores(visit, scores):
     assert find(browser, "#images button").get_attribute("data-id") == shown[-1]
 
 
-@pytest.mark.parametrize(("dataset", "number"), [("model_a", 0), ("model_b", 17), ("mine", 5)])
+@pytest.mark.parametrize(("dataset", "number"), [("model_a", 0), ("model_b", 17), ("mine", 5), ("labelled", 1)])
 def test_a_click_shows_the_image_that_was_clicked(visit, dataset, number):
     browser = visit(f"data={dataset}&row=good")
     clicked = find_all(browser, "#images button")[number]
@@ -344,7 +361,8 @@ def test_a_click_shows_the_image_that_was_clicked(visit, dataset, number):
     clicked.click()
     assert find(browser, "#detail-title").text == f"{dataset}/{name}"
     _, cls, index = name.split("/")
-    classes = made_up.CLASSES if dataset != "mine" else ["unlabelled"]
+    tested = {"mine": made_up_files.WITHOUT_LABELS, "labelled": made_up_files.LABELLED}
+    classes = list(tested.get(dataset, made_up.CLASSES))
     shown = find(browser, f"#detail .picture[data-image='{name}']")
     assert shown_bits(pixels(browser, shown)) == (classes.index(cls) + 1, int(index))
     assert address(browser)["image"].replace("%2F", "/") == name

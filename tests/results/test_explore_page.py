@@ -89,7 +89,7 @@ def test_scores_are_those_of_the_files(study, facts, dataset):
     scores = DatasetScores.read(study[1]["scores"][dataset].values(), "smooth")
     of = facts[dataset]
     classes, indices = unpacked(of["class_of"], np.uint8), unpacked(of["index_of"], np.int32)
-    names = list(of["classes"])
+    names = [cls for cls, _ in of["classes"]]
     pools = np.where(np.arange(len(classes)) < of["tested"], "test", "validation")
     position = pd.Series(np.arange(len(scores.images)), pd.MultiIndex.from_frame(scores.images))
     found = position[[(pool, names[c], int(k)) for pool, c, k in zip(pools, classes, indices, strict=True)]].to_numpy()
@@ -110,7 +110,8 @@ def test_models_have_their_names_and_say_whether_they_diverged(facts):
 @pytest.mark.parametrize("dataset", ["model_a", "model_b"])
 def test_each_thumbnail_is_that_of_its_image(facts, dataset):
     of = facts[dataset]
-    names, classes, indices = list(of["classes"]), unpacked(of["class_of"], np.uint8), unpacked(of["index_of"], "<i4")
+    names = [cls for cls, _ in of["classes"]]
+    classes, indices = unpacked(of["class_of"], np.uint8), unpacked(of["index_of"], np.int32)
     for number in range(0, of["tested"], 7):
         cls = made_up.CLASSES.index(names[classes[number]]) + 1
         assert shown_bits(tile(of["sprites"], number)) == (cls, indices[number])
@@ -125,7 +126,7 @@ def test_large_images_are_averaged_down_and_small_ones_kept(facts):
 def test_the_users_own_images_have_neither_twins_nor_differences(facts):
     assert not facts["mine"]["simulated"]
     assert "difference" not in facts["mine"]["sprites"]
-    assert facts["mine"]["classes"] == {"unlabelled": "unlabelled", "smooth": "normal"}
+    assert facts["mine"]["classes"] == [["unlabelled", "unlabelled"], ["smooth", "normal"]]
 
 
 def test_the_truth_is_that_of_each_image(study, facts):

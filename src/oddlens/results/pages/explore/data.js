@@ -31,7 +31,7 @@ import { byId } from "explore/elements";
  * @property {string} name
  * @property {boolean} simulated
  * @property {string} smooth
- * @property {Record<string, Kind>} classes
+ * @property {[string, Kind][]} classes
  * @property {Record<string, string>} twin_classes
  * @property {number} tested
  * @property {string} class_of
@@ -87,8 +87,8 @@ export class Dataset {
     this.name = packed.name;
     this.simulated = packed.simulated;
     this.smooth = packed.smooth;
-    this.kinds = packed.classes;
-    this.classes = Object.keys(packed.classes);
+    this.classes = packed.classes.map(([cls]) => cls);
+    this.kinds = Object.fromEntries(packed.classes);
     this.twinClasses = packed.twin_classes;
     this.tested = packed.tested;
     this.models = packed.models;

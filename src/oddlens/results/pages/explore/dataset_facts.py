@@ -46,7 +46,8 @@ def dataset_facts(scores: DatasetScores, truth: pd.DataFrame, shard_paths: Seque
         "name": scores.dataset,
         "simulated": scores.simulated,
         "smooth": scores.smooth,
-        "classes": {cls: _kind(cls, scores) for cls in classes},
+        # A list, because JavaScript puts keys that are numbers before others, and a class may be called 7.
+        "classes": [(cls, _kind(cls, scores)) for cls in classes],
         "twin_classes": variants,
         "tested": len(tested),
         "class_of": packed(images["class"].map(classes.index).to_numpy(np.uint8)),

@@ -86,8 +86,8 @@ function rowsTable(data, image) {
     const { training = "", seed = 0 } = data.models[model] ?? {};
     return [row, `${training}, ${seed}`, short(percentiles(data, model)[image] ?? NaN), high, short(score)];
   });
-  const columns = ["row", "training, seed", "percentile", "normal images as high", "score"];
-  return plainTable("Rows: percentile among the test images, validation images that score as high", columns, lines);
+  const columns = ["row", "training, seed", "percentile of test images", "validation images as high", "score"];
+  return plainTable("What each row makes of it", columns, lines);
 }
 
 /**

@@ -70,10 +70,14 @@ function rateChosen(rate) {
   if (rate > 0 && rate <= 1) set({ rate: Number(rate.toPrecision(4)), page: "" });
 }
 
-/** The rate of false alarms that the state names. */
-function chosenRate() {
-  const rate = number("rate", 0.01);
-  return rate > 0 && rate <= 1 ? rate : 0.01;
+/**
+ * The rate of false alarms that the state names, or one that so many validation images can set.
+ * @param {number} validation
+ */
+function chosenRate(validation) {
+  const usual = validation >= fewestImages(0.01) ? 0.01 : 0.1;
+  const rate = number("rate", usual);
+  return rate > 0 && rate <= 1 ? rate : usual;
 }
 
 /** Show the gallery as the state wants it. */
@@ -82,11 +86,12 @@ export function showGallery() {
   const model = modelOf(data, chosenRow(data));
   const scores = data.scores[model] ?? new Float32Array();
   const validation = sorted(scores, data.validation);
-  const limit = threshold(validation, chosenRate());
+  const rate = chosenRate(validation.length);
+  const limit = threshold(validation, rate);
   slider.min = String(-Math.ceil(100 * Math.log10(Math.max(validation.length, 10))) / 100);
-  slider.value = String(Math.log10(chosenRate()));
-  slider.setAttribute("aria-valuetext", `one in ${short(1 / chosenRate())}`);
-  oneIn.value = String(Number((1 / chosenRate()).toPrecision(4)));
+  slider.value = String(Math.log10(rate));
+  slider.setAttribute("aria-valuetext", `one in ${short(1 / rate)}`);
+  oneIn.value = String(Number((1 / rate).toPrecision(4)));
   order.show(
     [
       ["high", "most anomalous first"],
@@ -125,11 +130,12 @@ export function showGallery() {
  */
 function counts(data, model, validation, limit) {
   const scores = data.scores[model] ?? new Float32Array();
+  const rate = chosenRate(validation.length);
   const about = element("p", {}, `${modelText(data, model)}: `);
   if (!data.models[model]?.ok) about.append("this model has no scores.");
   else if (Number.isNaN(limit)) {
     about.append(
-      `the threshold is unknown: one false alarm in ${short(1 / chosenRate())} needs ${fewestImages(chosenRate())} `,
+      `the threshold is unknown: one false alarm in ${short(1 / rate)} needs ${fewestImages(rate)} `,
       `normal validation images, and ${validation.length} have a score.`,
     );
   } else {
@@ -145,8 +151,8 @@ function counts(data, model, validation, limit) {
     const known = !Number.isNaN(limit) && of.length > 0;
     const alarms = known && data.kinds[cls] !== "anomaly" && data.kinds[cls] !== "unlabelled";
     const cell = element("span", { "data-above": cls }, known ? String(passed) : "–");
-    const rate = alarms ? Math.round((LENSES * passed) / of.length).toLocaleString("en") : "";
-    return [cls, data.kinds[cls] ?? "", String(of.length), cell, known ? percent(passed, of.length) : "–", rate];
+    const perLenses = alarms ? Math.round((LENSES * passed) / of.length).toLocaleString("en") : "";
+    return [cls, data.kinds[cls] ?? "", String(of.length), cell, known ? percent(passed, of.length) : "–", perLenses];
   });
   const columns = ["class", "kind", "images", "above", "part", "false alarms per 100,000"];
   return [about, plainTable("Test images above the threshold", columns, lines)];

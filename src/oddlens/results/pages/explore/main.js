@@ -1,6 +1,6 @@
 import { names } from "explore/data";
 import { byId, choice, element, labelled } from "explore/elements";
-import { chosenDataset, chosenRow, rowsOf, seedsOf, trainingsOf } from "explore/models";
+import { chosenDataset, chosenRow, different, rowsOf, seedsOf, trainingsOf } from "explore/models";
 import { follow, get, oneOf, set } from "explore/state";
 import { showDetail } from "explore/detail";
 import { showCurves } from "explore/curves";
@@ -21,13 +21,9 @@ const row = choice("row", (value) => set({ row: value, page: "" }));
 const training = choice("train", (value) => set({ train: value, page: "" }));
 const seed = choice("seed", (value) => set({ seed: value, page: "" }));
 const cls = choice("class", (value) => set({ class: value, page: "" }));
-byId("choices").append(
-  labelled("Data set", data.select),
-  labelled("Row", row.select),
-  labelled("Training", training.select),
-  labelled("Seed", seed.select),
-  labelled("Class", cls.select),
-);
+const rowLabel = labelled("Row", row.select);
+const modelLabels = [labelled("Training", training.select), labelled("Seed", seed.select)];
+byId("choices").append(labelled("Data set", data.select), rowLabel, ...modelLabels, labelled("Class", cls.select));
 const buttons = Object.entries(VIEWS).map(([name, { title }]) =>
   element("button", { type: "button", "data-view": name, click: () => set({ view: name }) }, title),
 );
@@ -38,16 +34,22 @@ function same(values) {
   return values.map((value) => /** @type {[string, string]} */ ([value, value]));
 }
 
-/** The choices that all views but the tables share. */
-function showChoices() {
+/**
+ * The choices that views share. Curves are of several rows, and some of all training sets and seeds.
+ * @param {string} view
+ */
+function showChoices(view) {
   const chosen = chosenDataset();
-  const rows = rowsOf(chosen);
-  const ofRow = trainingsOf(chosen, chosenRow(chosen));
-  const ofTraining = seedsOf(chosen, chosenRow(chosen), oneOf("train", ofRow));
+  const rows = view === "curves" ? rowsOf(chosen) : [chosenRow(chosen)];
+  const trainings = different(rows.flatMap((name) => trainingsOf(chosen, name)));
+  const train = oneOf("train", trainings);
+  const seeds = different(rows.flatMap((name) => seedsOf(chosen, name, train)));
+  rowLabel.hidden = view === "curves";
+  for (const label of modelLabels) label.hidden = view === "curves" && ["contamination", "mass"].includes(get("curve"));
   data.show(same(names), chosen.name);
-  row.show(same(rows), chosenRow(chosen));
-  training.show(same(ofRow), oneOf("train", ofRow));
-  seed.show(same(ofTraining), oneOf("seed", ofTraining));
+  row.show(same(rowsOf(chosen)), chosenRow(chosen));
+  training.show(same(trainings), train);
+  seed.show(same(seeds), oneOf("seed", seeds));
   cls.show([["", "all"], ...same(chosen.testedClasses)], oneOf("class", chosen.testedClasses, ""));
 }
 
@@ -58,7 +60,7 @@ function show() {
   }
   for (const name of Object.keys(VIEWS)) byId(name).hidden = name !== view;
   byId("choices").hidden = view === "tables";
-  showChoices();
+  showChoices(view);
   VIEWS[view]?.show();
   showDetail();
 }

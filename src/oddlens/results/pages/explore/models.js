@@ -19,7 +19,7 @@ export function chosenDataset() {
  * @template T
  * @param {T[]} values
  */
-function different(values) {
+export function different(values) {
   return [...new Set(values)];
 }
 

@@ -126,7 +126,7 @@ function showLegend(data, classes) {
  */
 function showPointed(data, image, across, up, x, y) {
   if (image === undefined) {
-    pointed.replaceChildren();
+    pointed.replaceChildren("Point at a dot to see its image; a click shows all about it.");
     return;
   }
   const lines = [data.id(image), `${across}: ${short(x[image] ?? NaN)}`, `${up}: ${short(y[image] ?? NaN)}`];

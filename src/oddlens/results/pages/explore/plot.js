@@ -25,7 +25,7 @@ import { COLOURS } from "explore/models";
  * @property {(x: number) => void} [kept] its place is to be kept
  */
 
-const MARGIN = { left: 56, right: 12, top: 10, bottom: 42 };
+const MARGIN = { left: 56, right: 24, top: 10, bottom: 42 };
 
 /**
  * The position of a value along an axis, 0 to 1.
