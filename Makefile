@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Some containers forbid Python to write bytecode. Each job would then compile all its imports, which takes seconds.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: study report check test tests fast-tests test-slurm torture setup smoke docs lint style workflow-lint types lock envs export real-lenses bench bench-train bench-fit bench-score bench-jobs bench-gpu clean
+.PHONY: study report check test tests fast-tests test-slurm torture setup smoke docs javascript lint style workflow-lint types lock envs export real-lenses bench bench-train bench-fit bench-score bench-jobs bench-gpu clean
 
 # In a terminal a progress bar; without one Snakemake's own lines. The logs of jobs are in results/<study>/logs.
 SNAKEMAKE = snakemake --cores $(CORES) $$([ -t 2 ] && echo --logger study)
@@ -52,6 +52,9 @@ workflow-lint: setup
 
 types: setup
 	mypy
+
+javascript:         ## what tests check explore.html's scripts with, TypeScript, ESLint and axe-core; needs npm
+	npm ci --prefix tests/javascript --no-fund --no-audit
 
 docs: setup         ## build the site, without network: docs/_build/index.html
 	sphinx-build -q -W --keep-going -c docs . docs/_build

@@ -21,6 +21,7 @@ PAGES = {
     "How to": [
         *(
             "docs/studies",
+            "docs/explore",
             "docs/own_images",
             "docs/leaks",
             "docs/images",

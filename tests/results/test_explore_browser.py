@@ -170,7 +170,7 @@ def test_tables_can_be_read_without_javascript(study, browser):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
         browser.get(study[0].as_uri())
-        assert len(find_all(browser, "#tables table")) == 7
+        wait(browser, lambda: len(find_all(browser, "#tables table")) == 7)
         assert "dcae_published" in find(browser, "#tables table").text
     finally:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

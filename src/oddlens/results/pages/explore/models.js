@@ -102,10 +102,10 @@ export function percentiles(data, model) {
 }
 
 /**
- * The colour of a row, which does not depend on what else is chosen.
+ * The number of the colour of a row, which does not depend on what else is chosen.
  * @param {Dataset} data
  * @param {string} row
  */
 export function colourOf(data, row) {
-  return rowsOf(data).indexOf(row) % COLOURS;
+  return rowsOf(data).indexOf(row);
 }

@@ -94,6 +94,7 @@ export function showPair() {
     clicked: open,
     chosen: boxChosen,
   });
+  showPointed(data, undefined, across, up, [], []);
   showLegend(
     data,
     points.map((point) => data.classOfImage(point.image)),

@@ -159,13 +159,21 @@ function path(points, x, y, look) {
 }
 
 /**
+ * The colour and, after all colours, the dashes of a line.
+ * @param {number} number
+ */
+function lookOf(number) {
+  return `c${number % COLOURS} d${Math.floor(number / COLOURS) % COLOURS}`;
+}
+
+/**
  * The line, the error bars and the dots of a series.
  * @param {Series} series
  * @param {(value: number) => number} x
  * @param {(value: number) => number} y
  */
 function drawnSeries(series, x, y) {
-  const look = `c${series.colour % COLOURS}`;
+  const look = lookOf(series.colour);
   const parts = [path(series.points, x, y, `line ${look}`)];
   for (const [at, low, high] of series.bars ?? []) {
     parts.push(drawing("line", { class: `line ${look}`, x1: x(at), x2: x(at), y1: y(low), y2: y(high) }));
@@ -180,9 +188,10 @@ function drawnSeries(series, x, y) {
  * @param {Series[]} series
  */
 function legend(series) {
-  const entries = series.map(({ name, colour }) =>
-    element("li", {}, element("span", { class: `swatch c${colour % COLOURS}` }), name),
-  );
+  const entries = series.map(({ name, colour }) => {
+    const line = drawing("line", { class: `line ${lookOf(colour)}`, x1: 0, x2: 30, y1: 4, y2: 4 });
+    return element("li", {}, drawing("svg", { width: 30, height: 8, "aria-hidden": "true" }, line), name);
+  });
   return element("ul", { class: "legend" }, ...entries);
 }
 

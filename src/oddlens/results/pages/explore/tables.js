@@ -48,6 +48,7 @@ async function makeInteractive(place) {
     buttons: ["copyHtml5", "csvHtml5"],
     order: sorted < 0 ? [] : [[sorted, direction === "desc" ? "desc" : "asc"]],
     search: { search: get("search") },
+    autoWidth: false,
     pageLength: 25,
     lengthMenu: [10, 25, 100, 1000],
     text_in_header_can_be_selected: false,
