@@ -14,6 +14,7 @@ import explored
 import made_up
 import made_up_files
 from conftest import ROOT
+from oddlens.files.artefacts import read_table, write_table
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.row_scores import RowScores, rows_of
 
@@ -597,3 +598,59 @@ def test_a_table_can_be_copied(auc_table):
     find(browser, "#tables .table:not([hidden]) .buttons-copy").click()
     note = wait(browser, lambda: find(browser, ".dt-button-info").text)
     assert f"{len(table)} rows" in note
+
+
+# --- other studies ---------------------------------------------------------------------------------------------------
+
+
+def own_images_only(folder):
+    """Unlabelled images of the user's own, and nothing else."""
+    made = made_up_files.add({}, folder, "mine", made_up_files.WITHOUT_LABELS)
+    return explored.page_of(
+        folder, made, made_up.aggregated(folder, made, made_up_files.ROWS, own=("mine",)), own=("mine",)
+    )
+
+
+def reduced(folder, **cut):
+    """A study with less of something."""
+    rows = cut.get("rows", made_up.ROWS)
+    made = made_up.study(folder, images=12, **cut)
+    return explored.page_of(folder, made, made_up.aggregated(folder, made, rows), rows)
+
+
+def nothing_converged(folder):
+    lost = [f"{training_set}/1" for training_set in made_up.TRAINING_SETS]
+    return reduced(folder, rows={"good": made_up.ROWS["good"]}, seeds=(1,), diverged={"good": lost})
+
+
+def an_upper_bound_only(folder):
+    return reduced(folder, datasets=("model_a",), rows={"supervised": made_up.ROWS["supervised"]}, seeds=(1,))
+
+
+@pytest.mark.parametrize("make", [own_images_only, nothing_converged, an_upper_bound_only])
+def test_reduced_studies_are_shown(tmp_path, visit, make):
+    page = make(tmp_path)
+    for view in VIEWS:
+        browser = visit(f"view={view}", page)
+        section = find(browser, f"#{view.partition('&')[0]}")
+        wait(browser, section.is_displayed)
+        if view == "tables" and find_all(browser, "#tables .table"):
+            wait(browser, lambda: find_all(browser, "#tables .dt-info"))  # noqa: B023
+        assert chromium.complaints(browser) == []
+        assert section.text
+
+
+def test_images_without_a_score_are_left_out(tmp_path, visit):
+    """Outside scores may lack images."""
+    made = made_up.study(tmp_path, ("model_a",), images=30)
+    path = made["scores"]["model_a"]["tried_02"]
+    table, about = read_table(path)
+    write_table(path, table[(table["pool"] == "validation") | (table["index"] < 20)], **about, partial=True)
+    page = explored.page_of(tmp_path, made, made_up.aggregated(tmp_path, made))
+    browser = visit("row=tried_02&class=cdm", page)
+    assert "of 20 images with a score" in find(browser, "#where").text
+    lines = {cells[0]: cells[2] for line in find_all(browser, "#read-out tbody tr") if (cells := line.text.split())}
+    assert lines == {"smooth": "20", "cdm": "20", "vortex": "20"}
+    browser = visit("row=dcae&image=test/cdm/25", page)
+    line = next(line for line in texts(browser, "#detail tbody tr") if line.startswith("tried_02 "))
+    assert line.split()[-3:] == ["–", "–", "–"]
