@@ -643,10 +643,11 @@ def test_reduced_studies_are_shown(tmp_path, visit, make):
 def test_images_without_a_score_are_left_out(tmp_path, visit):
     """Outside scores may lack images."""
     made = made_up.study(tmp_path, ("model_a",), images=30)
+    outputs = made_up.aggregated(tmp_path, made)
     path = made["scores"]["model_a"]["tried_02"]
     table, about = read_table(path)
     write_table(path, table[(table["pool"] == "validation") | (table["index"] < 20)], **about, partial=True)
-    page = explored.page_of(tmp_path, made, made_up.aggregated(tmp_path, made))
+    page = explored.page_of(tmp_path, made, outputs)
     browser = visit("row=tried_02&class=cdm", page)
     assert "of 20 images with a score" in find(browser, "#where").text
     lines = {cells[0]: cells[2] for line in find_all(browser, "#read-out tbody tr") if (cells := line.text.split())}
