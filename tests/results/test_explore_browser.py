@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 from scipy import stats
 from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
@@ -14,7 +15,7 @@ import explored
 import made_up
 import made_up_files
 from conftest import ROOT
-from oddlens.files.artefacts import read_table, write_table
+from oddlens.files.artefacts import read_arrays, read_table, write_table
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.row_scores import RowScores, rows_of
 
@@ -399,6 +400,20 @@ def test_twins_stand_side_by_side(visit):
     names = [found.get_attribute("data-image").split("/")[1:] for found in pair]
     assert [name[0] for name in names] == ["cdm", "smooth"]
     assert names[0][1] == names[1][1]
+
+
+def test_what_rows_reconstruct_is_shown_for_the_images_that_have_it(visit, study):
+    browser = visit("image=test/cdm/1")
+    find(browser, "#detail summary").click()
+    rows = texts(browser, "#detail details figcaption b")
+    assert rows == ["good", "dcae", "dcae_published", "good_mse", "tried_01", "tried_02"]
+    first = find(browser, "#detail details figure .picture")
+    arrays, _ = read_arrays(study[1]["examples"]["model_a"]["good"])
+    made = arrays["reconstructions"][1, 1] / arrays["images"][1, 1].max()
+    shown = np.asarray(Image.fromarray(pixels(browser, first).astype(np.float32)).resize(made.shape))
+    assert np.corrcoef(shown.ravel(), np.sqrt(np.clip(made, 0, 1)).ravel())[0, 1] > 0.9
+    browser = visit("image=test/cdm/7")
+    assert find_all(browser, "#detail details") == []
 
 
 def test_the_keyboard_opens_and_closes_details(visit):

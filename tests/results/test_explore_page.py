@@ -17,9 +17,11 @@ import made_up_files
 import made_up_shards
 from oddlens.data.shards import Pool
 from oddlens.data.twins import Twins
+from oddlens.files.artefacts import read_arrays
 from oddlens.results.pages.explore.curve_facts import MASS_COLUMNS, auc_facts, mass_facts
 from oddlens.results.pages.explore.interactive_tables import interactive_tables
 from oddlens.results.pages.explore.packing import as_json, packed, packed_scores
+from oddlens.results.pages.explore.row_maps import RESIDUAL_SPAN, row_maps
 from oddlens.results.pages.explore.sprites import COLUMNS, DIFFERENCE_SIGMA, MAX_SIDE, sprites
 from oddlens.results.tables.dataset_scores import DatasetScores
 
@@ -201,6 +203,25 @@ def test_unknown_pixels_and_images_without_light_are_drawn():
     )
     assert "difference" not in made
     assert tile(made, 1).max() < 10
+
+
+def test_maps_are_those_of_the_first_images_of_each_class(study, facts):
+    maps = facts["model_a"]["maps"]
+    mapped = ["good", "dcae", "dcae_published", "good_mse", "tried_01", "tried_02"]
+    kinds = ["reconstruction", "residual", "anomaly map"]
+    wanted = {(r, kind, cls, k) for r in mapped for kind in kinds for cls in made_up.CLASSES for k in (0, 1)}
+    assert {tuple(place) for place in maps["places"]} == wanted
+    arrays, _ = read_arrays(study[1]["examples"]["model_a"]["dcae"])
+    sheets = {**facts["model_a"]["sprites"], "side": 16, "maps": maps["sheets"]}
+    residual = (arrays["images"] - arrays["reconstructions"])[1, 1] / arrays["images"][1, 1].max() / RESIDUAL_SPAN
+    shown = tile(sheets, maps["places"].index(["dcae", "residual", "cdm", 1]), "maps")
+    assert np.corrcoef(np.clip(residual, -1, 1).ravel(), shown.ravel())[0, 1] > 0.9
+
+
+def test_rows_without_maps_have_none(tmp_path):
+    made_up.examples(tmp_path / "a.h5", "flux", maps=False)
+    assert row_maps([tmp_path / "a.h5"]) == {"places": [], "sheets": []}
+    assert row_maps([]) == {"places": [], "sheets": []}
 
 
 def test_completeness_by_mass_has_a_column_for_each_bin():

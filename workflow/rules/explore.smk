@@ -22,6 +22,12 @@ rule explore:
         **per_dataset("scores", "scores/{dataset}/{detector}.csv"),
         **{f"truth_{dataset}": results(f"truth/{dataset}.csv") for dataset in DATASETS},
         **{f"shards_{dataset}": shards(dataset, "test") for dataset in DATASETS},
+        **{
+            f"examples_{dataset}": [
+                results(f"scores/{dataset}/{row}.h5") for row in ROWS_OF[dataset]
+            ]
+            for dataset in DATASETS
+        },
         page=EXPLORE_FILES,
     output:
         report(

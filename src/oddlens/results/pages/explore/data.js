@@ -41,6 +41,7 @@ import { byId } from "explore/elements";
  * @property {string} scores
  * @property {PackedTruth} truth
  * @property {Sprites} sprites
+ * @property {{places: [string, string, string, number][], sheets: string[]}} maps row, kind, class, number
  */
 
 /** @type {Study} */
@@ -93,6 +94,7 @@ export class Dataset {
     this.tested = packed.tested;
     this.models = packed.models;
     this.sprites = packed.sprites;
+    this.maps = packed.maps;
     this.classOf = bytes(packed.class_of);
     this.indexOf = new Int32Array(bytes(packed.index_of).buffer);
     const buffer = bytes(packed.scores).buffer;

@@ -1,6 +1,6 @@
 """What the page knows of a data set: its images, models and scores, the truth, and thumbnails."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,6 +13,7 @@ from oddlens.data.pools import UNLABELLED
 from oddlens.data.splits import IDENTITY, LENS
 from oddlens.data.twins import Twins
 from oddlens.results.pages.explore.packing import packed, packed_scores
+from oddlens.results.pages.explore.row_maps import row_maps
 from oddlens.results.pages.explore.sprites import sprites
 from oddlens.results.tables.columns import AS_GIVEN, CLEAN_LABEL, training_labels
 from oddlens.results.tables.dataset_scores import DatasetScores
@@ -23,7 +24,9 @@ POOLS = ("test", "validation")
 """The pools of the images in the page. Only test images have thumbnails and a truth."""
 
 
-def dataset_facts(scores: DatasetScores, truth: pd.DataFrame, shard_paths: Sequence[str | Path]) -> dict[str, Any]:
+def dataset_facts(
+    scores: DatasetScores, truth: pd.DataFrame, shard_paths: Sequence[str | Path], examples: Iterable[str | Path]
+) -> dict[str, Any]:
     """The facts of a data set, of which scores and numbers are packed (`packing`).
 
     Images are the test images in the order of their shards, then the normal validation images, which thresholds are
@@ -33,6 +36,7 @@ def dataset_facts(scores: DatasetScores, truth: pd.DataFrame, shard_paths: Seque
         scores: of all models of the data set.
         truth: of its images, by `read_truth`.
         shard_paths: the shards of its test pool.
+        examples: the files of examples of its rows.
     """
     with TemporaryDirectory() as scratch:
         twins = Twins(shards.read_all(shard_paths, scratch), scores.smooth)
@@ -56,6 +60,7 @@ def dataset_facts(scores: DatasetScores, truth: pd.DataFrame, shard_paths: Seque
         **packed_scores(_scores_of(scores, images)),
         "truth": _truth(tested.merge(truth, how="left", on=IDENTITY).drop(columns=[*IDENTITY, LENS], errors="ignore")),
         "sprites": tiles,
+        "maps": row_maps(examples),
     }
 
 

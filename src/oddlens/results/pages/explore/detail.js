@@ -4,7 +4,7 @@ import { byId, element, plainTable, short } from "explore/elements";
 import { chosenDataset, modelOf, percentiles, rowsOf } from "explore/models";
 import { atLeast, sorted } from "explore/scores";
 import { get, keep } from "explore/state";
-import { picture } from "explore/thumbnails";
+import { picture, rowPictures } from "explore/thumbnails";
 
 /** @typedef {import("explore/data").Dataset} Dataset */
 
@@ -44,6 +44,7 @@ export function showDetail() {
   dialog.replaceChildren(
     element("div", { class: "title" }, heading, close),
     pictures(data, image),
+    ...maps(data, image),
     element("div", { class: "columns" }, rowsTable(data, image), factsTable(data, image)),
   );
   if (!dialog.open) dialog.showModal();
@@ -98,4 +99,20 @@ function rowsTable(data, image) {
 function factsTable(data, image) {
   const lines = data.facts(image).map(([name, value]) => [name, typeof value === "number" ? short(value) : value]);
   return plainTable(data.simulated ? "Truth" : "Sheet", ["name", "value"], lines);
+}
+
+/**
+ * Reconstructions, residuals and anomaly maps of rows, for the few images of which the study keeps them.
+ * @param {Dataset} data
+ * @param {number} image
+ */
+function maps(data, image) {
+  const rows = [...rowPictures(data, image, 72)];
+  if (!rows.length) return [];
+  const figures = rows.map(([row, made]) => {
+    const caption = element("figcaption", {}, element("b", {}, row), ` ${made.map(({ kind }) => kind).join(", ")}`);
+    return element("figure", {}, element("div", {}, ...made.map(({ shown }) => shown)), caption);
+  });
+  const summary = element("summary", {}, `Reconstructions and maps of ${rows.length} rows, each by its first model`);
+  return [element("details", {}, summary, element("div", { class: "twins" }, ...figures))];
 }

@@ -2,7 +2,7 @@
 
 import base64
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,15 @@ from oddlens.data.twins import Twins
 MAX_SIDE = 64
 """Larger images are averaged down to so many pixels."""
 COLUMNS = 32
-"""The tiles in a line of a sheet. A sheet has at most as many lines."""
+"""The tiles in a line of a sheet."""
+PER_SHEET = COLUMNS**2
+"""The tiles of a full sheet."""
 QUALITY = 50
 """Of WebP. Noise compresses badly: 32 x 32 pixels take about 150 bytes."""
 DIFFERENCE_SIGMA = 5.0
 """The difference, in units of the noise of a pixel, that is shown in black or white."""
 MID_GREY = 128
+TINY = np.finfo(np.float32).tiny
 
 
 def sprites(twins: Twins) -> dict[str, Any]:
@@ -30,32 +33,42 @@ def sprites(twins: Twins) -> dict[str, Any]:
         `image` and `difference`, the sheets as base64 of WebP files. There is no `difference` without twins.
     """
     images = twins.images
-    side, per_sheet = min(images.shape[-1], MAX_SIDE), COLUMNS**2
-    sheets = [np.arange(first, min(first + per_sheet, len(images))) for first in range(0, len(images), per_sheet)]
+    side = min(images.shape[-1], MAX_SIDE)
 
-    def drawn(tiles: Callable[[np.ndarray], np.ndarray]) -> list[str]:
-        return [_sheet([_resized(tile, side) for tile in tiles(rows)]) for rows in sheets]
+    def image(rows: np.ndarray) -> np.ndarray:
+        return brightness(images[rows], images[twins.twin[rows]] if twins.exist else images[rows])
 
-    made = {"side": side, "pixels": images.shape[-1], "columns": COLUMNS, "per_sheet": per_sheet}
-    made["image"] = drawn(lambda rows: _brightness(images[rows], images[twins.twin[rows]] if twins.exist else None))
+    def difference(rows: np.ndarray) -> np.ndarray:
+        return signed(twins.difference(rows), DIFFERENCE_SIGMA * twins.sigma[rows])
+
+    made = {"side": side, "pixels": images.shape[-1], "columns": COLUMNS, "per_sheet": PER_SHEET}
+    made["image"] = sheets(image, len(images), side)
     if twins.exist:
-        made["difference"] = drawn(lambda rows: _difference(twins.difference(rows), twins.sigma[rows]))
+        made["difference"] = sheets(difference, len(images), side)
     return made
 
 
-def _brightness(images: np.ndarray, twins: np.ndarray | None) -> np.ndarray:
-    """Images [n, pixels, pixels] as 0 to 255: the square root of the brightness, relative to the peak of the twin
-    without substructure, if there is one, so that twins have one scale. Unknown pixels are black."""
-    known = np.nan_to_num(images, nan=0, posinf=0, neginf=0)
-    reference = known if twins is None else np.nan_to_num(twins)
-    peak = np.maximum(reference.max(axis=(1, 2), keepdims=True), np.finfo(np.float32).tiny)
-    return 255 * np.sqrt(np.clip(known / peak, 0, 1))
+def sheets(tiles: Callable[[np.ndarray], Iterable[np.ndarray]], count: int, side: int) -> list[str]:
+    """Sheets of `count` tiles of `side` pixels, where `tiles` gives those of some numbers, [pixels, pixels] of 0 to
+    255."""
+    numbers = [np.arange(first, min(first + PER_SHEET, count)) for first in range(0, count, PER_SHEET)]
+    return [_sheet([_resized(tile, side) for tile in tiles(of_sheet)]) for of_sheet in numbers]
 
 
-def _difference(difference: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """Differences [n, pixels, pixels] as 0 to 255, in units of the noise; zero is grey."""
-    relative = difference / np.maximum(sigma, np.finfo(np.float32).tiny)
-    return MID_GREY + (255 - MID_GREY) * np.clip(np.nan_to_num(relative) / DIFFERENCE_SIGMA, -1, 1)
+def brightness(images: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Images [n, pixels, pixels] as 0 to 255: the square root of the brightness, relative to the peak of reference
+    images, so that those with one reference have one scale. Unknown pixels are black."""
+    peak = np.maximum(_known(reference).max(axis=(1, 2), keepdims=True), TINY)
+    return 255 * np.sqrt(np.clip(_known(images) / peak, 0, 1))
+
+
+def signed(values: np.ndarray, span: np.ndarray | float) -> np.ndarray:
+    """Values from -span to span as 0 to 255; zero, and what is unknown, is grey."""
+    return MID_GREY + (255 - MID_GREY) * np.clip(_known(values / np.maximum(span, TINY)), -1, 1)
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(values, nan=0, posinf=0, neginf=0)
 
 
 def _resized(tile: np.ndarray, side: int) -> np.ndarray:

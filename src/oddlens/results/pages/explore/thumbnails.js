@@ -10,17 +10,39 @@ const addresses = new Map();
 
 /**
  * The address of a sheet. Browsers decode a sheet when it is shown first.
- * @param {Dataset} data
- * @param {"image" | "difference"} look
- * @param {number} sheet
+ * @param {string} key
+ * @param {string} sheet base64 of a WebP file
  */
-function address(data, look, sheet) {
-  const key = `${data.name}/${look}/${sheet}`;
+function address(key, sheet) {
   const known = addresses.get(key);
   if (known) return known;
-  const bytes = Uint8Array.from(atob(data.sprites[look]?.[sheet] ?? ""), (character) => character.charCodeAt(0));
+  const bytes = Uint8Array.from(atob(sheet), (character) => character.charCodeAt(0));
   const made = URL.createObjectURL(new Blob([bytes], { type: "image/webp" }));
   addresses.set(key, made);
+  return made;
+}
+
+/**
+ * A tile of a sheet as a picture.
+ * @param {Dataset} data
+ * @param {{name: string, sheets: string[], count: number}} of the sheets, and the number of all tiles
+ * @param {number} number of the tile
+ * @param {number} size in pixels of the screen
+ * @param {string} text what it shows
+ */
+function cut(data, of, number, size, text) {
+  const { per_sheet: perSheet, columns } = data.sprites;
+  const sheet = Math.floor(number / perSheet);
+  const tile = number % perSheet;
+  const lines = Math.ceil(Math.min(perSheet, of.count - sheet * perSheet) / columns);
+  const made = element("span", { class: "picture", role: "img", "aria-label": text });
+  Object.assign(made.style, {
+    width: `${size}px`,
+    height: `${size}px`,
+    backgroundImage: `url(${address(`${data.name}/${of.name}/${sheet}`, of.sheets[sheet] ?? "")})`,
+    backgroundSize: `${size * columns}px ${size * lines}px`,
+    backgroundPosition: `${-size * (tile % columns)}px ${-size * Math.floor(tile / columns)}px`,
+  });
   return made;
 }
 
@@ -32,22 +54,31 @@ function address(data, look, sheet) {
  * @param {"image" | "difference"} [look]
  */
 export function picture(data, image, size, look = "image") {
-  const { per_sheet: perSheet, columns } = data.sprites;
-  const sheet = Math.floor(image / perSheet);
-  const tile = image % perSheet;
-  const lines = Math.ceil(Math.min(perSheet, data.tested - sheet * perSheet) / columns);
-  const x = -size * (tile % columns);
-  const y = -size * Math.floor(tile / columns);
+  const of = { name: look, sheets: data.sprites[look] ?? [], count: data.tested };
   const text = `${look === "image" ? "Image" : "Difference to the twin of"} ${data.id(image)}`;
-  const made = element("span", { class: "picture", role: "img", "aria-label": text, "data-image": data.id(image) });
-  Object.assign(made.style, {
-    width: `${size}px`,
-    height: `${size}px`,
-    backgroundImage: `url(${address(data, look, sheet)})`,
-    backgroundSize: `${size * columns}px ${size * lines}px`,
-    backgroundPosition: `${x}px ${y}px`,
-  });
+  const made = cut(data, of, image, size, text);
+  made.dataset["image"] = data.id(image);
   return made;
+}
+
+/**
+ * What rows make of a test image, if it is one of the few of which the study keeps that: for each row its pictures.
+ * @param {Dataset} data
+ * @param {number} image
+ * @param {number} size in pixels of the screen
+ */
+export function rowPictures(data, image, size) {
+  const cls = data.classOfImage(image);
+  const number = data.test((other) => other === cls).indexOf(image);
+  const of = { name: "maps", sheets: data.maps.sheets, count: data.maps.places.length };
+  /** @type {Map<string, {kind: string, shown: HTMLElement}[]>} */
+  const found = new Map();
+  data.maps.places.forEach(([row, kind, ofClass, ofNumber], tile) => {
+    if (ofClass !== cls || ofNumber !== number) return;
+    const shown = cut(data, of, tile, size, `${kind} of ${data.id(image)} by ${row}`);
+    found.set(row, [...(found.get(row) ?? []), { kind, shown }]);
+  });
+  return found;
 }
 
 /** What the state wants to see of images: their brightness, or the difference to the twin. */
