@@ -17,6 +17,7 @@ LONG = [
     "test_lensfit.py",
     "test_report.py",
     "test_imports.py",
+    "test_explore_browser.py",
 ]
 """Files that take minutes; first, so that no core waits for one of them at the end."""
 SLOW = {line for line in (ROOT / "tests" / "slow.txt").read_text().splitlines() if not line.startswith("#")}

@@ -87,7 +87,7 @@ def address(browser):
 
 
 def wait(browser, condition):
-    return WebDriverWait(browser, 10).until(lambda _: condition())
+    return WebDriverWait(browser, 30).until(lambda _: condition())
 
 
 def counted(browser):

@@ -85,7 +85,7 @@ function rowsTable(data, image) {
     const score = scores[image] ?? NaN;
     const high = Number.isFinite(score) && normal.length ? `${atLeast(normal, score)} of ${normal.length}` : "–";
     const { training = "", seed = 0 } = data.models[model] ?? {};
-    return [row, `${training}, ${seed}`, short(percentiles(data, model)[image] ?? NaN), high, short(score)];
+    return [row, `${training}, ${seed}`, short(percentiles(data, model, [image])[0] ?? NaN), high, short(score)];
   });
   const columns = ["row", "training, seed", "percentile of test images", "validation images as high", "score"];
   return plainTable("What each row makes of it", columns, lines);

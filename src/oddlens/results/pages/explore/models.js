@@ -88,17 +88,18 @@ export function chosenAnomaly() {
 }
 
 /**
- * The percentile of each test image among all of them.
+ * The percentiles of some test images among all of them.
  * @param {Dataset} data
  * @param {number} model
+ * @param {number[]} images
  */
-export function percentiles(data, model) {
+export function percentiles(data, model, images) {
   const scores = data.scores[model] ?? new Float32Array();
   const ascending = sorted(
     scores,
-    Array.from({ length: data.tested }, (_, k) => k),
+    data.test(() => true),
   );
-  return Array.from({ length: data.tested }, (_, k) => percentile(ascending, scores[k] ?? NaN));
+  return images.map((image) => percentile(ascending, scores[image] ?? NaN));
 }
 
 /**

@@ -74,7 +74,13 @@ export function showPair() {
     rows.map((row) => [row, row]),
     up,
   );
-  const [x, y] = [across, up].map((row) => percentiles(data, modelOf(data, row)));
+  const [x, y] = [across, up].map((row) =>
+    percentiles(
+      data,
+      modelOf(data, row),
+      data.test(() => true),
+    ),
+  );
   const cls = get("class");
   const points = data
     .test((name) => !data.testedClasses.includes(cls) || name === cls)
