@@ -598,6 +598,9 @@ def test_typing_searches_and_filters(auc_table):
     wanted = table.query("detector == 'dcae_published' and auc > 0.6")
     where = f"of {len(wanted)} entries"
     wait(browser, lambda: where in find(browser, "#tables .table:not([hidden]) .dt-info").text)
+    browser.get("about:blank")
+    browser.back()  # the address holds the filter, too
+    wait(browser, lambda: where in find(browser, "#tables .table:not([hidden]) .dt-info").text)
 
 
 def test_a_sent_address_opens_a_table_sorted_and_searched(visit, study):

@@ -24,6 +24,7 @@ from oddlens.results.pages.explore.packing import as_json, packed, packed_scores
 from oddlens.results.pages.explore.row_maps import RESIDUAL_SPAN, row_maps
 from oddlens.results.pages.explore.sprites import COLUMNS, DIFFERENCE_SIGMA, MAX_SIDE, sprites
 from oddlens.results.tables.dataset_scores import DatasetScores
+from oddlens.results.tables.result_files import read_result
 
 IMAGES = 40
 DIVERGED = {"dcae": ["cdm-0.2/1"], "random": ["none-0/1", "none-0/2"]}
@@ -236,6 +237,18 @@ def test_completeness_by_mass_has_a_column_for_each_bin():
         ["0.2", "0.7"],
         ["", "0.9"],
     ]
+
+
+def test_real_lenses_have_tables(tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"")
+    paths = made_up.real_tables(tmp_path, tmp_path / "picture.png")
+    empty = pd.DataFrame(columns=["dataset", "class", "truth", "bin_low", "bin_high", "detected"])
+    made = interactive_tables(
+        {"detection": empty} | {name: read_result(paths[name]) for name in ("real", "real_claims")}
+    )
+    assert [table["name"] for table in made] == ["real", "real_claims"]
+    assert "lost &lt;b&gt;" in made[0]["html"]
+    assert made[0]["lines"] == 4
 
 
 def test_injected_masses_are_a_class_of_their_own():

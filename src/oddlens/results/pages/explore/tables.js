@@ -5,7 +5,7 @@ import { get, keep, oneOf, set } from "explore/state";
 
 const places = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#tables .table")]);
 const names = places.map((place) => place.dataset["name"] ?? "");
-const table = choice("table", (value) => set({ table: value, search: "", sort: "" }));
+const table = choice("table", (value) => set({ table: value, search: "", sort: "", filter: "" }));
 byId("tables").prepend(element("div", { class: "controls" }, labelled("Table", table.select)));
 
 /** Show the table that the state names. */
@@ -31,7 +31,8 @@ async function makeInteractive(place) {
   if (!made) return;
   made.classList.add("display", "compact");
   const columns = [...made.querySelectorAll("thead th")].map((cell) => cell.textContent ?? "");
-  const fields = columns.map((name) => filterField(name));
+  const known = chosenFilters();
+  const fields = columns.map((name) => filterField(name, known.get(name) ?? ""));
   made.append(element("tfoot", {}, element("tr", {}, ...fields.map((field) => element("td", {}, field)))));
   place.append(made);
   const { ITable } = await import("itables");
@@ -54,9 +55,14 @@ async function makeInteractive(place) {
     text_in_header_can_be_selected: false,
   });
   const { dt } = shown;
-  fields.forEach((field, k) =>
-    field.addEventListener("input", () => dt.column(k).search.fixed("field", condition(field.value)).draw()),
-  );
+  fields.forEach((field, k) => {
+    const filter = () => dt.column(k).search.fixed("field", condition(field.value)).draw();
+    if (field.value) filter();
+    field.addEventListener("input", () => {
+      keep({ filter: filterText(fields.map(({ value }, n) => [columns[n] ?? "", value])) });
+      filter();
+    });
+  });
   dt.on("order.dt", () => {
     const [first] = dt.order();
     keep({ sort: first ? `${columns[first[0]]}:${first[1]}` : "" });
@@ -65,18 +71,31 @@ async function makeInteractive(place) {
 }
 
 /**
+ * The filters of columns as the address holds them: `auc:> 0.9|class:cdm`.
+ * @param {[string, string][]} filters
+ */
+function filterText(filters) {
+  return filters
+    .filter(([, text]) => text)
+    .map((filter) => filter.join(":"))
+    .join("|");
+}
+
+/** The filters that the address holds, by column. */
+function chosenFilters() {
+  const filters = get("filter").split("|");
+  return new Map(filters.map((filter) => [filter.split(":")[0] ?? "", filter.slice(filter.indexOf(":") + 1)]));
+}
+
+/**
  * A field that filters a column.
  * @param {string} name
+ * @param {string} value
  */
-function filterField(name) {
+function filterField(name, value) {
   const help = "text, or a comparison of numbers such as > 0.9";
-  return element("input", {
-    type: "search",
-    size: 4,
-    placeholder: name,
-    title: help,
-    "aria-label": `Filter ${name}: ${help}`,
-  });
+  const label = `Filter ${name}: ${help}`;
+  return element("input", { type: "search", size: 4, placeholder: name, title: help, value, "aria-label": label });
 }
 
 /**
