@@ -239,9 +239,9 @@ def expected(scores, row, training, seed, rate):
 )
 def test_a_moved_threshold_counts_what_python_counts(visit, scores, row, train, training, seed):
     browser = visit(f"row={row}&train={train}&seed={seed}")
-    for one_in in (100, 10, 3, 119, 1000):
+    for one_in in (100, 10, 3, IMAGES, 1000):
         write(find(browser, "#one-in"), one_in)
-        threshold, counts = expected(scores, row, training, seed, float(f"{1 / one_in:.4g}"))
+        threshold, counts = expected(scores, row, training, seed, 1 / one_in)
         assert counted(browser) == counts
         if np.isfinite(threshold):
             assert find(browser, "#threshold").text == f"{threshold:.6g}".replace("-", "−")

@@ -18,7 +18,7 @@ const slider = element("input", {
   type: "range",
   step: 0.01,
   max: 0,
-  input: () => rateChosen(10 ** Number(slider.value)),
+  input: () => rateChosen(Number((10 ** Number(slider.value)).toPrecision(4))),
 });
 const oneIn = element("input", {
   id: "one-in",
@@ -67,7 +67,7 @@ place.append(
 
 /** @param {number} rate */
 function rateChosen(rate) {
-  if (rate > 0 && rate <= 1) set({ rate: Number(rate.toPrecision(4)), page: "" });
+  if (rate > 0 && rate <= 1) set({ rate, page: "" });
 }
 
 /**
@@ -88,7 +88,7 @@ export function showGallery() {
   const validation = sorted(scores, data.validation);
   const rate = chosenRate(validation.length);
   const limit = threshold(validation, rate);
-  slider.min = String(-Math.ceil(100 * Math.log10(Math.max(validation.length, 10))) / 100);
+  slider.min = String(-Math.floor(100 * Math.log10(Math.max(validation.length, 10))) / 100);
   slider.value = String(Math.log10(rate));
   slider.setAttribute("aria-valuetext", `one in ${short(1 / rate)}`);
   oneIn.value = String(Number((1 / rate).toPrecision(4)));
