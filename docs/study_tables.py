@@ -136,6 +136,8 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
         line("Einstein radius within 10 %", str(int((abs(ratio - 1) < 0.1).sum()))),
         line("rank correlation with published evidences", f"{ranks:.2f} ({len(known)} lenses)"),
     ]
+    above = (explained["log_evidence_gain"] > explained["control_log_evidence_gain"]).sum()
+    quality.append(line("more evidence for a mass than for a negative one", f"{above} of {len(explained)}"))
     for own in fitted[fitted["planted"] > 0].itertuples():
         limits = f"{own.detectable_50_msun / 1e9:.1f}, {own.detectable_90_msun / 1e9:.1f}"
         quality += [
@@ -146,6 +148,8 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
         line(
             own.lens,
             f"{own.log_evidence_gain:.1f}",
+            f"{own.control_log_evidence_gain:.1f}",
+            f"{own.control_probability:.2f}",
             "–" if np.isnan(own.published_log_evidence_gain) else f"{own.published_log_evidence_gain:.1f}",
             f"{own.x:.2f}, {own.y:.2f}",
             f"{own.mass_within_1_kpc_msun / 1e9:.1f}",
