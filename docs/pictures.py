@@ -1,4 +1,6 @@
-"""Draw docs/classes.png, docs/decoys.png and docs/worlds.png: `python docs/pictures.py` with src/ on the path.
+"""Draw docs/classes.png, docs/decoys.png, docs/worlds.png and docs/lens_fit.png: `python docs/pictures.py`.
+
+It needs src/ and tests/support/ on the path, as in `PYTHONPATH=src:tests/support`.
 
 The catalogue of galaxies is where config/sky.yaml expects it. Without it, docs/worlds.png is not drawn.
 """
@@ -11,13 +13,18 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.figure import Figure
 
+from frames_like_hst import Lens, frame
 from oddlens.config.dataset import Dataset
 from oddlens.config.presets import preset_simulation, with_presets
 from oddlens.config.study import read_study
 from oddlens.lensing import convergence, render
 from oddlens.lensing.simulated_images import SimulatedImages, simulate_images
 from oddlens.lensing.simulation import Simulation
+from oddlens.observations.modelling.frame_fit import fit_frame
+from oddlens.observations.modelling.frame_result import Redshifts, result_of
+from oddlens.results.figures.lens_fit import lens_fit_figure
 from oddlens.results.figures.style import DIFFERENCE_CMAP, IMAGE_CMAP, STYLE, save
 
 CAMERA = {
@@ -42,6 +49,8 @@ WORLDS = {
     "sky": ("sky", "sky", ("subhalo", "line_of_sight")),
     "stress": ("stress", "stress", ("subhalo", "line_of_sight")),
 }
+FITTED = Lens(b=1.2, perturber=(0.02, 0.25, 0.75, -0.95))
+"""With a mass of 0.02 arcsec^2, truncated at 0.25"."""
 CONFIG = Path(__file__).parents[1] / "config"
 COLUMNS = ("without noise", "observed", "change", "change / noise", "change of convergence")
 WORLD_COLUMNS = ("without noise", "observed", "one anomaly, change / noise", "another, change / noise")
@@ -111,9 +120,17 @@ def worlds() -> dict[str, list[tuple]]:
     return rows
 
 
+def lens_fit() -> Figure:
+    """The fit of a simulated frame of Hubble, with a mass."""
+    pixels = frame(FITTED, pixels=121, signal_to_noise=40)
+    result = result_of("a simulated lens with a mass", pixels, fit_frame(pixels), Redshifts(0.2, 0.6))
+    return lens_fit_figure(result)
+
+
 if __name__ == "__main__":
     with plt.rc_context(STYLE):
         draw(classes(), "classes.png")
         draw(decoys(), "decoys.png")
+        save(lens_fit(), Path(__file__).with_name("lens_fit.png"))
         if (CONFIG.parent / "galaxies").exists():
             draw(worlds(), "worlds.png", WORLD_COLUMNS)

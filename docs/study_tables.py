@@ -29,6 +29,8 @@ FITS = ("lensfit_poor", "lensfit_no_cells", "lensfit", "lensfit_rich")
 SKY_WORLDS = {"round": "round", "clumpy": "clumpy", "real galaxies": "galaxies", "sky": "sky"}
 """The data sets of `sky` by their names on the page."""
 SKY_FITS = ("lensfit", "lensfit_robust")
+EVIDENCES = (0, 3, 5, 10, 20, 30, 40)
+"""Log evidences above which fits of SLACS lenses are counted."""
 SKY_DECOYS = ("luminous_clump", "light_residual", "multipole_3", "multipole_4", "psf_too_narrow")
 STRESS_FITS = ("lensfit", "lensfit_without_multipoles", "lensfit_robust")
 MASS_BINS = 10 ** np.arange(8, 11.1, 0.5)
@@ -136,6 +138,8 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
         line("Einstein radius within 10 %", str(int((abs(ratio - 1) < 0.1).sum()))),
         line("rank correlation with published evidences", f"{ranks:.2f} ({len(known)} lenses)"),
     ]
+    above = (explained["log_evidence_gain"] > explained["control_log_evidence_gain"]).sum()
+    quality.append(line("more evidence for a mass than for a negative one", f"{above} of {len(explained)}"))
     for own in fitted[fitted["planted"] > 0].itertuples():
         limits = f"{own.detectable_50_msun / 1e9:.1f}, {own.detectable_90_msun / 1e9:.1f}"
         quality += [
@@ -146,6 +150,8 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
         line(
             own.lens,
             f"{own.log_evidence_gain:.1f}",
+            f"{own.control_log_evidence_gain:.1f}",
+            f"{own.control_probability:.2f}",
             "–" if np.isnan(own.published_log_evidence_gain) else f"{own.published_log_evidence_gain:.1f}",
             f"{own.x:.2f}, {own.y:.2f}",
             f"{own.mass_within_1_kpc_msun / 1e9:.1f}",
@@ -153,7 +159,14 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
         )
         for own in explained.nlargest(candidates, "log_evidence_gain").itertuples()
     ]
-    return {"quality": quality, "evidence": best}
+    above = [
+        line(title, *(str((explained[column] > limit).sum()) for limit in EVIDENCES))
+        for title, column in (
+            ("lenses with a mass", "log_evidence_gain"),
+            ("lenses with a negative mass", "control_log_evidence_gain"),
+        )
+    ]
+    return {"quality": quality, "above": above, "evidence": best}
 
 
 def tables(study: str) -> dict[str, list[str]]:

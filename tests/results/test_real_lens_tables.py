@@ -20,13 +20,17 @@ from oddlens.results.tables.lens_fits import (
 PER_AREA = 1e11
 
 
+CONTROLS = (30.0, 2.0), (8.0, 9.0), (1.0, 4.0)
+"""Gains of lenses, and of their controls."""
+
+
 def scan(area_sigma=1e-3):
     along = np.linspace(-1, 1, 21)
     field = np.full((21, 21), area_sigma)
     return MassScan(along, np.zeros_like(field), np.zeros_like(field), field)
 
 
-def fit(name="SDSSJ0946+1006", gain=30.0):
+def fit(name="SDSSJ0946+1006", gain=30.0, control=2.0):
     value = {"value": 1.0, "error": 0.01}
     names = ("einstein_radius", "slope", "shear_1", "shear_2")
     mass = {"y_arcsec": 1.04, "x_arcsec": -0.65, "area_arcsec2": 0.02, "area_error_arcsec2": 0.002, "significance": 8.0}
@@ -38,6 +42,7 @@ def fit(name="SDSSJ0946+1006", gain=30.0):
         "scan": {"significance": 8.0, "msun_per_arcsec2": PER_AREA},
         "source": {"clumps": [{"y_arcsec": 0.1, "x_arcsec": 0.2}]},
         "masses": [mass | {"log_evidence_gain": gain, "mass_msun": 2e9, "mass_within_1_kpc_msun": 1e9}],
+        "controls": [{"y_arcsec": 0.4, "x_arcsec": 0.5, "area_arcsec2": -0.01, "log_evidence_gain": control}],
         "notes": ["a note with <b>"],
     }
     return WrittenFit(numbers, object(), scan())
@@ -82,6 +87,14 @@ def test_a_lens_with_few_twins_has_the_limits_of_all():
     assert np.isnan(table["false_alarm_probability"].iloc[1])
     assert table["problem"].iloc[2] == "no <arcs>"
     assert np.isnan(table["detectable_50_area"].iloc[2])
+
+
+def test_controls_of_all_lenses_say_how_often_errors_of_the_model_have_as_much_evidence():
+    none = smooth([])
+    lenses = {("a", str(gain)): LensTwins(fit(str(gain), gain, control), none, none) for gain, control in CONTROLS}
+    table = lens_fits_table(lenses | {("a", "x"): FAILED})
+    assert list(table["control_log_evidence_gain"][:3]) == [2.0, 9.0, 4.0]
+    np.testing.assert_allclose(table["control_probability"], [1 / 4, 2 / 4, 4 / 4, np.nan])
 
 
 def test_errors_of_planted_masses_are_those_of_the_detected():

@@ -19,6 +19,6 @@ class LensFits(Section):
     planted_of: Annotated[dict[str, NonNegativeInt], Field(default_factory=dict)]
     """Another number for some lenses, by their names."""
     twins_per_job: PositiveInt = 20
-    """Twins that one job simulates and fits, half a minute each."""
+    """Twins that one job simulates and fits, about a minute each."""
     radius_arcsec: PositiveFloat | None = None
     """Of the circle that holds each lens and its arcs. The default is as large as the frame allows, up to 3.5."""

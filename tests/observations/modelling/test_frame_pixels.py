@@ -65,6 +65,14 @@ def test_a_psf_without_light_is_refused_and_one_that_is_not_centred_is_cut(pixel
     assert any("not centred" in note for note in notes)
 
 
+def test_a_star_is_refused_whatever_its_noise(pixels):
+    y, x = np.indices(pixels.image.shape) - SIDE // 2
+    sky = np.random.default_rng(4).standard_normal(pixels.image.shape)
+    star = 500 * np.exp(-(x**2 + y**2) / (2 * 0.95**2)) + sky
+    with pytest.raises(ValueError, match="a star"):
+        pixels_of_frame(make_frame("star", star, SCALE, psf=psf(15), noise=np.ones_like(star)))
+
+
 def test_equal_noise_is_reported(pixels):
     _, notes = pixels_of_frame(frame_of(pixels, noise=None))
     assert any("the same in all pixels" in note for note in notes)

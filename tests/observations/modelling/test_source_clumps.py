@@ -14,6 +14,7 @@ from oddlens.observations.modelling.source_prior import SourcePrior
 GRID = SourceGrid(6, -0.5, -0.5, 0.2)
 CLUMPY = SourcePrior(GRID, 2.0, (Clump(8, 3.0), Clump(21, 0.5), Clump(22, 7.0)))
 SMOOTH = replace(CLUMPY, clumps=())
+WIDTHS = torch.linspace(0.05, 1, GRID.nodes, dtype=torch.float64)
 
 
 def covariance_of(prior):
@@ -23,12 +24,30 @@ def covariance_of(prior):
     return own
 
 
-def test_a_clump_adds_to_the_variance_of_its_node_alone():
-    np.testing.assert_allclose(np.linalg.inv(CLUMPY.matrix.numpy()), covariance_of(CLUMPY), atol=1e-9)
-    assert CLUMPY.log_det == pytest.approx(np.linalg.slogdet(CLUMPY.matrix.numpy()).logabsdet)
+@pytest.mark.parametrize("widths", [None, WIDTHS])
+def test_a_clump_adds_to_the_variance_of_its_node_alone(widths):
+    clumpy, smooth = replace(CLUMPY, widths=widths), replace(SMOOTH, widths=widths)
+    np.testing.assert_allclose(np.linalg.inv(clumpy.matrix.numpy()), covariance_of(clumpy), atol=1e-9)
+    assert clumpy.log_det == pytest.approx(np.linalg.slogdet(clumpy.matrix.numpy()).logabsdet)
     source = torch.tensor(np.random.default_rng(1).standard_normal(GRID.nodes))
-    assert float(CLUMPY.penalty(source)) == pytest.approx(float(source @ CLUMPY.matrix @ source))
-    assert float(SMOOTH.penalty(source)) == pytest.approx(float(source @ SMOOTH.matrix @ source))
+    assert float(clumpy.penalty(source)) == pytest.approx(float(source @ clumpy.matrix @ source))
+    assert float(smooth.penalty(source)) == pytest.approx(float(source @ smooth.matrix @ source))
+
+
+def test_the_curvature_of_a_node_varies_with_its_width():
+    prior = replace(SMOOTH, widths=WIDTHS)
+    curvature = GRID.curvature.numpy()
+    of_curvature = curvature @ np.linalg.inv(prior.matrix.numpy()) @ curvature.T
+    np.testing.assert_allclose(of_curvature, np.diag(WIDTHS.numpy() ** 2 / prior.strength), atol=1e-9)
+
+
+def test_widths_follow_the_brightness_of_a_source_down_to_a_floor():
+    light = torch.full((6, 6), -3.0, dtype=torch.float64)
+    light[:2, :2] = 8.0
+    widths = SMOOTH.following(light.flatten(), 0.01).widths.view(6, 6)
+    assert float(widths[0, 0]) == float(widths.max()) == pytest.approx(1)
+    assert float(widths[5, 5]) == float(widths.min()) == pytest.approx(0.01 / 1.01)
+    assert SMOOTH.following(-light.clamp(min=0).flatten(), 0.01) == SMOOTH
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +65,10 @@ def log_evidence(columns, data, prior):
     return stats.multivariate_normal(cov=covariance).logpdf(data)
 
 
-def test_the_strength_with_most_evidence_beside_clumps_is_approached(linear):
+@pytest.mark.parametrize("widths", [None, WIDTHS])
+def test_the_strength_with_most_evidence_beside_clumps_is_approached(linear, widths):
     columns, data = linear
-    prior = replace(SMOOTH, clumps=(Clump(8, 30.0),), strength=0.2)
+    prior = replace(SMOOTH, clumps=(Clump(8, 30.0),), strength=0.2, widths=widths)
     for _ in range(60):
         covariance = np.linalg.inv(columns.T @ columns + prior.matrix.numpy())
         prior = prior.adapted(torch.tensor(covariance @ columns.T @ data), torch.tensor(covariance))

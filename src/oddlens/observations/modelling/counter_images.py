@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from scipy.ndimage import binary_dilation, label
 from scipy.spatial import cKDTree
 
@@ -57,9 +56,7 @@ def significance_without(residuals: Residuals, left_out: np.ndarray, y: float, x
     """
     model = replace(residuals.model, observation=residuals.model.observation.without(left_out))
     fit = model.solve(model.columns(residuals.fit.columns.parameters), residuals.fit.prior)
-    place = torch.tensor([[y], [x]], dtype=torch.float64)
-    overlap, power = replace(residuals, model=model, fit=fit).masses(*place)
-    return float(overlap / power.sqrt())
+    return replace(residuals, model=model, fit=fit).significance(y, x)
 
 
 def _pixels_of_images(residuals: Residuals, y: float, x: float) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ import torch
 from oddlens.observations.modelling.arcs import grid_for, reach_of
 from oddlens.observations.modelling.binning import binned
 from oddlens.observations.modelling.blind_start import BlindSearch, Start
-from oddlens.observations.modelling.frame_model import FrameModel
+from oddlens.observations.modelling.frame_model import FrameModel, LinearFit
 from oddlens.observations.modelling.lens_light import LensLight
 from oddlens.observations.modelling.light_start import fit_light
 from oddlens.observations.modelling.mass_model import MacroModel
@@ -40,13 +40,19 @@ MASSES = 2
 MIN_PIXELS = 200
 """Fewer pixels cannot show a lens and its arcs."""
 FIRST_STRENGTH = 1e-4
-CLUMP_ROUNDS, CLUMP_STEPS = 3, 15
+FLOORS = (0.001, 0.01, 0.1)
+"""Widths of the source's prior where there is no light, relative to where there is most. Evidence chooses one."""
+ROUNDS, ROUND_STEPS, MIN_EVIDENCE = 4, 15, 1.0
+"""The prior of the source is adapted to the source at most so many times, with so many steps each, and only if this
+gains so much log evidence."""
+STRENGTH_ADAPTATIONS = 4
 
 
 class FrameFit(NamedTuple):
     """The fit of a frame.
 
     Attributes:
+        controls: fits with a negative mass.
         unit: of all brightness in the model, in units of the frame: the median noise of its pixels.
     """
 
@@ -56,6 +62,7 @@ class FrameFit(NamedTuple):
     starts: list[Start]
     scan: MassScan
     masses: Sequence[MassFit]
+    controls: Sequence[MassFit]
     unit: float
 
     @property
@@ -69,12 +76,13 @@ class FrameFit(NamedTuple):
         return SmoothLens.of_fit(self.model, self.fit.linear).times(self.unit)
 
 
-def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
+def fit_frame(pixels: Pixels, radius_arcsec: float | None = None, controls: int = MASSES) -> FrameFit:
     """Fit a frame.
 
     Args:
         radius_arcsec: of the circle about the centre that holds the lens and its arcs; by default as large as the frame
             allows, up to `MAX_RADIUS_ARCSEC`.
+        controls: the number of places at which negative masses are fitted.
 
     Raises:
         ValueError: if there are no arcs, or no lens explains them.
@@ -89,7 +97,9 @@ def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
         )
     unit = float(np.median(pixels.sigma[~pixels.masked]))
     try:
-        return _fit(replace(pixels, image=pixels.image / unit, sigma=pixels.sigma / unit), radius_arcsec, unit)
+        return _fit(
+            replace(pixels, image=pixels.image / unit, sigma=pixels.sigma / unit), radius_arcsec, unit, controls
+        )
     except torch.linalg.LinAlgError as error:
         raise ValueError(
             "the pixels do not determine the model: check that the PSF has the pixels of the image, and the noise map "
@@ -97,7 +107,7 @@ def fit_frame(pixels: Pixels, radius_arcsec: float | None = None) -> FrameFit:
         ) from error
 
 
-def _fit(pixels: Pixels, radius_arcsec: float, unit: float) -> FrameFit:
+def _fit(pixels: Pixels, radius_arcsec: float, unit: float, controls: int) -> FrameFit:
     search = BlindSearch(binned(pixels), radius_arcsec)
     starts = search.run()
     if not starts:
@@ -120,20 +130,29 @@ def _fit(pixels: Pixels, radius_arcsec: float, unit: float) -> FrameFit:
         fit = optimise(model, start, prior, steps)
         parameters = fit.parameters
         side = min(max(math.ceil((NODES_PER_DETERMINED * fit.linear.determined) ** 0.5), SIDES[0]), SIDES[1])
-    fit = _with_clumps(model, fit, prior)
+    fit = _with_adapted_source(model, fit, prior)
     residuals = Residuals(model, fit.linear, prior, SOFTENING_ARCSEC)
     inner, outer = (radius * float(fit.parameters[0]) for radius in SCAN_RADII)
     scan = scan_for_mass(residuals, inner, outer, SCAN_STEP_ARCSEC)
     masses = fit_masses(model, fit, prior, scan, PseudoJaffe.tidal, MASSES)
-    return FrameFit(model, fit, prior, starts, scan, masses, unit)
+    negative = fit_masses(model, fit, prior, scan, PseudoJaffe.tidal, controls, sign=-1)
+    return FrameFit(model, fit, prior, starts, scan, masses, negative, unit)
 
 
-def _with_clumps(model: FrameModel, fit: NonlinearFit, prior: Prior) -> NonlinearFit:
-    """The fit after clumps of the source have been added until none has much evidence, or some times."""
-    for _ in range(CLUMP_ROUNDS):
-        clumps = Residuals(model, fit.linear, prior, SOFTENING_ARCSEC).clumps()
-        if not clumps:
+def _with_adapted_source(model: FrameModel, fit: NonlinearFit, prior: Prior) -> NonlinearFit:
+    """The fit after the prior of the source has been adapted to the source, until that gains no evidence."""
+    for _ in range(ROUNDS):
+        linear = _with_widths_of_source(model, fit.linear)
+        clumps = Residuals(model, linear, prior, SOFTENING_ARCSEC).clumps()
+        if not clumps and linear.log_evidence < fit.linear.log_evidence + MIN_EVIDENCE:
             break
-        start = model.solve(fit.linear.columns, fit.linear.prior.with_clumps(clumps))
-        fit = optimise(model, start, prior, CLUMP_STEPS)
+        start = model.solve(linear.columns, linear.prior.with_clumps(clumps)) if clumps else linear
+        fit = optimise(model, start, prior, ROUND_STEPS)
     return fit
+
+
+def _with_widths_of_source(model: FrameModel, fit: LinearFit) -> LinearFit:
+    """The fit with the prior that follows the brightness of its source and has most evidence."""
+    priors = (fit.prior.following(fit.source, floor) for floor in FLOORS)
+    fits = [model.adapted(model.solve(fit.columns, prior), STRENGTH_ADAPTATIONS) for prior in priors]
+    return max(fits, key=lambda found: found.log_evidence)

@@ -15,6 +15,9 @@ ASSUMED_FWHM_PIXELS, ASSUMED_PSF_SIDE = 2.0, 15
 """The Gaussian that is assumed for a frame without a PSF."""
 REPORTED_OUTSIDE = 0.1
 """A larger part of the circle about the lens that has no usable pixels is reported."""
+POINT_LIKE = 1.5
+"""A frame shows a star if the light within the radius of the PSF over that of the central pixel is below this, in units
+of the same ratio of the PSF. Stars have 1, and 42 SLACS lenses 5 or more."""
 MAX_PSF_SIDE = 61
 """Light beyond this side of a PSF is left out; it would be a constant near the lens."""
 
@@ -23,7 +26,7 @@ def pixels_of_frame(frame: Frame) -> tuple[Pixels, list[str]]:
     """The pixels of a frame about its lens, and sentences about what was assumed.
 
     Raises:
-        ValueError: if the PSF has no light, or no galaxy is in the middle of the frame.
+        ValueError: if the PSF has no light, or no galaxy is in the middle of the frame, but nothing or a star.
     """
     psf, notes = _psf(frame)
     frame = _without_empty_border(frame)
@@ -35,6 +38,11 @@ def pixels_of_frame(frame: Frame) -> tuple[Pixels, list[str]]:
             "middle, mask brighter neighbours, and do not subtract the light of the lens galaxy"
         )
     pixels = Pixels(frame.image, frame.sigma, frame.masked, psf, scale, centre, white_noise())
+    if frame.psf is not None and (ratio := _concentration(pixels)) < POINT_LIKE:
+        raise ValueError(
+            f"{frame.name}: the light in the middle is that of a star: for the same peak its sum is {ratio:.2g} times "
+            f"that of the PSF, and a galaxy has {POINT_LIKE:g} or more. Cut out a lens, or check the PSF"
+        )
     sky_arcsec = min(SKY_ARCSEC, SKY_PART * pixels.room_arcsec)
     sky = ~frame.masked & (np.hypot(*pixels.positions) > sky_arcsec)
     noise = measure_pixel_noise(frame.image, frame.sigma, sky, scale)
@@ -46,6 +54,18 @@ def pixels_of_frame(frame: Frame) -> tuple[Pixels, list[str]]:
     if outside > REPORTED_OUTSIDE:
         notes.append(f'{outside:.0%} of the circle of {sky_arcsec:.2g}" about the lens is masked or beyond the frame.')
     return replace(pixels, noise=noise), notes
+
+
+def _concentration(pixels: Pixels) -> float:
+    """The light within the radius of the PSF over that of the central pixel, in units of the same ratio of the PSF.
+
+    Infinite if that pixel is masked.
+    """
+    row, column = pixels.centre
+    if pixels.masked[int(row), int(column)]:
+        return np.inf
+    near = pixels.within(len(pixels.psf) // 2 * pixels.scale_arcsec)
+    return float(pixels.image[near].sum() / pixels.image[int(row), int(column)] * pixels.psf.max())
 
 
 def _without_empty_border(frame: Frame) -> Frame:

@@ -105,6 +105,7 @@ def result_of(
         "source": _source_frame(found),
         "scan": _scan(found.scan, redshifts),
         "masses": [_mass(found, mass, redshifts) for mass in found.masses],
+        "controls": [_place(mass) for mass in found.controls],
         "notes": list(notes),
     }
     if redshifts is not None:
@@ -139,19 +140,26 @@ def _scan(scan: MassScan, redshifts: Redshifts | None) -> dict[str, Any]:
     return found | {"msun_per_arcsec2": per_area, "min_detectable_msun": smallest * per_area}
 
 
-def _mass(fit: FrameFit, mass: MassFit, redshifts: Redshifts | None) -> dict[str, Any]:
-    """A mass of a refit; with redshifts in solar masses, and that within 1 kpc."""
-    images = counter_images(fit.residuals, *mass.scanned)
-    found = {
-        "profile": type(mass.profile).__name__,
-        "significance": mass.significance,
-        "counter_images": [image._asdict() for image in images],
+def _place(mass: MassFit) -> dict[str, Any]:
+    """What a fit says of a mass, or of a negative mass."""
+    return {
         "log_evidence_gain": mass.log_evidence_gain,
         "y_arcsec": mass.y,
         "x_arcsec": mass.x,
         "area_arcsec2": mass.area,
         "area_error_arcsec2": mass.area_sigma,
         "converged": mass.fit.converged,
+    }
+
+
+def _mass(fit: FrameFit, mass: MassFit, redshifts: Redshifts | None) -> dict[str, Any]:
+    """A mass of a refit; with redshifts in solar masses, and that within 1 kpc."""
+    images = counter_images(fit.residuals, mass.y, mass.x)
+    found = {
+        "profile": type(mass.profile).__name__,
+        "significance": fit.residuals.significance(mass.y, mass.x),
+        "counter_images": [image._asdict() for image in images],
+        **_place(mass),
     }
     if redshifts is None:
         return found
@@ -190,6 +198,7 @@ def _source_frame(found: FrameFit) -> dict[str, Any]:
         "nodes": grid.nodes,
         "step_arcsec": grid.step,
         "prior_strength": fit.prior.strength,
+        "smallest_prior_width": 1.0 if fit.prior.widths is None else float(fit.prior.widths.min()),
         "clumps": [dict(zip(("y_arcsec", "x_arcsec"), grid.place(node), strict=True)) for node, _ in fit.prior.clumps],
     }
 

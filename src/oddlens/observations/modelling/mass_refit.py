@@ -5,6 +5,9 @@ Laplace's method (MacKay 1992): with the best nonlinear parameters q, their prio
 
     ln Z = ln evidence of the linear fit + ln p(q) + (number of parameters ln 2 pi - ln det S) / 2
 
+A control is the same fit with a negative mass, which no lens has: its evidence comes from errors of the model, and
+tells how much of the evidence for masses does.
+
 The place of the mass is uniformly distributed over the area that was scanned, and its area has a half-normal prior, as
 in the odds of `detectors/blocks/scan.py`.
 """
@@ -39,7 +42,6 @@ class MassFit(NamedTuple):
         fit: of all parameters.
         profile: of the mass.
         scanned: y and x of the position of the scan where the fit started, arcsec.
-        significance: of the scan there.
         area: of the mass, arcsec^2.
         y: of its place, arcsec.
         x: likewise.
@@ -50,7 +52,6 @@ class MassFit(NamedTuple):
     fit: NonlinearFit
     profile: PerturberProfile
     scanned: tuple[float, float]
-    significance: float
     area: float
     y: float
     x: float
@@ -67,22 +68,30 @@ def log_evidence(model: FrameModel, fit: NonlinearFit, prior: Prior) -> float:
 
 
 def fit_masses(
-    model: FrameModel, smooth: NonlinearFit, prior: Prior, scan: MassScan, profile_of: ProfileOf, count: int
+    model: FrameModel,
+    smooth: NonlinearFit,
+    prior: Prior,
+    scan: MassScan,
+    profile_of: ProfileOf,
+    count: int,
+    sign: int = 1,
 ) -> Sequence[MassFit]:
     """Fits with a mass, from each of the most significant places of a scan; that with most evidence first.
 
-    Of fits that end at the same place the best is kept.
+    Of fits that end at the same place the best is kept, and none that ends with a mass of the other sign.
+
+    Args:
+        sign: of the masses; -1 for controls.
     """
     without = log_evidence(model, smooth, prior)
     scanned = math.log((2 * float(scan.along[-1])) ** 2)
     found = []
-    for row, column in scan.maxima(count, APART_ARCSEC):
-        area = min(max(float(scan.area[row, column]), MIN_AREA_ARCSEC2), PERTURBER_AREA_ARCSEC2)
-        start = float(scan.significance[row, column]), area
-        found.append(_fit_mass(model, smooth, prior, start, scan.at(row, column), profile_of, without + scanned))
+    for row, column in scan.maxima(count, APART_ARCSEC, sign):
+        area = min(abs(float(scan.area[row, column])), PERTURBER_AREA_ARCSEC2)
+        found.append(_fit_mass(model, smooth, prior, area, scan.at(row, column), profile_of, without + scanned))
     kept: list[MassFit] = []
     for mass in sorted(found, key=lambda mass: -mass.log_evidence_gain):
-        if all(math.hypot(mass.y - other.y, mass.x - other.x) > SAME_ARCSEC for other in kept):
+        if sign * mass.area > 0 and all(math.hypot(mass.y - other.y, mass.x - other.x) > SAME_ARCSEC for other in kept):
             kept.append(mass)
     return kept
 
@@ -91,19 +100,18 @@ def _fit_mass(
     model: FrameModel,
     smooth: NonlinearFit,
     prior: Prior,
-    start: tuple[float, float],
+    area: float,
     place: tuple[float, float],
     profile_of: ProfileOf,
     reference: float,
 ) -> MassFit:
     shapes = model.light_parameters.start
     einstein_radius = float(smooth.parameters[model.names.index("einstein_radius")])
-    significance, area = start
     mass = torch.tensor([0.0, *place], dtype=torch.float64)  # the fit begins as good as without it
     parameters = torch.cat([smooth.parameters[:shapes], mass, smooth.parameters[shapes:]])
     source = smooth.linear.prior
     for _ in range(ROUNDS):
-        profile = profile_of(max(area, MIN_AREA_ARCSEC2), einstein_radius)
+        profile = profile_of(max(abs(area), MIN_AREA_ARCSEC2), einstein_radius)
         with_mass = replace(model, mass=(*model.mass, Perturber(profile)))
         own = prior_with_mass(prior, shapes, place)
         fit = optimise(with_mass, with_mass.solve(with_mass.columns(parameters), source), own, STEPS)
@@ -117,7 +125,7 @@ def _fit_mass(
     free = own.free
     covariance = torch.linalg.inv(curvature(with_mass, fit.linear, own).matrix[free][:, free])
     sigma = float(covariance[shapes, shapes].sqrt())
-    return MassFit(fit, profile, place, significance, area, y, x, sigma, gain)
+    return MassFit(fit, profile, place, area, y, x, sigma, gain)
 
 
 def prior_with_mass(prior: Prior, first: int, place: tuple[float, float]) -> Prior:

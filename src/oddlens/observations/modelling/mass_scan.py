@@ -50,10 +50,10 @@ class MassScan(NamedTuple):
         """y and x of a position."""
         return float(-self.along[row]), float(self.along[column])
 
-    def maxima(self, count: int, apart_arcsec: float) -> list[tuple[int, int]]:
-        """Rows and columns of the most significant positive masses that are at least some distance apart."""
+    def maxima(self, count: int, apart_arcsec: float, sign: int = 1) -> list[tuple[int, int]]:
+        """Rows and columns of the most significant masses of a sign that are at least some distance apart."""
         y, x = np.meshgrid(-self.along, self.along, indexing="ij")
-        left = np.where(self.area > 0, self.significance, -np.inf)
+        left = np.where(sign * self.area > 0, sign * self.significance, -np.inf)
         found: list[tuple[int, int]] = []
         while len(found) < count and np.isfinite(left.max()):
             row, column = (int(k) for k in np.unravel_index(left.argmax(), left.shape))
@@ -98,6 +98,11 @@ class Residuals:
         total = images.square().sum(dim=0)
         power = total - absorbed.square().sum(dim=0) - (self.basis @ images).square().sum(dim=0)
         return images.T @ self.residual, power.clamp(min=float(MIN_RELATIVE_POWER * total.max()))
+
+    def significance(self, y: float, x: float) -> float:
+        """That of a mass at a position."""
+        overlap, power = self.masses(*torch.tensor([[y], [x]], dtype=torch.float64))
+        return float(overlap / power.sqrt())
 
     def clumps(self) -> tuple[Clump, ...]:
         """Clumps of the source that explain residuals. With B^T B = A - R, a node's t . P t' is R - R A^-1 R."""

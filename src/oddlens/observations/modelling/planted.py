@@ -65,7 +65,7 @@ def fit_twins(
         if mass is not None:
             line |= {"true_area": mass.area, "true_y": mass.y, "true_x": mass.x}
         try:
-            found = fit_frame(twin, radius_arcsec)
+            found = fit_frame(twin, radius_arcsec, controls=0)
         except (ValueError, RuntimeError):  # RuntimeError: a matrix that cannot be factorised
             lines.append(line)
             continue

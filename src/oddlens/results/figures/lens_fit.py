@@ -10,6 +10,7 @@ from oddlens.observations.modelling.frame_result import FrameResult
 from oddlens.results.figures.style import DIFFERENCE_CMAP, IMAGE_CMAP, MAP_CMAP, plt
 
 RESIDUAL_SIGMA, DETECTION_SIGMA = 4.0, 5.0
+MASS_COLOUR, CONTROL_COLOUR = "0.4", "tab:red"
 VIEW_RADII = 2.0
 """Half the width of the panels, in Einstein radii."""
 
@@ -75,7 +76,7 @@ def _scan(result: FrameResult, significance: Axes, smallest: Axes) -> None:
     step = scan.along[1] - scan.along[0]
     half = scan.along[-1] + step / 2
     view: dict[str, Any] = {"extent": (-half, half, -half, half)}
-    top = max(DETECTION_SIGMA + 1, scan.largest)
+    top = max(DETECTION_SIGMA + 1, float(np.nanmax(np.abs(scan.significance))))
     shown = significance.imshow(scan.significance, cmap=DIFFERENCE_CMAP, vmin=-top, vmax=top, **view)
     _bar(shown, significance)
     per_area = result.numbers["scan"].get("msun_per_arcsec2")
@@ -95,15 +96,20 @@ def _bar(shown, axis: Axes) -> None:
 
 
 def _masses(result: FrameResult, axis: Axes) -> None:
-    """The gain in log evidence of each mass that was fitted."""
-    masses = result.numbers["masses"]
-    gains = [mass["log_evidence_gain"] for mass in masses]
-    places = [f"({mass['x_arcsec']:.2f}, {mass['y_arcsec']:.2f})″" for mass in masses]
-    axis.barh(range(len(gains)), gains, color="0.6")
+    """The gain in log evidence of each mass that was fitted, and of negative ones as controls."""
+    masses, controls = result.numbers["masses"], result.numbers["controls"]
+    gains = [mass["log_evidence_gain"] for mass in (*masses, *controls)]
+    signs = ["+"] * len(masses) + ["−"] * len(controls)
+    places = [
+        f"{sign} ({mass['x_arcsec']:.2f}, {mass['y_arcsec']:.2f})″"
+        for sign, mass in zip(signs, (*masses, *controls), strict=True)
+    ]
+    colours = [MASS_COLOUR if sign == "+" else CONTROL_COLOUR for sign in signs]
+    axis.barh(range(len(gains)), gains, color=colours, height=0.5)
     axis.axvline(0, color="k", lw=0.8)
     axis.set_yticks(range(len(gains)), places, fontsize=7)
-    axis.invert_yaxis()
-    axis.set_title("log evidence gained by a mass", fontsize=8)
+    axis.set_ylim(max(len(gains), 4) - 0.5, -0.5)
+    axis.set_title("log evidence gained by a\npositive or negative mass", fontsize=8)
     axis.tick_params(labelsize=6)
 
 
@@ -121,6 +127,9 @@ def numbers_text(result: FrameResult) -> str:
         f"largest significance {scan['significance']:.1f} σ",
         f"  at x {scan['x_arcsec']:.2f}, y {scan['y_arcsec']:.2f}″",
     ]
+    for name, kind in (("masses", "a mass"), ("controls", "a negative mass")):
+        if found := result.numbers[name]:
+            lines.append(f"log evidence for {kind} {found[0]['log_evidence_gain']:.1f}")
     if not fit["explains_frame"]:
         lines.append("THE FIT DOES NOT EXPLAIN THE FRAME")
     return "\n".join(lines)

@@ -55,6 +55,7 @@ def write_summary(
     correlation, compared = rank_correlation(fitted)
     errors = pd.concat([planted_errors(lens) for lens in lenses.values()]) if lenses else pd.DataFrame()
     strong = errors[errors["predicted"] >= STRONG] if len(errors) else errors
+    explained = fitted[fitted["explains_frame"].astype(bool)]
     rows = [dict(line) | {"page": pages[key]} for key, (_, line) in zip(lenses, table.iterrows(), strict=True)]
     write_page(
         path,
@@ -63,7 +64,8 @@ def write_summary(
         rows=sorted(rows, key=_order),
         lenses=len(table),
         fitted=len(fitted),
-        explained=int(fitted["explains_frame"].astype(bool).sum()),
+        explained=len(explained),
+        above=int((explained["log_evidence_gain"] > explained["control_log_evidence_gain"]).sum()),
         known=len(known),
         agree=int((abs(ratio - 1) < GOOD_RADIUS).sum()),
         correlation=correlation,

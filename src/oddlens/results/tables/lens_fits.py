@@ -16,7 +16,17 @@ PUBLISHED = Path(__file__).parent / "published_lenses.csv"
 COLUMNS = [
     *("set", "lens", "einstein_radius", "einstein_radius_error", "published_einstein_radius", "slope", "slope_error"),
     *("axis_ratio", "shear", "reduced_chi_square", "explains_frame", "significance", "log_evidence_gain"),
-    *("published_log_evidence_gain", "y", "x", "area", "area_error", "mass_msun", "mass_within_1_kpc_msun"),
+    *(
+        "control_log_evidence_gain",
+        "control_probability",
+        "published_log_evidence_gain",
+        "y",
+        "x",
+        "area",
+        "area_error",
+        "mass_msun",
+        "mass_within_1_kpc_msun",
+    ),
     *("twins", "false_alarm_probability", "planted", "detected", "detectable_50_area", "detectable_90_area"),
     *("detectable_50_msun", "detectable_90_msun", "problem"),
 ]
@@ -39,6 +49,11 @@ class LensTwins(NamedTuple):
     fit: WrittenFit
     smooth: pd.DataFrame
     planted: pd.DataFrame
+
+    @property
+    def control_gain(self) -> float:
+        """The gain in log evidence by the best negative mass; minus infinity if there is none."""
+        return max((control["log_evidence_gain"] for control in self.fit.numbers["controls"]), default=-np.inf)
 
     @property
     def gain(self) -> float:
@@ -67,7 +82,20 @@ def lens_fits_table(lenses: Mapping[tuple[str, str], LensTwins]) -> pd.DataFrame
         {"set": name, "lens": label} | _line(label, lens, calibration.detection(*own) or together)
         for ((name, label), lens), own in zip(lenses.items(), trials, strict=True)
     ]
-    return pd.DataFrame(lines).reindex(columns=COLUMNS)
+    return with_control_probability(pd.DataFrame(lines).reindex(columns=COLUMNS))
+
+
+def with_control_probability(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with how often a lens has as much evidence for a negative mass as each has for a mass.
+
+    With n lenses whose fits explain their frames: (1 + number of these with at least this control) / (1 + n).
+    """
+    explained = table["explains_frame"].fillna(False).astype(bool)
+    controls = table["control_log_evidence_gain"][explained].to_numpy(float)
+    gains = table["log_evidence_gain"].to_numpy(float)
+    larger = (controls >= gains[:, None]).sum(axis=1)
+    probability = np.where(explained & np.isfinite(gains), (1 + larger) / (1 + len(controls)), np.nan)
+    return table.assign(control_probability=probability)
 
 
 def _line(label: str, lens: LensTwins, detection: Detection | None) -> dict[str, Any]:
@@ -89,6 +117,7 @@ def _line(label: str, lens: LensTwins, detection: Detection | None) -> dict[str,
         line |= {"log_evidence_gain": lens.gain, "y": best["y_arcsec"], "x": best["x_arcsec"]}
         line |= {"area": best["area_arcsec2"], "area_error": best["area_error_arcsec2"]}
         line |= {name: best.get(name) for name in ("mass_msun", "mass_within_1_kpc_msun")}
+    line["control_log_evidence_gain"] = lens.control_gain
     line |= {"twins": len(lens.smooth), "planted": len(lens.planted), "detected": int(lens.trials()[1].sum())}
     if len(lens.smooth):
         line["false_alarm_probability"] = calibration.false_alarm_probability(lens.gain, lens.smooth)
