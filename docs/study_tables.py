@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from oddlens.results.tables.lens_fits import above_control
+
 RESULTS = Path(__file__).parents[1] / "results"
 PAGES = {"physics": "detectors-lensfit.md", "stress": "stress.md", "sky": "sky.md", "slacs": "lens_fits.md"}
 """The page of each study."""
@@ -138,8 +140,8 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
         line("Einstein radius within 10 %", str(int((abs(ratio - 1) < 0.1).sum()))),
         line("rank correlation with published evidences", f"{ranks:.2f} ({len(known)} lenses)"),
     ]
-    above = (explained["log_evidence_gain"] > explained["control_log_evidence_gain"]).sum()
-    quality.append(line("more evidence for a mass than for a negative one", f"{above} of {len(explained)}"))
+    better = f"{above_control(explained)} of {len(explained)}"
+    quality.append(line("more evidence for a mass than for a negative one", better))
     for own in fitted[fitted["planted"] > 0].itertuples():
         limits = f"{own.detectable_50_msun / 1e9:.1f}, {own.detectable_90_msun / 1e9:.1f}"
         quality += [

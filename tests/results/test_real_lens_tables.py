@@ -11,6 +11,7 @@ from oddlens.results.pages.lens_fit_pages import write_lens_page, write_summary
 from oddlens.results.tables.lens_fits import (
     COLUMNS,
     LensTwins,
+    above_control,
     lens_fits_table,
     planted_errors,
     published_values,
@@ -95,6 +96,18 @@ def test_controls_of_all_lenses_say_how_often_errors_of_the_model_have_as_much_e
     table = lens_fits_table(lenses | {("a", "x"): FAILED})
     assert list(table["control_log_evidence_gain"][:3]) == [2.0, 9.0, 4.0]
     np.testing.assert_allclose(table["control_probability"], [1 / 4, 2 / 4, 4 / 4, np.nan])
+
+
+def test_a_lens_without_a_control_has_more_evidence_for_its_mass():
+    alone = fit("alone", 3.0)
+    alone.numbers["controls"] = []
+    none = smooth([])
+    table = lens_fits_table(
+        {("a", "alone"): LensTwins(alone, none, none), ("a", "b"): LensTwins(fit("b", 1.0), none, none)}
+    )
+    assert np.isnan(table["control_log_evidence_gain"].iloc[0])
+    assert above_control(table) == 1
+    np.testing.assert_allclose(table["control_probability"], [1 / 3, 2 / 3])
 
 
 def test_errors_of_planted_masses_are_those_of_the_detected():

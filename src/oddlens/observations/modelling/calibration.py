@@ -42,7 +42,11 @@ def false_alarm_probability(statistic: float, twins: pd.DataFrame) -> float:
     Args:
         twins: lines of smooth twins (`planted.fit_twins`); those without a fit count as no evidence.
     """
-    null = twins[STATISTIC].fillna(-np.inf).to_numpy()
+    return exceedance(statistic, twins[STATISTIC].to_numpy(float))
+
+
+def exceedance(statistic: float, null: np.ndarray) -> float:
+    """The part of `null`, with the statistic itself as one of them, that is at least as large; NaN is smaller."""
     return float((1 + (null >= statistic).sum()) / (1 + len(null)))
 
 

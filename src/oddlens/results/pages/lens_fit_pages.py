@@ -10,7 +10,7 @@ from oddlens.results.figures import style
 from oddlens.results.figures.lens_twins import lens_twins_figure
 from oddlens.results.pages.formatting import embedded_image
 from oddlens.results.pages.rendering import write_page
-from oddlens.results.tables.lens_fits import STRONG, LensTwins, planted_errors, rank_correlation
+from oddlens.results.tables.lens_fits import STRONG, LensTwins, above_control, planted_errors, rank_correlation
 
 GOOD_RADIUS = 0.05
 """An Einstein radius agrees with the published one within this part of it."""
@@ -65,7 +65,7 @@ def write_summary(
         lenses=len(table),
         fitted=len(fitted),
         explained=len(explained),
-        above=int((explained["log_evidence_gain"] > explained["control_log_evidence_gain"]).sum()),
+        above=above_control(explained),
         known=len(known),
         agree=int((abs(ratio - 1) < GOOD_RADIUS).sum()),
         correlation=correlation,

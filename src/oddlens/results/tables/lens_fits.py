@@ -16,17 +16,8 @@ PUBLISHED = Path(__file__).parent / "published_lenses.csv"
 COLUMNS = [
     *("set", "lens", "einstein_radius", "einstein_radius_error", "published_einstein_radius", "slope", "slope_error"),
     *("axis_ratio", "shear", "reduced_chi_square", "explains_frame", "significance", "log_evidence_gain"),
-    *(
-        "control_log_evidence_gain",
-        "control_probability",
-        "published_log_evidence_gain",
-        "y",
-        "x",
-        "area",
-        "area_error",
-        "mass_msun",
-        "mass_within_1_kpc_msun",
-    ),
+    *("control_log_evidence_gain", "control_probability", "published_log_evidence_gain", "y", "x", "area"),
+    *("area_error", "mass_msun", "mass_within_1_kpc_msun"),
     *("twins", "false_alarm_probability", "planted", "detected", "detectable_50_area", "detectable_90_area"),
     *("detectable_50_msun", "detectable_90_msun", "problem"),
 ]
@@ -49,11 +40,6 @@ class LensTwins(NamedTuple):
     fit: WrittenFit
     smooth: pd.DataFrame
     planted: pd.DataFrame
-
-    @property
-    def control_gain(self) -> float:
-        """The gain in log evidence by the best negative mass; minus infinity if there is none."""
-        return max((control["log_evidence_gain"] for control in self.fit.numbers["controls"]), default=-np.inf)
 
     @property
     def gain(self) -> float:
@@ -85,6 +71,11 @@ def lens_fits_table(lenses: Mapping[tuple[str, str], LensTwins]) -> pd.DataFrame
     return with_control_probability(pd.DataFrame(lines).reindex(columns=COLUMNS))
 
 
+def above_control(table: pd.DataFrame) -> int:
+    """How many lenses have more evidence for a mass than for a negative mass."""
+    return int((table["log_evidence_gain"] > table["control_log_evidence_gain"].fillna(-np.inf)).sum())
+
+
 def with_control_probability(table: pd.DataFrame) -> pd.DataFrame:
     """The table with how often a lens has as much evidence for a negative mass as each has for a mass.
 
@@ -92,10 +83,8 @@ def with_control_probability(table: pd.DataFrame) -> pd.DataFrame:
     """
     explained = table["explains_frame"].fillna(False).astype(bool)
     controls = table["control_log_evidence_gain"][explained].to_numpy(float)
-    gains = table["log_evidence_gain"].to_numpy(float)
-    larger = (controls >= gains[:, None]).sum(axis=1)
-    probability = np.where(explained & np.isfinite(gains), (1 + larger) / (1 + len(controls)), np.nan)
-    return table.assign(control_probability=probability)
+    gains = table["log_evidence_gain"].where(explained)
+    return table.assign(control_probability=gains.map(lambda gain: calibration.exceedance(gain, controls), "ignore"))
 
 
 def _line(label: str, lens: LensTwins, detection: Detection | None) -> dict[str, Any]:
@@ -117,7 +106,8 @@ def _line(label: str, lens: LensTwins, detection: Detection | None) -> dict[str,
         line |= {"log_evidence_gain": lens.gain, "y": best["y_arcsec"], "x": best["x_arcsec"]}
         line |= {"area": best["area_arcsec2"], "area_error": best["area_error_arcsec2"]}
         line |= {name: best.get(name) for name in ("mass_msun", "mass_within_1_kpc_msun")}
-    line["control_log_evidence_gain"] = lens.control_gain
+    if numbers["controls"]:
+        line["control_log_evidence_gain"] = max(control["log_evidence_gain"] for control in numbers["controls"])
     line |= {"twins": len(lens.smooth), "planted": len(lens.planted), "detected": int(lens.trials()[1].sum())}
     if len(lens.smooth):
         line["false_alarm_probability"] = calibration.false_alarm_probability(lens.gain, lens.smooth)
