@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -21,8 +22,8 @@ from oddlens.files.artefacts import read_arrays
 from oddlens.results.pages.explore.curve_facts import MASS_COLUMNS, auc_facts, mass_facts
 from oddlens.results.pages.explore.interactive_tables import interactive_tables
 from oddlens.results.pages.explore.packing import as_json, packed, packed_scores
-from oddlens.results.pages.explore.row_maps import RESIDUAL_SPAN, row_maps
-from oddlens.results.pages.explore.sprites import COLUMNS, DIFFERENCE_SIGMA, MAX_SIDE, sprites
+from oddlens.results.pages.explore.row_maps import MAP_RANGE
+from oddlens.results.pages.explore.sprites import COLUMNS, DIFFERENCE_SIGMA, MAX_SIDE, PER_SHEET, sprites
 from oddlens.results.tables.dataset_scores import DatasetScores
 from oddlens.results.tables.result_files import read_result
 
@@ -53,15 +54,16 @@ def facts(page):
 
 
 def unpacked(text, kind):
-    return np.frombuffer(base64.b64decode(text), kind)
+    """The numbers of a packed array: all first bytes come first."""
+    parts = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
+    return parts.reshape(np.dtype(kind).itemsize, -1).T.copy().view(kind)[:, 0]
 
 
-def tile(packed_sprites, number, look="image"):
-    """The tile of an image, [side, side], 0 to 255."""
-    side, per_sheet = packed_sprites["side"], packed_sprites["per_sheet"]
-    sheet = packed_sprites[look][number // per_sheet]
-    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(sheet))).convert("L"))
-    y, x = divmod(number % per_sheet, packed_sprites["columns"])
+def tile(sheets, number):
+    """A tile of some sheets, [side, side], 0 to 255."""
+    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(sheets[number // PER_SHEET]))).convert("L"))
+    side = picture.shape[1] // COLUMNS
+    y, x = divmod(number % PER_SHEET, COLUMNS)
     return picture[side * y : side * (y + 1), side * x : side * (x + 1)]
 
 
@@ -117,13 +119,13 @@ def test_each_thumbnail_is_that_of_its_image(facts, dataset):
     classes, indices = unpacked(of["class_of"], np.uint8), unpacked(of["index_of"], np.int32)
     for number in range(0, of["tested"], 7):
         cls = made_up.CLASSES.index(names[classes[number]]) + 1
-        assert shown_bits(tile(of["sprites"], number)) == (cls, indices[number])
+        assert shown_bits(tile(of["sprites"]["image"], number)) == (cls, indices[number])
 
 
 def test_large_images_are_averaged_down_and_small_ones_kept(facts):
     sizes = {name: (of["sprites"]["side"], of["sprites"]["pixels"]) for name, of in facts.items()}
     assert sizes == {"model_a": (32, 32), "model_b": (16, 16), "mine": (MAX_SIDE, 128)}
-    assert shown_bits(tile(facts["mine"]["sprites"], 5)) == (1, 5)
+    assert shown_bits(tile(facts["mine"]["sprites"]["image"], 5)) == (1, 5)
 
 
 def test_the_users_own_images_have_neither_twins_nor_differences(facts):
@@ -168,7 +170,8 @@ def test_scores_that_single_precision_cannot_tell_apart_are_double():
 
 
 def test_numbers_are_packed_little_endian():
-    assert unpacked(packed(np.array([1, 258], ">i4")), "<i4").tolist() == [1, 258]
+    assert unpacked(packed(np.array([[1, 258], [7, -3]], ">i4")), "<i4").tolist() == [1, 258, 7, -3]
+    assert unpacked(packed(np.zeros((0, 3))), "<f8").tolist() == []
 
 
 def test_json_cannot_end_a_script_and_has_no_nan():
@@ -189,8 +192,8 @@ def pool_of(images, difference, sigma):
 def test_differences_are_in_units_of_the_noise():
     images = np.ones((COLUMNS + 3, 8, 8))
     made = sprites(pool_of(images, 0.2 * DIFFERENCE_SIGMA / 2, 0.2))
-    assert tile(made, 3, "difference").mean() == pytest.approx(128, abs=2)
-    assert tile(made, len(images) + 2, "difference").mean() == pytest.approx(191, abs=3)
+    assert tile(made["difference"], 3).mean() == pytest.approx(128, abs=2)
+    assert tile(made["difference"], len(images) + 2).mean() == pytest.approx(191, abs=3)
 
 
 def test_unknown_pixels_and_images_without_light_are_drawn():
@@ -203,26 +206,44 @@ def test_unknown_pixels_and_images_without_light_are_drawn():
         )
     )
     assert "difference" not in made
-    assert tile(made, 1).max() < 10
+    assert tile(made["image"], 1).max() < 10
 
 
-def test_maps_are_those_of_the_first_images_of_each_class(study, facts):
-    maps = facts["model_a"]["maps"]
-    mapped = ["good", "dcae", "dcae_published", "good_mse", "tried_01", "tried_02"]
-    kinds = ["reconstruction", "residual", "anomaly map"]
-    wanted = {(r, kind, cls, k) for r in mapped for kind in kinds for cls in made_up.CLASSES for k in (0, 1)}
-    assert {tuple(place) for place in maps["places"]} == wanted
-    arrays, _ = read_arrays(study[1]["examples"]["model_a"]["dcae"])
-    sheets = {**facts["model_a"]["sprites"], "side": 16, "maps": maps["sheets"]}
-    residual = (arrays["images"] - arrays["reconstructions"])[1, 1] / arrays["images"][1, 1].max() / RESIDUAL_SPAN
-    shown = tile(sheets, maps["places"].index(["dcae", "residual", "cdm", 1]), "maps")
-    assert np.corrcoef(np.clip(residual, -1, 1).ravel(), shown.ravel())[0, 1] > 0.9
+@pytest.mark.parametrize("dataset", ["model_a", "model_b", "mine"])
+def test_maps_are_those_of_the_images_and_have_the_values_of_the_files(study, facts, dataset):
+    of = facts[dataset]
+    tested, models = of["tested"], of["models"]
+    names = np.array([cls for cls, _ in of["classes"]])[unpacked(of["class_of"], np.uint8)[:tested]]
+    indices = unpacked(of["index_of"], np.int32)
+    mapped = [row for row in study[1]["maps"][dataset] if row not in made_up.WITHOUT_MAPS]
+    assert [maps["row"] for maps in of["maps"]] == mapped
+    for maps in of["maps"]:
+        arrays, about = read_arrays(study[1]["maps"][dataset][maps["row"]])
+        model = models[maps["model"]]
+        assert (model["row"], model["seed"]) == (maps["row"], about["seed"])
+        assert model["training"] == ("as given" if dataset == "mine" else "clean")
+        images = unpacked(maps["images"], np.uint32)
+        classes = np.array(about["classes"].split(","))[arrays["class"]]
+        assert (names[images] == classes).all()
+        assert (indices[images] == arrays["index"]).all()
+        low, high = np.quantile(arrays["anomaly_maps"], MAP_RANGE)
+        wanted = {
+            "residual": 128 + 127 * np.clip(arrays["residuals"] / DIFFERENCE_SIGMA, -1, 1),
+            "map": 255 * np.sqrt(np.clip((arrays["anomaly_maps"] - low) / (high - low), 0, 1)),
+        }
+        for kind, values in wanted.items():
+            shown = np.stack([tile(maps["sheets"][kind], number) for number in range(len(images))])
+            assert np.abs(shown - values).mean() < 6
+            assert np.corrcoef(shown.ravel(), values.ravel())[0, 1] > 0.99
 
 
-def test_rows_without_maps_have_none(tmp_path):
-    made_up.examples(tmp_path / "a.h5", "flux", maps=False)
-    assert row_maps([tmp_path / "a.h5"]) == {"places": [], "sheets": []}
-    assert row_maps([]) == {"places": [], "sheets": []}
+def test_reconstructions_are_as_bright_as_the_images(facts):
+    (maps,) = [maps for maps in facts["model_a"]["maps"] if maps["row"] == "dcae"]
+    assert tile(maps["sheets"]["reconstruction"], 0).mean() == pytest.approx(255 * 0.25**0.5, abs=2)  # the peak is 1
+
+
+def test_rows_whose_models_all_diverged_have_no_maps(facts):
+    assert "random" not in {maps["row"] for maps in facts["model_a"]["maps"]}
 
 
 def test_completeness_by_mass_has_a_column_for_each_bin():

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from oddlens.data import shards
+from oddlens.detectors.evaluation import kept_maps
 from oddlens.detectors.evaluation.examples import N_EXAMPLES
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.capabilities import MapsAnomalies, ProvidesResiduals
@@ -64,7 +65,7 @@ def model(path, name="flux", training_set="none-0", seed=1, diverged=None, camer
 
 
 def scored(tmp_path, models, paths, row="flux", trained=None, residuals=None, **scoring):
-    """The scores, the pixel AUCs and the examples that the stage writes."""
+    """The scores, the pixel AUCs and the examples that the stage writes; the maps are in `out-maps`."""
     outputs = score.ScorePaths(**{field.name: tmp_path / f"out-{field.name}" for field in fields(score.ScorePaths)})
     score.score(
         outputs,
@@ -133,6 +134,56 @@ def test_examples_show_twins_and_their_true_difference(tmp_path, paths):
     assert not arrays["truth"][0].any()
     assert (arrays["truth"][1, :, :6, :6] == 1).all()
     assert not arrays["truth"][1, :, 6:].any()
+
+
+def test_maps_are_of_the_highest_scored_and_of_the_first_images(tmp_path, paths, monkeypatch):
+    monkeypatch.setattr(kept_maps, "N_HIGHEST", 3)
+    models = [model(tmp_path / "a", diverged="it became nan"), model(tmp_path / "b", seed=2)]
+    (table, _), _, _ = scored(tmp_path, models, paths)
+    arrays, about = read_arrays(tmp_path / "out-maps")
+    assert (about["training_set"], about["seed"]) == ("none-0", 2)
+    assert set(arrays) == {"class", "index", "anomaly_maps"}
+    classes = np.array(about["classes"].split(","))[arrays["class"]]
+    images = np.concatenate([shards.read(path).images for path in paths[:4]]).reshape(2, COUNT, PIXELS, PIXELS)
+    for c, cls in enumerate(CLASSES):
+        scores = table[(table["pool"] == "test") & (table["class"] == cls)].set_index("index")["none-0/2"]
+        kept = arrays["index"][classes == cls]
+        assert set(kept) == {0, 1, *scores.nlargest(3).index}
+        maps = arrays["anomaly_maps"][classes == cls]
+        np.testing.assert_allclose(maps, images[c, kept] / loading.load(models[1])[0].scale.item(), rtol=1e-5)
+
+
+def test_residuals_are_in_units_of_the_noise(tmp_path, paths):
+    path = model(tmp_path / "a", "pca", camera=KnownCamera(0.002, 0.01, 2.0))
+    _, _, (examples, _) = scored(tmp_path, [path], paths, row="pca")
+    arrays, _ = read_arrays(tmp_path / "out-maps")
+    assert set(arrays) == {"class", "index", "reconstructions", "residuals"}
+    first = (arrays["class"] == 1) & (arrays["index"] == 0)
+    image, made = examples["images"][1, 0], examples["reconstructions"][1, 0]
+    np.testing.assert_allclose(arrays["reconstructions"][first][0], made, rtol=1e-5)
+    noise = np.sqrt(0.002 * made + 0.01)
+    np.testing.assert_allclose(arrays["residuals"][first][0], (image - made) / noise, rtol=1e-3, atol=1e-3)
+
+
+def test_no_maps_are_kept_if_all_models_diverged(tmp_path, paths):
+    scored(tmp_path, [model(tmp_path / "a", diverged="it became nan")], paths)
+    arrays, about = read_arrays(tmp_path / "out-maps")
+    assert arrays == {}
+    assert "training_set" not in about
+
+
+def test_large_maps_are_averaged_over_what_was_observed():
+    images = np.random.default_rng(0).normal(size=(3, 32, 32))
+    blocks = images.reshape(3, 16, 2, 16, 2).swapaxes(2, 3)
+    np.testing.assert_allclose(kept_maps.averaged_down(images), blocks.mean(axis=(3, 4)), rtol=1e-4, atol=1e-6)
+    images[0, 0, 0] = np.nan
+    images[0, 2:4, 2:4] = np.nan
+    with_gaps = kept_maps.averaged_down(images)[0]
+    assert with_gaps[0, 0] == pytest.approx(images[0, :2, :2].ravel()[1:].mean(), rel=1e-5)
+    assert np.isnan(with_gaps[1, 1])
+    assert np.isfinite(with_gaps).sum() == 16 * 16 - 1
+    assert kept_maps.averaged_down(images[:, :12, :12]).shape == (3, 12, 12)
+    assert kept_maps.averaged_down(np.zeros((1, 25, 25))).shape == (1, 16, 16)
 
 
 def test_a_row_that_only_scores_in_another_way_takes_the_models_of_another(tmp_path, paths):
@@ -224,6 +275,9 @@ def test_a_row_may_get_the_residuals_of_another(tmp_path, paths, monkeypatch):
         (table, _), _, (arrays, _) = scored(tmp_path, models, paths, residuals=residuals)
         np.testing.assert_allclose(table["none-0/1"] * part, plain["none-0/1"], rtol=1e-5)  # pseudo-anomalies, too
         assert arrays["images"].max() > 5, "the figures show the images"
+        kept = read_arrays(tmp_path / "out-maps")[0]
+        first = kept["residuals"][(kept["class"] == 1) & (kept["index"] == 0)][0]
+        np.testing.assert_allclose(first, arrays["images"][1, 0] / part, rtol=1e-5)
 
 
 def test_a_model_without_residuals_is_refused(tmp_path, paths):

@@ -34,7 +34,7 @@ def page_of(folder, made, outputs, rows=made_up.ROWS, own=(), pixels=16, decoys=
         scores={dataset: list(paths.values()) for dataset, paths in made["scores"].items()},
         truths=made["truths"],
         shards=of_dataset,
-        examples={dataset: list(paths.values()) for dataset, paths in made["examples"].items()},
+        maps={dataset: list(paths.values()) for dataset, paths in made["maps"].items()},
         rows=made_up.entries(rows),
         smooth="smooth",
     )

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from made_up_shards import picture
 from oddlens.config.detection import Detection
 from oddlens.data.pseudo_anomalies import PSEUDO_ANOMALY
 from oddlens.data.splits import IDENTITY
@@ -12,6 +13,7 @@ from oddlens.results.tables.columns import FILES_TABLES, TABLES
 from oddlens.results.tables.leaks import leaks_table
 from oddlens.results.tables.real import NOISE_COLUMNS, SCORE_COLUMNS, claims_table
 from oddlens.results.tables.result_files import write_result
+from oddlens.results.tables.score_files import model_columns
 from oddlens.statistics import metrics
 from oddlens.statistics.sample_quality import MEASURES
 
@@ -28,6 +30,9 @@ ROWS = {
     "tried_02": (0.6, {"role": "candidate", "sweep": "tried", "varied": {"beta": 1.0}}),
 }
 TRAINING_SETS = ["none-0", "cdm-0.2", "mixed-0.05"]
+WITHOUT_MAPS = ("random", "supervised")
+N_MAPPED = 20
+"""Test images of each class of which a row has maps."""
 TEMPLATE = {"ablates": None, "sweep": None, "varied": {}}
 DESCRIPTION = "A row that was made up"
 
@@ -112,6 +117,28 @@ def examples(path, detector, classes=CLASSES, pixels=16, maps=True, generative=F
     write_arrays(path, arrays, dataset="model_a", detector=detector, classes=",".join(classes))
 
 
+def maps(path, detector, table, dataset="model_a", pixels=16):
+    """What the first model that converged makes of the test images of each class that it scores highest.
+
+    The residual of an image shows its class and number (`made_up_shards`), from -1 to 2 sigma, and the map the same in
+    another unit for each row; reconstructions are flat.
+    """
+    columns = [column for column in model_columns(table) if table[column].notna().any()]
+    tested = table[table["pool"] == "test"]
+    classes = list(tested["class"].unique())
+    about = {"dataset": dataset, "detector": detector, "classes": ",".join(classes)}
+    if not columns or detector in WITHOUT_MAPS:
+        write_arrays(path, {}, **about)
+        return
+    highest = tested.sort_values(columns[0], ascending=False).groupby("class", sort=False).head(N_MAPPED).sort_index()
+    numbers = highest["class"].map(classes.index).to_numpy()
+    shown = np.stack([picture(c + 1, k, pixels) for c, k in zip(numbers, highest["index"], strict=True)])
+    arrays = {"class": numbers, "index": highest["index"].to_numpy(), "residuals": 3 * shown - 1}
+    arrays |= {"anomaly_maps": (1 + len(detector)) * shown, "reconstructions": np.full_like(shown, 0.25)}
+    training_set, seed = columns[0].split("/")
+    write_arrays(path, arrays, **about, training_set=training_set, seed=int(seed))
+
+
 FILES = {
     "scores": "{}.csv",
     "findings": "{}-findings.csv",
@@ -119,6 +146,7 @@ FILES = {
     "samples": "{}-samples.csv",
     "fit_convergence": "{}-fit_convergence.csv",
     "examples": "{}.h5",
+    "maps": "{}-maps.h5",
 }
 """The files of a row."""
 
@@ -194,8 +222,9 @@ def study(
             write_table(made["scores"][dataset][row], table, kind="scores", **marks, **about)
             for kind, other in other_tables(row, role, known, own, seeds, images).items():
                 write_table(made[kind][dataset][row], other, kind=kind, **about)
-            maps = role not in ("control", "upper_bound")
-            examples(made["examples"][dataset][row], row, maps=maps, generative=row == "good")
+            mapped = role not in ("control", "upper_bound")
+            examples(made["examples"][dataset][row], row, maps=mapped, generative=row == "good")
+            maps(made["maps"][dataset][row], row, table, dataset)
             for path in made["losses"][dataset][row]:
                 write_table(path, losses(role, own))
     return made

@@ -88,6 +88,7 @@ def add(made, folder, dataset="mine", test=LABELLED, rows=ROWS, seeds=(1, 2), di
         for kind in ("findings", "pixels", "samples"):
             write_table(made[kind][dataset][row], others[kind], kind=kind, **about)
         examples(made["examples"][dataset][row], row, dataset, test)
+        made_up.maps(made["maps"][dataset][row], row, table, dataset)
         for path in made["losses"][dataset][row]:
             write_table(path, made_up.losses(entry["role"], ["none-0"]))
     return made

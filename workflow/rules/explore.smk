@@ -23,8 +23,9 @@ rule explore:
         **{f"truth_{dataset}": results(f"truth/{dataset}.csv") for dataset in DATASETS},
         **{f"shards_{dataset}": shards(dataset, "test") for dataset in DATASETS},
         **{
-            f"examples_{dataset}": [
-                results(f"scores/{dataset}/{row}.h5") for row in ROWS_OF[dataset]
+            f"maps_{dataset}": [
+                results(f"scores/{dataset}/{row}-maps.h5")
+                for row in ROWS_OF[dataset]
             ]
             for dataset in DATASETS
         },

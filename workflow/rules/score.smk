@@ -32,6 +32,7 @@ rule score:
         pixels=results("scores/{dataset}/{detector}-pixels.csv"),
         samples=results("scores/{dataset}/{detector}-samples.csv"),
         examples=results("scores/{dataset}/{detector}.h5"),
+        maps=results("scores/{dataset}/{detector}-maps.h5"),
     log:
         log_of("score/{dataset}/{detector}"),
     benchmark:

@@ -13,7 +13,7 @@ with job(snakemake):
         scores={dataset: files[f"scores_{dataset}"] for dataset in params.datasets},
         truths={dataset: files[f"truth_{dataset}"] for dataset in params.datasets},
         shards={dataset: files[f"shards_{dataset}"] for dataset in params.datasets},
-        examples={dataset: files[f"examples_{dataset}"] for dataset in params.datasets},
+        maps={dataset: files[f"maps_{dataset}"] for dataset in params.datasets},
         rows=params.rows,
         smooth=params.smooth,
     )

@@ -22,7 +22,7 @@ def explore(
     scores: Mapping[str, Iterable[str | Path]],
     truths: Mapping[str, str | Path],
     shards: Mapping[str, Sequence[str | Path]],
-    examples: Mapping[str, Iterable[str | Path]],
+    maps: Mapping[str, Iterable[str | Path]],
     rows: Mapping[str, Mapping],
     smooth: str,
 ) -> None:
@@ -36,7 +36,7 @@ def explore(
         scores: for each data set the score files of all rows.
         truths: for each data set the truth of its images.
         shards: for each data set the shards of its test pool.
-        examples: for each data set the files of examples of its rows.
+        maps: for each data set the files of maps of its rows.
         rows: for each row its `role`.
         smooth: the normal class.
     """
@@ -49,7 +49,7 @@ def explore(
         "mass": mass_facts(read["detection"], read.get("completeness")),
     }
     datasets = [
-        dataset_facts(DatasetScores.read(paths, smooth), read_truth(truths[name]), shards[name], examples[name])
+        dataset_facts(DatasetScores.read(paths, smooth), read_truth(truths[name]), shards[name], maps[name])
         for name, paths in scores.items()
     ]
     write_explore_page(path, study=facts, datasets=datasets, tables=interactive_tables(read))

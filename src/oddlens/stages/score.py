@@ -15,6 +15,7 @@ from oddlens.data.pseudo_anomalies import add_weak_deflection
 from oddlens.data.twins import Twins
 from oddlens.detectors.evaluation.evaluation_set import EvaluationSet
 from oddlens.detectors.evaluation.examples import images_and_truth, model_examples
+from oddlens.detectors.evaluation.kept_maps import kept_maps
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.base import Detector
 from oddlens.detectors.interface.capabilities import RESIDUAL_INPUTS, ProvidesResiduals, Samples
@@ -50,6 +51,7 @@ class ScorePaths:
     pixels: str | Path
     samples: str | Path
     examples: str | Path
+    maps: str | Path
 
 
 @dataclass
@@ -62,6 +64,8 @@ class _Results:
     samples: list[dict] = field(default_factory=list)
     diverged: dict[str, str] = field(default_factory=dict)
     examples: dict[str, np.ndarray] = field(default_factory=dict)
+    maps: dict[str, np.ndarray] = field(default_factory=dict)
+    mapped_by: dict[str, str | int] = field(default_factory=dict)
 
 
 def score(
@@ -79,13 +83,14 @@ def score(
     device: str = "auto",
     threads: int = 1,
 ) -> None:
-    """Write the tables of scores, findings, pixel AUCs and sample quality, and the examples of the first model.
+    """Write the tables of scores, findings, pixel AUCs and sample quality, and examples and maps of the first model.
 
     The scores have a line for each image (`pool`, `class`, `index` and, of the user's own images, `lens`) and a column
     for each model (`<training_set>/<seed>`), NaN if its training diverged. Pseudo-anomalies of the validation images
     are a class of their own. Findings have a line for each model and image, in the order of the scores. The examples
     are the arrays of `oddlens.detectors.evaluation.examples`, of the first model that did not diverge, and `samples`,
-    images that it generated, [n, pixels, pixels].
+    images that it generated, [n, pixels, pixels]. The maps are those of `oddlens.detectors.evaluation.kept_maps`, of
+    the same model, whose `training_set` and `seed` are attributes of the file; nothing if all models diverged.
 
     Args:
         residuals: of the same images as `shard_paths`; None if the models get images.
@@ -111,7 +116,9 @@ def score(
             say(f"{title}: {len(results.scores)} images scored, {progress}")
         examples, decoys = images_and_truth(evaluation) | results.examples, evaluation.twins.decoys
     _write(outputs, results, {"dataset": dataset, "detector": row}, decoys)
-    write_arrays(outputs.examples, examples, dataset=dataset, detector=row, classes=",".join(evaluation.twins.classes))
+    about = {"dataset": dataset, "detector": row, "classes": ",".join(evaluation.twins.classes)}
+    write_arrays(outputs.examples, examples, **about)
+    write_arrays(outputs.maps, results.maps, **about, **results.mapped_by)
 
 
 def _evaluation_set(
@@ -155,6 +162,8 @@ def _add_model(
         if not results.examples:
             shown = {} if samples is None else {"samples": samples[:N_SAMPLES_SHOWN]}
             results.examples = model_examples(model, evaluation) | shown
+            results.maps = kept_maps(model, evaluation, results.scores[column].to_numpy())
+            results.mapped_by = name
     except FloatingPointError as error:
         results.scores[column], results.diverged[column] = np.nan, str(error)
 

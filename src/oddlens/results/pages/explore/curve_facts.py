@@ -9,6 +9,7 @@ from oddlens.results.tables.detection import preferred_masses
 
 AUC_COLUMNS = ["dataset", "detector", "contaminant", "contamination", "seed", "anomaly", "auc", "auc_low", "auc_high"]
 MASS_COLUMNS = ["dataset", "detector", "class", "false_alarm_rate", "mass", "detected", "low", "high", "images"]
+MASS_COLUMNS += ["bin_low", "bin_high"]
 
 
 def auc_facts(auc: pd.DataFrame) -> list[list[Any]]:
@@ -18,7 +19,7 @@ def auc_facts(auc: pd.DataFrame) -> list[list[Any]]:
 
 def mass_facts(detection: pd.DataFrame, injected: pd.DataFrame | None) -> list[list[Any]]:
     """Detected fractions by mass, by `MASS_COLUMNS`: in bins of the mass of simulated substructure, whose `mass` is
-    their middle, and, as the class `injected`, of masses that were added to images.
+    their middle, and, as the class `injected`, of masses that were added to images, which have no bin.
 
     Args:
         detection: the table `detection`.

@@ -1,6 +1,7 @@
 // The facts that the page holds, as typed arrays where they are long.
 
 import { byId } from "explore/elements";
+import { numbers } from "explore/unpacking";
 
 /** @typedef {{row: string, training: string, seed: number, ok: boolean}} Model */
 /**
@@ -18,13 +19,24 @@ import { byId } from "explore/elements";
  * @property {string} numbers
  * @property {Record<string, string[]>} text
  */
+/**
+ * @typedef {object} PackedMaps What a model of a row makes of some test images.
+ * @property {string} row
+ * @property {number} model
+ * @property {string} images
+ * @property {Record<string, string[]>} sheets of each kind
+ */
+/** @typedef {Omit<PackedMaps, "images"> & {tiles: Map<number, number>}} Maps with the tile of each image */
 /** @typedef {"normal" | "anomaly" | "decoy" | "unlabelled"} Kind */
+/** @typedef {number | null} Unsure */
+/** @typedef {[string, string, string, number, number, string, number, Unsure, Unsure]} AucLine */
+/** @typedef {[string, string, string, number, number, number, Unsure, Unsure, Unsure, Unsure, Unsure]} MassLine */
 /**
  * @typedef {object} Study
  * @property {string} study
  * @property {Record<string, string>} roles of rows
- * @property {[string, string, string, number, number, string, number, number | null, number | null][]} auc
- * @property {[string, string, string, number, number, number, number | null, number | null, number | null][]} mass
+ * @property {AucLine[]} auc
+ * @property {MassLine[]} mass
  */
 /**
  * @typedef {object} PackedDataset
@@ -41,50 +53,19 @@ import { byId } from "explore/elements";
  * @property {string} scores
  * @property {PackedTruth} truth
  * @property {Sprites} sprites
- * @property {{places: [string, string, string, number][], sheets: string[]}} maps row, kind, class, number
+ * @property {PackedMaps[]} maps
  */
 
 /** @type {Study} */
 export const study = JSON.parse(byId("study").textContent ?? "");
 
-/** The names of the data sets. */
-export const names = [...document.querySelectorAll("script.dataset")].map(
-  (found) => found.getAttribute("data-name") ?? "",
-);
-
-/** @type {Map<string, Dataset>} */
-const loaded = new Map();
-
-/**
- * A data set by its name. It is unpacked when it is wanted first.
- * @param {string} name
- * @returns {Dataset}
- */
-export function dataset(name) {
-  let known = loaded.get(name);
-  if (!known) {
-    const found = document.querySelectorAll("script.dataset")[names.indexOf(name)];
-    known = new Dataset(JSON.parse(found?.textContent ?? ""));
-    loaded.set(name, known);
-  }
-  return known;
-}
-
-/**
- * The bytes of base64.
- * @param {string} text
- */
-function bytes(text) {
-  const raw = atob(text);
-  const found = new Uint8Array(raw.length);
-  for (let k = 0; k < raw.length; k++) found[k] = raw.charCodeAt(k);
-  return found;
-}
-
 /** A data set: its test images come first, then the normal validation images. */
 export class Dataset {
-  /** @param {PackedDataset} packed */
-  constructor(packed) {
+  /**
+   * @param {PackedDataset} packed
+   * @param {Unpacked} unpacked
+   */
+  constructor(packed, unpacked) {
     this.name = packed.name;
     this.simulated = packed.simulated;
     this.smooth = packed.smooth;
@@ -94,14 +75,12 @@ export class Dataset {
     this.tested = packed.tested;
     this.models = packed.models;
     this.sprites = packed.sprites;
-    this.maps = packed.maps;
-    this.classOf = bytes(packed.class_of);
-    this.indexOf = new Int32Array(bytes(packed.index_of).buffer);
-    const buffer = bytes(packed.scores).buffer;
-    const all = packed.bits === 32 ? new Float32Array(buffer) : new Float64Array(buffer);
+    this.maps = unpacked.maps;
+    this.classOf = unpacked.classOf;
+    this.indexOf = unpacked.indexOf;
     const images = this.classOf.length;
-    this.scores = this.models.map((_, k) => all.subarray(k * images, (k + 1) * images));
-    this.truth = { ...packed.truth, numbers: new Float32Array(bytes(packed.truth.numbers).buffer) };
+    this.scores = this.models.map((_, k) => unpacked.scores.subarray(k * images, (k + 1) * images));
+    this.truth = { ...packed.truth, numbers: unpacked.truth };
     /** @type {Map<string, number>} */
     this.position = new Map();
     for (let image = 0; image < this.tested; image++) this.position.set(this.id(image), image);
@@ -194,4 +173,55 @@ export class Dataset {
     const varied = columns.map((name, k) => [name, numbers[k * this.tested + image] ?? NaN]);
     return /** @type {[string, string | number][]} */ ([...texts, ...varied, ...Object.entries(same)]);
   }
+}
+
+/**
+ * @typedef {object} Unpacked
+ * @property {Uint8Array} classOf
+ * @property {Int32Array} indexOf
+ * @property {Float32Array | Float64Array} scores
+ * @property {Float32Array} truth
+ * @property {Maps[]} maps
+ */
+
+/**
+ * The data set of a script.
+ * @param {Element} script
+ */
+async function read(script) {
+  /** @type {PackedDataset} */
+  const packed = JSON.parse(script.textContent ?? "");
+  const double = packed.bits === 64;
+  const scores = await numbers(packed.scores, double ? 8 : 4);
+  return new Dataset(packed, {
+    classOf: new Uint8Array(await numbers(packed.class_of, 1)),
+    indexOf: new Int32Array(await numbers(packed.index_of, 4)),
+    scores: double ? new Float64Array(scores) : new Float32Array(scores),
+    truth: new Float32Array(await numbers(packed.truth.numbers, 4)),
+    maps: await Promise.all(packed.maps.map(readMaps)),
+  });
+}
+
+/**
+ * @param {PackedMaps} packed
+ * @returns {Promise<Maps>}
+ */
+async function readMaps({ images, ...others }) {
+  const known = new Uint32Array(await numbers(images, 4));
+  return { ...others, tiles: new Map([...known].map((image, tile) => [image, tile])) };
+}
+
+const loaded = await Promise.all([...document.querySelectorAll("script.dataset")].map(read));
+
+/** The names of the data sets. */
+export const names = loaded.map(({ name }) => name);
+
+/**
+ * A data set by its name, else the first.
+ * @param {string} name
+ */
+export function dataset(name) {
+  const found = loaded.find((data) => data.name === name) ?? loaded[0];
+  if (!found) throw new Error("the page has no data set");
+  return found;
 }

@@ -25,7 +25,7 @@ POOLS = ("test", "validation")
 
 
 def dataset_facts(
-    scores: DatasetScores, truth: pd.DataFrame, shard_paths: Sequence[str | Path], examples: Iterable[str | Path]
+    scores: DatasetScores, truth: pd.DataFrame, shard_paths: Sequence[str | Path], maps: Iterable[str | Path]
 ) -> dict[str, Any]:
     """The facts of a data set, of which scores and numbers are packed (`packing`).
 
@@ -36,13 +36,13 @@ def dataset_facts(
         scores: of all models of the data set.
         truth: of its images, by `read_truth`.
         shard_paths: the shards of its test pool.
-        examples: the files of examples of its rows.
+        maps: the files of maps of its rows, by `oddlens.detectors.evaluation.kept_maps`.
     """
     with TemporaryDirectory() as scratch:
         twins = Twins(shards.read_all(shard_paths, scratch), scores.smooth)
         tested = twins.table[IDENTITY]
         variants = {name: variant.twin for name, variant in twins.variants.items()}
-        tiles = sprites(twins)
+        tiles, of_rows = sprites(twins), row_maps(maps, twins, scores.models)
     validation = scores.images.iloc[scores.positions(scores.smooth, "validation")][IDENTITY]
     images = pd.concat([tested, validation], ignore_index=True)
     classes = [str(cls) for cls in images["class"].unique()]
@@ -60,7 +60,7 @@ def dataset_facts(
         **packed_scores(_scores_of(scores, images)),
         "truth": _truth(tested.merge(truth, how="left", on=IDENTITY).drop(columns=[*IDENTITY, LENS], errors="ignore")),
         "sprites": tiles,
-        "maps": row_maps(examples),
+        "maps": of_rows,
     }
 
 

@@ -1,12 +1,13 @@
 // The details of one test image: pictures of its twins, what is known of it, and what each row makes of it.
 
 import { byId, element, plainTable, short } from "explore/elements";
-import { chosenDataset, modelOf, percentiles, rowsOf } from "explore/models";
+import { chosenDataset, modelOf, modelText, percentiles, rowsOf } from "explore/models";
 import { atLeast, sorted } from "explore/scores";
 import { get, keep } from "explore/state";
-import { picture, rowPictures } from "explore/thumbnails";
+import { KINDS, picture, rowPicture } from "explore/thumbnails";
 
 /** @typedef {import("explore/data").Dataset} Dataset */
+/** @typedef {import("explore/thumbnails").Kind} Kind */
 
 /** What is shown; so that a change of something else leaves the dialog alone. */
 let shown = "";
@@ -102,17 +103,24 @@ function factsTable(data, image) {
 }
 
 /**
- * Reconstructions, residuals and anomaly maps of rows, for the few images of which the study keeps them.
+ * Reconstructions, residuals and anomaly maps of the rows of which the study keeps those of the image.
  * @param {Dataset} data
  * @param {number} image
  */
 function maps(data, image) {
-  const rows = [...rowPictures(data, image, 72)];
+  const rows = data.maps.filter(({ tiles }) => tiles.has(image));
   if (!rows.length) return [];
-  const figures = rows.map(([row, made]) => {
-    const caption = element("figcaption", {}, element("b", {}, row), ` ${made.map(({ kind }) => kind).join(", ")}`);
-    return element("figure", {}, element("div", {}, ...made.map(({ shown }) => shown)), caption);
+  const figures = rows.map(({ row, model, sheets }) => {
+    const kinds = /** @type {Kind[]} */ (Object.keys(sheets));
+    const made = kinds.map((kind) => rowPicture(data, row, kind, image, 72));
+    const about = `${modelText(data, model).slice(row.length)}: ${kinds.map((kind) => KINDS[kind]).join(", ")}`;
+    return element(
+      "figure",
+      { "data-row": row },
+      element("div", {}, ...made),
+      element("figcaption", {}, element("b", {}, row), about),
+    );
   });
-  const summary = element("summary", {}, `Reconstructions and maps of ${rows.length} rows, each by its first model`);
+  const summary = element("summary", {}, `Reconstructions, residuals and maps of ${rows.length} rows`);
   return [element("details", {}, summary, element("div", { class: "twins" }, ...figures))];
 }

@@ -3,6 +3,7 @@
 import { open } from "explore/detail";
 import { byId, choice, element, labelled, percent, plainTable, short } from "explore/elements";
 import { chosenDataset, chosenRow, modelOf, modelText } from "explore/models";
+import { controls, pictures, remark, showLooks, showRemark } from "explore/looks";
 import { above, fewestImages, sorted, threshold } from "explore/scores";
 import { get, number, oneOf, set } from "explore/state";
 import { thumbnail } from "explore/thumbnails";
@@ -29,14 +30,6 @@ const oneIn = element("input", {
 });
 const order = choice("order", (value) => set({ order: value, page: "" }));
 const only = choice("only", (value) => set({ only: value, page: "" }));
-const look = choice("look", (value) => set({ look: value }));
-const twins = element("input", {
-  id: "twins",
-  type: "checkbox",
-  change: () => set({ twins: twins.checked ? "1" : "" }),
-});
-const twinsLabel = labelled("Beside its twin", twins);
-const lookLabel = labelled("Pictures", look.select);
 const readOut = element("div", { id: "read-out", "aria-live": "polite" });
 const images = element("div", { id: "images" });
 const previous = element("button", { type: "button", click: () => set({ page: shownPage - 1 }) }, "Previous");
@@ -58,10 +51,10 @@ place.append(
     { class: "controls", role: "group", "aria-label": "Order" },
     labelled("Order", order.select),
     labelled("Show", only.select),
-    lookLabel,
-    twinsLabel,
+    ...controls,
   ),
   pages,
+  remark,
   images,
 );
 
@@ -107,16 +100,7 @@ export function showGallery() {
     ],
     get("only"),
   );
-  look.show(
-    [
-      ["", "images"],
-      ["difference", "difference to the twin"],
-    ],
-    get("look"),
-  );
-  lookLabel.hidden = !data.sprites.difference;
-  twins.checked = get("twins") === "1";
-  twinsLabel.hidden = !data.simulated;
+  showLooks(data);
   readOut.replaceChildren(...counts(data, model, validation, limit));
   showImages(data, scores, limit);
 }
@@ -176,12 +160,17 @@ function showImages(data, scores, limit) {
     .sort((a, b) => sign * (b.score - a.score) || a.image - b.image);
   const last = Math.max(Math.ceil(chosen.length / PER_PAGE), 1);
   const page = Math.min(Math.max(Math.trunc(number("page", 1)), 1), last);
-  const made = chosen
-    .slice((page - 1) * PER_PAGE, page * PER_PAGE)
-    .map(({ image, score }) =>
-      thumbnail(data, image, short(score), { mark: score > limit, twins: get("twins") === "1", open }),
-    );
+  const shown = chosen.slice((page - 1) * PER_PAGE, page * PER_PAGE);
+  const row = chosenRow(data);
+  const made = shown.map(({ image, score }) =>
+    thumbnail(data, image, short(score), { pictures: pictures(data, row, image), mark: score > limit, open }),
+  );
   images.replaceChildren(...made);
+  showRemark(
+    data,
+    row,
+    shown.map(({ image }) => image),
+  );
   shownPage = page;
   previous.disabled = page <= 1;
   next.disabled = page >= last;

@@ -65,6 +65,10 @@ function show() {
   showDetail();
 }
 
+// Inside another page, such as Snakemake's own report, the files of the study have no address.
+if (parent !== window || !["file:", "http:", "https:"].includes(location.protocol)) {
+  byId("report").replaceChildren("The report, ", element("code", {}, "report.html"), " in the folder of the study,");
+}
 const dark = matchMedia("(prefers-color-scheme: dark)");
 function showBrightness() {
   document.documentElement.classList.toggle("dark", dark.matches); // DataTables looks at this class

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import zlib
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,18 @@ from markupsafe import Markup
 
 
 def packed(array: np.ndarray) -> str:
-    """The bytes of an array, little-endian and row by row, as base64."""
-    return base64.b64encode(np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()).decode()
+    """The numbers of an array, little-endian and row by row, compressed.
+
+    The first bytes of all numbers come first, then the second ones, and so on: the last bytes of floats, which hold
+    sign and exponent, are much alike.
+    """
+    numbers = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).reshape(-1)
+    return compressed(numbers.view(np.uint8).reshape(len(numbers), numbers.itemsize).T.tobytes())
+
+
+def compressed(content: bytes) -> str:
+    """Bytes, compressed in zlib's format, as base64."""
+    return base64.b64encode(zlib.compress(content, 9)).decode()
 
 
 def packed_scores(values: np.ndarray) -> dict[str, Any]:

@@ -10,13 +10,13 @@ from typing import Any
 import itables
 from markupsafe import Markup
 
-from oddlens.results.pages.explore.packing import as_json
+from oddlens.results.pages.explore.packing import as_json, compressed
 from oddlens.results.pages.rendering import write_page
 
 FOLDER = Path(__file__).parent
 SCRIPTS = [
-    *("elements", "data", "state", "scores", "models", "plot", "scatter", "thumbnails"),
-    *("detail", "gallery", "pair", "rates", "curves", "tables"),
+    *("elements", "unpacking", "data", "state", "scores", "models", "plot", "dots", "scatter", "thumbnails"),
+    *("detail", "gallery", "looks", "pair", "rates", "curves", "contamination", "mass", "tables"),
 ]
 """The modules that `main.js` imports, directly or not, each as `explore/<name>`."""
 
@@ -41,7 +41,8 @@ def write_explore_page(
         datasets=[(facts["name"], as_json(facts)) for facts in datasets],
         tables=[{**table, "html": Markup(table["html"])} for table in tables],
         styles=[_inside("style", text) for text in (library / "dt_bundle.css", FOLDER / "explore.css")],
-        imports=_imports((library / "dt_bundle.js").read_bytes()),
+        imports=_imports(),
+        itables=compressed((library / "dt_bundle.js").read_bytes()),
         main=_inside("script", FOLDER / "main.js"),
     )
 
@@ -58,8 +59,8 @@ def _inside(element: str, file: Any) -> Markup:
     return Markup(text)
 
 
-def _imports(library: bytes) -> Markup:
+def _imports() -> Markup:
     """The import map of the page: each module as a data URL, so that scripts in files of their own need no build."""
-    modules = {f"explore/{name}": (FOLDER / f"{name}.js").read_bytes() for name in SCRIPTS} | {"itables": library}
+    modules = {f"explore/{name}": (FOLDER / f"{name}.js").read_bytes() for name in SCRIPTS}
     urls = {name: "data:text/javascript;base64," + base64.b64encode(code).decode() for name, code in modules.items()}
     return Markup(json.dumps({"imports": urls}))

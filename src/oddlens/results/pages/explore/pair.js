@@ -161,6 +161,8 @@ function showChosen(data, points, box, across, up) {
   where.replaceChildren(`${inside.length} images in the rectangle${more}. Numbers: ${across}, ${up}.`);
   const made = inside
     .slice(0, SHOWN)
-    .map(({ image, x, y }) => thumbnail(data, image, `${x.toFixed(0)}, ${y.toFixed(0)}`, { open }));
+    .map(({ image, x, y }) =>
+      thumbnail(data, image, `${x.toFixed(0)}, ${y.toFixed(0)}`, { pictures: [picture(data, image, 80)], open }),
+    );
   images.replaceChildren(...made);
 }

@@ -1,5 +1,6 @@
 // Plots of lines with a read-out at the pointer, in SVG.
 
+import { makeDotsReadable } from "explore/dots";
 import { drawing, element, short } from "explore/elements";
 import { COLOURS } from "explore/models";
 
@@ -11,7 +12,7 @@ import { COLOURS } from "explore/models";
  * @property {number} colour
  * @property {Point[]} points of a line
  * @property {[number, number, number][]} [bars] place, low and high
- * @property {Point[]} [dots]
+ * @property {{key: string, x: number, y: number}[]} [dots] from left to right
  */
 /**
  * @typedef {object} Plot
@@ -23,6 +24,7 @@ import { COLOURS } from "explore/models";
  * @property {number} [at] where the pointer stands at first
  * @property {(x: number) => void} [moved] the pointer was moved
  * @property {(x: number) => void} [kept] its place is to be kept
+ * @property {import("explore/dots").Reading} [reading] of the dots, if they can be read
  */
 
 const MARGIN = { left: 56, right: 24, top: 10, bottom: 42 };
@@ -90,6 +92,13 @@ export function linePlot(place, plot) {
   );
   const figure = element("figure", { class: "plot" }, svg, legend(plot.series));
   if (plot.moved) makeReadable(svg, plot, cursor, x, (pixels) => valueAt(plot.x, (pixels - MARGIN.left) / inner.width));
+  if (plot.reading) {
+    const dots = plot.series.flatMap(({ name, dots: own = [] }) =>
+      own.map((dot) => ({ key: dot.key, series: name, x: x(dot.x), y: y(dot.y) })),
+    );
+    makeFocusable(svg, `${plot.label}; arrow keys move between dots, whose values are read`);
+    makeDotsReadable(svg, cursor, dots, plot.reading);
+  }
   place.replaceChildren(figure);
 }
 
@@ -178,8 +187,9 @@ function drawnSeries(series, x, y) {
   for (const [at, low, high] of series.bars ?? []) {
     parts.push(drawing("line", { class: `line ${look}`, x1: x(at), x2: x(at), y1: y(low), y2: y(high) }));
   }
-  for (const [a, b] of series.dots ?? [])
-    parts.push(drawing("circle", { class: `dot ${look}`, cx: x(a), cy: y(b), r: 4 }));
+  for (const dot of series.dots ?? []) {
+    parts.push(drawing("circle", { class: `dot ${look}`, cx: x(dot.x), cy: y(dot.y), r: 4 }));
+  }
   return parts;
 }
 
@@ -193,6 +203,16 @@ function legend(series) {
     return element("li", {}, drawing("svg", { width: 30, height: 8, "aria-hidden": "true" }, line), name);
   });
   return element("ul", { class: "legend" }, ...entries);
+}
+
+/**
+ * Let the keyboard reach a plot.
+ * @param {SVGElement} svg
+ * @param {string} label
+ */
+function makeFocusable(svg, label) {
+  svg.setAttribute("tabindex", "0");
+  svg.setAttribute("aria-label", label);
 }
 
 /**
@@ -212,8 +232,7 @@ function makeReadable(svg, plot, cursor, x, inverse) {
     cursor.replaceChildren(drawing("line", { x1: x(at), x2: x(at), y1: MARGIN.top, y2: bottom }));
     plot.moved?.(at);
   };
-  svg.setAttribute("tabindex", "0");
-  svg.setAttribute("aria-label", `${plot.label}; arrow keys move the line where values are read`);
+  makeFocusable(svg, `${plot.label}; arrow keys move the line where values are read`);
   svg.addEventListener("pointermove", (event) => move(inverse(/** @type {PointerEvent} */ (event).offsetX)));
   svg.addEventListener("click", () => plot.kept?.(at));
   svg.addEventListener("keydown", (event) => {

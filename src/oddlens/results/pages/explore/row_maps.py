@@ -1,53 +1,79 @@
-"""What rows make of the first test images of each class: reconstructions, residuals and anomaly maps."""
+"""What rows make of test images: sheets of reconstructions, residuals and anomaly maps."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
+from oddlens.data import splits
+from oddlens.data.training_sets import parse_training_set
+from oddlens.data.twins import Twins
 from oddlens.files.artefacts import read_arrays
-from oddlens.results.pages.explore.sprites import MAX_SIDE, TINY, brightness, sheets, signed
+from oddlens.results.pages.explore.packing import packed
+from oddlens.results.pages.explore.sprites import DIFFERENCE_SIGMA, TINY, brightness, sheets, signed
 
-RESIDUAL_SPAN = 0.25
-"""The residual, relative to the peak of the image, that is shown in black or white."""
 MAP_RANGE = (0.01, 0.995)
-"""The quantiles of an anomaly map that are shown in black and in white."""
+"""The quantiles of the anomaly maps of a row that are shown in black and in white."""
+QUALITY = 40
+"""Of WebP. 16 x 16 pixels take about 60 bytes."""
 
 
-def row_maps(paths: Iterable[str | Path]) -> dict[str, Any]:
-    """The maps of rows: `sheets`, and the `places` of tiles: row, kind, class, number among the images of the class.
+def row_maps(paths: Iterable[str | Path], twins: Twins, models: pd.DataFrame) -> list[dict[str, Any]]:
+    """The pictures of each row that has any.
 
-    Rows that make no maps have none, and a study keeps those of a few images only.
+    Reconstructions are as bright as the images. Residuals have the scale of the differences between twins, in units of
+    the noise. The anomaly maps of a row have one scale, the square root between two quantiles of all of them, so that
+    its images can be compared.
 
     Args:
-        paths: the files of examples of each row of a data set, `oddlens.detectors.evaluation.examples`.
+        paths: the files of the rows of a data set, by `oddlens.detectors.evaluation.kept_maps`.
+        twins: its test images.
+        models: the table of its models.
+
+    Returns:
+        For each row its `row`; `model`, the line of its model in the table; `images`, packed lines [n] of the images
+        in the table of `twins`; and the `sheets` of tiles of each kind: `reconstruction`, `residual`, `map`.
     """
-    places: list[tuple[str, str, str, int]] = []
-    tiles: list[np.ndarray] = []
-    for arrays, about in map(read_arrays, paths):
-        for kind, cls, number, tile in _of_row(arrays, about["classes"].split(",")):
-            places.append((about["detector"], kind, cls, number))
-            tiles.append(tile)
-    side = min(max((tile.shape[-1] for tile in tiles), default=0), MAX_SIDE)
-    return {"places": places, "sheets": sheets(lambda numbers: [tiles[k] for k in numbers], len(tiles), side)}
+    found = (_of_row(*read_arrays(path), twins, models) for path in paths)
+    return [maps for maps in found if maps]
 
 
-def _of_row(arrays: dict[str, np.ndarray], classes: list[str]) -> Iterator[tuple[str, str, int, np.ndarray]]:
-    """The kind, the class, the number and the tile, [pixels, pixels] of 0 to 255, of each map of a row."""
-    for c, cls in enumerate(classes):
-        for k, image in enumerate(arrays["images"][c]):
-            if not np.isfinite(image).all():  # a class has fewer images than another
-                continue
-            if "reconstructions" in arrays:
-                made = arrays["reconstructions"][c, k]
-                yield "reconstruction", cls, k, brightness(made[None], image[None])[0]
-                yield "residual", cls, k, signed(image - made, RESIDUAL_SPAN * float(image.max()))
-            if "anomaly_maps" in arrays:
-                yield "anomaly map", cls, k, _stretched(arrays["anomaly_maps"][c, k])
+def _of_row(
+    arrays: dict[str, np.ndarray], about: dict[str, Any], twins: Twins, models: pd.DataFrame
+) -> dict[str, Any] | None:
+    if not arrays.keys() & {"residuals", "anomaly_maps"}:
+        return None
+    classes = np.array(about["classes"].split(","))[arrays["class"]]
+    images = pd.DataFrame({"pool": "test", "class": classes, "index": arrays["index"]})
+    rows = splits.rows_of(twins.table, images)
+    tiles = {}
+    if "reconstructions" in arrays:
+        reference = twins.images[twins.twin[rows] if twins.exist else rows]
+        tiles["reconstruction"] = brightness(arrays["reconstructions"], reference)
+    if "residuals" in arrays:
+        tiles["residual"] = signed(arrays["residuals"], DIFFERENCE_SIGMA)
+    if "anomaly_maps" in arrays:
+        tiles["map"] = _stretched(arrays["anomaly_maps"])
+    return {
+        "row": about["detector"],
+        "model": _model_of(about, models),
+        "images": packed(rows.astype(np.uint32)),
+        "sheets": {kind: sheets(own.__getitem__, len(own), own.shape[-1], QUALITY) for kind, own in tiles.items()},
+    }
 
 
-def _stretched(values: np.ndarray) -> np.ndarray:
-    values = np.nan_to_num(values)
-    low, high = np.quantile(values, MAP_RANGE)
-    return 255 * np.clip((values - low) / max(high - low, TINY), 0, 1)
+def _model_of(about: dict[str, Any], models: pd.DataFrame) -> int:
+    """The line of the model whose pictures a file has."""
+    contaminant, fraction = parse_training_set(about["training_set"])
+    found = (models["detector"] == about["detector"]) & (models["seed"] == about["seed"])
+    found &= (models["contaminant"] == contaminant) & np.isclose(models["contamination"], fraction)
+    return int(np.flatnonzero(found)[0])
+
+
+def _stretched(maps: np.ndarray) -> np.ndarray:
+    """Maps [n, side, side] as 0 to 255: a square root with one scale. What is unknown is black."""
+    known = maps[np.isfinite(maps)]
+    low, high = np.quantile(known, MAP_RANGE) if len(known) else (0.0, 0.0)
+    return 255 * np.sqrt(np.clip(np.nan_to_num((maps - low) / max(high - low, TINY), nan=0), 0, 1))

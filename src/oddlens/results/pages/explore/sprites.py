@@ -48,11 +48,13 @@ def sprites(twins: Twins) -> dict[str, Any]:
     return made
 
 
-def sheets(tiles: Callable[[np.ndarray], Iterable[np.ndarray]], count: int, side: int) -> list[str]:
+def sheets(
+    tiles: Callable[[np.ndarray], Iterable[np.ndarray]], count: int, side: int, quality: int = QUALITY
+) -> list[str]:
     """Sheets of `count` tiles of `side` pixels, where `tiles` gives those of some numbers, [pixels, pixels] of 0 to
     255."""
     numbers = [np.arange(first, min(first + PER_SHEET, count)) for first in range(0, count, PER_SHEET)]
-    return [_sheet([_resized(tile, side) for tile in tiles(of_sheet)]) for of_sheet in numbers]
+    return [_sheet([_resized(tile, side) for tile in tiles(of_sheet)], quality) for of_sheet in numbers]
 
 
 def brightness(images: np.ndarray, reference: np.ndarray) -> np.ndarray:
@@ -78,7 +80,7 @@ def _resized(tile: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(Image.fromarray(tile.astype(np.float32)).resize((side, side), Image.Resampling.BOX))
 
 
-def _sheet(tiles: list[np.ndarray]) -> str:
+def _sheet(tiles: list[np.ndarray], quality: int) -> str:
     """Tiles [side, side] of 0 to 255 in lines of `COLUMNS`, as base64 of a WebP file."""
     side, lines = len(tiles[0]), -(-len(tiles) // COLUMNS)
     sheet = np.zeros((lines * side, COLUMNS * side), np.uint8)
@@ -86,5 +88,5 @@ def _sheet(tiles: list[np.ndarray]) -> str:
         y, x = side * (k // COLUMNS), side * (k % COLUMNS)
         sheet[y : y + side, x : x + side] = np.rint(tile)
     written = io.BytesIO()
-    Image.fromarray(sheet).save(written, "WEBP", quality=QUALITY, method=4)
+    Image.fromarray(sheet).save(written, "WEBP", quality=quality, method=4)
     return base64.b64encode(written.getvalue()).decode()

@@ -2,6 +2,7 @@
 
 import { byId, choice, element, labelled } from "explore/elements";
 import { get, keep, oneOf, set } from "explore/state";
+import { inflated } from "explore/unpacking";
 
 const places = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("#tables .table")]);
 const names = places.map((place) => place.dataset["name"] ?? "");
@@ -35,7 +36,7 @@ async function makeInteractive(place) {
   const fields = columns.map((name) => filterField(name, known.get(name) ?? ""));
   made.append(element("tfoot", {}, element("tr", {}, ...fields.map((field) => element("td", {}, field)))));
   place.append(made);
-  const { ITable } = await import("itables");
+  const { ITable } = await library();
   const [column = "", direction = ""] = get("sort").split(":");
   const sorted = columns.indexOf(column);
   const shown = new ITable(made, {
@@ -68,6 +69,17 @@ async function makeInteractive(place) {
     keep({ sort: first ? `${columns[first[0]]}:${first[1]}` : "" });
   });
   dt.on("search.dt", () => keep({ search: dt.search() }));
+}
+
+/** @type {Promise<typeof import("itables")> | undefined} */
+let loading;
+
+/** itables' bundle, which the page holds compressed. */
+function library() {
+  loading ??= inflated(byId("itables").textContent ?? "").then(
+    (code) => import(URL.createObjectURL(new Blob([code], { type: "text/javascript" }))),
+  );
+  return loading;
 }
 
 /**

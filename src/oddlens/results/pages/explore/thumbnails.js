@@ -1,7 +1,6 @@
 // Thumbnails, cut from the sheets of a data set.
 
 import { element } from "explore/elements";
-import { get } from "explore/state";
 
 /** @typedef {import("explore/data").Dataset} Dataset */
 
@@ -61,29 +60,32 @@ export function picture(data, image, size, look = "image") {
   return made;
 }
 
+/** What pictures may show, beside images themselves, with their names. */
+export const KINDS = { reconstruction: "reconstruction", residual: "residual", map: "anomaly map" };
+
+/** @typedef {keyof typeof KINDS} Kind */
+
 /**
- * What rows make of a test image, if it is one of the few of which the study keeps that: for each row its pictures.
+ * What a row makes of a test image as a picture, or an empty frame for an image of which the study keeps none.
  * @param {Dataset} data
+ * @param {string} row
+ * @param {Kind} kind
  * @param {number} image
  * @param {number} size in pixels of the screen
  */
-export function rowPictures(data, image, size) {
-  const cls = data.classOfImage(image);
-  const number = data.test((other) => other === cls).indexOf(image);
-  const of = { name: "maps", sheets: data.maps.sheets, count: data.maps.places.length };
-  /** @type {Map<string, {kind: string, shown: HTMLElement}[]>} */
-  const found = new Map();
-  data.maps.places.forEach(([row, kind, ofClass, ofNumber], tile) => {
-    if (ofClass !== cls || ofNumber !== number) return;
-    const shown = cut(data, of, tile, size, `${kind} of ${data.id(image)} by ${row}`);
-    found.set(row, [...(found.get(row) ?? []), { kind, shown }]);
-  });
-  return found;
-}
-
-/** What the state wants to see of images: their brightness, or the difference to the twin. */
-export function chosenLook() {
-  return get("look") === "difference" ? "difference" : "image";
+export function rowPicture(data, row, kind, image, size) {
+  const own = data.maps.find((maps) => maps.row === row);
+  const tile = own?.tiles.get(image);
+  const sheets = own?.sheets[kind];
+  const text = `${KINDS[kind]} of ${data.id(image)} by ${row}`;
+  if (!own || tile === undefined || !sheets) {
+    const made = element("span", { class: "none", role: "img", "aria-label": `No ${text} is kept` }, "none");
+    Object.assign(made.style, { width: `${size}px`, height: `${size}px` });
+    return made;
+  }
+  const made = cut(data, { name: `${row}/${kind}`, sheets, count: own.tiles.size }, tile, size, text);
+  made.dataset["kind"] = kind;
+  return made;
 }
 
 /**
@@ -91,12 +93,9 @@ export function chosenLook() {
  * @param {Dataset} data
  * @param {number} image
  * @param {string} note what the button says below the class and the number
- * @param {{mark?: boolean, twins?: boolean, open: (image: number) => void}} options
+ * @param {{pictures: Node[], mark?: boolean, open: (image: number) => void}} options
  */
-export function thumbnail(data, image, note, { mark = false, twins = false, open }) {
-  const look = data.sprites.difference ? chosenLook() : "image";
-  const twin = twins ? data.twin(image) : undefined;
-  const pictures = [picture(data, image, 80, look), ...(twin === undefined ? [] : [picture(data, twin, 80)])];
+export function thumbnail(data, image, note, { pictures, mark = false, open }) {
   const name = `${data.classOfImage(image)} ${data.indexOf[image]}`;
   const attributes = { type: "button", class: mark ? "thumbnail passes" : "thumbnail", click: () => open(image) };
   return element(

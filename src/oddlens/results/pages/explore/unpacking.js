@@ -1,0 +1,26 @@
+// Bytes and numbers of compressed text, `packing.py`.
+
+/**
+ * The bytes of compressed text.
+ * @param {string} text
+ */
+export async function inflated(text) {
+  const raw = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("deflate"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+/**
+ * The memory of numbers of so many bytes each, of which all first bytes come first, then all second ones, and so on.
+ * @param {string} text
+ * @param {number} size
+ */
+export async function numbers(text, size) {
+  const bytes = await inflated(text);
+  const count = bytes.length / size;
+  const ordered = new Uint8Array(bytes.length);
+  for (let part = 0; part < size; part++) {
+    for (let k = 0, from = part * count; k < count; k++) ordered[k * size + part] = bytes[from + k] ?? 0;
+  }
+  return ordered.buffer;
+}
