@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from snakemake.report.common import data_uri_from_file
 
 from artefact_makers import a_large_model
 from conftest import ROOT
@@ -446,6 +447,15 @@ def test_a_failed_report_of_snakemake_leaves_its_log_and_no_page(tmp_path):
         run.finish(tmp_path, str(tmp_path / "Snakefile"), tmp_path / "workflow.log")
     assert "Snakefile" in (tmp_path / "workflow.log").read_text()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml", "workflow.log"]
+
+
+def test_snakemakes_report_links_the_pages_beside_it(tmp_path):
+    for name in ("explore.html", "elsewhere.html", "figure.png"):
+        (tmp_path / name).write_bytes(b"\x00\xff?" * 1000)
+    uris = {name: data_uri_from_file(tmp_path / name) for name in ("explore.html", "elsewhere.html", "figure.png")}
+    (tmp_path / "elsewhere.html").unlink()
+    linked = json.loads(run.with_linked_pages(json.dumps(uris), tmp_path))
+    assert linked == uris | {"explore.html": "explore.html"}
 
 
 def test_records_are_json(study):

@@ -1,5 +1,7 @@
 """The page that explores results, in a real Chromium: what users see, click, type and are told."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -189,23 +191,33 @@ def test_tables_can_be_read_without_javascript(study, browser):
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
-@pytest.fixture(scope="module")
-def in_a_frame(study, tmp_path_factory):
-    """A page that shows the page as Snakemake's own report does."""
-    folder = tmp_path_factory.mktemp("frame")
-    frame = f'<iframe width="1300" height="900" src="{data_uri_from_file(study[0])}"></iframe>'
-    (folder / "workflow.html").write_text(f'<link rel="icon" href="data:,">{frame}')
-    return folder / "workflow.html"
+def embedded(page, folder):
+    """As in a report of Snakemake in one file."""
+    return data_uri_from_file(page)
 
 
-def test_it_opens_in_snakemakes_own_report_without_links_that_lead_nowhere(visit, browser, in_a_frame):
-    visit()
-    assert find(browser, "#report a").get_attribute("href").endswith("/report.html")
-    browser.get(in_a_frame.as_uri())
+def zipped(page, folder):
+    """As in a report of Snakemake that was unpacked from a zip file."""
+    place = folder / "data/raw/0a1b" / page.name
+    place.parent.mkdir(parents=True)
+    shutil.copy(page, place)
+    return place.as_uri()
+
+
+def linked(page, folder):
+    """As in `workflow.html`."""
+    return page.as_uri()
+
+
+@pytest.mark.parametrize(("way", "links"), [(embedded, 0), (zipped, 0), (linked, 1)])
+def test_it_opens_in_snakemakes_own_report_without_links_that_lead_nowhere(browser, study, tmp_path, way, links):
+    frame = f'<iframe width="1300" height="900" src="{way(study[0], tmp_path)}"></iframe>'
+    (tmp_path / "workflow.html").write_text(f'<link rel="icon" href="data:,">{frame}')
+    browser.get((tmp_path / "workflow.html").as_uri())
     browser.switch_to.frame(find(browser, "iframe"))
     try:
         wait(browser, lambda: len(find_all(browser, "#images button")) == 60)
-        assert find_all(browser, "a[href]") == []
+        assert len(find_all(browser, "a[href]")) == links
         assert "report.html" in find(browser, "#report").text
         find(browser, "[data-view=tables]").click()
         wait(browser, lambda: find_all(browser, "#tables .dt-search input"))

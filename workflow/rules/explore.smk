@@ -24,8 +24,7 @@ rule explore:
         **{f"shards_{dataset}": shards(dataset, "test") for dataset in DATASETS},
         **{
             f"maps_{dataset}": [
-                results(f"scores/{dataset}/{row}-maps.h5")
-                for row in ROWS_OF[dataset]
+                results(f"scores/{dataset}/{row}-maps.h5") for row in ROWS_OF[dataset]
             ]
             for dataset in DATASETS
         },

@@ -1,6 +1,7 @@
 """Files that a whole run writes: the config before the first job, and Snakemake's own report after the last one."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ import yaml
 
 from oddlens.files.artefacts import atomic_write
 from oddlens.files.io_errors import check_writable, explain_io_errors
+
+EMBEDDED_PAGE = re.compile(r"data:text/html;[^,]*?filename=([^;,]+);base64,[\w+/=]*")
+"""A page inside Snakemake's own report, which gives its name."""
 
 
 def begin(study: Path, config: Mapping[str, Any]) -> None:
@@ -28,6 +32,8 @@ def begin(study: Path, config: Mapping[str, Any]) -> None:
 def finish(study: Path, snakefile: str, log: Path) -> None:
     """Write Snakemake's own report of the study, `workflow.html`, browsable by data set and figure.
 
+    The pages of the study, which are beside it, are linked: Chromium refuses embedded pages of more than 2 MB.
+
     Raises:
         CannotWrite: if the report or the log cannot be written.
         CalledProcessError: if Snakemake fails; the reason is in the log.
@@ -38,6 +44,12 @@ def finish(study: Path, snakefile: str, log: Path) -> None:
         command += ["--configfile", str(study / "config.yaml"), "--replace-workflow-config", "--report", str(page)]
         try:
             subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=True)
+            page.write_text(with_linked_pages(page.read_text(encoding="utf-8"), study), encoding="utf-8")
             page.replace(temporary)
         finally:
             page.unlink(missing_ok=True)
+
+
+def with_linked_pages(report: str, folder: Path) -> str:
+    """A report of Snakemake in which pages that a folder has are their names, relative to it, and not their content."""
+    return EMBEDDED_PAGE.sub(lambda page: page[1] if (folder / page[1]).is_file() else page[0], report)

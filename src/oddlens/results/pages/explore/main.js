@@ -65,8 +65,8 @@ function show() {
   showDetail();
 }
 
-// Inside another page, such as Snakemake's own report, the files of the study have no address.
-if (parent !== window || !["file:", "http:", "https:"].includes(location.protocol)) {
+// Inside a report that Snakemake makes, in one file or in a zip file, the other files of the study have no address.
+if (!["file:", "http:", "https:"].includes(location.protocol) || /\/data\/raw\/[^/]+\/[^/]+$/.test(location.pathname)) {
   byId("report").replaceChildren("The report, ", element("code", {}, "report.html"), " in the folder of the study,");
 }
 const dark = matchMedia("(prefers-color-scheme: dark)");

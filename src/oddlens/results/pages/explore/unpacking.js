@@ -1,13 +1,26 @@
 // Bytes and numbers of compressed text, `packing.py`.
 
 /**
+ * The bytes of base64.
+ * @param {string} text
+ */
+function decoded(text) {
+  const raw = atob(text);
+  const bytes = new Uint8Array(raw.length);
+  for (let k = 0; k < raw.length; k++) bytes[k] = raw.charCodeAt(k);
+  return bytes;
+}
+
+/**
  * The bytes of compressed text.
  * @param {string} text
  */
 export async function inflated(text) {
-  const raw = Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
-  const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  const { readable, writable } = new DecompressionStream("deflate");
+  const writer = writable.getWriter();
+  void writer.write(decoded(text));
+  void writer.close();
+  return new Uint8Array(await new Response(readable).arrayBuffer());
 }
 
 /**
