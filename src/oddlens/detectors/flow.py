@@ -11,11 +11,11 @@ to a background model (Ren et al. 2019, arXiv:1906.02845), here a normal distrib
 training images.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
 import zuko
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 
 from oddlens.detectors.blocks.components import PrincipalComponents
@@ -50,12 +50,12 @@ class Flow(Detector):
         self,
         pixels: int,
         *,
-        components: PositiveInt = 200,
+        components: PositiveInt = 100,
         map: Literal["affine", "spline"] = "affine",
-        maps: PositiveInt = 2,
-        width: PositiveInt = 256,
-        depth: Annotated[int, Field(ge=1)] = 2,
-        score: Literal["likelihood", "typicality", "ratio"] = "likelihood",
+        maps: PositiveInt = 1,
+        width: PositiveInt = 512,
+        depth: PositiveInt = 3,
+        score: Literal["likelihood", "typicality", "ratio"] = "ratio",
         symmetric: bool = True,
         stabilised: bool = True,
         optimiser: Literal["muon", "adam"] = "adam",
