@@ -34,7 +34,8 @@ PAGES = {
     ],
     "Explanation": [
         *("docs/simulation", "docs/detectors", "docs/detectors-lensfit", "docs/detectors-autoencoders"),
-        *("docs/detectors-rbm", "docs/detectors-gan", "docs/detectors-information", "docs/upper-bounds"),
+        *("docs/detectors-rbm", "docs/detectors-gan", "docs/detectors-information", "docs/detectors-density"),
+        "docs/upper-bounds",
         *("docs/contamination", "docs/model-selection", "docs/reproduction", "docs/statistics", "docs/regression"),
     ],
     "Reference": ["config/README", "docs/glossary", "docs/speed", "docs/scaling", "docs/api"],

@@ -2,8 +2,10 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import mahalanobis
 
 from oddlens.config import detector_registry
 from oddlens.detectors.blocks.information import (
@@ -164,20 +166,26 @@ def test_augmentations_are_symmetries_or_shifts_of_the_image():
     assert len(by) == 9
 
 
+def information(latent, pixels=4, augmentations=()):
+    return Information(
+        pixels,
+        latent,
+        critic="cosine",
+        temperature=1.0,
+        bound="infonce",
+        reference="normal",
+        beta=1.0,
+        augmentations=list(augmentations),
+        repulsion="inverse",
+    )
+
+
 def test_views_differ_by_unit_noise_if_they_are_to():
     rng = torch.Generator().manual_seed(0)
-    how = {
-        "critic": "cosine",
-        "temperature": 1.0,
-        "bound": "infonce",
-        "reference": "normal",
-        "beta": 1.0,
-        "repulsion": "inverse",
-    }
-    clean, noisy = Information(8, 3, **how, augmentations=["noise"]).views(torch.zeros(500, 1, 8, 8), rng)
+    clean, noisy = information(3, 8, ["noise"]).views(torch.zeros(500, 1, 8, 8), rng)
     assert clean.abs().max() == 0
     assert noisy.std().item() == pytest.approx(1, abs=0.02)
-    clean, noisy = Information(8, 3, **how, augmentations=["turns"]).views(torch.zeros(5, 1, 8, 8), rng)
+    clean, noisy = information(3, 8, ["turns"]).views(torch.zeros(5, 1, 8, 8), rng)
     assert noisy is clean
 
 
@@ -185,3 +193,21 @@ def test_views_differ_by_unit_noise_if_they_are_to():
 def test_a_negative_beta_is_refused_before_training(detector):
     with pytest.raises(ConfigError, match="beta"):
         validated(detector_registry.detector_settings(detector), {"beta": -1.0}, "detectors.one")
+
+
+def test_mahalanobis_distances_are_those_of_scipy_and_do_not_depend_on_units():
+    rng = np.random.default_rng(3)
+    mixing, centre = rng.normal(size=(3, 3)), np.array([1.0, -2.0, 5.0])
+    stored, codes = (rng.normal(size=(n, 3)) @ mixing + centre for n in (4000, 20))
+
+    def scores(stored, codes):
+        one = information(stored.shape[1])
+        one.store(torch.tensor(stored, dtype=torch.float32))
+        return one.score("mahalanobis", lambda images: images, [torch.tensor(codes, dtype=torch.float32)]).numpy()
+
+    inverse = np.linalg.inv(np.cov(stored.T))
+    expected = [mahalanobis(code, stored.mean(axis=0), inverse) ** 2 for code in codes]
+    np.testing.assert_allclose(scores(stored, codes), expected, rtol=1e-3)
+    np.testing.assert_allclose(scores(stored * [1, 30, 0.1], codes * [1, 30, 0.1]), expected, rtol=1e-3)
+    constant = (np.concatenate([x, np.full((len(x), 1), 2.0)], axis=1) for x in (stored, codes))
+    np.testing.assert_allclose(scores(*constant), expected, rtol=1e-3, err_msg="a number that never varies")

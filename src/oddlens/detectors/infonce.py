@@ -11,7 +11,7 @@ If some anomalies are known, `label_loss` says how they are used: their codes ha
 see `blocks/information.py`), their misfit L per pixel has to be large, which adds 1 / L (`images`), or `both`.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from pydantic import NonNegativeFloat, PositiveFloat
@@ -24,7 +24,7 @@ from oddlens.training.images import TrainingImages
 from oddlens.training.objectives import Batch, Objective
 from oddlens.training.symmetries import orientations
 
-CODE_SCORES: dict[str, CodeScore] = {"norm": "norm", "centre": "centre", "critic": "critic", "knn": "knn"}
+CODE_SCORES: dict[str, CodeScore] = {name: name for name in get_args(CodeScore)}
 MIN_MISFIT = 1e-2
 """Smaller misfits per pixel, in units of the noise, are raised to this before they are inverted."""
 
@@ -56,7 +56,9 @@ class InfoNCE(ReconstructionDetector):
         label_weight: NonNegativeFloat = 1.0,
         label_loss: Literal["codes", "images", "both"] = "codes",
         repulsion: Literal["inverse", "margin"] = "inverse",
-        score: Literal["relative", "expected", "matched", "error", "norm", "centre", "critic", "knn"] = "relative",
+        score: Literal[
+            "relative", "expected", "matched", "error", "norm", "centre", "critic", "knn", "mahalanobis"
+        ] = "relative",
         **common: Any,
     ):
         image_score: Any = {} if score in CODE_SCORES else {"score": score}

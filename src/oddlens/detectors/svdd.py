@@ -63,7 +63,7 @@ class SVDD(Detector, Embeds):
         augmentations: list[Literal["turns", "flips", "shifts", "noise"]] = ["turns", "flips"],  # noqa: B006
         label_weight: NonNegativeFloat = 1.0,
         repulsion: Literal["inverse", "margin"] = "inverse",
-        score: Literal["norm", "centre", "critic", "knn"] = "centre",
+        score: Literal["norm", "centre", "critic", "knn", "mahalanobis"] = "centre",
         symmetric: bool = True,
         stabilised: bool = True,
         optimiser: Literal["muon", "adam"] = "muon",

@@ -42,9 +42,11 @@ N_NEIGHBOURS = 5
 """Nearest stored codes that a score averages over."""
 MIN_DISTANCE = 1e-2
 """Smaller distances between codes are raised to this before they are inverted."""
+MIN_VARIANCE = 1e-10
+"""Directions of codes with a smaller part of the largest variance have no scatter."""
 CriticKind = Literal["cosine", "bilinear", "separable", "concat"]
 Reference = Literal["normal", "laplace"]
-CodeScore = Literal["norm", "centre", "critic", "knn"]
+CodeScore = Literal["norm", "centre", "critic", "knn", "mahalanobis"]
 Bound = Literal["infonce", "nwj", "jsd"]
 Augmentation = Literal["turns", "flips", "shifts", "noise"]
 Repulsion = Literal["inverse", "margin"]
@@ -198,8 +200,10 @@ class Information(nn.Module):
         """The mean score [n] of images over some orientations.
 
         `norm`, the reference term of the code; `centre`, its squared distance from the centre; `knn`, the mean distance
-        to the nearest stored codes; `critic`, minus the critic's score of two views: neighbouring orientations or, if
-        the augmentations have no turns or flips, an image with and without added noise.
+        to the nearest stored codes; `mahalanobis`, the squared distance from the mean of the stored codes in units of
+        their covariance (Lee et al. 2018, arXiv:1807.03888, with one class); `critic`, minus the critic's score of two
+        views: neighbouring orientations or, if the augmentations have no turns or flips, an image with and without
+        added noise.
         """
         codes = [encode(images).float() for images in oriented]
         if name == "critic":
@@ -210,7 +214,16 @@ class Information(nn.Module):
             scores = [reference_term(code, self.reference) for code in codes]
         elif name == "centre":
             scores = [(code - self.centre).square().sum(dim=1) for code in codes]
+        elif name == "mahalanobis":
+            scores = self._mahalanobis(codes)
         else:
             near = [torch.cdist(code, self.bank).topk(N_NEIGHBOURS, dim=1, largest=False).values for code in codes]
             scores = [distances.mean(dim=1) for distances in near]
         return torch.stack(scores).mean(dim=0)
+
+    def _mahalanobis(self, codes: list[Tensor]) -> list[Tensor]:
+        """Squared distances [n] of codes from the stored ones. Directions without scatter are left out."""
+        variances, axes = torch.linalg.eigh(torch.cov(self.bank.double().T))
+        kept = variances > MIN_VARIANCE * variances[-1]
+        whitening = axes[:, kept] / variances[kept].sqrt()
+        return [((code - self.bank.mean(dim=0)).double() @ whitening).square().sum(dim=1).float() for code in codes]
