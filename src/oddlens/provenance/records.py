@@ -22,7 +22,7 @@ from oddlens.files.artefacts import atomic_write
 from oddlens.provenance.environment import code_version, describe_commit, processor
 
 RECORDED_PACKAGES = ["astropy", "autolens", "h5py", "jax", "matplotlib", "nautilus", "numpy", "pandas", "pyod"]
-RECORDED_PACKAGES += ["scikit_posthocs", "scipy", "sklearn", "snakemake", "statsmodels", "torch", "torchvision"]
+RECORDED_PACKAGES += ["scikit_posthocs", "scipy", "sklearn", "snakemake", "statsmodels", "torch", "torchvision", "zuko"]
 """The packages whose versions can influence results, by the names under which they are imported."""
 
 Record = dict[str, Any]
