@@ -3,7 +3,7 @@
 import pytest
 
 from oddlens.provenance import fingerprint
-from oddlens.provenance.fingerprint import meaning
+from oddlens.provenance.fingerprint import code
 
 CODE = '''"""What it is."""
 
@@ -24,8 +24,8 @@ def checked(number):
 def meaning_of(tmp_path, text):
     path = tmp_path / "module.py"
     path.write_text(text)
-    meaning.cache_clear()
-    return meaning(path)
+    code.cache_clear()
+    return code(path).meaning
 
 
 @pytest.mark.parametrize(
