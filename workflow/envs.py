@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
 from oddlens.lensing import substructure_classes  # noqa: E402
-from oddlens.provenance.fingerprint import closure, imports  # noqa: E402
+from oddlens.provenance.fingerprint import closure, code  # noqa: E402
 
 PIP = "25.3"
 HEADER = "# Written by `make envs` from requirements.lock: the packages that the scripts of some rules need.\n"
@@ -71,9 +71,10 @@ def scripts(environment: str) -> list[Path]:
 
 def imported_packages(environment: str) -> set[str]:
     """The packages that scripts of an environment import, directly or through this project, as the lock names them."""
-    modules = [name for script in scripts(environment) for name in imports(script)]
+    modules = [name for script in scripts(environment) for name in code(script).imports]
     files = closure(*modules, *IMPORTED_BY_NAME[environment])
-    roots = {name.split(".")[0] for file in files for name in imports(file)} - {"oddlens", *sys.stdlib_module_names}
+    roots = {name.split(".")[0] for file in files for name in code(file).imports}
+    roots -= {"oddlens", *sys.stdlib_module_names}
     distributions = packages_distributions()
     return {re.sub(r"[-_.]+", "-", distributions[root][0]).lower() for root in roots}
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import ROOT
 from oddlens.config import detector_registry
 from oddlens.lensing import substructure_classes
-from oddlens.provenance.fingerprint import closure, fingerprint, imports
+from oddlens.provenance.fingerprint import closure, code, fingerprint
 
 SRC = ROOT / "src" / "oddlens"
 FILES = sorted(SRC.rglob("*.py"))
@@ -47,7 +47,7 @@ def relative(path):
 
 
 def importers(package):
-    return {relative(path) for path in FILES if package in {name.split(".")[0] for name in imports(path)}}
+    return {relative(path) for path in FILES if package in {name.split(".")[0] for name in code(path).imports}}
 
 
 def loaded(*modules):
@@ -95,7 +95,7 @@ def test_a_package_imports_only_those_below_it(package):
     upward = {
         f"{relative(path)} imports {name}"
         for path in (SRC / package).rglob("*.py")
-        for name in imports(path)
+        for name in code(path).imports
         if name.startswith("oddlens.") and name.split(".")[1] in set(PACKAGES) - set(allowed)
     }
     assert not upward
