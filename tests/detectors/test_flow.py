@@ -37,7 +37,7 @@ def fitted(train, **settings):
 
 
 @torch.no_grad()
-def surprises(model, batch):
+def negative_log_likelihoods(model, batch):
     """Minus the log-likelihoods [n] of images under the flow and under the background model."""
     return [x.numpy() for x in model._mean_over_orientations(torch.from_numpy(batch)[:, None] / model.scale)]
 
@@ -46,7 +46,7 @@ def surprises(model, batch):
 def test_the_likelihood_of_normal_images_is_that_of_a_normal_distribution(map):
     """The log-misfit is one more number, nearly normal too, and all are standardised."""
     model = fitted(images(2000), map=map)
-    likelihood, background = surprises(model, images(2000, seed=1))
+    likelihood, background = negative_log_likelihoods(model, images(2000, seed=1))
     constant = 0.5 * (COMPONENTS + 1) * np.log(2 * np.pi)
     assert likelihood.mean() == pytest.approx((background + constant).mean(), abs=0.2)
     assert stats.spearmanr(likelihood, background).statistic > 0.9
@@ -59,7 +59,7 @@ def test_a_flow_knows_a_bent_distribution_better_than_the_background_does():
     """
     model, test = fitted(images(4000, bent=True), maps=2), images(1000, seed=1, bent=True)
     straight = images(1000, seed=2)
-    every = [surprises(model, batch) for batch in (test, straight)]
+    every = [negative_log_likelihoods(model, batch) for batch in (test, straight)]
     (likelihood, background), (of_straight, background_of_straight) = every
 
     def auc(normal, anomalous):
@@ -75,7 +75,7 @@ def test_scores_are_the_likelihood_its_distance_from_the_median_and_a_ratio():
     scores = {name: fitted(train, score=name) for name in ("likelihood", "typicality", "ratio")}
     scores = {name: model.score(test) for name, model in scores.items()}
     model = fitted(train, score="likelihood")
-    likelihood, background = surprises(model, test)
+    likelihood, background = negative_log_likelihoods(model, test)
     np.testing.assert_allclose(scores["likelihood"], likelihood, rtol=1e-5)
     np.testing.assert_allclose(scores["typicality"], abs(likelihood - model.centre.item()), rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(scores["ratio"], likelihood - background, rtol=1e-4, atol=1e-4)

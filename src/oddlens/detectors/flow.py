@@ -88,7 +88,7 @@ class Flow(Detector):
 
     def _loss(self, batch: Batch) -> Tensor:
         coordinates = self._coordinates(self._normalise(batch.images))
-        return self._surprise(coordinates) / coordinates.shape[1]
+        return self._negative_log_likelihood(coordinates) / coordinates.shape[1]
 
     def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Compute the median over training images that `typicality` needs."""
@@ -106,9 +106,9 @@ class Flow(Detector):
         return self.stabilise(images, self.stabilised)
 
     def _mean_over_orientations(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Minus the log-likelihoods [n] of images under the flow and under the background model, without constants."""
+        """Minus the log-likelihoods [n] of images under the flow and, up to a constant, the background."""
         every = [self._coordinates(image) for image in orientations(self._normalise(images), self.symmetric)]
-        likelihood = torch.stack([self._surprise(coordinates) for coordinates in every]).mean(dim=0)
+        likelihood = torch.stack([self._negative_log_likelihood(coordinates) for coordinates in every]).mean(dim=0)
         return likelihood, torch.stack([0.5 * coordinates.square().sum(dim=1) for coordinates in every]).mean(dim=0)
 
     def _coordinates(self, normalised: Tensor) -> Tensor:
@@ -122,7 +122,7 @@ class Flow(Detector):
         misfit = mean_per_image((normalised - self.principal.inverse(components)).square())
         return misfit.clamp(min=1e-12).log()
 
-    def _surprise(self, coordinates: Tensor) -> Tensor:
+    def _negative_log_likelihood(self, coordinates: Tensor) -> Tensor:
         """Minus the log-likelihood [n] under the flow."""
         with torch.autocast(coordinates.device.type, enabled=False):
             return -self.flow().log_prob(coordinates.float())
