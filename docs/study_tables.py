@@ -51,6 +51,11 @@ def line(*cells: str) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
+def number(value: float) -> str:
+    """A number with one decimal; a dash if there is none."""
+    return "–" if np.isnan(value) else f"{value:.1f}"
+
+
 def found_by_mass(bins: pd.DataFrame) -> list[str]:
     """The completeness in each bin of mass, in per cent."""
     return [per_cent(bins.loc[np.isclose(bins["bin_low"], low), "detected"].item()) for low in MASS_BINS[:-1]]
@@ -152,9 +157,11 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
         line(
             own.lens,
             f"{own.log_evidence_gain:.1f}",
-            f"{own.control_log_evidence_gain:.1f}",
+            number(own.control_log_evidence_gain),
+            number(own.beside_control_log_evidence_gain),
+            number(own.control_beside_mass_log_evidence_gain),
             f"{own.control_probability:.2f}",
-            "–" if np.isnan(own.published_log_evidence_gain) else f"{own.published_log_evidence_gain:.1f}",
+            number(own.published_log_evidence_gain),
             f"{own.x:.2f}, {own.y:.2f}",
             f"{own.mass_within_1_kpc_msun / 1e9:.1f}",
             f"{own.false_alarm_probability:.3f} ({own.twins:.0f} twins)" if own.twins else "–",
@@ -166,6 +173,8 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
         for title, column in (
             ("lenses with a mass", "log_evidence_gain"),
             ("lenses with a negative mass", "control_log_evidence_gain"),
+            ("lenses with a mass beside the negative one", "beside_control_log_evidence_gain"),
+            ("lenses with a negative mass beside the mass", "control_beside_mass_log_evidence_gain"),
         )
     ]
     return {"quality": quality, "above": above, "evidence": best}

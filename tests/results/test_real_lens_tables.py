@@ -23,6 +23,8 @@ PER_AREA = 1e11
 
 CONTROLS = (30.0, 2.0), (8.0, 9.0), (1.0, 4.0)
 """Gains of lenses, and of their controls."""
+BESIDE = 0.5
+"""The part of these that each has beside the other."""
 
 
 def scan(area_sigma=1e-3):
@@ -36,6 +38,7 @@ def fit(name="SDSSJ0946+1006", gain=30.0, control=2.0):
     names = ("einstein_radius", "slope", "shear_1", "shear_2")
     mass = {"y_arcsec": 1.04, "x_arcsec": -0.65, "area_arcsec2": 0.02, "area_error_arcsec2": 0.002, "significance": 8.0}
     mass["counter_images"] = [{"y_arcsec": -0.9, "x_arcsec": 1.4, "pixels": 50, "significance_without": 5.7}]
+    place = {"y_arcsec": 0.4, "x_arcsec": 0.5, "area_arcsec2": -0.01}
     numbers = {
         "name": name,
         "lens": {**dict.fromkeys(names, value), "axis_ratio": 0.9},
@@ -43,7 +46,9 @@ def fit(name="SDSSJ0946+1006", gain=30.0, control=2.0):
         "scan": {"significance": 8.0, "msun_per_arcsec2": PER_AREA},
         "source": {"clumps": [{"y_arcsec": 0.1, "x_arcsec": 0.2}]},
         "masses": [mass | {"log_evidence_gain": gain, "mass_msun": 2e9, "mass_within_1_kpc_msun": 1e9}],
-        "controls": [{"y_arcsec": 0.4, "x_arcsec": 0.5, "area_arcsec2": -0.01, "log_evidence_gain": control}],
+        "controls": [place | {"log_evidence_gain": control}],
+        "mass_beside_control": mass | {"log_evidence_gain": BESIDE * gain},
+        "control_beside_mass": place | {"log_evidence_gain": BESIDE * control},
         "notes": ["a note with <b>"],
     }
     return WrittenFit(numbers, object(), scan())
@@ -95,12 +100,14 @@ def test_controls_of_all_lenses_say_how_often_errors_of_the_model_have_as_much_e
     lenses = {("a", str(gain)): LensTwins(fit(str(gain), gain, control), none, none) for gain, control in CONTROLS}
     table = lens_fits_table(lenses | {("a", "x"): FAILED})
     assert list(table["control_log_evidence_gain"][:3]) == [2.0, 9.0, 4.0]
+    assert list(table["beside_control_log_evidence_gain"][:3]) == [15.0, 4.0, 0.5]
+    assert list(table["control_beside_mass_log_evidence_gain"][:3]) == [1.0, 4.5, 2.0]
     np.testing.assert_allclose(table["control_probability"], [1 / 4, 2 / 4, 4 / 4, np.nan])
 
 
 def test_a_lens_without_a_control_has_more_evidence_for_its_mass():
     alone = fit("alone", 3.0)
-    alone.numbers["controls"] = []
+    alone.numbers.update(controls=[], control_beside_mass=None)
     none = smooth([])
     table = lens_fits_table(
         {("a", "alone"): LensTwins(alone, none, none), ("a", "b"): LensTwins(fit("b", 1.0), none, none)}

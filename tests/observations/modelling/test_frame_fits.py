@@ -77,6 +77,11 @@ def test_a_planted_mass_is_found_where_it_is():
     mass = found.masses[0]
     assert np.hypot(mass.y - place[0], mass.x - place[1]) < 0.15
     assert mass.log_evidence_gain > 10 + max((control.log_evidence_gain for control in found.controls), default=0)
+    beside, control = found.mass_beside_control, found.control_beside_mass
+    assert np.hypot(beside.y - place[0], beside.x - place[1]) < 0.15
+    assert beside.area > 0
+    assert beside.log_evidence_gain > 10
+    assert control is None or (control.area < 0 and control.log_evidence_gain < 5)
     assert found.scan.largest > 3
 
 

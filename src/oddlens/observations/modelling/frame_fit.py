@@ -15,7 +15,7 @@ from oddlens.observations.modelling.frame_model import FrameModel, LinearFit
 from oddlens.observations.modelling.lens_light import LensLight
 from oddlens.observations.modelling.light_start import fit_light
 from oddlens.observations.modelling.mass_model import MacroModel
-from oddlens.observations.modelling.mass_refit import MassFit, fit_masses
+from oddlens.observations.modelling.mass_refit import MassFit, fit_masses, including
 from oddlens.observations.modelling.mass_scan import MassScan, Residuals, scan_for_mass
 from oddlens.observations.modelling.model_error import with_light_error, with_psf_error
 from oddlens.observations.modelling.observation import Observation, Pixels
@@ -53,6 +53,9 @@ class FrameFit(NamedTuple):
 
     Attributes:
         controls: fits with a negative mass.
+        mass_beside_control: the fit with the best mass beside the best negative one, if that has evidence; its gain is
+            over the fit with the negative mass alone.
+        control_beside_mass: likewise, that with a negative mass beside the best mass.
         unit: of all brightness in the model, in units of the frame: the median noise of its pixels.
     """
 
@@ -63,6 +66,8 @@ class FrameFit(NamedTuple):
     scan: MassScan
     masses: Sequence[MassFit]
     controls: Sequence[MassFit]
+    mass_beside_control: MassFit | None
+    control_beside_mass: MassFit | None
     unit: float
 
     @property
@@ -131,12 +136,30 @@ def _fit(pixels: Pixels, radius_arcsec: float, unit: float, controls: int) -> Fr
         parameters = fit.parameters
         side = min(max(math.ceil((NODES_PER_DETERMINED * fit.linear.determined) ** 0.5), SIDES[0]), SIDES[1])
     fit = _with_adapted_source(model, fit, prior)
-    residuals = Residuals(model, fit.linear, prior, SOFTENING_ARCSEC)
-    inner, outer = (radius * float(fit.parameters[0]) for radius in SCAN_RADII)
-    scan = scan_for_mass(residuals, inner, outer, SCAN_STEP_ARCSEC)
+    scan = _scan(model, fit, prior)
     masses = fit_masses(model, fit, prior, scan, PseudoJaffe.tidal, MASSES)
     negative = fit_masses(model, fit, prior, scan, PseudoJaffe.tidal, controls, sign=-1)
-    return FrameFit(model, fit, prior, starts, scan, masses, negative, unit)
+    beside = [None, None]
+    if controls:
+        beside = [_best_beside(model, prior, *pair) for pair in ((masses, negative, 1), (negative, masses, -1))]
+    return FrameFit(model, fit, prior, starts, scan, masses, negative, *beside, unit)
+
+
+def _scan(model: FrameModel, fit: NonlinearFit, prior: Prior) -> MassScan:
+    inner, outer = (radius * float(fit.parameters[0]) for radius in SCAN_RADII)
+    return scan_for_mass(Residuals(model, fit.linear, prior, SOFTENING_ARCSEC), inner, outer, SCAN_STEP_ARCSEC)
+
+
+def _best_beside(
+    model: FrameModel, prior: Prior, own: Sequence[MassFit], other: Sequence[MassFit], sign: int
+) -> MassFit | None:
+    """The fit with the best mass of a sign beside the best one of the other sign, if that has evidence."""
+    if not other or other[0].log_evidence_gain <= 0:
+        return own[0] if own else None
+    model, prior = including(model, prior, other[0])
+    scan = _scan(model, other[0].fit, prior)
+    found = fit_masses(model, other[0].fit, prior, scan, PseudoJaffe.tidal, 1, sign)
+    return found[0] if found else None
 
 
 def _with_adapted_source(model: FrameModel, fit: NonlinearFit, prior: Prior) -> NonlinearFit:

@@ -106,6 +106,8 @@ def result_of(
         "scan": _scan(found.scan, redshifts),
         "masses": [_mass(found, mass, redshifts) for mass in found.masses],
         "controls": [_place(mass) for mass in found.controls],
+        "mass_beside_control": found.mass_beside_control and _place(found.mass_beside_control),
+        "control_beside_mass": found.control_beside_mass and _place(found.control_beside_mass),
         "notes": list(notes),
     }
     if redshifts is not None:

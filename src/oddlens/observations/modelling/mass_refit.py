@@ -6,7 +6,8 @@ Laplace's method (MacKay 1992): with the best nonlinear parameters q, their prio
     ln Z = ln evidence of the linear fit + ln p(q) + (number of parameters ln 2 pi - ln det S) / 2
 
 A control is the same fit with a negative mass, which no lens has: its evidence comes from errors of the model, and
-tells how much of the evidence for masses does.
+tells how much of the evidence for masses does. A true mass has negative ones beside it, which undo what a single mass
+fits badly; so masses and controls are compared by what each adds to a fit that has the best one of the other.
 
 The place of the mass is uniformly distributed over the area that was scanned, and its area has a half-normal prior, as
 in the odds of `detectors/blocks/scan.py`.
@@ -126,6 +127,12 @@ def _fit_mass(
     covariance = torch.linalg.inv(curvature(with_mass, fit.linear, own).matrix[free][:, free])
     sigma = float(covariance[shapes, shapes].sqrt())
     return MassFit(fit, profile, place, area, y, x, sigma, gain)
+
+
+def including(model: FrameModel, prior: Prior, mass: MassFit) -> tuple[FrameModel, Prior]:
+    """The model and the prior of a fit with a mass, to which another mass can be added."""
+    own = prior_with_mass(prior, model.light_parameters.start, mass.scanned)
+    return replace(model, mass=(*model.mass, Perturber(mass.profile))), own
 
 
 def prior_with_mass(prior: Prior, first: int, place: tuple[float, float]) -> Prior:

@@ -130,6 +130,9 @@ def numbers_text(result: FrameResult) -> str:
     for name, kind in (("masses", "a mass"), ("controls", "a negative mass")):
         if found := result.numbers[name]:
             lines.append(f"log evidence for {kind} {found[0]['log_evidence_gain']:.1f}")
+    for name, kind in (("mass_beside_control", "mass beside negative one"), ("control_beside_mass", "negative one beside")):
+        if found := result.numbers[name]:
+            lines.append(f"  {kind} {found['log_evidence_gain']:.1f}")
     if not fit["explains_frame"]:
         lines.append("THE FIT DOES NOT EXPLAIN THE FRAME")
     return "\n".join(lines)

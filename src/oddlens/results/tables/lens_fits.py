@@ -16,12 +16,15 @@ PUBLISHED = Path(__file__).parent / "published_lenses.csv"
 COLUMNS = [
     *("set", "lens", "einstein_radius", "einstein_radius_error", "published_einstein_radius", "slope", "slope_error"),
     *("axis_ratio", "shear", "reduced_chi_square", "explains_frame", "significance", "log_evidence_gain"),
-    *("control_log_evidence_gain", "control_probability", "published_log_evidence_gain", "y", "x", "area"),
+    *("control_log_evidence_gain", "beside_control_log_evidence_gain", "control_beside_mass_log_evidence_gain"),
+    *("control_probability", "published_log_evidence_gain", "y", "x", "area"),
     *("area_error", "mass_msun", "mass_within_1_kpc_msun"),
     *("twins", "false_alarm_probability", "planted", "detected", "detectable_50_area", "detectable_90_area"),
     *("detectable_50_msun", "detectable_90_msun", "problem"),
 ]
-"""Places in arcsec from the lens, areas in arcsec^2: pi times the critical surface density turns them into masses."""
+"""Places in arcsec from the lens, areas in arcsec^2: pi times the critical surface density turns them into masses.
+`beside_control_` is the best mass added to a fit with the best negative mass, and `control_beside_mass_` the other way
+round."""
 DETECTION_RATE = 0.01
 """A planted mass is detected if its evidence is one that this part of the smooth twins exceeds, at most."""
 STRONG = 10.0
@@ -72,18 +75,20 @@ def lens_fits_table(lenses: Mapping[tuple[str, str], LensTwins]) -> pd.DataFrame
 
 
 def above_control(table: pd.DataFrame) -> int:
-    """How many lenses have more evidence for a mass than for a negative mass."""
-    return int((table["log_evidence_gain"] > table["control_log_evidence_gain"].fillna(-np.inf)).sum())
+    """How many lenses have more evidence for a mass than for a negative mass, each beside the other."""
+    mass, control = table["beside_control_log_evidence_gain"], table["control_beside_mass_log_evidence_gain"]
+    return int((mass > control.fillna(-np.inf)).sum())
 
 
 def with_control_probability(table: pd.DataFrame) -> pd.DataFrame:
     """The table with how often a lens has as much evidence for a negative mass as each has for a mass.
 
-    With n lenses whose fits explain their frames: (1 + number of these with at least this control) / (1 + n).
+    Of masses it is the evidence beside the best negative mass of their lens, and of negative masses that beside the
+    best mass. With n lenses whose fits explain their frames: (1 + number of these with at least this control) / (1 + n).
     """
     explained = table["explains_frame"].fillna(False).astype(bool)
-    controls = table["control_log_evidence_gain"][explained].to_numpy(float)
-    gains = table["log_evidence_gain"].where(explained)
+    controls = table["control_beside_mass_log_evidence_gain"][explained].to_numpy(float)
+    gains = table["beside_control_log_evidence_gain"].where(explained)
     return table.assign(control_probability=gains.map(lambda gain: calibration.exceedance(gain, controls), "ignore"))
 
 
@@ -108,6 +113,9 @@ def _line(label: str, lens: LensTwins, detection: Detection | None) -> dict[str,
         line |= {name: best.get(name) for name in ("mass_msun", "mass_within_1_kpc_msun")}
     if numbers["controls"]:
         line["control_log_evidence_gain"] = max(control["log_evidence_gain"] for control in numbers["controls"])
+    for kind, column in (("mass_beside_control", "beside_control"), ("control_beside_mass", "control_beside_mass")):
+        if numbers[kind]:
+            line[f"{column}_log_evidence_gain"] = numbers[kind]["log_evidence_gain"]
     line |= {"twins": len(lens.smooth), "planted": len(lens.planted), "detected": int(lens.trials()[1].sum())}
     if len(lens.smooth):
         line["false_alarm_probability"] = calibration.false_alarm_probability(lens.gain, lens.smooth)
