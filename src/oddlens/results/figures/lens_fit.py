@@ -130,9 +130,9 @@ def numbers_text(result: FrameResult) -> str:
     for name, kind in (("masses", "a mass"), ("controls", "a negative mass")):
         if found := result.numbers[name]:
             lines.append(f"log evidence for {kind} {found[0]['log_evidence_gain']:.1f}")
-    for name, kind in (("mass_beside_control", "mass beside negative one"), ("control_beside_mass", "negative one beside")):
-        if found := result.numbers[name]:
-            lines.append(f"  {kind} {found['log_evidence_gain']:.1f}")
+    beside = [result.numbers[name] for name in ("mass_beside_control", "control_beside_mass")]
+    if all(beside):
+        lines.append("  beside each other " + ", ".join(f"{mass['log_evidence_gain']:.1f}" for mass in beside))
     if not fit["explains_frame"]:
         lines.append("THE FIT DOES NOT EXPLAIN THE FRAME")
     return "\n".join(lines)

@@ -84,7 +84,8 @@ def with_control_probability(table: pd.DataFrame) -> pd.DataFrame:
     """The table with how often a lens has as much evidence for a negative mass as each has for a mass.
 
     Of masses it is the evidence beside the best negative mass of their lens, and of negative masses that beside the
-    best mass. With n lenses whose fits explain their frames: (1 + number of these with at least this control) / (1 + n).
+    best mass. With n lenses whose fits explain their frames, it is (1 + number of these with at least this control) /
+    (1 + n).
     """
     explained = table["explains_frame"].fillna(False).astype(bool)
     controls = table["control_beside_mass_log_evidence_gain"][explained].to_numpy(float)
