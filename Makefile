@@ -70,7 +70,7 @@ EDITABLE := --no-deps --no-build-isolation --no-index -e .
 	$(PYTHON) -m venv --clear .venv
 	@command -v uv >/dev/null || $(BIN)/pip install -q uv || echo "uv cannot be installed: pip installs the packages, more slowly"
 	@set -e; if command -v uv >/dev/null; then \
-	    uv pip sync -q --require-hashes --python $(BIN)/python requirements.lock; \
+	    uv pip sync -q --compile-bytecode --require-hashes --python $(BIN)/python requirements.lock; \
 	    uv pip install -q --python $(BIN)/python $(EDITABLE); \
 	  else \
 	    $(BIN)/pip install -q --require-hashes -r requirements.lock; \
@@ -116,7 +116,7 @@ bench-gpu: setup    ## simulation, training and fits on a GPU, and whether it ag
 	$(PYTHON) -m venv --clear .venv-bench
 	@command -v uv >/dev/null || .venv-bench/bin/pip install -q uv
 	@export PATH=$(CURDIR)/.venv-bench/bin:$$PATH; set -e; \
-	  uv pip sync -q --require-hashes --python .venv-bench/bin/python requirements.lock; \
+	  uv pip sync -q --compile-bytecode --require-hashes --python .venv-bench/bin/python requirements.lock; \
 	  uv pip install -q --python .venv-bench/bin/python $(EDITABLE); \
   uv pip install -q --python .venv-bench/bin/python -c requirements.lock -r benchmarks/requirements.txt
 	@touch $@
