@@ -1,8 +1,8 @@
-"""Draw docs/classes.png, docs/decoys.png, docs/worlds.png and docs/lens_fit.png: `python docs/pictures.py`.
+"""Draw classes.png, decoys.png, worlds.png, lens_fit.png and gan_long.png of docs/: `python docs/pictures.py`.
 
 It needs src/ and tests/support/ on the path, as in `PYTHONPATH=src:tests/support`.
 
-The catalogue of galaxies is where config/sky.yaml expects it. Without it, docs/worlds.png is not drawn.
+The catalogue of galaxies is where config/sky.yaml expects it. Without it, worlds.png is not drawn.
 """
 
 from pathlib import Path
@@ -13,7 +13,10 @@ matplotlib.use("agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from study_tables import GAN_ROWS, MODELS, TRAININGS, gain_of, read
 
 from frames_like_hst import Lens, frame
 from oddlens.config.dataset import Dataset
@@ -127,10 +130,39 @@ def lens_fit() -> Figure:
     return lens_fit_figure(result)
 
 
+def gan_claims() -> Figure:
+    """What contamination takes from long trainings of GANs, and what an encoder trained at the same time gains."""
+    summary = read("gan_long", "summary").query("anomaly == 'all'").set_index(["dataset", "detector", "training"])
+    pairs = read("gan_long", "pairs").query("anomaly == 'all'").set_index(["dataset", "training", "a", "b"])
+    figure, (change, gain) = plt.subplots(1, 2, figsize=(8.6, 3.0))
+    groups = [(dataset, training) for dataset in MODELS for training in TRAININGS]
+    for k, (row, label) in enumerate(GAN_ROWS.items()):
+        own = summary.loc[[(dataset, row, training) for dataset, training in groups if training != "clean"]]
+        _intervals(change, np.arange(len(own)) + 0.2 * (k - 1), own[["change", "change_low", "change_high"]], label)
+    differences = [gain_of(pairs.loc[group], *list(GAN_ROWS)[:2]) for group in groups]
+    _intervals(gain, np.arange(len(groups)), pd.DataFrame(differences), None)
+    named = [f"{MODELS[dataset]}, {training.replace('mixed ', '').replace('%', ' %')}" for dataset, training in groups]
+    for axis, labels in ((change, [each for each in named if "clean" not in each]), (gain, named)):
+        axis.axhline(0, color="k", lw=0.8)
+        axis.set_xticks(range(len(labels)), labels, fontsize=7)
+    change.set_title("AUC, contaminated minus clean", fontsize=9)
+    change.legend(fontsize=7, title="encoder", title_fontsize=7)
+    gain.set_title("AUC, encoder at the same time minus afterwards", fontsize=9)
+    figure.tight_layout()
+    return figure
+
+
+def _intervals(axis: Axes, x: np.ndarray, differences: pd.DataFrame, label: str | None) -> None:
+    """Differences with their intervals: columns are the value, its lower and its upper end."""
+    value, low, high = differences.to_numpy().T
+    axis.errorbar(x, value, [value - low, high - value], fmt="o", ms=4, capsize=3, label=label)
+
+
 if __name__ == "__main__":
     with plt.rc_context(STYLE):
         draw(classes(), "classes.png")
         draw(decoys(), "decoys.png")
         save(lens_fit(), Path(__file__).with_name("lens_fit.png"))
+        save(gan_claims(), Path(__file__).with_name("gan_long.png"))
         if (CONFIG.parent / "galaxies").exists():
             draw(worlds(), "worlds.png", WORLD_COLUMNS)

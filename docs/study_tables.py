@@ -13,8 +13,19 @@ import pandas as pd
 from oddlens.results.tables.lens_fits import above_control
 
 RESULTS = Path(__file__).parents[1] / "results"
-PAGES = {"physics": "detectors-lensfit.md", "stress": "stress.md", "sky": "sky.md", "slacs": "lens_fits.md"}
+PAGES = {
+    "physics": "detectors-lensfit.md",
+    "stress": "stress.md",
+    "sky": "sky.md",
+    "slacs": "lens_fits.md",
+    "gan_long": "detectors-gan.md",
+}
 """The page of each study."""
+MODELS = {"model_a": "A", "model_b": "B"}
+GAN_ROWS = {"pgan_se_simultaneous": "at the same time", "pgan_se_afterwards": "afterwards", "dcae": "`dcae`"}
+"""The rows of `gan_long` by their names on the page."""
+QUALITY = ("frechet", "frechet_floor", "sliced_wasserstein", "sliced_wasserstein_floor")
+TRAININGS = ("clean", "mixed 10%", "mixed 20%")
 WORLDS = {
     "model B": "model_b",
     "elliptical halo": "elliptical",
@@ -180,11 +191,48 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
     return {"quality": quality, "above": above, "evidence": best}
 
 
+def gan_long() -> dict[str, list[str]]:
+    """AUC and its change by contamination, the gain of an encoder trained at the same time, quality of samples."""
+    summary = read("gan_long", "summary").query("anomaly == 'all'").set_index(["dataset", "detector", "training"])
+    pairs = read("gan_long", "pairs").query("anomaly == 'all'").set_index(["dataset", "training", "a", "b"])
+    samples = read("gan_long", "samples").groupby(["dataset", "detector", "contamination"])[list(QUALITY)].mean()
+    found = {"AUC": [], "gain": [], "samples": []}
+    for dataset, model in MODELS.items():
+        for row, label in GAN_ROWS.items():
+            own = summary.loc[dataset, row].loc[list(TRAININGS)]
+            changes = (interval(*each) for each in own[["change", "change_low", "change_high"]].iloc[1:].to_numpy())
+            found["AUC"].append(line(model, label, *(f"{auc:.3f}" for auc in own["auc"]), *changes))
+        gains = [interval(*gain_of(pairs.loc[dataset, training], *list(GAN_ROWS)[:2])) for training in TRAININGS]
+        found["gain"].append(line(model, *gains))
+        for row, label in list(GAN_ROWS.items())[:2]:
+            for contamination, own in samples.loc[dataset, row].iterrows():
+                cells = [
+                    f"{own[name]:.4f} ({own[floor]:.4f})" for name, floor in zip(*[iter(QUALITY)] * 2, strict=True)
+                ]
+                found["samples"].append(line(model, label, f"{contamination:.0%}".replace("%", " %"), *cells))
+    return found
+
+
+def gain_of(pairs: pd.DataFrame, a: str, b: str) -> tuple[float, float, float]:
+    """The AUC of a row minus that of another, with its interval, from pairs in any order."""
+    if (a, b) in pairs.index:
+        own = pairs.loc[(a, b)]
+        return own["difference"], own["low"], own["high"]
+    own = pairs.loc[(b, a)]
+    return -own["difference"], -own["high"], -own["low"]
+
+
+def interval(value: float, low: float, high: float) -> str:
+    """A difference with its interval of 95 %."""
+    return f"{value:+.3f} ({low:+.3f}, {high:+.3f})"
+
+
 def tables(study: str) -> dict[str, list[str]]:
     """The lines of each table of a page, or nothing for a study that left no tables."""
     if not (RESULTS / study / "tables").exists():
         return {}
-    return {"physics": lambda: {"AUC": physics()}, "stress": stress, "sky": sky, "slacs": slacs}[study]()
+    made = {"physics": lambda: {"AUC": physics()}, "stress": stress, "sky": sky, "slacs": slacs, "gan_long": gan_long}
+    return made[study]()
 
 
 if __name__ == "__main__":
