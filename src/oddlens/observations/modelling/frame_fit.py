@@ -153,12 +153,16 @@ def _scan(model: FrameModel, fit: NonlinearFit, prior: Prior) -> MassScan:
 def _best_beside(
     model: FrameModel, prior: Prior, own: Sequence[MassFit], other: Sequence[MassFit], sign: int
 ) -> MassFit | None:
-    """The fit with the best mass of a sign beside the best one of the other sign, if that has evidence."""
+    """The fit with the best mass of a sign beside the best one of the other sign, if that has evidence.
+
+    It begins at the most significant place, and where the best mass of the sign was found without the other.
+    """
     if not other or other[0].log_evidence_gain <= 0:
         return own[0] if own else None
     model, prior = including(model, prior, other[0])
     scan = _scan(model, other[0].fit, prior)
-    found = fit_masses(model, other[0].fit, prior, scan, PseudoJaffe.tidal, 1, sign)
+    alone = [mass.scanned for mass in own[:1]]
+    found = fit_masses(model, other[0].fit, prior, scan, PseudoJaffe.tidal, 1, sign, alone)
     return found[0] if found else None
 
 

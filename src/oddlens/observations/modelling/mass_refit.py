@@ -76,6 +76,7 @@ def fit_masses(
     profile_of: ProfileOf,
     count: int,
     sign: int = 1,
+    also: Sequence[tuple[float, float]] = (),
 ) -> Sequence[MassFit]:
     """Fits with a mass, from each of the most significant places of a scan; that with most evidence first.
 
@@ -83,11 +84,13 @@ def fit_masses(
 
     Args:
         sign: of the masses; -1 for controls.
+        also: y and x of further places from which fits begin, arcsec.
     """
     without = log_evidence(model, smooth, prior)
     scanned = math.log((2 * float(scan.along[-1])) ** 2)
     found = []
-    for row, column in scan.maxima(count, APART_ARCSEC, sign):
+    further = [at for at in (scan.nearest(*place) for place in also) if math.isfinite(scan.area[at])]
+    for row, column in dict.fromkeys([*scan.maxima(count, APART_ARCSEC, sign), *further]):
         area = min(abs(float(scan.area[row, column])), PERTURBER_AREA_ARCSEC2)
         found.append(_fit_mass(model, smooth, prior, area, scan.at(row, column), profile_of, without + scanned))
     kept: list[MassFit] = []

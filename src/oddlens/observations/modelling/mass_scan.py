@@ -50,6 +50,10 @@ class MassScan(NamedTuple):
         """y and x of a position."""
         return float(-self.along[row]), float(self.along[column])
 
+    def nearest(self, y: float, x: float) -> tuple[int, int]:
+        """The row and the column of the position that is nearest to a place."""
+        return int(np.abs(self.along + y).argmin()), int(np.abs(self.along - x).argmin())
+
     def maxima(self, count: int, apart_arcsec: float, sign: int = 1) -> list[tuple[int, int]]:
         """Rows and columns of the most significant masses of a sign that are at least some distance apart."""
         y, x = np.meshgrid(-self.along, self.along, indexing="ij")
