@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from study_tables import GAN_ROWS, MODELS, TRAININGS, gain_of, read
+from study_tables import GAN_ROWS, TRAININGS, gain_of, models_in, read
 
 from frames_like_hst import Lens, frame
 from oddlens.config.dataset import Dataset
@@ -135,18 +135,22 @@ def gan_claims() -> Figure:
     summary = read("gan_long", "summary").query("anomaly == 'all'").set_index(["dataset", "detector", "training"])
     pairs = read("gan_long", "pairs").query("anomaly == 'all'").set_index(["dataset", "training", "a", "b"])
     figure, (change, gain) = plt.subplots(1, 2, figsize=(8.6, 3.0))
-    groups = [(dataset, training) for dataset in MODELS for training in TRAININGS]
+    models = models_in(summary)
+    groups = [(dataset, training) for dataset in models for training in TRAININGS]
     for k, (row, label) in enumerate(GAN_ROWS.items()):
         own = summary.loc[[(dataset, row, training) for dataset, training in groups if training != "clean"]]
-        _intervals(change, np.arange(len(own)) + 0.2 * (k - 1), own[["change", "change_low", "change_high"]], label)
+        _intervals(
+            change, np.arange(len(own)) + 0.2 * (k - 1), own[["change", "change_low", "change_high"]], label.strip("`")
+        )
     differences = [gain_of(pairs.loc[group], *list(GAN_ROWS)[:2]) for group in groups]
     _intervals(gain, np.arange(len(groups)), pd.DataFrame(differences), None)
-    named = [f"{MODELS[dataset]}, {training.replace('mixed ', '').replace('%', ' %')}" for dataset, training in groups]
+    named = [f"{models[dataset]}, {training.replace('mixed ', '').replace('%', ' %')}" for dataset, training in groups]
     for axis, labels in ((change, [each for each in named if "clean" not in each]), (gain, named)):
         axis.axhline(0, color="k", lw=0.8)
         axis.set_xticks(range(len(labels)), labels, fontsize=7)
     change.set_title("AUC, contaminated minus clean", fontsize=9)
-    change.legend(fontsize=7, title="encoder", title_fontsize=7)
+    change.legend(fontsize=7, title="encoder", title_fontsize=7, loc="upper center", bbox_to_anchor=(0.62, 1.0))
+    change.set_ylim(top=0.02)
     gain.set_title("AUC, encoder at the same time minus afterwards", fontsize=9)
     figure.tight_layout()
     return figure

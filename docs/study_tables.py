@@ -193,11 +193,16 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
 
 def gan_long() -> dict[str, list[str]]:
     """AUC and its change by contamination, the gain of an encoder trained at the same time, quality of samples."""
-    summary = read("gan_long", "summary").query("anomaly == 'all'").set_index(["dataset", "detector", "training"])
+    summary = (
+        read("gan_long", "summary")
+        .query("anomaly == 'all'")
+        .set_index(["dataset", "detector", "training"])
+        .sort_index()
+    )
     pairs = read("gan_long", "pairs").query("anomaly == 'all'").set_index(["dataset", "training", "a", "b"])
     samples = read("gan_long", "samples").groupby(["dataset", "detector", "contamination"])[list(QUALITY)].mean()
     found = {"AUC": [], "gain": [], "samples": []}
-    for dataset, model in MODELS.items():
+    for dataset, model in models_in(summary).items():
         for row, label in GAN_ROWS.items():
             own = summary.loc[dataset, row].loc[list(TRAININGS)]
             changes = (interval(*each) for each in own[["change", "change_low", "change_high"]].iloc[1:].to_numpy())
@@ -211,6 +216,11 @@ def gan_long() -> dict[str, list[str]]:
                 ]
                 found["samples"].append(line(model, label, f"{contamination:.0%}".replace("%", " %"), *cells))
     return found
+
+
+def models_in(summary: pd.DataFrame) -> dict[str, str]:
+    """The models of a study, by their data sets."""
+    return {dataset: model for dataset, model in MODELS.items() if dataset in summary.index.get_level_values("dataset")}
 
 
 def gain_of(pairs: pd.DataFrame, a: str, b: str) -> tuple[float, float, float]:
