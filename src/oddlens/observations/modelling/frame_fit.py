@@ -139,10 +139,9 @@ def _fit(pixels: Pixels, radius_arcsec: float, unit: float, controls: int) -> Fr
     scan = _scan(model, fit, prior)
     masses = fit_masses(model, fit, prior, scan, PseudoJaffe.tidal, MASSES)
     negative = fit_masses(model, fit, prior, scan, PseudoJaffe.tidal, controls, sign=-1)
-    beside = [None, None]
-    if controls:
-        beside = [_best_beside(model, prior, *pair) for pair in ((masses, negative, 1), (negative, masses, -1))]
-    return FrameFit(model, fit, prior, starts, scan, masses, negative, *beside, unit)
+    mass = _best_beside(model, prior, masses, negative, 1) if controls else None
+    control = _best_beside(model, prior, negative, masses, -1) if controls else None
+    return FrameFit(model, fit, prior, starts, scan, masses, negative, mass, control, unit)
 
 
 def _scan(model: FrameModel, fit: NonlinearFit, prior: Prior) -> MassScan:
