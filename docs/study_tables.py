@@ -158,6 +158,10 @@ def slacs(candidates: int = 10) -> dict[str, list[str]]:
     ]
     better = f"{above_control(explained)} of {len(explained)}"
     quality.append(line("more evidence for a mass than for a negative one", better))
+    both = explained[(explained[["log_evidence_gain", "control_log_evidence_gain"]] > 0).all(axis=1)]
+    orders = both["log_evidence_gain"] + both["control_beside_mass_log_evidence_gain"]
+    orders -= both["control_log_evidence_gain"] + both["beside_control_log_evidence_gain"]
+    quality.append(line("difference of both orders of mass and control, median", f"{orders.abs().median():.1f}"))
     for own in fitted[fitted["planted"] > 0].itertuples():
         limits = f"{own.detectable_50_msun / 1e9:.1f}, {own.detectable_90_msun / 1e9:.1f}"
         quality += [

@@ -82,6 +82,7 @@ def test_a_planted_mass_is_found_where_it_is():
     assert beside.area > 0
     assert beside.log_evidence_gain > 10
     assert control is None or (control.area < 0 and control.log_evidence_gain < 5)
+    assert control is None or len(control.fit.parameters) == len(mass.fit.parameters) + 3  # the fit has both
     assert found.scan.largest > 3
 
 
