@@ -51,3 +51,27 @@ def test_the_noise_of_a_wide_frame_has_its_variance(study):
     clean = np.full((3, 16, 16), 5.0)
     noisy = add_noise(clean, np.full(3, 1e9), np.zeros(3), noise, rng)
     assert (noisy - clean).var() == pytest.approx(noise.variance, rel=0.5)
+
+
+def all_windows(sky):
+    windows = sliding_window_view(sky, (8, 8))
+    positions = np.argwhere(np.ones(windows.shape[:2], bool))
+    return EmpiricalNoise(windows, positions, sky.size / 64, float(sky.var()))
+
+
+def test_halves_share_no_pixel():
+    rng = np.random.default_rng(2)
+    sky = rng.normal(0, np.where(np.arange(80) < 40, 1.0, 2.0), (60, 80))  # noisier on the right
+    noise = all_windows(sky)
+    left, right = noise.halves()
+    assert left.positions[:, 1].max() + 8 <= right.positions[:, 1].min()
+    assert left.variance == pytest.approx(1, rel=0.1)
+    assert right.variance == pytest.approx(4, rel=0.1)
+    assert left.independent_tiles == pytest.approx(60 * 40 / 64, rel=0.1)
+    assert right.sample(20, 16, rng).var() == pytest.approx(4, rel=0.2)
+    assert noise._part(np.ones(len(noise.positions), bool)).variance == noise.variance
+
+
+def test_small_backgrounds_have_no_halves():
+    with pytest.raises(ValueError, match="at least 15"):
+        all_windows(np.random.default_rng(3).normal(size=(24, 80))).halves()

@@ -7,6 +7,7 @@ seams is nearly that of the background.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -60,6 +61,26 @@ class EmpiricalNoise:
             noise[:, i * half : i * half + side, j * half : j * half + side] += weights * tiles
         return noise[:, half : half + pixels, half : half + pixels]
 
+    def halves(self) -> tuple[Self, Self]:
+        """The noise of the left and of the right half of the background, which share no pixel.
+
+        Raises:
+            ValueError: if a half has room for fewer than `MIN_TILES` tiles.
+        """
+        side, left = self.windows.shape[-1], self.positions[:, 1]
+        cut = int(np.median(left)) + side // 2
+        one, other = (self._part(chosen) for chosen in (left + side <= cut, left >= cut))
+        if (tiles := min(one.independent_tiles, other.independent_tiles)) < MIN_TILES:
+            raise ValueError(f"half of the empty sky has room for {tiles:.0f} tiles; at least {MIN_TILES} are needed")
+        return one, other
+
+    def _part(self, chosen: np.ndarray) -> Self:
+        """The noise of some of the positions."""
+        positions = self.positions[chosen]
+        pixels = _covered_pixels(self.windows, positions)
+        variance = float(pixels.var()) if pixels.size else 0.0
+        return type(self)(self.windows, positions, pixels.size / self.windows.shape[-1] ** 2, variance)
+
 
 def measure_noise(matched: MatchedFrame, target: Target) -> EmpiricalNoise:
     """The noise of the background of a frame that was matched to a data set.
@@ -73,19 +94,29 @@ def measure_noise(matched: MatchedFrame, target: Target) -> EmpiricalNoise:
     side = 2 * max(2, round(TILE_FWHM * fwhm / scale / 2))
     background, usable = _background(matched, target, side)
     allowed = sliding_window_view(usable, (side, side)).all(axis=(2, 3))
-    covered = np.zeros(usable.shape, bool)
-    for y, x in np.argwhere(allowed):
-        covered[y : y + side, x : x + side] = True
-    independent = covered.sum() / side**2
+    positions = np.argwhere(allowed)
+    pixels = _covered_pixels(sliding_window_view(background, (side, side)), positions)
+    independent = pixels.size / side**2
     if independent < MIN_TILES:
         raise ValueError(
             f'{matched.frame.name}: the empty sky beyond {MIN_DISTANCE_ARCSEC:g}" from the lens has room for '
             f'{independent:.0f} tiles of {side * scale:.2g}" that do not overlap; at least {MIN_TILES} are needed: '
             "give a larger cut-out"
         )
-    sky = matched.brightness_factor * (background - background[covered].mean())
-    windows = sliding_window_view(sky, (side, side))
-    return EmpiricalNoise(windows, np.argwhere(allowed), independent, float(sky[covered].var()))
+    windows = sliding_window_view(matched.brightness_factor * (background - pixels.mean()), (side, side))
+    variance = float((matched.brightness_factor * (pixels - pixels.mean())).var())
+    return EmpiricalNoise(windows, positions, independent, variance)
+
+
+def _covered_pixels(windows: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """The pixels that the windows at some positions cover, each once."""
+    height, width, side, _ = windows.shape
+    covered = np.zeros((height + side - 1, width + side - 1), bool)
+    values = np.zeros(covered.shape)
+    for y, x in positions:
+        covered[y : y + side, x : x + side] = True
+        values[y : y + side, x : x + side] = windows[y, x]
+    return values[covered]
 
 
 def _background(matched: MatchedFrame, target: Target, side: int) -> tuple[np.ndarray, np.ndarray]:
