@@ -20,7 +20,7 @@ Scores are kept in the folder of the results, so a run that was stopped goes on.
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -58,7 +58,7 @@ REMEDIES = ("none", "loe_soft", "trim")
 BATCH = 250
 ORACLE_LENSES = 250
 """Lenses that the oracle with a covariance scores: each has a covariance of its own."""
-NO_NOISE = EmpiricalNoise(np.zeros((1, 1, 8, 8)), np.zeros((1, 2), int), 0.0, 0.0)
+NO_NOISE = EmpiricalNoise.of(np.zeros((1, 1, 8, 8)), np.zeros((1, 2), int), 0.0)
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Frames:
             try:
                 left, right = noise.halves()
                 ratio = np.sqrt(right.variance / left.variance)
-                scaled = replace(left, windows=ratio * left.windows, variance=right.variance)
+                scaled = EmpiricalNoise.of(ratio * left.windows, left.positions, left.independent_tiles)
                 self.halves[label] = {"left": left, "right": right, "scaled": scaled}
                 say(f"{label}: the noise of the right half is {ratio:.2f} times that of the left half")
             except ValueError as error:

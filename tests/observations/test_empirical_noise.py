@@ -25,7 +25,7 @@ def test_sampled_noise_keeps_variance_and_correlation():
     rng = np.random.default_rng(0)
     sky = ndimage.gaussian_filter(rng.standard_normal((200, 200)), 1.0)
     windows = sliding_window_view(sky, (12, 12))
-    noise = EmpiricalNoise(windows, np.argwhere(np.ones(windows.shape[:2], bool)), 250, float(sky.var()))
+    noise = EmpiricalNoise.of(windows, np.argwhere(np.ones(windows.shape[:2], bool)), 250)
     sampled = noise.sample(400, 32, rng)
     assert sampled.shape == (400, 32, 32)
     assert sampled.var() == pytest.approx(sky.var(), rel=0.05)
@@ -56,7 +56,7 @@ def test_the_noise_of_a_wide_frame_has_its_variance(study):
 def all_windows(sky):
     windows = sliding_window_view(sky, (8, 8))
     positions = np.argwhere(np.ones(windows.shape[:2], bool))
-    return EmpiricalNoise(windows, positions, sky.size / 64, float(sky.var()))
+    return EmpiricalNoise.of(windows, positions, sky.size / 64)
 
 
 def test_halves_share_no_pixel():
@@ -74,4 +74,22 @@ def test_halves_share_no_pixel():
 
 def test_small_backgrounds_have_no_halves():
     with pytest.raises(ValueError, match="at least 15"):
-        all_windows(np.random.default_rng(3).normal(size=(24, 80))).halves()
+        all_windows(np.random.default_rng(3).normal(size=(20, 80))).halves()
+
+
+def test_sampled_noise_has_no_level():
+    """Even if pixels in the middle of the background, which more tiles contain, are brighter than its edges."""
+    rng = np.random.default_rng(4)
+    bump = np.exp(-0.5 * ((np.indices((60, 60)) - 30) ** 2).sum(axis=0) / 15**2)
+    noise = all_windows(rng.normal(size=(60, 60)) + bump - bump.mean())
+    assert noise.level > 0.05
+    sampled = noise.sample(500, 32, rng)
+    assert abs(sampled.mean()) < 0.02
+    assert sampled.var() == pytest.approx(noise.variance, rel=0.1)
+
+
+def test_twins_have_the_same_noise_of_the_sky():
+    noise = all_windows(np.random.default_rng(5).normal(0, 3, (60, 60)))
+    images = np.stack([np.full((20, 16, 16), level) for level in (0.5, 2.0)])
+    seen = [add_noise(image, np.full(20, 1e4), np.zeros(20), noise, np.random.default_rng(6)) for image in images]
+    assert np.corrcoef(*(image.ravel() for image in seen))[0, 1] > 0.99

@@ -40,7 +40,17 @@ class EmpiricalNoise:
     """Rows and columns of the windows that may be used as tiles, [n, 2]."""
     independent_tiles: float
     """The number of tiles that do not overlap, about."""
+    level: float
+    """The mean of all tiles. It is subtracted: weights whose squares sum to one would nearly double it."""
     variance: float
+    """Of the pixels of all tiles."""
+
+    @classmethod
+    def of(cls, windows: np.ndarray, positions: np.ndarray, independent_tiles: float) -> Self:
+        """The noise of windows at some positions."""
+        tiles = windows[tuple(positions.T)]
+        level, variance = (float(tiles.mean()), float(tiles.var())) if tiles.size else (0.0, 0.0)
+        return cls(windows, positions, independent_tiles, level, variance)
 
     def sample(self, count: int, pixels: int, rng: np.random.Generator) -> np.ndarray:
         """Noise of `count` images, [count, pixels, pixels].
@@ -54,7 +64,7 @@ class EmpiricalNoise:
         noise = np.zeros((count, (tiles_across + 1) * half, (tiles_across + 1) * half))
         for i, j in np.ndindex(tiles_across, tiles_across):
             y, x = self.positions[rng.integers(len(self.positions), size=count)].T
-            tiles = self.windows[y, x]  # [count, side, side]
+            tiles = self.windows[y, x] - self.level  # [count, side, side]
             for axis in (1, 2):
                 flipped = rng.random(count) < 0.5
                 tiles[flipped] = np.flip(tiles[flipped], axis)
@@ -76,10 +86,10 @@ class EmpiricalNoise:
 
     def _part(self, chosen: np.ndarray) -> Self:
         """The noise of some of the positions."""
-        positions = self.positions[chosen]
-        pixels = _covered_pixels(self.windows, positions)
-        variance = float(pixels.var()) if pixels.size else 0.0
-        return type(self)(self.windows, positions, pixels.size / self.windows.shape[-1] ** 2, variance)
+        height, width, side, _ = self.windows.shape
+        allowed = np.zeros((height, width), bool)
+        allowed[tuple(self.positions[chosen].T)] = True
+        return self.of(self.windows, self.positions[chosen], _covered(allowed, side) / side**2)
 
 
 def measure_noise(matched: MatchedFrame, target: Target) -> EmpiricalNoise:
@@ -95,28 +105,24 @@ def measure_noise(matched: MatchedFrame, target: Target) -> EmpiricalNoise:
     background, usable = _background(matched, target, side)
     allowed = sliding_window_view(usable, (side, side)).all(axis=(2, 3))
     positions = np.argwhere(allowed)
-    pixels = _covered_pixels(sliding_window_view(background, (side, side)), positions)
-    independent = pixels.size / side**2
+    independent = _covered(allowed, side) / side**2
     if independent < MIN_TILES:
         raise ValueError(
             f'{matched.frame.name}: the empty sky beyond {MIN_DISTANCE_ARCSEC:g}" from the lens has room for '
             f'{independent:.0f} tiles of {side * scale:.2g}" that do not overlap; at least {MIN_TILES} are needed: '
             "give a larger cut-out"
         )
-    windows = sliding_window_view(matched.brightness_factor * (background - pixels.mean()), (side, side))
-    variance = float((matched.brightness_factor * (pixels - pixels.mean())).var())
-    return EmpiricalNoise(windows, positions, independent, variance)
+    return EmpiricalNoise.of(
+        sliding_window_view(matched.brightness_factor * background, (side, side)), positions, independent
+    )
 
 
-def _covered_pixels(windows: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """The pixels that the windows at some positions cover, each once."""
-    height, width, side, _ = windows.shape
-    covered = np.zeros((height + side - 1, width + side - 1), bool)
-    values = np.zeros(covered.shape)
-    for y, x in positions:
+def _covered(allowed: np.ndarray, side: int) -> int:
+    """The number of pixels that the windows at the allowed positions cover."""
+    covered = np.zeros(tuple(n + side - 1 for n in allowed.shape), bool)
+    for y, x in np.argwhere(allowed):
         covered[y : y + side, x : x + side] = True
-        values[y : y + side, x : x + side] = windows[y, x]
-    return values[covered]
+    return int(covered.sum())
 
 
 def _background(matched: MatchedFrame, target: Target, side: int) -> tuple[np.ndarray, np.ndarray]:
@@ -158,7 +164,8 @@ def add_noise(
     """
     count, pixels = noise_free.shape[:2]
     exposure = np.reshape(exposure_s, (-1, 1, 1))
-    light = rng.poisson(np.clip(noise_free, 0, None) * exposure) / exposure
     missing = np.sqrt(np.clip(sky_variance - noise.variance, 0, None)).reshape(-1, 1, 1)
-    white = missing * rng.standard_normal(noise_free.shape)
-    return (light + noise.sample(count, pixels, rng) + white).astype(np.float32)
+    sky = noise.sample(count, pixels, rng) + missing * rng.standard_normal(noise_free.shape)
+    # Last, as the light decides how many random numbers it takes: twins have the same noise of the sky.
+    light = rng.poisson(np.clip(noise_free, 0, None) * exposure) / exposure
+    return (light + sky).astype(np.float32)

@@ -20,7 +20,7 @@ MAX_TEST_IMAGES = 100
 
 @dataclass(frozen=True)
 class NoisyTwins:
-    """Test images with the empirical noise of a frame. Twins have the same noise, as in the test pool."""
+    """Test images with the empirical noise of a frame. Twins have the same noise of the sky, as in the test pool."""
 
     frame: str
     """The label of the lens."""
