@@ -203,20 +203,21 @@ def test_the_published_loss_is_the_squared_error_of_images_over_their_peak():
     model.gain.fill_(0.02)
     model.background.fill_(0.01)
     images = view(pictures())
-    model.prepare(images, generator())
-    batch = Batch(images[slice(0, 5)], None, generator(), 0.0)
+    inputs = model.training_images(images)
+    model.prepare(inputs, generator())
+    batch = Batch(inputs[slice(0, 5)], None, generator(), 0.0)
     peak = max(part.max() for part in images.batches())
-    rebuilt = model.autoencoder.decode(model.code(model.normalise(batch.images)))
-    error = (batch.images - model.unstabilise(rebuilt, False)) / peak
+    rebuilt = model.autoencoder.decode(model.code(batch.images))
+    error = (images[slice(0, 5)] - model.unstabilise(rebuilt, False)) / peak
     torch.testing.assert_close(model.reconstruction_loss(batch), error.square().mean(dim=(1, 2, 3)))
 
 
 def test_the_variational_loss_is_misfit_and_divergence():
     """With a decoder that ignores its code, the loss at the end less that at the start is the divergence alone."""
     model = loading.detector("cvae").build(12, latent=3, width=64, depth=1, kl_weight=2.0, warm_up=0.2, rise=0.5)
-    model.prepare(view(pictures()), generator())
-    images = view(pictures())[slice(0, 5)]
-    mean, log_variance = model.autoencoder.encode(model.normalise(images)).chunk(2, dim=1)
+    model.prepare(model.training_images(view(pictures())), generator())
+    images = model.training_images(view(pictures()))[slice(0, 5)]
+    mean, log_variance = model.autoencoder.encode(images).chunk(2, dim=1)
     normal = torch.distributions.Normal(mean, (0.5 * log_variance).exp())
     divergence = torch.distributions.kl_divergence(normal, torch.distributions.Normal(0, 1)).sum(dim=1)
 
@@ -229,8 +230,8 @@ def test_the_variational_loss_is_misfit_and_divergence():
 
 def test_the_discriminator_and_the_encoder_pull_against_each_other():
     model = loading.detector("aae").build(12, latent=3, width=64, depth=1, prior_scale=5.0)
-    model.prepare(view(pictures()), generator())
-    batch = Batch(view(pictures())[slice(0, 40)], None, generator(), 0.0)
+    model.prepare(model.training_images(view(pictures())), generator())
+    batch = Batch(model.training_images(view(pictures()))[slice(0, 40)], None, generator(), 0.0)
     _, discriminate, regularise, _ = model.objectives()
     before = regularise.loss(batch).item()
     optimiser = torch.optim.Adam(model.discriminator.parameters(), lr=1e-3)

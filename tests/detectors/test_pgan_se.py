@@ -46,14 +46,13 @@ def linear():
     def made(**settings):
         model, _ = fitted(noise="generated", **settings)
         rng = torch.Generator().manual_seed(3)
-        real = model.autoencoder.coordinates(model.normalise(torch.from_numpy(images(COUNT, 5))[:, None] / model.scale))
+        normalised = model.normalise(torch.from_numpy(images(COUNT, 5))[:, None] / model.scale)
+        real = model.autoencoder.coordinates(normalised)
         count = real.shape[1]
         model.critic = Linear(torch.randn((count, 1), generator=rng) / math.sqrt(count) * 1.7)
         model.generator = Linear(torch.randn((3, count), generator=rng))
         model.encoder = Linear(torch.zeros(count, 3))
-        batch = Batch(
-            torch.from_numpy(images(COUNT, 5))[:, None] / model.scale, None, torch.Generator().manual_seed(7), 0.5, None
-        )
+        batch = Batch(normalised, None, torch.Generator().manual_seed(7), 0.5, None)
         codes = model.prior.sample(COUNT, torch.Generator().manual_seed(7))
         return model, batch, real, codes, codes @ model.generator.matrix
 

@@ -54,9 +54,9 @@ class AAE(ReconstructionDetector, Samples):
 
     def _discrimination_loss(self, batch: Batch) -> Tensor:
         with torch.no_grad():
-            codes = self.code(self.normalise(batch.images))
+            codes = self.code(batch.images)
         real, fake = self.discriminator(self._prior(len(codes), batch.generator)), self.discriminator(codes)
         return 0.5 * (F.softplus(-real) + F.softplus(fake)).mean()  # binary cross-entropy
 
     def _regularisation_loss(self, batch: Batch) -> Tensor:
-        return F.softplus(-self.discriminator(self.code(self.normalise(batch.images)))).mean()
+        return F.softplus(-self.discriminator(self.code(batch.images))).mean()

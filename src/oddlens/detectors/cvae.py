@@ -17,7 +17,6 @@ from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
-from oddlens.detectors.blocks.residuals import mean_per_image
 from oddlens.detectors.interface.capabilities import Samples
 from oddlens.training.objectives import Batch, Objective
 
@@ -37,9 +36,9 @@ class CVAE(ReconstructionDetector, Samples):
         super().__init__(pixels, 2, **common)
         self.kl_weight, self.warm_up, self.rise = kl_weight, warm_up, rise
 
-    def code(self, normalised: Tensor) -> Tensor:
+    def code_of(self, inputs: Tensor) -> Tensor:
         """The mean of the code."""
-        return self.autoencoder.encode(normalised).chunk(2, dim=1)[0]
+        return self.autoencoder.encoder(inputs).chunk(2, dim=1)[0]
 
     def reconstruction_objectives(self) -> list[Objective]:
         """The evidence bound."""
@@ -51,12 +50,11 @@ class CVAE(ReconstructionDetector, Samples):
         return self.decode_samples(codes, generator)
 
     def _loss(self, batch: Batch) -> Tensor:
-        normalised = self.normalise(batch.images)
-        mean, log_variance = self.autoencoder.encode(normalised).float().chunk(2, dim=1)
+        inputs = self.autoencoder.coordinates(batch.images)
+        mean, log_variance = self.autoencoder.encoder(inputs).float().chunk(2, dim=1)
         log_variance = log_variance.clamp(-20, 10)
         noise = torch.randn(mean.shape, generator=batch.generator, device=mean.device)
-        reconstruction = self.autoencoder.decode(mean + noise * (0.5 * log_variance).exp())
+        misfit = self.autoencoder.misfit(batch.images, inputs, mean + noise * (0.5 * log_variance).exp())
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(dim=1)
         weight = self.kl_weight * min(1.0, max(0.0, (batch.progress - self.warm_up) / self.rise))
-        bound = 0.5 * mean_per_image((normalised - reconstruction).square()) + weight * divergence / self.pixels**2
-        return bound / self.autoencoder.loss_unit
+        return (0.5 * misfit + weight * divergence / self.pixels**2) / self.autoencoder.loss_unit

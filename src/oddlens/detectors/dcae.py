@@ -25,9 +25,9 @@ class DCAE(ReconstructionDetector):
         super().__init__(pixels, **common)
         self.norm = nn.BatchNorm1d(self.latent) if batch_norm else nn.Identity()
 
-    def code(self, normalised: Tensor) -> Tensor:
+    def code_of(self, inputs: Tensor) -> Tensor:
         """The code. With `batch_norm`, as in the published network, the training normalises it over the batch."""
-        return self.norm(self.autoencoder.encode(normalised))
+        return self.norm(self.autoencoder.encoder(inputs))
 
     def reconstruction_objectives(self) -> list[Objective]:
         """The reconstruction error."""

@@ -75,10 +75,14 @@ class Flow(Detector):
             "weight_decay": weight_decay,
         }
 
+    def training_images(self, images: TrainingImages) -> TrainingImages:
+        """Normalised images."""
+        return images.through(self._normalise)
+
     def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Compute the principal components, and mean and scatter of the logarithm of what they miss."""
-        self.principal.learn(images.stabilised(self._normalise), generator, symmetric=self.symmetric)
-        sample = self._normalise(images.evenly_spaced(SAMPLE_SIZE))
+        self.principal.learn(images, generator, symmetric=self.symmetric)
+        sample = images.evenly_spaced(SAMPLE_SIZE)
         missed = self._log_misfit(sample, self.principal(sample))
         self.outside.copy_(torch.stack([missed.mean(), missed.std().clamp(min=1e-6)]))
 
@@ -87,7 +91,7 @@ class Flow(Detector):
         return [Objective("density", (self.flow,), self._loss, **self.optimisation)]
 
     def _loss(self, batch: Batch) -> Tensor:
-        coordinates = self._coordinates(self._normalise(batch.images))
+        coordinates = self._coordinates(batch.images)
         return self._negative_log_likelihood(coordinates) / coordinates.shape[1]
 
     def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:

@@ -19,7 +19,6 @@ from torch import Tensor
 
 from oddlens.detectors.blocks.information import N_STORED_CODES, CodeScore, Information
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
-from oddlens.detectors.blocks.residuals import mean_per_image
 from oddlens.training.images import TrainingImages
 from oddlens.training.objectives import Batch, Objective
 from oddlens.training.symmetries import orientations
@@ -83,16 +82,15 @@ class InfoNCE(ReconstructionDetector):
         return [Objective("information", networks, self._loss, growing=not self.weight, **self.optimisation)]
 
     def _loss(self, batch: Batch) -> Tensor:
-        normalised = self.normalise(batch.images)
-        (clean, first), (_, second) = (self.information.views(normalised, batch.generator) for _ in range(2))
+        (clean, first), (_, second) = (self.information.views(batch.images, batch.generator) for _ in range(2))
         codes, others = self.code(first), self.code(second)
-        loss = 0.5 * mean_per_image((clean - self.autoencoder.decode(codes)).square())
+        loss = 0.5 * self.autoencoder.misfit(clean, self.autoencoder.coordinates(clean), codes)
         if self.weight:
             codes, others = codes.float(), others.float()
             terms = self.information.entropy(codes) - self.information.mutual_information(codes, others)
             loss = loss + self.weight * terms / self.pixels**2
         if batch.known_anomalies is not None:
-            loss = loss + self.label_weight * self._label_loss(codes.float(), self.normalise(batch.known_anomalies))
+            loss = loss + self.label_weight * self._label_loss(codes.float(), batch.known_anomalies)
         return loss / self.autoencoder.loss_unit
 
     def _label_loss(self, codes: Tensor, anomalies: Tensor) -> Tensor:
@@ -102,7 +100,7 @@ class InfoNCE(ReconstructionDetector):
         if self.label_loss != "images":
             loss = loss + self.information.repulsion_from(anomalous_codes.float(), codes) / self.pixels**2
         if self.label_loss != "codes":
-            misfit = mean_per_image((anomalies - self.autoencoder.decode(anomalous_codes)).square())
+            misfit = self.autoencoder.misfit(anomalies, self.autoencoder.coordinates(anomalies), anomalous_codes)
             loss = loss + (1 / misfit.clamp(min=MIN_MISFIT)).mean()
         return loss
 

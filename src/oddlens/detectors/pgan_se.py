@@ -239,7 +239,7 @@ class PGANSE(ReconstructionDetector, Samples, KeepsTrainingSnapshots):
 
     def _real(self, batch: Batch, phase: Phase) -> Tensor:
         """The coordinates of real images, at the level of the phase."""
-        real = self.autoencoder.coordinates(self.normalise(batch.images))
+        real = self.autoencoder.coordinates(batch.images)
         return at_level(real, *phase) if phase else real
 
     def _with_noise(self, images: Tensor, phase: Phase, generator: torch.Generator) -> Tensor:
@@ -250,9 +250,9 @@ class PGANSE(ReconstructionDetector, Samples, KeepsTrainingSnapshots):
         noise = torch.randn(size, generator=generator, device=images.device) / self.autoencoder.coordinates.unit
         return images + (at_level(noise, *phase) if phase else noise)
 
-    def code(self, normalised: Tensor) -> Tensor:
+    def code_of(self, inputs: Tensor) -> Tensor:
         """The codes of the averaged encoder."""
-        return self.prior.activated(super().code(normalised).float())
+        return self.prior.activated(super().code_of(inputs).float())
 
     def sample(self, count: int, generator: torch.Generator) -> Tensor:
         """Images of codes from the prior; noise is added if it is not generated."""

@@ -128,12 +128,16 @@ class RBM(Detector, Reconstructs, MapsAnomalies):
 
     # --- training -----------------------------------------------------------------------------------------------------
 
+    def training_images(self, images: TrainingImages) -> TrainingImages:
+        """Normalised images."""
+        if self.up_to_one:
+            self.up_to_one.find_peak(images)
+        return images.through(self._normalise)
+
     def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Learn the map between images and visible units."""
-        if self.up_to_one:
-            self.up_to_one.learn(images, generator, symmetric=self.symmetric)
         if self.principal:
-            self.principal.learn(images.stabilised(self._normalise), generator, symmetric=self.symmetric)
+            self.principal.learn(images, generator, symmetric=self.symmetric)
             self.unit.copy_((self.principal.scatter[0] / MAX_DEVIATION).clamp(min=1))
             if self.machine.log_precision is not None:
                 deviation = self.principal.scatter / self.unit / self.first_noise
@@ -154,7 +158,7 @@ class RBM(Detector, Reconstructs, MapsAnomalies):
 
     def _loss(self, batch: Batch) -> Tensor:
         with torch.autocast(batch.images.device.type, enabled=False):  # bfloat16 does not resolve the range of v
-            v = self._visible(self._normalise(batch.images))
+            v = self._visible(batch.images)
             if self.score_matching:
                 deviation = self.first_noise * (self.last_noise / self.first_noise) ** batch.progress
                 noise = torch.randn(v.shape, generator=batch.generator, device=v.device)
@@ -167,7 +171,7 @@ class RBM(Detector, Reconstructs, MapsAnomalies):
     def _codes_and_descents(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The inputs of the expectation, and the decrease of the free energy in one step."""
         with torch.autocast(batch.images.device.type, enabled=False):
-            v = self._visible(self._normalise(batch.images))
+            v = self._visible(batch.images)
             descent = self.machine(v) - self.machine(self.machine.reconstruct(v))
         return self._code(v), descent.clamp(min=MIN_DESCENT)
 

@@ -23,7 +23,7 @@ from oddlens.detectors.interface.base import Detector
 from oddlens.detectors.interface.capabilities import Embeds
 from oddlens.training.images import TrainingImages
 from oddlens.training.objectives import Batch, Objective
-from oddlens.training.schedules import cosine
+from oddlens.training.schedules import linear
 from oddlens.training.symmetries import orientations
 
 MIN_CENTRE = 0.1
@@ -87,15 +87,19 @@ class SVDD(Detector, Embeds):
         self.label_weight = label_weight
         self.weight, self.score_name, self.symmetric, self.stabilised = information, score, symmetric, stabilised
         self.optimisation: Any = {
-            "learning_rate": cosine(learning_rate),
+            "learning_rate": linear(learning_rate),
             "optimiser": optimiser,
             "weight_decay": weight_decay,
         }
 
+    def training_images(self, images: TrainingImages) -> TrainingImages:
+        """Normalised images."""
+        return images.through(self._normalise)
+
     def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Compute the principal components, and fix the centre."""
-        self.coordinates.learn(images.stabilised(self._normalise), generator, symmetric=self.symmetric)
-        centre = self._training_codes(images).mean(dim=0)
+        self.coordinates.learn(images, generator, symmetric=self.symmetric)
+        centre = self._codes(images.evenly_spaced(N_STORED_CODES)).mean(dim=0)
         self.information.centre.copy_(torch.where(centre < 0, -1.0, 1.0) * centre.abs().clamp(min=MIN_CENTRE))
 
     def objectives(self) -> list[Objective]:
@@ -104,14 +108,13 @@ class SVDD(Detector, Embeds):
         return [Objective("description", networks, self._loss, growing=not self.weight, **self.optimisation)]
 
     def _loss(self, batch: Batch) -> Tensor:
-        normalised = self._normalise(batch.images)
-        codes = self._view_codes(normalised, batch.generator)
+        codes = self._view_codes(batch.images, batch.generator)
         loss = self.information.entropy(codes - self.information.centre)
         if self.weight:
-            others = self._view_codes(normalised, batch.generator)
+            others = self._view_codes(batch.images, batch.generator)
             loss = loss - self.weight * self.information.mutual_information(codes, others)
         if batch.known_anomalies is not None:
-            anomalous = self._code(self._normalise(batch.known_anomalies)).float()
+            anomalous = self._code(batch.known_anomalies).float()
             distance = (anomalous - self.information.centre).square().mean(dim=1)
             near_centre = (1 / distance.clamp(min=MIN_DISTANCE)).mean()
             loss = loss + self.label_weight * (near_centre + self.information.repulsion_from(anomalous, codes))
@@ -119,7 +122,7 @@ class SVDD(Detector, Embeds):
 
     def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Store codes of training images."""
-        self.information.store(self._training_codes(images))
+        self.information.store(self._codes(self._normalise(images.evenly_spaced(N_STORED_CODES))))
 
     def embed(self, images: Tensor) -> Tensor:
         """The codes."""
@@ -140,6 +143,6 @@ class SVDD(Detector, Embeds):
         """The codes of a random view of images."""
         return self._code(self.information.views(normalised, generator)[1]).float()
 
-    def _training_codes(self, images: TrainingImages) -> Tensor:
-        """The codes of at most `N_STORED_CODES` training images."""
-        return torch.cat([self.embed(part) for part in images.evenly_spaced(N_STORED_CODES).split(256)])
+    def _codes(self, normalised: Tensor) -> Tensor:
+        """The codes of many images."""
+        return torch.cat([self._code(part).float() for part in normalised.split(256)])

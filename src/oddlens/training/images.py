@@ -1,8 +1,9 @@
 """Training images in batches: a view of an array that may be a file larger than memory."""
 
+import copy
 import functools
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 MAX_GPU_FRACTION = 0.5
 """The fraction of a GPU's free memory that images may take. Larger sets stay in main memory or in their file."""
+MAX_KEPT_BYTES = 2**30
+"""The memory that images which went through a function may take. Those of larger sets are computed for each batch."""
 
 
 def total(parts: Iterable[Tensor]) -> Tensor:
@@ -43,6 +46,8 @@ class TrainingImages:
         self.known_anomalies = None if known_anomalies is None else TrainingImages(array, known_anomalies, None, device)
         self.labels = None if labels is None else torch.as_tensor(labels, dtype=torch.float32, device=self.device)
         self._pool, self._rows = torch.from_numpy(array), torch.as_tensor(rows)
+        self._function: Callable[[Tensor], Tensor] | None = None
+        self._kept = False
         if self.device.type == "cuda":
             needed = len(rows) * self._pool[0].numel() * 4
             if needed < MAX_GPU_FRACTION * torch.cuda.mem_get_info(self.device)[0]:
@@ -62,32 +67,31 @@ class TrainingImages:
         """The chosen images, [b, 1, pixels, pixels]."""
         if isinstance(chosen, Tensor):
             chosen = chosen.to(self._rows.device)
-        return self._pool[self._rows[chosen]].to(self.device, torch.float32).unsqueeze(1) / self.scale
+        images = self._pool[self._rows[chosen]].to(self.device, torch.float32).unsqueeze(1)
+        if self._kept:
+            return images
+        images = images / self.scale
+        return self._function(images) if self._function else images
 
     def batches(self, size: int = 1024) -> Iterator[Tensor]:
         """All images in order, `size` at a time."""
         for start in range(0, len(self), size):
             yield self[slice(start, start + size)]
 
-    def stabilised(self, stabilise: Callable[[Tensor], Tensor]) -> "StabilisedImages":
-        """The same images through a function, in general a variance-stabilising one."""
-        return StabilisedImages(self, stabilise)
+    def through(self, function: Callable[[Tensor], Tensor]) -> Self:
+        """The same images through a function of scaled images.
+
+        They are computed once if all fit into `MAX_KEPT_BYTES`, else for each batch.
+        """
+        view = copy.copy(self)
+        view._function = function
+        if self.known_anomalies is not None:
+            view.known_anomalies = self.known_anomalies.through(function)
+        if len(self) * self._pool[0].numel() * 4 <= MAX_KEPT_BYTES:
+            view._pool = torch.cat([images[:, 0] for images in view.batches()])
+            view._rows, view._kept = torch.arange(len(self), device=view._pool.device), True
+        return view
 
     def evenly_spaced(self, count: int) -> Tensor:
         """At most `count` images, evenly spaced, [b, 1, pixels, pixels]."""
         return self[torch.linspace(0, len(self) - 1, min(count, len(self))).long()]
-
-
-@dataclass(frozen=True)
-class StabilisedImages:
-    """Training images through a function, batch by batch."""
-
-    images: TrainingImages
-    stabilise: Callable[[Tensor], Tensor]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def batches(self) -> Iterator[Tensor]:
-        """All images in order, in batches."""
-        return map(self.stabilise, self.images.batches())

@@ -24,7 +24,7 @@ class Batch:
     """The input of a loss."""
 
     images: Tensor
-    """Scaled images, [n, 1, pixels, pixels]."""
+    """Images [n, 1, pixels, pixels], as `Detector.training_images` gives them."""
     labels: Tensor | None
     """[n], 1 for an anomaly; [n, histograms] for a regression; None for a detector that needs no labels."""
     generator: torch.Generator
@@ -32,7 +32,7 @@ class Batch:
     progress: float
     """The completed fraction of the stage, in [0, 1)."""
     known_anomalies: Tensor | None = None
-    """Scaled images of known anomalies, [m, 1, pixels, pixels]; None if none are known."""
+    """Images of known anomalies, [m, 1, pixels, pixels]; None if none are known."""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ MUON_MIN_SIDE = 64
 """Muon trains matrices with at least so many rows and columns; Adam trains all other parameters."""
 MUON_RATE_FACTOR = 10
 """The learning rate of Muon in units of Adam's."""
+MUON_MOMENTUM, MUON_ITERATIONS = 0.9, 5
+"""The momentum of Muon, and the iterations that orthogonalise it. A momentum of 0.95 remembers twenty steps, which is
+long for trainings of some hundred steps; docs/speed.md says what the values gain."""
 
 
 def optimisers_of(objective: Objective, parameters: list[nn.Parameter]) -> list[torch.optim.Optimizer]:
@@ -25,7 +28,15 @@ def optimisers_of(objective: Objective, parameters: list[nn.Parameter]) -> list[
     optimisers: list[torch.optim.Optimizer] = []
     if matrices:
         precision = torch.bfloat16 if multiplies_bfloat16(matrices[0].device) else torch.float32
-        optimisers.append(Muon(matrices, weight_decay=decay, ns_steps=4, precision=precision))
+        optimisers.append(
+            Muon(
+                matrices,
+                momentum=MUON_MOMENTUM,
+                weight_decay=decay,
+                ns_steps=MUON_ITERATIONS,
+                precision=precision,
+            )
+        )
     if rest:
         optimisers.append(torch.optim.Adam(rest, betas=objective.betas, weight_decay=decay, fused=True))
     return optimisers

@@ -18,6 +18,15 @@ def cosine(peak: float, warm_up: float = 0.05, start: float = 0.01) -> Rate:
     return rate
 
 
+def linear(peak: float, warm_up: float = 0.05, decay: float = 0.9) -> Rate:
+    """A learning rate that rises linearly to `peak`, and falls linearly to zero in the last part, `decay`."""
+
+    def rate(progress: float) -> float:
+        return peak * min(1.0, progress / warm_up, (1 - progress) / decay)
+
+    return rate
+
+
 def one_cycle(peak: float) -> Rate:
     """PyTorch's version of the learning rate of Smith & Topin 2017 (arXiv:1708.07120): up in the first 30 %, then down.
 
@@ -31,4 +40,9 @@ def constant(peak: float) -> Rate:
     return lambda progress: peak
 
 
-SCHEDULES: dict[str, Callable[[float], Rate]] = {"cosine": cosine, "one_cycle": one_cycle, "constant": constant}
+SCHEDULES: dict[str, Callable[[float], Rate]] = {
+    "linear": linear,
+    "cosine": cosine,
+    "one_cycle": one_cycle,
+    "constant": constant,
+}

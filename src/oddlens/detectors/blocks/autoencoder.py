@@ -12,7 +12,7 @@ from oddlens.detectors.blocks.networks import (
     published_networks,
     residual_network,
 )
-from oddlens.training.images import StabilisedImages, TrainingImages
+from oddlens.training.images import TrainingImages
 
 Network = Literal["components", "convolutional", "published"]
 
@@ -48,7 +48,7 @@ class Autoencoder(nn.Module):
         encoder = ConvolutionalEncoder(pixels, outputs, **strided)
         return cls(Standardised(pixels), encoder, ConvolutionalDecoder(pixels, latent, **strided))
 
-    def learn(self, images: TrainingImages | StabilisedImages, generator: torch.Generator, *, symmetric: bool) -> None:
+    def learn(self, images: TrainingImages, generator: torch.Generator, *, symmetric: bool) -> None:
         """Learn the linear map from the training images."""
         self.coordinates.learn(images, generator, symmetric)
 
@@ -60,6 +60,14 @@ class Autoencoder(nn.Module):
         and weight decay is balanced against the loss.
         """
         return self.coordinates.unit.square() if isinstance(self.coordinates, UpToOne) else 1.0
+
+    def misfit(self, images: Tensor, inputs: Tensor, codes: Tensor) -> Tensor:
+        """The mean squared error [n] of images that are decoded from codes.
+
+        Args:
+            inputs: the coordinates of the images.
+        """
+        return self.coordinates.mean_squared_error(images, inputs, self.decoder(codes).float())
 
     def encode(self, images: Tensor) -> Tensor:
         """Images [n, 1, pixels, pixels] to the outputs of the encoder, [n, outputs]."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from oddlens.training.images import StabilisedImages, TrainingImages, total
+from oddlens.training.images import TrainingImages, total
 from oddlens.training.symmetries import augmented
 
 N_ITERATIONS = 8
@@ -34,9 +34,7 @@ class PrincipalComponents(nn.Module):
         self.register_buffer("axes", torch.zeros(pixels**2, self.count))
         self.register_buffer("scatter", torch.ones(self.count))
 
-    def learn(
-        self, images: TrainingImages | StabilisedImages, generator: torch.Generator, *, symmetric: bool = False
-    ) -> None:
+    def learn(self, images: TrainingImages, generator: torch.Generator, *, symmetric: bool = False) -> None:
         """Compute mean, axes and standard deviations of the training images. Components are in order of variance."""
 
         def batches() -> Iterator[Tensor]:

@@ -43,7 +43,7 @@ class ParameterNetwork(nn.Module):
     ) -> None:
         """Learn the principal components of noisy images [n, 1, pixels, pixels] after variance stabilisation."""
         noisy = TrainingImages(images[:, 0].cpu().numpy(), np.arange(len(images)), None, images.device)
-        self.coordinates.learn(noisy.stabilised(stabilise), generator, symmetric=True)
+        self.coordinates.learn(noisy.through(stabilise), generator, symmetric=True)
 
     def sample(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Parameters and noise-free images of some of the simulated lenses."""

@@ -53,7 +53,7 @@ class LabelledResNet(Detector):
     def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Learn the linear map of the autoencoder."""
         if self.residual_channel:
-            self.residual_channel.learn(images.stabilised(self.stabilise), generator)
+            self.residual_channel.learn(images.through(self.stabilise), generator)
 
     def objectives(self) -> list[Objective]:
         """The loss of the labels; with a residual channel, before it the misfit of smooth images."""

@@ -57,7 +57,7 @@ class ReconstructionDetector(Detector, Reconstructs, MapsAnomalies, Embeds):
         symmetric: bool = True,
         optimiser: Literal["muon", "adam"] = "muon",
         learning_rate: PositiveFloat = 4e-3,
-        schedule: Literal["cosine", "one_cycle", "constant"] = "cosine",
+        schedule: Literal["linear", "cosine", "one_cycle", "constant"] = "linear",
         weight_decay: NonNegativeFloat = 0.0,
     ):
         super().__init__(pixels)
@@ -79,15 +79,20 @@ class ReconstructionDetector(Detector, Reconstructs, MapsAnomalies, Embeds):
     def reconstruction_objectives(self) -> list[Objective]:
         """The objectives that train the reconstruction."""
 
-    def code(self, normalised: Tensor) -> Tensor:
-        """The code of each normalised image, [n, latent]."""
-        return self.autoencoder.encode(normalised)
+    def code_of(self, inputs: Tensor) -> Tensor:
+        """The codes [n, latent] of images with these coordinates."""
+        return self.autoencoder.encoder(inputs)
 
     # --- training -----------------------------------------------------------------------------------------------------
 
+    @final
+    def training_images(self, images: TrainingImages) -> TrainingImages:
+        """Normalised images."""
+        return images.through(self.normalise)
+
     def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Learn the linear map of the autoencoder."""
-        self.autoencoder.learn(images.stabilised(self.normalise), generator, symmetric=self.symmetric)
+        self.autoencoder.learn(images, generator, symmetric=self.symmetric)
 
     @final
     def objectives(self) -> list[Objective]:
@@ -103,18 +108,21 @@ class ReconstructionDetector(Detector, Reconstructs, MapsAnomalies, Embeds):
 
     def _codes_and_misfits(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Codes of images, and the misfits of their reconstructions in one orientation."""
-        normalised = self.normalise(batch.images)
-        codes = self.code(normalised)
-        return codes.float(), mean_per_image(squared(normalised - self.autoencoder.decode(codes), self.blur.item()))
+        codes = self.code(batch.images)
+        return codes.float(), mean_per_image(squared(batch.images - self.autoencoder.decode(codes), self.blur.item()))
 
     @final
     def reconstruction_loss(self, batch: Batch) -> Tensor:
         """The mean squared error of each image, [n]."""
-        normalised = self.normalise(batch.images)
-        error = (normalised - self._reconstruct_once(normalised)).square()
-        return mean_per_image(error) / self.autoencoder.loss_unit
+        inputs = self.autoencoder.coordinates(batch.images)
+        return self.autoencoder.misfit(batch.images, inputs, self.code_of(inputs)) / self.autoencoder.loss_unit
 
     # --- scores, maps, codes ------------------------------------------------------------------------------------------
+
+    @final
+    def code(self, normalised: Tensor) -> Tensor:
+        """The code of each normalised image, [n, latent]."""
+        return self.code_of(self.autoencoder.coordinates(normalised))
 
     def anomaly_score(self, images: Tensor) -> Tensor:
         """The mean misfit of each image, or its distance from the expected misfit."""

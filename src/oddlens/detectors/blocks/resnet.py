@@ -5,8 +5,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, conv1x1
 
 from oddlens.detectors.blocks.autoencoder import Autoencoder
-from oddlens.detectors.blocks.residuals import mean_per_image
-from oddlens.training.images import StabilisedImages, TrainingImages
+from oddlens.training.images import TrainingImages
 
 INPUT_FACTOR = 0.1
 """Images in units of their noise are multiplied by this, as a ResNet expects numbers of order one."""
@@ -33,13 +32,14 @@ class ResidualChannel(nn.Module):
         super().__init__()
         self.autoencoder = Autoencoder.of("components", pixels)
 
-    def learn(self, images: TrainingImages | StabilisedImages, generator: torch.Generator) -> None:
+    def learn(self, images: TrainingImages, generator: torch.Generator) -> None:
         """Learn the linear map of the autoencoder."""
         self.autoencoder.learn(images, generator, symmetric=True)
 
     def misfit(self, stabilised: Tensor) -> Tensor:
         """The loss [n] of the autoencoder: the mean squared residual of smooth images."""
-        return mean_per_image(self._residuals(stabilised).square())
+        inputs = self.autoencoder.coordinates(stabilised)
+        return self.autoencoder.misfit(stabilised, inputs, self.autoencoder.encoder(inputs))
 
     def _residuals(self, stabilised: Tensor) -> Tensor:
         return stabilised - self.autoencoder.decode(self.autoencoder.encode(stabilised))

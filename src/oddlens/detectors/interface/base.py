@@ -61,11 +61,15 @@ class Detector(ImageModule, ABC):
         """What is trained, in order, on each batch; nothing by default."""
         return []
 
+    def training_images(self, images: TrainingImages) -> TrainingImages:
+        """The training images as `prepare` and the objectives take them; scaled images by default."""
+        return images
+
     def prepare(self, images: TrainingImages, generator: torch.Generator) -> None:
-        """Is called with all training images before the training."""
+        """Is called with all `training_images` before the training."""
 
     def conclude(self, images: TrainingImages, generator: torch.Generator) -> None:
-        """Is called with all training images after the training."""
+        """Is called with all scaled training images after the training."""
 
     # --- what every detector does -------------------------------------------------------------------------------
 
@@ -185,9 +189,10 @@ class Detector(ImageModule, ABC):
         """One training: `prepare`, the epochs, `conclude`."""
         device = images.device
         with torch.no_grad():
-            self.prepare(images, seeded_generator(seed, "prepare", device))
+            inputs = self.training_images(images)
+            self.prepare(inputs, seeded_generator(seed, "prepare", device))
         trainer = Trainer(
-            self, self.objectives(), images, seed=seed, settings=settings, checkpoint=checkpoint, on_epoch=on_epoch
+            self, self.objectives(), inputs, seed=seed, settings=settings, checkpoint=checkpoint, on_epoch=on_epoch
         )
         history = trainer.run()
         with torch.no_grad():
