@@ -21,7 +21,7 @@ from oddlens.detectors.interface import loading
 from oddlens.training.images import TrainingImages
 from oddlens.training.loop import Trainer, TrainingSettings
 from oddlens.training.objectives import Batch
-from oddlens.training.schedules import cosine, one_cycle
+from oddlens.training.schedules import cosine, linear, one_cycle
 from oddlens.training.symmetries import N_SYMMETRIES, act, augmented, symmetric_mean, undo
 
 
@@ -178,12 +178,12 @@ def test_an_autoencoder_encodes_and_decodes(network):
 
 
 def test_rates_rise_to_their_peak_and_fall_to_nothing():
-    for rate, warm_up in ((cosine(2.0), 0.05), (one_cycle(2.0), 0.3)):
+    for rate, warm_up in ((cosine(2.0), 0.05), (linear(2.0), 0.05), (one_cycle(2.0), 0.3)):
         values = [rate(p / 1000) for p in range(1000)]
         assert max(values) == pytest.approx(2.0, rel=1e-3)
         assert values.index(max(values)) == pytest.approx(1000 * warm_up, abs=1)
         assert values[0] < 0.1
-        assert values[-1] < 1e-4
+        assert values[-1] < 3e-3
 
 
 def test_one_cycle_is_pytorchs():

@@ -14,6 +14,7 @@ from oddlens.config.training import Training
 from oddlens.detectors.interface import loading
 from oddlens.files.tensors import read_tensors, write_tensors
 from oddlens.training import checkpoints
+from oddlens.training import images as image_sets
 from oddlens.training.devices import global_generators
 from oddlens.training.images import TrainingImages
 from oddlens.training.loop import N_KNOWN_ANOMALIES, Trainer, TrainingSettings
@@ -173,6 +174,27 @@ def test_images_are_read_from_a_file_as_they_are_asked_for(tmp_path):
     assert np.array_equal(images.evenly_spaced(2).numpy()[:, 0], pixels[[3, 9]])
     images.scale = torch.tensor(2.0)
     assert np.array_equal(images[slice(0, 2)].numpy()[:, 0], pixels[[3, 40]] / 2)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_images_go_through_a_function_once_or_batch_by_batch(kept, monkeypatch):
+    monkeypatch.setattr(image_sets, "MAX_KEPT_BYTES", 10**6 if kept else 0)
+    pixels = np.random.default_rng(0).random((1100, 4, 4)).astype(np.float32)
+    images = TrainingImages(pixels, np.arange(1, 1099), None, "cpu", known_anomalies=np.array([0, 1099]))
+    images.set_scale(torch.tensor(2.0))
+    calls = []
+
+    def function(batch):
+        calls.append(len(batch))
+        return batch.sqrt() + 1
+
+    view = images.through(function)
+    for source, rows in ((view, np.arange(1, 1099)), (view.known_anomalies, np.array([0, 1099]))):
+        wanted = np.sqrt(pixels[rows] / 2) + 1
+        np.testing.assert_allclose(torch.cat(list(source.batches(100)))[:, 0], wanted, rtol=1e-6)
+        np.testing.assert_allclose(source[torch.tensor([1, 0])][:, 0], wanted[[1, 0]], rtol=1e-6)
+    assert sum(calls) == (1100 if kept else 1100 + 4)
+    np.testing.assert_allclose(images[slice(0, 2)][:, 0], pixels[1:3] / 2)  # the images themselves have not changed
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+BATCH_SIZE = 1024
+"""Images that are read at once where all are."""
 MAX_GPU_FRACTION = 0.5
 """The fraction of a GPU's free memory that images may take. Larger sets stay in main memory or in their file."""
-MAX_KEPT_BYTES = 2**30
+MAX_KEPT_BYTES = 2**29
 """The memory that images which went through a function may take. Those of larger sets are computed for each batch."""
 
 
@@ -73,7 +75,7 @@ class TrainingImages:
         images = images / self.scale
         return self._function(images) if self._function else images
 
-    def batches(self, size: int = 1024) -> Iterator[Tensor]:
+    def batches(self, size: int = BATCH_SIZE) -> Iterator[Tensor]:
         """All images in order, `size` at a time."""
         for start in range(0, len(self), size):
             yield self[slice(start, start + size)]
@@ -88,8 +90,10 @@ class TrainingImages:
         if self.known_anomalies is not None:
             view.known_anomalies = self.known_anomalies.through(function)
         if len(self) * self._pool[0].numel() * 4 <= MAX_KEPT_BYTES:
-            view._pool = torch.cat([images[:, 0] for images in view.batches()])
-            view._rows, view._kept = torch.arange(len(self), device=view._pool.device), True
+            kept = torch.empty((len(self), *self._pool.shape[1:]), device=self.device)
+            for part, images in zip(kept.split(BATCH_SIZE), view.batches(), strict=True):
+                part.copy_(images[:, 0])
+            view._pool, view._rows, view._kept = kept, torch.arange(len(self), device=self.device), True
         return view
 
     def evenly_spaced(self, count: int) -> Tensor:
