@@ -73,7 +73,7 @@ def main() -> None:
                 model.fit(
                     made["train"].images,
                     seed=seed,
-                    camera=known_camera(made["train"].truth),
+                    camera=known_camera(made["train"].table),
                     training={"epochs": epochs, "batch_size": 160, "augmentation": "symmetries"},
                 )
                 spent = time.process_time() - start
