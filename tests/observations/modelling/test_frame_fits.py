@@ -13,6 +13,8 @@ from oddlens.observations.modelling.lens_light import LensLight
 from oddlens.observations.modelling.light_start import fit_light
 from oddlens.observations.modelling.model_error import wider_psf
 from oddlens.observations.modelling.observation import Observation
+from oddlens.observations.modelling.perturber import PseudoJaffe
+from oddlens.observations.modelling.planted import Planted
 from oddlens.observations.modelling.twins import TwinMaker, correlated_noise
 
 LENSES = [
@@ -95,6 +97,17 @@ def test_twins_have_the_image_and_the_noise_of_their_lens(smooth):
     twin = maker.draw(np.random.default_rng(1))
     z = ((twin.image - maker.smooth) / pixels.sigma)[inside]
     assert z.var() == pytest.approx(pixels.noise.variance, rel=0.2)
+
+
+def test_the_mass_of_a_planted_halo_is_measured(smooth):
+    """It is larger than where fits begin, so its size must follow from its mass."""
+    pixels, found = smooth
+    mass = Planted(0.05, 0.55, -0.75, float(found.fit.parameters[0]))
+    twin = TwinMaker(pixels, found.lens).draw(np.random.default_rng(2), mass.part())
+    best = fit_frame(twin, 1.9, controls=0).masses[0]
+    assert np.hypot(best.y - mass.y, best.x - mass.x) < 0.05
+    assert best.area == pytest.approx(mass.area, rel=0.1)
+    assert best.profile == PseudoJaffe.tidal(best.area, mass.einstein_radius)
 
 
 def test_simulated_noise_has_the_measured_correlation():

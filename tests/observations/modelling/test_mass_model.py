@@ -7,7 +7,7 @@ from lenstronomy.LensModel.lens_model import LensModel
 from lenstronomy.Util.param_util import phi_q2_ellipticity
 
 from oddlens.observations.modelling.mass_model import MacroModel
-from oddlens.observations.modelling.perturber import Perturber, PointMass, PseudoJaffe, TruncatedNfwHalo
+from oddlens.observations.modelling.perturber import Perturber, PointMass, PseudoJaffe, SizedPerturber, TruncatedNfwHalo
 
 MACRO = MacroModel()
 RAYS = np.random.default_rng(1).uniform(-2, 2, (2, 400))
@@ -71,6 +71,7 @@ PARTS += [
     (Perturber(profile), torch.tensor([0.02, 0.5, -0.6], dtype=torch.float64))
     for profile in (PointMass(0.05), PseudoJaffe(0.3), TruncatedNfwHalo(0.2, 10.0))
 ]
+PARTS.append((SizedPerturber(PseudoJaffe.tidal, 1.4), torch.tensor([0.02, 0.5, -0.6], dtype=torch.float64)))
 
 
 @pytest.mark.parametrize(("part", "parameters"), PARTS)

@@ -199,6 +199,25 @@ class FrameModel:
         changes.append(self.light.derivatives(parameters[self.light_parameters], fit.light, seen))
         return seen.observe(torch.cat(changes)).double()
 
+    def log_det_derivatives(self, fit: LinearFit) -> Tensor:
+        """Derivatives of ln det A by the nonlinear parameters, [p]; those by the shape of the light are neglected.
+
+        They are 2 tr(A^-1 B^T dB): a source that is seen larger is determined by more pixels, and costs more evidence.
+        """
+        seen, columns = self.observation, fit.columns
+        lights, parameters = len(columns.norms), columns.parameters
+        covariance = torch.cholesky_inverse(fit.factor)[:, lights:].float()
+        weights = columns.light.float() @ covariance[:lights] + columns.source @ covariance[lights:]
+        gradient = self.grid.ray_gradient(seen.observe_transposed(weights), seen, columns.beta)
+        lit = gradient.any(dim=0).nonzero()[:, 0]
+        found, first = torch.zeros_like(parameters), 0
+        for part in self.mass:
+            own = slice(first, first + len(part.names))
+            by_own = part.derivatives(parameters[own], seen.y[lit], seen.x[lit])
+            found[own] = -2 * torch.einsum("pcr,cr->p", by_own, gradient[:, lit])
+            first = own.stop
+        return found
+
 
 def _gram(columns: Tensor) -> Tensor:
     """The products of columns [pixels, k] with each other, [k, k]; each is computed about once."""

@@ -14,7 +14,7 @@ in the odds of `detectors/blocks/scan.py`.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -23,17 +23,19 @@ import torch
 from oddlens.observations.modelling.frame_model import FrameModel
 from oddlens.observations.modelling.mass_scan import MassScan
 from oddlens.observations.modelling.optimiser import NonlinearFit, curvature, optimise
-from oddlens.observations.modelling.perturber import Perturber, PerturberProfile
+from oddlens.observations.modelling.perturber import (
+    Perturber,
+    PerturberPart,
+    PerturberProfile,
+    ProfileOf,
+    SizedPerturber,
+)
 from oddlens.observations.modelling.priors import PERTURBER_AREA_ARCSEC2, PERTURBER_PLACE_ARCSEC, Prior
 
-STEPS, ROUNDS = 8, 2
-"""Steps of a fit, and fits with a size of the perturber that follows its mass."""
+STEPS = 8
+"""Steps of a fit with a perturber of fixed size, and again of one whose size follows its mass."""
 APART_ARCSEC, SAME_ARCSEC = 0.3, 0.1
 """Places of the scan from which fits begin are so far apart. Masses that are nearer than the second are the same."""
-MIN_AREA_ARCSEC2 = 1e-5
-
-ProfileOf = Callable[[float, float], PerturberProfile]
-"""The profile of a perturber of an area in a halo of an Einstein radius; arcsec^2, arcsec."""
 
 
 class MassFit(NamedTuple):
@@ -41,7 +43,7 @@ class MassFit(NamedTuple):
 
     Attributes:
         fit: of all parameters.
-        profile: of the mass.
+        part: the mass as a part of the lens.
         scanned: y and x of the position of the scan where the fit started, arcsec.
         area: of the mass, arcsec^2.
         y: of its place, arcsec.
@@ -51,13 +53,18 @@ class MassFit(NamedTuple):
     """
 
     fit: NonlinearFit
-    profile: PerturberProfile
+    part: PerturberPart
     scanned: tuple[float, float]
     area: float
     y: float
     x: float
     area_sigma: float
     log_evidence_gain: float
+
+    @property
+    def profile(self) -> PerturberProfile:
+        """Of the mass."""
+        return self.part.profile_at(self.area)
 
 
 def log_evidence(model: FrameModel, fit: NonlinearFit, prior: Prior) -> float:
@@ -114,13 +121,13 @@ def _fit_mass(
     mass = torch.tensor([0.0, *place], dtype=torch.float64)  # the fit begins as good as without it
     parameters = torch.cat([smooth.parameters[:shapes], mass, smooth.parameters[shapes:]])
     source = smooth.linear.prior
-    for _ in range(ROUNDS):
-        profile = profile_of(max(abs(area), MIN_AREA_ARCSEC2), einstein_radius)
-        with_mass = replace(model, mass=(*model.mass, Perturber(profile)))
-        own = prior_with_mass(prior, shapes, place)
+    own = prior_with_mass(prior, shapes, place)
+    # A mass of nearly zero would be a point: the first steps have the size of the mass that the scan found.
+    sized = SizedPerturber(profile_of, einstein_radius)
+    for part in (Perturber(sized.profile_at(area)), sized):
+        with_mass = replace(model, mass=(*model.mass, part))
         fit = optimise(with_mass, with_mass.solve(with_mass.columns(parameters), source), own, STEPS)
         parameters, source = fit.parameters, fit.linear.prior
-        area = float(parameters[shapes])
     area, y, x = parameters[shapes : shapes + 3].tolist()
     # The normal prior of the place only guides the steps: it is uniform. Half of the normal prior of the area is used.
     place_prior = -0.5 * ((y - place[0]) ** 2 + (x - place[1]) ** 2) / PERTURBER_PLACE_ARCSEC**2
@@ -129,13 +136,13 @@ def _fit_mass(
     free = own.free
     covariance = torch.linalg.inv(curvature(with_mass, fit.linear, own).matrix[free][:, free])
     sigma = float(covariance[shapes, shapes].sqrt())
-    return MassFit(fit, profile, place, area, y, x, sigma, gain)
+    return MassFit(fit, part, place, area, y, x, sigma, gain)
 
 
 def including(model: FrameModel, prior: Prior, mass: MassFit) -> tuple[FrameModel, Prior]:
     """The model and the prior of a fit with a mass, to which another mass can be added."""
     own = prior_with_mass(prior, model.light_parameters.start, mass.scanned)
-    return replace(model, mass=(*model.mass, Perturber(mass.profile))), own
+    return replace(model, mass=(*model.mass, mass.part)), own
 
 
 def prior_with_mass(prior: Prior, first: int, place: tuple[float, float]) -> Prior:

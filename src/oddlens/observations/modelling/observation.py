@@ -158,6 +158,19 @@ class Observation:
         """Columns [k, padded pixels] under the PSF, whitened, in single precision, [pixels, k]."""
         return self._single_whitening @ self.blurred(columns)
 
+    def observe_transposed(self, images: Tensor) -> Tensor:
+        """The transpose of `observe`: whitened images [pixels, k] to columns [k, padded pixels]."""
+        unwhitened = self._single_whitening.T @ images.float()
+        columns = torch.empty(images.shape[1], *self.shape)
+        for first in range(0, images.shape[1], BATCH):
+            batch = unwhitened[:, first : first + BATCH].T
+            padded = torch.zeros(len(batch), self._fft_shape[0] * self._fft_shape[1])
+            padded[:, self._inside] = batch
+            transformed = torch.fft.rfft2(padded.view(-1, *self._fft_shape)) * self._transfer.conj()
+            spread = torch.fft.irfft2(transformed, self._fft_shape)
+            columns[first : first + BATCH] = spread[:, : self.shape[0], : self.shape[1]]
+        return columns.flatten(1)
+
 
 def _around_origin(psf: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A PSF [k, k] in an array of some shape, with its centre at the first element, float32."""

@@ -5,7 +5,10 @@ approximation, 1975, BIT 15, 49): with the whitened derivatives J by the nonline
 
     S = J^T J - J^T B A^-1 B^T J + precision of their prior
 
-is the curvature of the objective. The strength of the source's prior is adapted after each step.
+is the curvature of the objective, which is minus twice the log evidence, plus the penalty of the parameters. The
+evidence has the determinant of A: if a lens shows the source larger, more pixels determine it, and it can fit more of
+the noise. Without the determinant, slopes become too shallow and masses too small. The strength of the source's prior
+is adapted after each step, also by the evidence.
 """
 
 from typing import NamedTuple
@@ -34,7 +37,7 @@ class NonlinearFit(NamedTuple):
 
     Attributes:
         linear: the best amplitudes.
-        objective: that of the linear fit plus the penalty of the nonlinear parameters.
+        objective: minus twice the log evidence of the linear fit, plus the penalty of the nonlinear parameters.
         converged: whether the last step promised to decrease it by less than `tolerance`.
         steps: tried.
     """
@@ -87,6 +90,7 @@ def optimise(model: FrameModel, start: LinearFit, prior: Prior, steps: int, tole
     promised = torch.inf
     for _ in range(steps):
         at, objective = curvature(model, fit, prior), _objective(fit, prior)
+        at = at._replace(gradient=at.gradient - 0.5 * model.log_det_derivatives(fit))
         better = None
         while better is None and damping < MAX_DAMPING:
             step, promised = _step(at, prior.free, damping)
@@ -113,7 +117,7 @@ def _damping_factor(gain_ratio: float) -> float:
 
 
 def _objective(fit: LinearFit, prior: Prior) -> float:
-    return fit.objective + prior.penalty(fit.columns.parameters)
+    return -2 * fit.log_evidence + prior.penalty(fit.columns.parameters)
 
 
 def _step(at: Curvature, free: Tensor, damping: float) -> tuple[Tensor, float]:

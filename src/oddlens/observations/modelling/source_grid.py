@@ -95,6 +95,21 @@ class SourceGrid:
         gradient[1, at.points] = (values * at.weight_y[:, None] * at.slope_x).sum(dim=(0, 1)) / self.step
         return gradient
 
+    def ray_gradient(self, columns: Tensor, observation: Observation, beta: Tensor) -> Tensor:
+        """Derivatives of the sum of `self.columns` times other columns with respect to the ends of the rays, [2, rays].
+
+        Args:
+            columns: the others, [nodes, padded pixels].
+        """
+        at = self._nodes(beta)
+        padded = observation.shape[0] * observation.shape[1]
+        values = columns.flatten()[at.node * padded + observation.pixel_of_ray[at.points]]
+        values = values * (observation.weights[at.points] / self.step)
+        gradient = torch.zeros_like(beta)
+        gradient[0, at.points] = (values * at.slope_y[:, None] * at.weight_x).sum(dim=(0, 1))
+        gradient[1, at.points] = (values * at.weight_y[:, None] * at.slope_x).sum(dim=(0, 1))
+        return gradient
+
     def brightness(self, coefficients: Tensor, beta: Tensor) -> Tensor:
         """The brightness at points (y, x) [2, rays], [rays]."""
         at = self._nodes(beta)
