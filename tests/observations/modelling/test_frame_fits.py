@@ -67,6 +67,7 @@ def test_a_smooth_lens_is_fitted_to_the_noise_and_leaves_no_mass(smooth):
     _, found = smooth
     value = dict(zip(found.model.names, found.fit.parameters.tolist(), strict=True))
     assert value["einstein_radius"] == pytest.approx(Lens().b, rel=0.01)
+    assert value["slope"] == pytest.approx(Lens().slope, abs=0.12)  # without the determinant it is 1.86
     assert found.fit.linear.chi_square / found.model.observation.count == pytest.approx(0.95, abs=0.08)
     assert found.scan.largest < 5
     assert all(mass.area < 0 for mass in found.controls)
@@ -106,8 +107,10 @@ def test_the_mass_of_a_planted_halo_is_measured(smooth):
     twin = TwinMaker(pixels, found.lens).draw(np.random.default_rng(2), mass.part())
     best = fit_frame(twin, 1.9, controls=0).masses[0]
     assert np.hypot(best.y - mass.y, best.x - mass.x) < 0.05
-    assert best.area == pytest.approx(mass.area, rel=0.1)
-    assert best.profile == PseudoJaffe.tidal(best.area, mass.einstein_radius)
+    assert best.area == pytest.approx(mass.area, rel=0.25)
+    assert abs(best.area - mass.area) < 3 * best.area_sigma
+    tidal = PseudoJaffe.tidal(best.area, mass.einstein_radius)
+    assert best.profile.truncation_arcsec == pytest.approx(tidal.truncation_arcsec, rel=0.02)
 
 
 def test_simulated_noise_has_the_measured_correlation():

@@ -36,7 +36,7 @@ MAX_RADIUS_ARCSEC = 3.5
 OUTER, MARGIN_ARCSEC = 1.6, 0.3
 """The circle that is fitted reaches to this number of Einstein radii, or to the end of the arcs, and this further."""
 SCAN_RADII, SCAN_STEP_ARCSEC, SOFTENING_ARCSEC = (0.3, 1.4), 0.1, 0.05
-MASSES = 3
+MASSES = 2
 MIN_PIXELS = 200
 """Fewer pixels cannot show a lens and its arcs."""
 FIRST_STRENGTH = 1e-4
