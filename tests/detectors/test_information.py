@@ -16,6 +16,7 @@ from oddlens.detectors.blocks.information import (
     moved,
     reference_term,
     repulsion_loss,
+    rotated,
 )
 from oddlens.schema.config_errors import ConfigError, validated
 from oddlens.training.symmetries import N_SYMMETRIES, act
@@ -164,6 +165,79 @@ def test_augmentations_are_symmetries_or_shifts_of_the_image():
         if torch.equal(b[1:-1, 1:-1], a.roll((i, j), (0, 1))[1:-1, 1:-1])
     }
     assert len(by) == 9
+
+
+def at_all_angles(count):
+    return 2 * math.pi * torch.arange(count) / count
+
+
+def gaussian(x, y, pixels=32, sigma=2.0):
+    """A Gaussian [1, 1, h, h] centred at x to the right of the middle of the image and y above it."""
+    grid = torch.arange(pixels) - (pixels - 1) / 2
+    return torch.exp(-((grid[None, :] - x) ** 2 + (-grid[:, None] - y) ** 2) / (2 * sigma**2))[None, None]
+
+
+@pytest.mark.parametrize("pixels", [7, 8])
+@pytest.mark.parametrize("turns", range(4))
+def test_a_rotation_by_quarter_turns_moves_pixels(turns, pixels):
+    images = torch.randn(3, 1, pixels, pixels, generator=torch.Generator().manual_seed(1))
+    found = rotated(images, torch.full((3,), turns * math.pi / 2))
+    torch.testing.assert_close(found, torch.rot90(images, turns, (-2, -1)), atol=2e-5, rtol=0)
+
+
+def test_a_rotated_gaussian_is_the_gaussian_at_the_rotated_place():
+    angles = at_all_angles(24)
+    found = rotated(gaussian(6.0, 2.0).expand(24, -1, -1, -1), angles)
+    for image, angle in zip(found, angles.tolist(), strict=True):
+        x, y = (6 * math.cos(angle) - 2 * math.sin(angle), 6 * math.sin(angle) + 2 * math.cos(angle))
+        torch.testing.assert_close(image[None], gaussian(x, y), atol=0.02, rtol=0)
+
+
+def test_rotations_conserve_the_flux_of_a_ring():
+    grid = torch.arange(32) - 15.5
+    radius = torch.hypot(grid[:, None], grid[None, :])
+    ring = torch.exp(-((radius - 7) ** 2) / 4.5)[None, None]
+    found = rotated(ring.expand(37, -1, -1, -1), at_all_angles(37))
+    assert (found.sum(dim=(1, 2, 3)) / ring.sum() - 1).abs().max() < 0.001
+    torch.testing.assert_close(found, ring.expand_as(found), atol=0.03, rtol=0)
+
+
+def test_rotations_lower_the_variance_of_white_noise_by_a_quarter():
+    """The mean over offsets of the sum of the squared weights of bicubic interpolation in two dimensions is 0.735."""
+    rng = torch.Generator().manual_seed(0)
+    found = moved(torch.randn(2000, 1, 32, 32, generator=rng), ["rotations"], rng)[..., 8:24, 8:24]
+    variance = found.var().item()
+    assert variance == pytest.approx(0.735, abs=0.015)
+    neighbours = (found[..., 1:] * found[..., :-1]).mean().item() / variance
+    assert neighbours == pytest.approx(0.17, abs=0.03)
+
+
+def test_each_image_has_an_angle_of_its_own_which_the_generator_determines():
+    def views(*augmentations, seed=0):
+        image = gaussian(8.0, 0.0).expand(400, -1, -1, -1)
+        return moved(image, list(augmentations), torch.Generator().manual_seed(seed))[:, 0]
+
+    rotations = views("rotations")
+    assert torch.equal(rotations, views("rotations"))
+    assert not torch.equal(rotations, views("rotations", seed=1))
+    grid = torch.arange(32) - 15.5
+    flux = rotations.sum(dim=(1, 2))
+    x, y = ((rotations * place).sum(dim=(1, 2)) / flux for place in (grid[None, :], -grid[:, None]))
+    assert torch.hypot(x, y).sub(8).abs().max() < 0.05
+    counts = torch.histc(torch.atan2(y, x), 4, -math.pi, math.pi)
+    assert counts.min() > 70
+    assert counts.max() < 130
+
+
+def test_rotations_leave_the_numbers_of_other_augmentations_as_they_are():
+    image = torch.randn(50, 1, 8, 8, generator=torch.Generator().manual_seed(2))
+    flipped, both = (
+        moved(image, augmentations, torch.Generator().manual_seed(0))
+        for augmentations in (["flips"], ["flips", "rotations"])
+    )
+    middle = torch.Generator().manual_seed(0)
+    torch.randint(0, 2, (50,), generator=middle)
+    torch.testing.assert_close(both, rotated(flipped, 2 * math.pi * torch.rand(50, generator=middle)))
 
 
 def information(latent, pixels=4, augmentations=()):

@@ -51,7 +51,7 @@ class InfoNCE(ReconstructionDetector):
         bound: Literal["infonce", "nwj", "jsd"] = "infonce",
         reference: Literal["normal", "laplace"] = "normal",
         beta: NonNegativeFloat = 0.5,
-        augmentations: list[Literal["turns", "flips", "shifts", "noise"]] = ["noise"],  # noqa: B006  read, not run
+        augmentations: list[Literal["turns", "flips", "rotations", "shifts", "noise"]] = ["noise"],  # noqa: B006
         label_weight: NonNegativeFloat = 1.0,
         label_loss: Literal["codes", "images", "both"] = "codes",
         repulsion: Literal["inverse", "margin"] = "inverse",

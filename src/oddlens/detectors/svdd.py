@@ -60,7 +60,7 @@ class SVDD(Detector, Embeds):
         bound: Literal["infonce", "nwj", "jsd"] = "infonce",
         reference: Literal["normal", "laplace"] = "normal",
         beta: NonNegativeFloat = 0.5,
-        augmentations: list[Literal["turns", "flips", "shifts", "noise"]] = ["turns", "flips"],  # noqa: B006
+        augmentations: list[Literal["turns", "flips", "rotations", "shifts", "noise"]] = ["turns", "flips"],  # noqa: B006
         label_weight: NonNegativeFloat = 1.0,
         repulsion: Literal["inverse", "margin"] = "inverse",
         score: Literal["norm", "centre", "critic", "knn", "mahalanobis"] = "centre",
