@@ -1,4 +1,4 @@
-"""Draw classes.png, decoys.png, worlds.png, lens_fit.png and gan_long.png of docs/: `python docs/pictures.py`.
+"""Draw the figures of docs/ that are not of the tutorial: `python docs/pictures.py`.
 
 It needs src/ and tests/support/ on the path, as in `PYTHONPATH=src:tests/support`.
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from study_tables import GAN_ROWS, TRAININGS, gain_of, models_in, read
+from study_tables import CODES, GAN_ROWS, LENGTHS, TRAININGS, auc_of_all, gain_of, models_in, read, scored
 
 from frames_like_hst import Lens, frame
 from oddlens.config.dataset import Dataset
@@ -54,6 +54,8 @@ WORLDS = {
 }
 FITTED = Lens(b=1.2, perturber=(0.02, 0.25, 0.75, -0.95))
 """With a mass of 0.02 arcsec^2, truncated at 0.25"."""
+MARKERS = {"centre": "o", "knn": "s", "mahalanobis": "^"}
+"""Of the scores of codes."""
 CONFIG = Path(__file__).parents[1] / "config"
 COLUMNS = ("without noise", "observed", "change", "change / noise", "change of convergence")
 WORLD_COLUMNS = ("without noise", "observed", "one anomaly, change / noise", "another, change / noise")
@@ -156,6 +158,31 @@ def gan_claims() -> Figure:
     return figure
 
 
+def information_length() -> Figure:
+    """AUC of codes against the length of the training, beside that of reconstruction errors."""
+    auc = auc_of_all("information_length")
+    figure, axes = plt.subplots(1, 2, figsize=(8.6, 3.0), sharey=True)
+    for axis, family in zip(axes, ("svdd", "infonce"), strict=True):
+        own = {base: each for base, each in CODES.items() if base.startswith(family)}
+        for k, (base, (label, scores)) in enumerate(own.items()):
+            for score in scores:
+                rows = {epochs: scored(f"{base}_{epochs}", score) for epochs in LENGTHS}
+                found = {epochs: row for epochs, row in rows.items() if row in auc.index}
+                axis.plot(list(found), auc.loc[list(found.values()), "auc"], f"C{k}{MARKERS[score]}-", ms=4)
+            axis.plot([], [], f"C{k}", label=label.split(", ")[1])
+        low, high = auc.loc["random", ["auc_low", "auc_high"]]
+        axis.axhspan(low, high, color="k", alpha=0.12, lw=0, label="random numbers, 95 %")
+        axis.set_xscale("log")
+        axis.set_xticks(LENGTHS, [str(epochs) for epochs in LENGTHS])
+        axis.minorticks_off()
+        axis.set_xlabel("epochs")
+        axis.set_title(f"codes of {family}", fontsize=9)
+        axis.legend(fontsize=7)
+    axes[0].set_ylabel("AUC")
+    figure.tight_layout()
+    return figure
+
+
 def _intervals(axis: Axes, x: np.ndarray, differences: pd.DataFrame, label: str | None) -> None:
     """Differences with their intervals: columns are the value, its lower and its upper end."""
     value, low, high = differences.to_numpy().T
@@ -168,5 +195,6 @@ if __name__ == "__main__":
         draw(decoys(), "decoys.png")
         save(lens_fit(), Path(__file__).with_name("lens_fit.png"))
         save(gan_claims(), Path(__file__).with_name("gan_long.png"))
+        save(information_length(), Path(__file__).with_name("information_length.png"))
         if (CONFIG.parent / "galaxies").exists():
             draw(worlds(), "worlds.png", WORLD_COLUMNS)

@@ -19,6 +19,8 @@ PAGES = {
     "sky": "sky.md",
     "slacs": "lens_fits.md",
     "gan_long": "detectors-gan.md",
+    "information_length": "detectors-information.md",
+    "information_32000": "detectors-information.md",
 }
 """The page of each study."""
 MODELS = {"model_a": "A", "model_b": "B"}
@@ -26,6 +28,31 @@ GAN_ROWS = {"pgan_se_simultaneous": "at the same time", "pgan_se_afterwards": "a
 """The rows of `gan_long` by their names on the page."""
 QUALITY = ("frechet", "frechet_floor", "sliced_wasserstein", "sliced_wasserstein_floor")
 TRAININGS = ("clean", "mixed 10%", "mixed 20%")
+CODES = {
+    "svdd": ("`svdd`, turned", ("centre", "mahalanobis")),
+    "svdd_rotated": ("`svdd`, rotated", ("centre", "mahalanobis")),
+    "svdd_residual": ("`svdd`, residuals", ("centre", "mahalanobis")),
+    "infonce_turned": ("`infonce`, turned", ("centre", "knn", "mahalanobis")),
+    "infonce_rotated": ("`infonce`, rotated", ("centre", "knn", "mahalanobis")),
+    "infonce_residual": ("`infonce`, residuals", ("centre", "knn", "mahalanobis")),
+}
+"""Rows of `information_length` without their epochs, by their names on the page, and the scores of their codes."""
+LENGTHS = (8, 32, 128)
+"""Epochs of these rows."""
+CODE_REFERENCES = {
+    "random": "random numbers",
+    "flux": "`flux`",
+    "ring_radius": "`ring_radius`",
+    "dcae_residual_8": "`dcae`, residuals, 8 epochs",
+    "dcae_8": "`dcae`, 8 epochs",
+    "dcae_32": "`dcae`, 32 epochs",
+    "infonce_8": "`infonce`, reconstruction error, 8 epochs",
+    "infonce_32": "`infonce`, reconstruction error, 32 epochs",
+    "lensfit": "`lensfit`",
+    "oracle": "`oracle`",
+}
+IMAGE_COUNTS = {"information_1600": "", "information_length": "_32", "information_32000": ""}
+"""Studies with 1,600, 8,000 and 32,000 training images, and what their rows of equal steps end with."""
 WORLDS = {
     "model B": "model_b",
     "elliptical halo": "elliptical",
@@ -222,6 +249,50 @@ def gan_long() -> dict[str, list[str]]:
     return found
 
 
+def auc_of_all(study: str) -> pd.DataFrame:
+    """The AUC of all anomalies of each row, trained on the clean set, with its interval."""
+    own = read(study, "summary").query("anomaly == 'all' and training == 'clean'").set_index("detector")
+    return own[["auc", "auc_low", "auc_high"]]
+
+
+def estimate(auc: pd.DataFrame, row: str) -> str:
+    """An AUC with its interval of 95 %; a dash for a row that the study does not have."""
+    return "{:.3f} ({:.3f}, {:.3f})".format(*auc.loc[row]) if row in auc.index else "–"
+
+
+def scored(row: str, score: str) -> str:
+    """The row that scores codes so. The first score of a row, `centre`, is its own."""
+    return row if score == "centre" else f"{row}_{score}"
+
+
+def information_length() -> dict[str, list[str]]:
+    """AUC of codes against the length of the training, and of rows that they are compared with."""
+    auc = auc_of_all("information_length")
+    codes = [
+        line(label, f"`{score}`", *(estimate(auc, scored(f"{base}_{epochs}", score)) for epochs in LENGTHS))
+        for base, (label, scores) in CODES.items()
+        for score in scores
+    ]
+    return {
+        "codes": codes,
+        "references": [line(label, estimate(auc, row)) for row, label in CODE_REFERENCES.items()],
+    }
+
+
+def information_images() -> list[str]:
+    """AUC of codes against the number of training images, at equal numbers of steps."""
+    studies = {study: auc_of_all(study) for study in IMAGE_COUNTS}
+    return [
+        line(
+            CODES[base][0],
+            f"`{score}`",
+            *(estimate(auc, scored(base + IMAGE_COUNTS[study], score)) for study, auc in studies.items()),
+        )
+        for base in ("svdd", "infonce_turned")
+        for score in CODES[base][1]
+    ]
+
+
 def models_in(summary: pd.DataFrame) -> dict[str, str]:
     """The models of a study, by their data sets."""
     return {dataset: model for dataset, model in MODELS.items() if dataset in summary.index.get_level_values("dataset")}
@@ -245,7 +316,15 @@ def tables(study: str) -> dict[str, list[str]]:
     """The lines of each table of a page, or nothing for a study that left no tables."""
     if not (RESULTS / study / "tables").exists():
         return {}
-    made = {"physics": lambda: {"AUC": physics()}, "stress": stress, "sky": sky, "slacs": slacs, "gan_long": gan_long}
+    made = {
+        "physics": lambda: {"AUC": physics()},
+        "stress": stress,
+        "sky": sky,
+        "slacs": slacs,
+        "gan_long": gan_long,
+        "information_length": information_length,
+        "information_32000": lambda: {"images": information_images()},
+    }
     return made[study]()
 
 
