@@ -1,22 +1,29 @@
 """How far trainings of several lengths come with several settings of Muon: `python benchmarks/convergence.py`.
 
 A row is trained on smooth lenses. The mean squared error of its reconstructions of other smooth lenses is printed, in
-units of their noise. A perfect model has 1, and no anomaly is looked at. The first setting is that of the project.
+units of their noise, of which a perfect model leaves 1. Settings are compared by this number, without any anomaly; the
+first setting is that of the project. With --auc, the AUC of test images is printed beside it.
 """
 
 import argparse
+import itertools
 import time
 
 import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score
 
 from oddlens.config.presets import preset_simulation
+from oddlens.data import shards
 from oddlens.detectors.blocks.reconstruction import ReconstructionDetector
 from oddlens.detectors.interface import loading
 from oddlens.detectors.interface.fitting import known_camera
+from oddlens.lensing.substructure_classes import SMOOTH
 from oddlens.stages.simulate import simulate
 from oddlens.training import optimisers
 
+SEED = 2020  # that of the default study
+CLASSES = (SMOOTH, "cdm", "vortex")
 SETTINGS = [
     (optimisers.MUON_MOMENTUM, optimisers.MUON_ITERATIONS, "linear"),
     (0.85, 5, "linear"),
@@ -39,6 +46,13 @@ def error(model: ReconstructionDetector, images: np.ndarray) -> float:
     return float(torch.stack(squares).mean())
 
 
+def auc(model: ReconstructionDetector, images: dict[str, np.ndarray]) -> float:
+    """The AUC of both anomalous classes against the smooth one."""
+    smooth, *anomalous = (model.score(images[cls]) for cls in CLASSES)
+    labels = np.repeat([0, 1], [len(smooth), sum(map(len, anomalous))])
+    return float(roc_auc_score(labels, np.concatenate([smooth, *anomalous])))
+
+
 def main() -> None:
     """Print a line for each setting and length."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -47,41 +61,34 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, nargs="+", default=[4, 5, 6, 8])
     parser.add_argument("--images", type=int, default=8000)
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-    parser.add_argument("--settings", type=int, default=len(SETTINGS), help="so many of them")
+    parser.add_argument("--settings", type=int, nargs="+", default=range(len(SETTINGS)), help="their numbers, from 0")
+    parser.add_argument("--auc", action="store_true", help="also of 1,000 test images of each class")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    pools = {"train": options.images, "validation": 1000}
-    made = {
-        pool: simulate(
-            preset_simulation(options.preset),
-            seed=1,
-            dataset=options.preset,
-            pool=pool,
-            cls="smooth",
-            first=0,
-            count=count,
+    simulation = preset_simulation(options.preset)
+
+    def made(pool: str, cls: str, count: int) -> shards.Shard:
+        return simulate(simulation, seed=SEED, dataset=options.preset, pool=pool, cls=cls, first=0, count=count)
+
+    train, validation = made("train", SMOOTH, options.images), made("validation", SMOOTH, 1000)
+    test = {cls: made("test", cls, 1000).images for cls in CLASSES} if options.auc else {}
+    print("| momentum | iterations | schedule | epochs | seed | error | s | AUC |\n|---|---|---|---|---|---|---|---|")
+    for seed, epochs, number in itertools.product(options.seeds, options.epochs, options.settings):
+        momentum, iterations, schedule = SETTINGS[number]
+        optimisers.MUON_MOMENTUM, optimisers.MUON_ITERATIONS = momentum, iterations
+        model = loading.detector(options.row).build(32, seed=seed, schedule=schedule)
+        assert isinstance(model, ReconstructionDetector)
+        start = time.process_time()
+        model.fit(
+            train.images,
+            seed=seed,
+            camera=known_camera(train.table),
+            training={"epochs": epochs, "batch_size": 160, "augmentation": "symmetries"},
         )
-        for pool, count in pools.items()
-    }
-    print("| momentum | iterations | schedule | epochs | seed | error | s |\n|---|---|---|---|---|---|---|")
-    for seed in options.seeds:
-        for epochs in options.epochs:
-            for momentum, iterations, schedule in SETTINGS[: options.settings]:
-                optimisers.MUON_MOMENTUM, optimisers.MUON_ITERATIONS = momentum, iterations
-                model = loading.detector(options.row).build(32, seed=seed, schedule=schedule)
-                start = time.process_time()
-                model.fit(
-                    made["train"].images,
-                    seed=seed,
-                    camera=known_camera(made["train"].table),
-                    training={"epochs": epochs, "batch_size": 160, "augmentation": "symmetries"},
-                )
-                spent = time.process_time() - start
-                found = error(model, made["validation"].images)
-                print(
-                    f"| {momentum} | {iterations} | {schedule} | {epochs} | {seed} | {found:.3f} | {spent:.0f} |",
-                    flush=True,
-                )
+        spent, found = time.process_time() - start, error(model, validation.images)
+        of_test = f"{auc(model, test):.3f}" if test else ""
+        columns = (momentum, iterations, schedule, epochs, seed, f"{found:.3f}", f"{spent:.0f}", of_test)
+        print(f"| {' | '.join(map(str, columns))} |", flush=True)
 
 
 if __name__ == "__main__":
