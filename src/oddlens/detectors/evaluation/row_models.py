@@ -36,8 +36,19 @@ class RowModel:
     """The classes of test images that are no anomalies, besides the smooth one."""
 
     def scores_and_findings(self, images: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Scores and findings of images [n, pixels, pixels]."""
-        inputs = self.fitter.residual_inputs(images)[:, self.residual_input] if self.fitter else images
+        """Scores and findings of images [n, pixels, pixels].
+
+        Raises:
+            ValueError: the row takes residuals, and no lens fits any of the images.
+        """
+        if self.fitter is None:
+            return self.model.scores_and_findings(images)
+        inputs = self.fitter.residual_inputs(images)[:, self.residual_input]
+        if not inputs.any():
+            raise ValueError(
+                f"{self.row} takes residuals, and the fit of a smooth lens converged for none of {len(images)} images, so "
+                "they have no residuals: see `doubtful` of the row that fits lenses"
+            )
         return self.model.scores_and_findings(inputs)
 
     def auc(self) -> float:
