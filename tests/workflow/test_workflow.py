@@ -198,9 +198,7 @@ def test_real_lenses_are_scored_and_the_most_anomalous_image_is_followed_up(stud
     problems = table["problem"].dropna()
     lost = problems.str.contains("nowhere.fits", regex=False)
     assert lost.sum() == 1
-    assert (
-        problems[~lost].str.contains("no residuals").all()
-    )  # this ring has two arcs, which few lenses of the study fit
+    assert problems[~lost].str.contains("takes residuals").all()  # if no fit of this tiny study converges
     assert ("dcae_residual" in set(scored["detector"])) == lost.all()
     assert (study / "results/smoke/real/model_a/ring.png").stat().st_size > 1e4
     claims = pd.read_csv(study / "results/smoke/tables/real_claims.csv")

@@ -46,8 +46,8 @@ class RowModel:
         inputs = self.fitter.residual_inputs(images)[:, self.residual_input]
         if not inputs.any():
             raise ValueError(
-                f"{self.row} takes residuals, and the fit of a smooth lens converged for none of {len(images)} images, so "
-                "they have no residuals: see `doubtful` of the row that fits lenses"
+                f"{self.row} takes residuals, and the fit of a smooth lens converged for none of {len(images)} images, "
+                "so they have none: see `doubtful` of the row that fits lenses"
             )
         return self.model.scores_and_findings(inputs)
 
