@@ -37,6 +37,7 @@ OUTER, MARGIN_ARCSEC = 1.6, 0.3
 """The circle that is fitted reaches to this number of Einstein radii, or to the end of the arcs, and this further."""
 SCAN_RADII, SCAN_STEP_ARCSEC, SOFTENING_ARCSEC = (0.3, 1.4), 0.1, 0.05
 MASSES = 2
+"""Places of the scan at which masses are fitted, and as many for negative masses."""
 MIN_PIXELS = 200
 """Fewer pixels cannot show a lens and its arcs."""
 FIRST_STRENGTH = 1e-4
